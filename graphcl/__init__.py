@@ -1,0 +1,28 @@
+"""Graph contrastive learning on PyTorch Geometric: views, losses, methods, and protocols that prove what they are worth.
+
+A ``Data`` (or ``Batch``) goes in, two views come out, an encoder embeds them, a loss compares them:
+``method(data) -> loss``. Everything here is imported on first use.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_SUBPACKAGES = ("augment", "data", "evaluate", "losses", "methods", "nn", "report", "similarity", "train")
+
+__all__ = ["__version__", *_SUBPACKAGES]
+
+try:
+    __version__ = version("graphcl")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return import_module(f"graphcl.{name}")
+    raise AttributeError(f"module 'graphcl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

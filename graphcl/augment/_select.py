@@ -1,0 +1,49 @@
+"""An exact number of elements per graph, chosen by hash, for all graphs in one sort."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["Count", "check_count", "check_share", "how_many", "smallest_k"]
+
+Count = Literal["round", "floor"]
+"""How a share becomes a number of elements: the nearest integer, or the integer below (the authors' recipe)."""
+
+
+def check_share(name: str, share: float) -> float:
+    """``share`` as a float, or ``ValueError`` if it is not within [0, 1]."""
+    if not isinstance(share, int | float) or isinstance(share, bool):
+        raise TypeError(f"expected {name} as a share between 0 and 1, got {share!r}")
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"expected {name} within [0, 1] (a share of each graph), got {share!r}")
+    return float(share)
+
+
+def check_count(count: str) -> Count:
+    """``count``, or ``ValueError`` if it is no known rule."""
+    if count not in ("round", "floor"):
+        raise ValueError(f"expected count to be 'round' or 'floor', got {count!r}")
+    return count  # type: ignore[return-value]
+
+
+def how_many(share: float, sizes: Tensor, count: Count) -> Tensor:
+    """``[G]`` the number of elements that make up ``share`` of each graph's ``sizes`` elements."""
+    exact = sizes.double() * share
+    # A share such as 0.29 of 100 must be 29, not 28.999999999999996 floored to 28.
+    return (exact + 1e-9).floor().long() if count == "floor" else exact.round().long()
+
+
+def smallest_k(hashes: Tensor, group: Tensor, k: Tensor) -> Tensor:
+    """``[M]`` true for the ``k[g]`` elements of each group with the smallest hashes; groups need not lie together.
+
+    One sort by (group, hash). The group takes 16 bits of the sort key (more only above 65,536 groups) and the hash
+    the other 47, so that the choice within a group does not depend on how many groups there are.
+    """
+    bits = max(16, (k.numel() - 1).bit_length())
+    top = (hashes >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1)
+    order = torch.argsort((group << (63 - bits)) | top, stable=True)
+    sizes = torch.zeros_like(k).scatter_add_(0, group, torch.ones_like(group))
+    first = sizes.cumsum(0) - sizes
+    rank = torch.arange(group.numel(), device=group.device)
+    return torch.zeros_like(group, dtype=torch.bool).scatter_(0, order, rank < (first + k)[group[order]])

@@ -1,0 +1,7 @@
+"""Contrastive losses on plain tensors: ``loss(z1, z2) -> scalar``. They know nothing of graphs or methods."""
+
+from graphcl.losses import functional
+from graphcl.losses.info_nce import InfoNCE
+from graphcl.losses.nt_xent import NTXent
+
+__all__ = ["InfoNCE", "NTXent", "functional"]

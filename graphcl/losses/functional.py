@@ -1,0 +1,6 @@
+"""The losses as pure functions."""
+
+from graphcl.losses.info_nce import info_nce
+from graphcl.losses.nt_xent import nt_xent
+
+__all__ = ["info_nce", "nt_xent"]

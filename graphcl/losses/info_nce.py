@@ -1,0 +1,107 @@
+"""InfoNCE: tell the other view of an item from the other views of all other items."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphcl.losses._checks import check_temperature, check_views
+from graphcl.similarity import logsumexp
+
+__all__ = ["InfoNCE", "info_nce"]
+
+
+def info_nce(
+    z1: Float[Tensor, "n d"],
+    z2: Float[Tensor, "n d"],
+    *,
+    temperature: float | Tensor = 0.5,
+    symmetric: bool = False,
+    positive_in_denominator: bool = True,
+) -> Float[Tensor, ""]:
+    r"""Cross-view contrast of N items, each against the N - 1 others in the other view.
+
+    .. math:: L = -\frac1N \sum_i \log \frac{e^{s_{ii}/\tau}}{[e^{s_{ii}/\tau}] + \sum_{j \ne i} e^{s_{ij}/\tau}},
+        \qquad s_{ij} = \cos(z^1_i, z^2_j)
+
+    The bracketed term is there with ``positive_in_denominator``, as in most papers. Without it the loss is the one of
+    GraphCL (equation 3 of the paper and the authors' code) and can be negative. Computed in float32 or better.
+
+    Args:
+        z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.
+        z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
+        temperature: tau > 0; a tensor gets a gradient.
+        symmetric: Average with the same loss from the second view to the first.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
+
+    Returns:
+        A scalar, the mean over the items.
+
+    Raises:
+        ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
+        TypeError: The embeddings are not floating point.
+
+    Example:
+        >>> z = torch.eye(2)
+        >>> round(info_nce(z, z, temperature=1.0).item(), 4)  # log(1 + 1/e)
+        0.3133
+
+    Source: van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018, equation 4;
+    You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, equation 3.
+    """
+    check_views(z1, z2)
+    check_temperature(temperature)
+    dtype = torch.promote_types(torch.float32, z1.dtype)
+    z1, z2 = F.normalize(z1.to(dtype), dim=1), F.normalize(z2.to(dtype), dim=1)
+    positive = (z1 * z2).sum(1) / temperature
+    loss = _one_way(z1, z2, positive, temperature, positive_in_denominator)
+    if symmetric:
+        loss = (loss + _one_way(z2, z1, positive, temperature, positive_in_denominator)) / 2
+    return loss
+
+
+def _one_way(query: Tensor, key: Tensor, positive: Tensor, temperature: float | Tensor, keep_positive: bool) -> Tensor:
+    item = torch.arange(query.size(0), device=query.device)
+    # The positive stays out of the sum over pairs, where a nearly solved pair would cancel, and is added in the open.
+    negatives = logsumexp(query, key, scale=1.0 / temperature, exclude=[(item, item)])
+    denominator = torch.logaddexp(positive, negatives) if keep_positive else negatives
+    return (denominator - positive).mean()
+
+
+class InfoNCE(nn.Module):
+    """Cross-view contrast; see :func:`info_nce`.
+
+    Args:
+        temperature: tau > 0.
+        symmetric: Average both directions.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
+
+    Example:
+        >>> loss = InfoNCE(temperature=0.2, positive_in_denominator=False)  # the form of GraphCL
+        >>> loss(torch.eye(3), torch.eye(3)).item() < 0
+        True
+    """
+
+    def __init__(
+        self, *, temperature: float = 0.5, symmetric: bool = False, positive_in_denominator: bool = True
+    ) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        self.temperature = temperature
+        self.symmetric = symmetric
+        self.positive_in_denominator = positive_in_denominator
+
+    def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
+        return info_nce(
+            z1,
+            z2,
+            temperature=self.temperature,
+            symmetric=self.symmetric,
+            positive_in_denominator=self.positive_in_denominator,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"temperature={self.temperature}, symmetric={self.symmetric}, "
+            f"positive_in_denominator={self.positive_in_denominator}"
+        )

@@ -1,0 +1,6 @@
+"""Methods: one recipe per file, each a module with ``method(data) -> loss`` and ``method.embed(data) -> Embeddings``."""
+
+from graphcl.methods.base import Method
+from graphcl.methods.graphcl import GraphCL, random4
+
+__all__ = ["GraphCL", "Method", "random4"]

@@ -1,0 +1,101 @@
+"""GraphCL: contrast of two augmented views of each graph."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphcl._random import Key, fold
+from graphcl.augment import (
+    Augmentation,
+    EdgePerturb,
+    Identity,
+    NodeDrop,
+    NodeMask,
+    RandomChoice,
+    RandomWalkSubgraph,
+)
+from graphcl.losses import InfoNCE
+from graphcl.methods.base import Method
+from graphcl.nn import GraphEncoder, projection_head
+
+__all__ = ["GraphCL", "random4"]
+
+View = Callable[[Data], Data]
+"""Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
+
+
+def random4() -> RandomChoice:
+    """One of GraphCL's four augmentations per graph, at the strengths of the authors' TU code.
+
+    Example:
+        >>> len(random4().augmentations)
+        4
+    """
+    return RandomChoice(
+        [
+            NodeDrop(drop=0.1, count="floor"),
+            EdgePerturb(drop=0.1, add=0.1, count="floor"),
+            NodeMask(mask=0.1, fill="gaussian", count="floor"),
+            RandomWalkSubgraph(keep=0.2, count="floor"),
+        ]
+    )
+
+
+class GraphCL(Method):
+    """Pull the two views of a graph together and the views of different graphs apart.
+
+    The loss is InfoNCE between the projected graph embeddings of the two views, at temperature 0.2 and without the
+    positive pair in the denominator.
+
+    Args:
+        encoder: From graphs to embeddings; the paper's is ``GraphEncoder(GIN(in_channels))``.
+        views: Two transforms. By default the clean graph and :func:`random4`, as in the authors' code for TU data;
+            ``(random4(), random4())`` augments both, as the paper describes.
+        head: From graph embeddings to what the loss compares; a two-layer perceptron of the encoder's width by default.
+        loss: From two ``[G, D]`` tensors to a scalar.
+        seed: The seed of the views.
+
+    Raises:
+        ValueError: There are not exactly two views; at the call, the batch holds fewer than two graphs.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
+        >>> method = GraphCL(GraphEncoder(GIN(3)))
+        >>> method(Batch.from_data_list([graph] * 4)).shape
+        torch.Size([])
+
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020.
+    Differs from the authors' code: edge perturbation adds edges as well as dropping them, as the paper says; the
+    subgraph is a random walk, as the paper says; both directions of an edge are dropped together; a node that loses its
+    last edge stays.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        views: tuple[View, View] | None = None,
+        head: nn.Module | None = None,
+        loss: nn.Module | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, seed=seed)
+        self.views = (Identity(), random4()) if views is None else tuple(views)
+        if len(self.views) != 2:
+            raise ValueError(f"expected two views, got {len(self.views)}")
+        self.head = projection_head(encoder.out_channels) if head is None else head
+        self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
+
+    def loss_of(self, data: Data, key: Key) -> Tensor:
+        views = [
+            view.view(data, fold(key, i)) if isinstance(view, Augmentation) else view(data)
+            for i, view in enumerate(self.views)
+        ]
+        z1, z2 = (self.head(embeddings.graph) for embeddings in self.encoder.encode_views(views))
+        loss: Tensor = self.loss(z1, z2)
+        return loss

@@ -1,0 +1,22 @@
+"""Encoders, readouts and heads. Any PyG model can take the encoder's place."""
+
+from graphcl.nn.embeddings import Embeddings, GraphEncoder
+from graphcl.nn.encoders import GIN, JointEncoder
+from graphcl.nn.heads import projection_head
+from graphcl.nn.norm import BatchNorm
+from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn.sparse import SparseSum
+
+__all__ = [
+    "GIN",
+    "BatchNorm",
+    "Embeddings",
+    "GraphEncoder",
+    "JointEncoder",
+    "Readout",
+    "SparseSum",
+    "max_readout",
+    "mean_readout",
+    "projection_head",
+    "sum_readout",
+]

@@ -1,0 +1,94 @@
+"""From any message-passing network to node and graph embeddings."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphcl.nn.encoders import JointEncoder
+from graphcl.nn.readouts import Readout, sum_readout
+
+__all__ = ["Embeddings", "GraphEncoder"]
+
+
+class Embeddings(NamedTuple):
+    """``node`` ``[N, D]`` and ``graph`` ``[G, D]``."""
+
+    node: Tensor
+    graph: Tensor
+
+
+class GraphEncoder(nn.Module):
+    """A message-passing network with a readout on top: graphs in, :class:`Embeddings` out.
+
+    Args:
+        gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN`, a ``torch_geometric.nn``
+            model such as ``GCN(..., jk="cat")``, or your own.
+        readout: From node to graph embeddings; :func:`sum_readout` by default.
+
+    Example:
+        >>> from graphcl.nn import GIN
+        >>> encoder = GraphEncoder(GIN(4))
+        >>> encoder(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).graph.shape
+        torch.Size([1, 96])
+    """
+
+    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout) -> None:
+        super().__init__()
+        self.gnn = gnn
+        self.readout = readout
+
+    @property
+    def out_channels(self) -> int:
+        """D, as far as the network says so (``out_channels``, as PyG's models do)."""
+        width = getattr(self.gnn, "out_channels", None)
+        if not isinstance(width, int):
+            raise ValueError(
+                f"expected {type(self.gnn).__name__} to have an integer out_channels, got {width!r}; "
+                "set it, or give the method a head of your own"
+            )
+        return width
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None = None,
+        *,
+        num_graphs: int | None = None,
+        splits: Sequence[int] | None = None,
+    ) -> Embeddings:
+        """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
+        if not isinstance(x, Tensor):
+            raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
+        if batch is None:
+            batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
+        elif num_graphs is None:
+            num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+        x = x if x.is_floating_point() else x.float()
+        joint = isinstance(self.gnn, JointEncoder)
+        node = self.gnn(x, edge_index, splits=splits) if joint else self.gnn(x, edge_index)
+        return Embeddings(node, self.readout(node, batch, num_graphs))
+
+    def encode(self, data: Data) -> Embeddings:
+        """The embeddings of a ``Data`` or ``Batch``."""
+        batch = data._store.get("batch")
+        return self(data.x, data.edge_index, batch, num_graphs=None if batch is None else data.num_graphs)
+
+    def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
+        """The embeddings of several views, in one pass where the network can keep their statistics apart."""
+        if not isinstance(self.gnn, JointEncoder) or any(view.x is None for view in views):
+            return [self.encode(view) for view in views]
+        sizes = [view.x.size(0) for view in views]
+        graphs = [view.num_graphs if "batch" in view else 1 for view in views]
+        x, edges, batches, node, graph = [], [], [], 0, 0
+        for view, size, count in zip(views, sizes, graphs, strict=True):
+            x.append(view.x)
+            edges.append(view.edge_index + node)
+            batch = view._store.get("batch")
+            batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
+            node, graph = node + size, graph + count
+        out = self(torch.cat(x), torch.cat(edges, 1), torch.cat(batches), num_graphs=graph, splits=sizes)
+        return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(graphs), strict=True)]
