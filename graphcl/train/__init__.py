@@ -1,0 +1,8 @@
+"""Training: the loop, checkpoints and run folders. It knows nothing of evaluation."""
+
+from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
+from graphcl.train.device import pick_device
+from graphcl.train.loop import History, fit
+from graphcl.train.run import RunFolder
+
+__all__ = ["History", "RunFolder", "fit", "load_checkpoint", "pick_device", "save_checkpoint"]

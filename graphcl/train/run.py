@@ -1,0 +1,148 @@
+"""A run is a folder: its settings, its metrics, its checkpoint and its weights."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from graphcl.errors import CheckpointError, ConfigError, RunError
+from graphcl.train.checkpoint import write_atomically
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """``config.yaml``, ``metrics.jsonl``, ``checkpoint.pt`` and ``model.safetensors`` of one run.
+
+    Args:
+        path: The folder.
+    """
+
+    FILES = ("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv")
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def weights_file(self) -> Path:
+        return self.path / "model.safetensors"
+
+    def create(self, config: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        """Begin a run: make the folder and write its settings.
+
+        Raises:
+            RunError: A run is there already and ``overwrite`` is not set, something else than a run is there, or the
+                folder cannot be written.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"expected {self.path} to be a folder or new, got a file; choose another output folder")
+        if self.path.is_dir():
+            present = sorted(entry.name for entry in self.path.iterdir())
+            ours = [name for name in present if name in self.FILES]
+            if ours and not overwrite:
+                raise RunError(
+                    f"expected a new run folder, but {self.path} holds a run already ({', '.join(ours)}); "
+                    "continue it with --resume, replace it with --overwrite, or choose another --out"
+                )
+            if present and not ours:
+                raise RunError(f"expected a new or empty folder, but {self.path} holds other files; choose another --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for name in self.FILES:
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"expected a writable output folder, got {self.path}: {error.strerror or error}") from error
+        self.write_config(config)
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        import yaml
+
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        write_atomically(self.config_file, lambda file: file.write(text.encode()))
+
+    def read_config(self) -> dict[str, Any]:
+        """The settings of the run.
+
+        Raises:
+            RunError: The folder or its ``config.yaml`` is missing.
+            ConfigError: The file is no mapping of settings.
+        """
+        import yaml
+
+        if not self.path.is_dir():
+            raise RunError(f"expected a run folder, found nothing at {self.path}; make one with graphcl pretrain --out")
+        if not self.config_file.is_file():
+            raise RunError(f"expected a run folder with config.yaml, {self.path} has none")
+        try:
+            config = yaml.safe_load(self.config_file.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"expected settings in {self.config_file}, but it is no YAML: {error}") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"expected settings in {self.config_file}, got {type(config).__name__}")
+        return config
+
+    def append_metrics(self, row: Mapping[str, float]) -> None:
+        try:
+            with open(self.metrics_file, "a") as file:
+                file.write(json.dumps(dict(row)) + "\n")
+        except OSError as error:
+            raise RunError(f"could not write {self.metrics_file}: {error}; the last checkpoint is intact") from error
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """One row per finished epoch; a last line that a kill cut short is left out."""
+        rows: list[dict[str, float]] = []
+        if self.metrics_file.is_file():
+            for line in self.metrics_file.read_text().splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError:
+                    break
+        return rows
+
+    def keep_metrics(self, epochs: int) -> None:
+        """Drop the rows after the given epoch: a resumed run will write them again."""
+        rows = [row for row in self.read_metrics() if row["epoch"] <= epochs]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_atomically(self.metrics_file, lambda file: file.write(text.encode()))
+
+    def save_weights(self, method: nn.Module) -> None:
+        """Write the method's weights and buffers as safetensors, to share and to embed with."""
+        from safetensors.torch import save
+
+        tensors = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        data = save(tensors, metadata={"method": type(method).__name__})
+        write_atomically(self.weights_file, lambda file: file.write(data))
+
+    def load_weights(self, method: nn.Module) -> None:
+        """Fill ``method`` with the weights of the run.
+
+        Raises:
+            CheckpointError: There are none, the file is damaged, or they are of another model.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        if not self.weights_file.is_file():
+            raise CheckpointError(
+                f"expected weights at {self.weights_file}, found none; finish the run first: graphcl pretrain --resume --out {self.path}"
+            )
+        try:
+            method.load_state_dict(load_file(self.weights_file))
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"expected weights at {self.weights_file}, but the file is damaged: {error}") from error
+        except RuntimeError as error:
+            raise CheckpointError(f"expected weights of this model at {self.weights_file}: {error}") from error
