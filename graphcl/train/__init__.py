@@ -2,7 +2,7 @@
 
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
-from graphcl.train.loop import History, fit
+from graphcl.train.loop import History, check_graphs, fit
 from graphcl.train.run import RunFolder
 
-__all__ = ["History", "RunFolder", "fit", "load_checkpoint", "pick_device", "save_checkpoint"]
+__all__ = ["History", "RunFolder", "check_graphs", "fit", "load_checkpoint", "pick_device", "save_checkpoint"]

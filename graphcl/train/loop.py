@@ -17,7 +17,7 @@ from graphcl.methods import Method
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.run import RunFolder
 
-__all__ = ["History", "fit"]
+__all__ = ["History", "check_graphs", "fit"]
 
 
 @dataclass
@@ -91,7 +91,7 @@ def fit(
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset, graph_id=True)
     packed = packed.to(device)
     history = History(left_out=1 if len(packed) % batch_size == 1 else 0)
-    _check_graphs(packed, batch_size)
+    check_graphs(packed, batch_size)
     method = method.to(device)
     optimizer = torch.optim.Adam(method.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     settings = {"seed": seed, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "graphs": len(packed)}
@@ -268,7 +268,8 @@ def _check(**positive: float) -> None:
             raise ValueError(f"expected {name} above 0, got {value}")
 
 
-def _check_graphs(packed: PackedDataset, batch_size: int) -> None:
+def check_graphs(packed: PackedDataset, batch_size: int) -> None:
+    """Refuse what cannot be trained on: fewer than two graphs in a batch, no features, features that are not finite."""
     if len(packed) < 2 or batch_size < 2:
         raise ValueError(
             f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs of "

@@ -1,0 +1,388 @@
+"""The command line: pretrain, evaluate, embed, datasets. The only place that reads settings from flags and YAML."""
+
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphcl._resolve import ENCODERS, METHODS, READOUTS, VIEWS, make_method, near
+from graphcl.errors import ConfigError, GraphCLError, RunError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+# What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
+CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "root", "device", "threads")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for a mistake that the message explains, 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except (GraphCLError, ValueError, TypeError) as error:
+        if os.environ.get("GRAPHCL_DEBUG"):
+            raise
+        print(f"graphcl: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("graphcl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    parser = build_parser(_resumed(arguments))
+    config = _parse(parser, arguments)
+    command = config["command"]
+    if command is None:
+        parser.print_help()
+        return 0
+    chosen = config[command]
+    if command == "datasets":
+        return _datasets(chosen)
+    return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed}[command](chosen)
+
+
+def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
+    """The parser of all commands; ``defaults`` replace those of pretrain (a resumed run's own settings)."""
+    from jsonargparse import ArgumentParser
+
+    from graphcl import __version__
+
+    parser = ArgumentParser(
+        prog="graphcl",
+        description="Graph contrastive learning: pretrain a graph neural network without labels, and see what it is worth.",
+        epilog="Begin with: graphcl pretrain --evaluate   (offline, on a data set that the package makes itself)",
+        exit_on_error=False,
+        version=__version__,
+    )
+    commands = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
+    commands.add_subcommand("pretrain", _pretrain_parser(defaults or {}), help="train an encoder by contrast, without labels")
+    commands.add_subcommand("evaluate", _evaluate_parser(), help="score a run's embeddings beside the untrained encoder's")
+    commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
+    datasets = _new_parser("The data sets that the package knows, as cards: what they are, their traps, published scores.")
+    commands.add_subcommand("datasets", datasets, help="list, show and add data sets")
+    _add_dataset_actions(datasets)  # after its parent, as jsonargparse demands
+    return parser
+
+
+def _new_parser(description: str, **options: Any) -> Any:
+    from jsonargparse import ArgumentParser
+
+    return ArgumentParser(description=description, exit_on_error=False, **options)
+
+
+def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
+    parser = _new_parser(
+        "Pretrain an encoder. Settings come from flags, from a YAML file (--config), or both: flags win.",
+        print_config="--print-%s",
+    )
+    add = parser.add_argument
+    add("--config", action="config", help="YAML file with any of the settings below")
+    add("--dataset", type=str, default="synthetic-molecules", help="name of the data set; see graphcl datasets list")
+    add("--root", type=str | None, default=None, help="data folder; by default $GRAPHCL_HOME, else the user's cache")
+    add(
+        "--features",
+        type=str | None,
+        default=None,
+        help="node features: original, constant, degree or degree-onehot; by default the set's own, else its card's choice",
+    )
+    add("--method", type=str, default="graphcl", help=f"what to train by: {', '.join(METHODS)}")
+    add("--encoder", type=str, default="gin", help=f"the network: {', '.join(ENCODERS)}")
+    add("--hidden", type=int, default=32, help="width of each layer")
+    add("--layers", type=int, default=3, help="number of layers")
+    add("--readout", type=str, default="sum", help=f"from nodes to graphs: {', '.join(READOUTS)}")
+    add(
+        "--views",
+        type=str,
+        nargs=2,
+        default=["identity", "random4"],
+        metavar=("FIRST", "SECOND"),
+        help=f"the two views, each NAME or NAME:SHARE out of {', '.join(VIEWS)}; random4 draws one of the four "
+        "augmentations of GraphCL for each graph",
+    )
+    add("--temperature", type=float, default=0.2, help="temperature of the loss")
+    add("--epochs", type=int, default=20, help="passes over the graphs")
+    add("--batch-size", type=int, default=128, help="graphs per step")
+    add("--lr", type=float, default=0.01, help="Adam's learning rate")
+    add("--weight-decay", type=float, default=0.0, help="Adam's L2 penalty")
+    add("--seed", type=int, default=0, help="seed of weights, views and the order of the graphs")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
+    add("--out", type=str | None, default=None, help="run folder; by default a new one in runs/")
+    add("--resume", action="store_true", help="go on with the run in --out, with its own settings")
+    add("--overwrite", action="store_true", help="replace the run in --out")
+    add("--evaluate", action="store_true", help="score the run at the end, as graphcl evaluate does")
+    known = {action.dest for action in parser._actions}
+    parser.set_defaults({key: value for key, value in defaults.items() if key in known})
+    return parser
+
+
+def _evaluate_parser() -> Any:
+    parser = _new_parser(
+        "Score the embeddings of a run by a named protocol, beside raw features, the Weisfeiler-Lehman kernel and the same "
+        "encoder untrained. Labels are used here and nowhere else."
+    )
+    parser.add_argument("run", type=str, help="the run folder")
+    parser.add_argument("--protocol", type=str | None, default=None, help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm")
+    parser.add_argument("--root", type=str | None, default=None, help="data folder")
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the folds")
+    return parser
+
+
+def _embed_parser() -> Any:
+    parser = _new_parser("Write the node and graph embeddings of a run to an .npz file.")
+    parser.add_argument("run", type=str, help="the run folder")
+    parser.add_argument("--out", type=str, required=True, help="the file: arrays graph, node, ptr (each graph's first node), y")
+    parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
+    parser.add_argument("--root", type=str | None, default=None, help="data folder")
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    parser.add_argument("--overwrite", action="store_true", help="replace the file")
+    return parser
+
+
+def _add_dataset_actions(parser: Any) -> None:
+    actions = parser.add_subcommands(required=False, dest="action", metavar="ACTION")
+    listing = _new_parser("One line per data set.")
+    listing.add_argument("--root", type=str | None, default=None, help="data folder")
+    show = _new_parser("All that is known about one data set.")
+    show.add_argument("name", type=str, help="name of the data set")
+    show.add_argument("--root", type=str | None, default=None, help="data folder")
+    new = _new_parser("Add a data set from raw TU files that are already on disk.")
+    new.add_argument("name", type=str, help="name of the data set, the prefix of its files")
+    new.add_argument("--from", dest="source", type=str, required=True, help="folder or zip archive with the raw files")
+    new.add_argument("--root", type=str | None, default=None, help="data folder")
+    for name, sub, words in (("list", listing, "one line each"), ("show", show, "one card"), ("add", new, "from raw files")):
+        actions.add_subcommand(name, sub, help=words)
+
+
+def _parse(parser: Any, arguments: list[str]) -> Any:
+    from argparse import ArgumentError
+
+    # Both spellings work, as YAML keys have underscores and flags hyphens.
+    arguments = [re.sub(r"^--[\w-]+", lambda m: "--" + m[0][2:].replace("_", "-"), word) for word in arguments]
+    try:
+        return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise ConfigError(_with_hint(str(error), parser, arguments)) from error
+
+
+def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
+    """Add the nearest valid key to a complaint about an unknown one."""
+    unknown = re.search(r"does not accept option '([\w.-]+)'|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
+    if unknown is None:
+        return " ".join(message.split())
+    word = (unknown[1] or unknown[2]).lstrip("-")
+    sub = parser._subcommands_action._name_parser_map if hasattr(parser, "_subcommands_action") else {}
+    command = next((argument for argument in arguments if argument in sub), None)
+    known = [action.dest for action in (sub[command] if command else parser)._actions if action.dest not in ("help", "config")]
+    spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in known]
+    asked = word if unknown[1] else f"--{word}"
+    return f"expected a known setting, got {asked!r}; did you mean {near(asked, spelling)}?"
+
+
+def _resumed(arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The settings of the run that the arguments ask to resume."""
+    if "pretrain" not in arguments[:1] or "--resume" not in arguments:
+        return None
+    out = next((w[6:] for w in arguments if w.startswith("--out=")), None)
+    if out is None and "--out" in arguments[:-1]:
+        out = arguments[list(arguments).index("--out") + 1]
+    if out is None:
+        raise ConfigError("expected the run folder to resume, got none; name it: graphcl pretrain --resume --out RUN")
+    from graphcl.train import RunFolder
+
+    return RunFolder(out).read_config()
+
+
+def _pretrain(config: Any) -> int:
+    import torch
+
+    from graphcl.data import PackedDataset, load
+    from graphcl.train import RunFolder, check_graphs, fit, load_checkpoint, pick_device
+
+    if config.resume and config.overwrite:
+        raise ConfigError("expected --resume or --overwrite, got both")
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    device = pick_device(config.device)
+    settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
+    _check_numbers(settings)
+    dataset = load(config.dataset, root=config.root, features=config.features)
+    graphs = PackedDataset(dataset, graph_id=True)
+    method = make_method(settings, dataset.num_features)
+    folder = RunFolder(config.out or _new_folder(config.dataset, config.method))
+    # Everything that can be refused is refused before anything is written.
+    check_graphs(graphs, config.batch_size)
+    if config.resume:
+        load_checkpoint(folder.checkpoint_file)
+        folder.write_config(settings)
+    else:
+        folder.create(settings, overwrite=config.overwrite)
+    print(f"{config.dataset}: {len(graphs)} graphs, {type(method).__name__} on {device}, run folder {folder.path}")
+    history = fit(
+        method,
+        graphs,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        seed=config.seed,
+        device=device,
+        folder=folder,
+        resume=config.resume,
+    )
+    if history.left_out:
+        print("1 graph an epoch was left out: it formed a last batch of its own and had nothing to be contrasted with")
+    if history.interrupted:
+        print(f"stopped; go on with: graphcl pretrain --resume --out {shlex.quote(str(folder.path))}")
+        return INTERRUPTED
+    last = history.epochs[-1]
+    print(f"epoch {int(last['epoch'])}: loss {last['loss']:.4f}, {last['graphs_per_s']:,.0f} graphs/s")
+    if config.evaluate:
+        return _score(folder, None, config.root, config.device, jobs=1)
+    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
+    return 0
+
+
+def _check_numbers(settings: Mapping[str, Any]) -> None:
+    for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
+        if not settings[key] > 0:
+            raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+
+
+def _new_folder(dataset: str, method: str) -> Path:
+    base = Path("runs") / f"{dataset}-{method}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return next(path for i in range(1, 1000) if not (path := base if i == 1 else Path(f"{base}-{i}")).exists())
+
+
+def _evaluate(config: Any) -> int:
+    from graphcl.train import RunFolder
+
+    return _score(RunFolder(config.run), config.protocol, config.root, config.device, jobs=config.jobs)
+
+
+def _score(folder: Any, protocol_name: str | None, root: str | None, device_name: str, *, jobs: int) -> int:
+    from graphcl.data import PackedDataset, card, load
+    from graphcl.evaluate import (
+        Note,
+        Provenance,
+        compared_embeddings,
+        evaluate_embeddings,
+        format_table,
+        protocol,
+        result_rows,
+        write_results,
+    )
+    from graphcl.train import pick_device
+
+    config = _run_config(folder)
+    entry = card(config["dataset"], root=root)
+    chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    if entry.level != "graph" or entry.task != "classification":
+        raise RunError(
+            f"expected a data set with a class per graph for {chosen.name}, got {entry.name} ({entry.task} of {entry.level}s)"
+        )
+    device = pick_device(device_name)
+    dataset = load(config["dataset"], root=root, features=config["features"])
+    graphs = PackedDataset(dataset, graph_id=True).to(device)
+
+    def make(seed: int) -> Any:
+        return make_method(config, dataset.num_features, seed=seed).to(device)
+
+    def trained(seed: int) -> Any:
+        method = make(seed)
+        folder.load_weights(method)
+        return method
+
+    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    embeddings, kernels = compared_embeddings(
+        graphs, [seed], make=make, trained={name: trained}, batch_size=config["batch_size"]
+    )
+    evaluation = evaluate_embeddings(embeddings, graphs.y.cpu().numpy(), chosen, [seed], kernels=kernels, n_jobs=jobs)
+    command = f"graphcl evaluate {shlex.quote(str(folder.path))} --protocol {chosen.name}"
+    rows = result_rows(
+        evaluation,
+        dataset=entry.name,
+        features=config["features"] or entry.features or "",
+        notes={name: Note(epochs=config["epochs"], selected_by="fixed epoch")},
+        provenance=Provenance(device=str(device), command=command),
+    )
+    write_results(folder.path / "scores.csv", rows)
+    print(format_table(rows))
+    print("One seed: the interval is over its folds. The committed tables are over several seeds.")
+    print(f"run folder: {folder.path}")
+    return 0
+
+
+def _run_config(folder: Any) -> dict[str, Any]:
+    config = folder.read_config()
+    known = {action.dest: action.default for action in _pretrain_parser({})._actions}
+    unknown = [key for key in config if key not in known]
+    if unknown:
+        raise ConfigError(f"{folder.config_file}: unknown key {unknown[0]!r}; nearest: {near(unknown[0], known)}")
+    return {**{key: value for key, value in known.items() if key not in CALL_ONLY}, **config}
+
+
+def _embed(config: Any) -> int:
+    import numpy as np
+    import torch
+
+    from graphcl.data import PackedDataset, load
+    from graphcl.train import RunFolder, pick_device
+    from graphcl.train.checkpoint import write_atomically
+
+    out = Path(config.out)
+    if out.exists() and not config.overwrite:
+        raise RunError(f"expected a new file, but {out} is there already; choose another --out, or --overwrite")
+    if not out.parent.is_dir():
+        raise RunError(f"expected the folder {out.parent} to exist; make it first")
+    folder = RunFolder(config.run)
+    settings = _run_config(folder)
+    device = pick_device(config.device)
+    dataset = load(config.dataset or settings["dataset"], root=config.root, features=settings["features"])
+    graphs = PackedDataset(dataset).to(device)
+    method = make_method(settings, dataset.num_features).to(device)
+    folder.load_weights(method)
+    parts = [(method.embed(batch), batch) for batch in graphs.batches(1024)]
+    sizes = torch.cat([batch.ptr.diff() for _, batch in parts]).cpu()
+    arrays = {
+        "graph": torch.cat([e.graph for e, _ in parts]).cpu().numpy(),
+        "node": torch.cat([e.node for e, _ in parts]).cpu().numpy(),
+        "ptr": torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]).numpy(),
+    }
+    if dataset._data.y is not None:
+        arrays["y"] = graphs.y.cpu().numpy()
+    write_atomically(out, lambda file: np.savez(file, **arrays))
+    print(f"{out}: {', '.join(f'{name} {list(array.shape)}' for name, array in arrays.items())}")
+    return 0
+
+
+def _datasets(config: Any) -> int:
+    from graphcl.data import add, card, cards, home
+
+    action = config["action"] or "list"
+    root = config[action]["root"] if config["action"] else None
+    if action == "list":
+        entries = cards(root=root)
+        width = max(len(entry.name) for entry in entries)
+        for entry in entries:
+            where = "embedded" if entry.loader == "embedded" else entry.loader
+            print(f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {where:<8}  {entry.title}")
+        print(f"data folder: {home(root)}")
+    elif action == "show":
+        print(card(config["show"]["name"], root=root).path.read_text(), end="")
+    else:
+        chosen = config["add"]
+        entry = add(chosen["name"], chosen["source"], root=root)
+        print(f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}")
+    return 0

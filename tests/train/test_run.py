@@ -1,0 +1,84 @@
+"""Run folders: made once, replaced only on request, read with clear complaints."""
+
+import os
+
+import pytest
+import torch
+
+from graphcl.errors import CheckpointError, ConfigError, RunError
+from graphcl.train import RunFolder
+
+
+def test_create_and_read(tmp_path):
+    folder = RunFolder(tmp_path / "a" / "run")
+    folder.create({"dataset": "MUTAG", "lr": 0.01})
+    assert folder.read_config() == {"dataset": "MUTAG", "lr": 0.01}
+    assert folder.read_metrics() == []
+
+
+def test_an_existing_run_is_refused_and_kept(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create({"seed": 1})
+    with pytest.raises(RunError, match="--resume.*--overwrite"):
+        folder.create({"seed": 2})
+    assert folder.read_config() == {"seed": 1}
+    folder.append_metrics({"epoch": 1, "loss": 0.5})
+    folder.create({"seed": 2}, overwrite=True)
+    assert folder.read_config() == {"seed": 2} and folder.read_metrics() == []
+
+
+def test_overwrite_touches_nothing_but_a_run(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="other files"):
+        RunFolder(tmp_path).create({}, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(RunError, match="got a file"):
+        RunFolder(tmp_path / "run").create({})
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")
+def test_an_unwritable_place():
+    with pytest.raises(RunError, match="writable output folder, got /proc/self/run"):
+        RunFolder("/proc/self/run").create({})
+
+
+def test_missing_folder_and_missing_or_broken_config(tmp_path):
+    with pytest.raises(RunError, match="found nothing at"):
+        RunFolder(tmp_path / "none").read_config()
+    with pytest.raises(RunError, match="has none"):
+        RunFolder(tmp_path).read_config()
+    (tmp_path / "config.yaml").write_text("a: [1")
+    with pytest.raises(ConfigError, match="no YAML"):
+        RunFolder(tmp_path).read_config()
+    (tmp_path / "config.yaml").write_text("- 1")
+    with pytest.raises(ConfigError, match="got list"):
+        RunFolder(tmp_path).read_config()
+
+
+def test_a_metrics_line_cut_short_is_left_out(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.append_metrics({"epoch": 1, "loss": 0.5})
+    folder.append_metrics({"epoch": 2, "loss": 0.4})
+    with open(folder.metrics_file, "a") as file:
+        file.write('{"epoch": 3, "lo')
+    assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
+    folder.keep_metrics(1)
+    assert folder.metrics_file.read_text() == '{"epoch": 1, "loss": 0.5}\n'
+
+
+def test_weights_round_trip_and_complaints(tmp_path, make):
+    folder, method, other = RunFolder(tmp_path), make(0), make(1)
+    with pytest.raises(CheckpointError, match="finish the run first"):
+        folder.load_weights(other)
+    folder.save_weights(method)
+    folder.load_weights(other)
+    assert all(torch.equal(a, b) for a, b in zip(method.state_dict().values(), other.state_dict().values(), strict=True))
+    with pytest.raises(CheckpointError, match="weights of this model"):
+        folder.load_weights(torch.nn.Linear(2, 2))
+    folder.weights_file.write_bytes(folder.weights_file.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        folder.load_weights(other)
