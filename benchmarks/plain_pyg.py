@@ -1,4 +1,4 @@
-"""GraphCL as one writes it with plain PyG: DataLoader, GINConv, one pass per view, the authors' loss. The yardstick of speed.py."""
+"""GraphCL as one writes it with plain PyG: GINConv, one pass per view, the authors' loss. The yardstick of speed.py."""
 
 import torch
 from torch import Tensor, nn

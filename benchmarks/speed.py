@@ -27,7 +27,7 @@ from graphcl.methods import GraphCL, random4
 from graphcl.nn import GIN, GraphEncoder
 
 RESULTS = Path(__file__).parent / "results"
-# Seconds per epoch of the authors' code over those of a plain PyG loop, measured once on a 2-core machine in one sitting:
+# Seconds per epoch of the authors' code over those of a plain PyG loop, measured once on one 2-core machine:
 # 0.147 / 0.033 on MUTAG, 1.86 / 0.197 on PROTEINS. The authors' code needs an old software stack and is not run here.
 AUTHORS_OVER_PLAIN = {"MUTAG": 0.147 / 0.033, "PROTEINS": 1.86 / 0.197}
 
@@ -139,7 +139,8 @@ def main() -> None:
             "device": platform.processor() or platform.machine(),
             "torch": torch.__version__,
             "version": __version__,
-            "command": f"python benchmarks/speed.py --datasets {' '.join(arguments.datasets)} --threads {arguments.threads}",
+            "command": "python benchmarks/speed.py --datasets "
+            f"{' '.join(arguments.datasets)} --threads {arguments.threads}",
             "date": datetime.date.today().isoformat(),
         }
         rows.append(row)

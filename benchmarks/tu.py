@@ -91,7 +91,7 @@ def table(name: str, seeds: range, arguments: argparse.Namespace, command: str) 
             kernels=kernels,
             raw=raw_path(arguments.out.parent / "raw", name, chosen),
             n_jobs=arguments.jobs,
-            progress=lambda method, seed: print(f"{name} {protocol_name} {method} seed {seed}", file=sys.stderr),
+            progress=lambda method, seed, at=f"{name} {protocol_name}": print(at, method, seed, file=sys.stderr),
         )
         notes = {"untrained-init": Note(epochs=0), "untrained": Note(epochs=0)}
         quoted = published.get("GraphCL") if protocol_name == "tu-rbf-svm" else None

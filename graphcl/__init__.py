@@ -1,4 +1,4 @@
-"""Graph contrastive learning on PyTorch Geometric: views, losses, methods, and protocols that prove what they are worth.
+"""Graph contrastive learning on PyTorch Geometric: views, losses, methods, and protocols that prove their worth.
 
 A ``Data`` (or ``Batch``) goes in, two views come out, an encoder embeds them, a loss compares them:
 ``method(data) -> loss``. Everything here is imported on first use.

@@ -67,7 +67,9 @@ def make_encoder(name: str, in_channels: int, *, hidden: int, layers: int, reado
     if name == "gin":
         return GraphEncoder(GIN(in_channels, hidden, layers), READOUTS[readout])
     if name not in ENCODERS:
-        raise ConfigError(f"expected an encoder out of {', '.join(ENCODERS)}, got {name!r}; nearest: {near(name, ENCODERS)}")
+        raise ConfigError(
+            f"expected an encoder out of {', '.join(ENCODERS)}, got {name!r}; nearest: {near(name, ENCODERS)}"
+        )
     from torch_geometric import nn as pyg
 
     models = {"gcn": pyg.GCN, "sage": pyg.GraphSAGE, "gat": pyg.GAT}
@@ -93,7 +95,11 @@ def make_method(config: Mapping[str, Any], in_channels: int, *, seed: int | None
         torch.manual_seed(seed)
         try:
             encoder = make_encoder(
-                config["encoder"], in_channels, hidden=config["hidden"], layers=config["layers"], readout=config["readout"]
+                config["encoder"],
+                in_channels,
+                hidden=config["hidden"],
+                layers=config["layers"],
+                readout=config["readout"],
             )
             loss = InfoNCE(temperature=config["temperature"], positive_in_denominator=False)
         except ValueError as error:

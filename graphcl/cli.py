@@ -1,4 +1,4 @@
-"""The command line: pretrain, evaluate, embed, datasets. The only place that reads settings from flags and YAML."""
+"""The command line: pretrain, evaluate, embed, report, datasets. The only reader of settings, from flags and YAML."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def _dispatch(arguments: list[str]) -> int:
     chosen = config[command]
     if command == "datasets":
         return _datasets(chosen)
-    return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed}[command](chosen)
+    return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed, "report": _report}[command](chosen)
 
 
 def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
@@ -59,16 +59,27 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
 
     parser = ArgumentParser(
         prog="graphcl",
-        description="Graph contrastive learning: pretrain a graph neural network without labels, and see what it is worth.",
+        description="Graph contrastive learning: pretrain a graph neural network without labels, see what it is worth.",
         epilog="Begin with: graphcl pretrain --evaluate   (offline, on a data set that the package makes itself)",
         exit_on_error=False,
         version=__version__,
     )
     commands = parser.add_subcommands(required=False, dest="command", metavar="COMMAND")
-    commands.add_subcommand("pretrain", _pretrain_parser(defaults or {}), help="train an encoder by contrast, without labels")
-    commands.add_subcommand("evaluate", _evaluate_parser(), help="score a run's embeddings beside the untrained encoder's")
+    commands.add_subcommand(
+        "pretrain", _pretrain_parser(defaults or {}), help="train an encoder by contrast, without labels"
+    )
+    commands.add_subcommand(
+        "evaluate", _evaluate_parser(), help="score a run's embeddings beside the untrained encoder's"
+    )
     commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
-    datasets = _new_parser("The data sets that the package knows, as cards: what they are, their traps, published scores.")
+    report = _new_parser(
+        "Write a page with the loss curve, scores and settings of a run (needs matplotlib: the extra plot)."
+    )
+    report.add_argument("run", type=str, help="the run folder")
+    commands.add_subcommand("report", report, help="write the page of a run, report.html")
+    datasets = _new_parser(
+        "The data sets that the package knows, as cards: what they are, their traps, published scores."
+    )
     commands.add_subcommand("datasets", datasets, help="list, show and add data sets")
     _add_dataset_actions(datasets)  # after its parent, as jsonargparse demands
     return parser
@@ -93,7 +104,7 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         "--features",
         type=str | None,
         default=None,
-        help="node features: original, constant, degree or degree-onehot; by default the set's own, else its card's choice",
+        help="node features: original, constant, degree, degree-onehot; by default its own, else its card's choice",
     )
     add("--method", type=str, default="graphcl", help=f"what to train by: {', '.join(METHODS)}")
     add("--encoder", type=str, default="gin", help=f"the network: {', '.join(ENCODERS)}")
@@ -128,11 +139,13 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
 
 def _evaluate_parser() -> Any:
     parser = _new_parser(
-        "Score the embeddings of a run by a named protocol, beside raw features, the Weisfeiler-Lehman kernel and the same "
-        "encoder untrained. Labels are used here and nowhere else."
+        "Score the embeddings of a run by a named protocol, beside raw features, the Weisfeiler-Lehman kernel and the "
+        "same encoder untrained. Labels are used here and nowhere else."
     )
     parser.add_argument("run", type=str, help="the run folder")
-    parser.add_argument("--protocol", type=str | None, default=None, help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm")
+    parser.add_argument(
+        "--protocol", type=str | None, default=None, help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm"
+    )
     parser.add_argument("--root", type=str | None, default=None, help="data folder")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the folds")
@@ -142,7 +155,9 @@ def _evaluate_parser() -> Any:
 def _embed_parser() -> Any:
     parser = _new_parser("Write the node and graph embeddings of a run to an .npz file.")
     parser.add_argument("run", type=str, help="the run folder")
-    parser.add_argument("--out", type=str, required=True, help="the file: arrays graph, node, ptr (each graph's first node), y")
+    parser.add_argument(
+        "--out", type=str, required=True, help="the file: arrays graph, node, ptr (each graph's first node), y"
+    )
     parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
     parser.add_argument("--root", type=str | None, default=None, help="data folder")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
@@ -161,7 +176,11 @@ def _add_dataset_actions(parser: Any) -> None:
     new.add_argument("name", type=str, help="name of the data set, the prefix of its files")
     new.add_argument("--from", dest="source", type=str, required=True, help="folder or zip archive with the raw files")
     new.add_argument("--root", type=str | None, default=None, help="data folder")
-    for name, sub, words in (("list", listing, "one line each"), ("show", show, "one card"), ("add", new, "from raw files")):
+    for name, sub, words in (
+        ("list", listing, "one line each"),
+        ("show", show, "one card"),
+        ("add", new, "from raw files"),
+    ):
         actions.add_subcommand(name, sub, help=words)
 
 
@@ -184,7 +203,11 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     word = (unknown[1] or unknown[2]).lstrip("-")
     sub = parser._subcommands_action._name_parser_map if hasattr(parser, "_subcommands_action") else {}
     command = next((argument for argument in arguments if argument in sub), None)
-    known = [action.dest for action in (sub[command] if command else parser)._actions if action.dest not in ("help", "config")]
+    known = [
+        action.dest
+        for action in (sub[command] if command else parser)._actions
+        if action.dest not in ("help", "config")
+    ]
     spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in known]
     asked = word if unknown[1] else f"--{word}"
     return f"expected a known setting, got {asked!r}; did you mean {near(asked, spelling)}?"
@@ -290,7 +313,8 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
     chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
     if entry.level != "graph" or entry.task != "classification":
         raise RunError(
-            f"expected a data set with a class per graph for {chosen.name}, got {entry.name} ({entry.task} of {entry.level}s)"
+            f"expected a data set with a class per graph for {chosen.name}, "
+            f"got {entry.name} ({entry.task} of {entry.level}s)"
         )
     device = pick_device(device_name)
     dataset = load(config["dataset"], root=root, features=config["features"])
@@ -367,6 +391,14 @@ def _embed(config: Any) -> int:
     return 0
 
 
+def _report(config: Any) -> int:
+    from graphcl.report import write_report
+    from graphcl.train import RunFolder
+
+    print(write_report(RunFolder(config.run)))
+    return 0
+
+
 def _datasets(config: Any) -> int:
     from graphcl.data import add, card, cards, home
 
@@ -376,13 +408,16 @@ def _datasets(config: Any) -> int:
         entries = cards(root=root)
         width = max(len(entry.name) for entry in entries)
         for entry in entries:
-            where = "embedded" if entry.loader == "embedded" else entry.loader
-            print(f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {where:<8}  {entry.title}")
+            print(
+                f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {entry.loader:<8}  {entry.title}"
+            )
         print(f"data folder: {home(root)}")
     elif action == "show":
         print(card(config["show"]["name"], root=root).path.read_text(), end="")
     else:
         chosen = config["add"]
         entry = add(chosen["name"], chosen["source"], root=root)
-        print(f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}")
+        print(
+            f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}"
+        )
     return 0

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what it writes, what it prints, and how it refuses (status 2, a message, no traces)."""
+"""The command line as a user meets it: what it writes, what it prints, how it refuses (status 2, a message)."""
 
 import json
 import os
@@ -76,6 +76,10 @@ def test_the_main_job_from_pretraining_to_scores_and_embeddings(capsys):
         sums = np.add.reduceat(z["node"], z["ptr"][:-1])
     with np.load("z.npz") as z:
         np.testing.assert_allclose(sums, z["graph"], rtol=1e-4, atol=1e-4)
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    assert main(["report", "run"]) == 0
+    assert Path("run/report.html").read_text().count("<svg") == 2
+    capsys.readouterr()
     assert "expected a new file" in refused(capsys, "embed", "run", "--out", "z.npz")
     assert main(["embed", "run", "--out", "z.npz", "--overwrite"]) == 0
 
@@ -218,13 +222,6 @@ def test_damaged_runs(capsys):
     assert "finish the run first" in refused(capsys, "evaluate", "run")
     assert "found nothing" in refused(capsys, "evaluate", "elsewhere")
     assert "protocol" in refused(capsys, "evaluate", "run", "--protocol", "tu-rbf")
-
-
-def test_nan_features(capsys, tu_home):
-    nodes = len((tu_home / "Rings_graph_indicator.txt").read_text().splitlines())
-    (tu_home / "Rings_node_attributes.txt").write_text("nan\n" + "1.0\n" * (nodes - 1))
-    message = refused(capsys, "datasets", "add", "Rings", "--from", str(tu_home))
-    assert "Rings_node_attributes.txt" in message and "nan" in message.lower()
 
 
 def test_half_written_raw_files(capsys, tu_home):

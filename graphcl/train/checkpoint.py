@@ -28,7 +28,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         temporary.unlink(missing_ok=True)
         kept = " The file that was there before is intact." if path.exists() else ""
-        raise RunError(f"could not write {path}: {error}.{kept} Free some space, or choose another output folder.") from error
+        raise RunError(
+            f"could not write {path}: {error}.{kept} Free some space, or choose another output folder."
+        ) from error
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

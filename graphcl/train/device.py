@@ -24,7 +24,9 @@ def pick_device(name: str = "auto") -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise ConfigError(f"expected a device of this machine ({', '.join(found)}), got {name!r}: {_first(error)}") from error
+        raise ConfigError(
+            f"expected a device of this machine ({', '.join(found)}), got {name!r}: {_first(error)}"
+        ) from error
     return device
 
 

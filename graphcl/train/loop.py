@@ -104,7 +104,11 @@ def fit(
         history.epochs = list(folder.read_metrics())
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
     # Dropout in a user's network draws from torch's default generators: seeded here, given back untouched.
-    with torch.random.fork_rng(devices=cuda), _stop_signal() as stopped, _bar(packed, batch_size, epochs, state, progress) as bar:
+    with (
+        torch.random.fork_rng(devices=cuda),
+        _stop_signal() as stopped,
+        _bar(packed, batch_size, epochs, state, progress) as bar,
+    ):
         if state.random is None:
             torch.manual_seed(seed)
         else:
@@ -178,7 +182,11 @@ class _State:
 
     def note(self, loss: float, graphs: int, seconds: float) -> None:
         self.last_loss = loss
-        self.loss_sum, self.graphs, self.seconds = self.loss_sum + loss * graphs, self.graphs + graphs, self.seconds + seconds
+        self.loss_sum, self.graphs, self.seconds = (
+            self.loss_sum + loss * graphs,
+            self.graphs + graphs,
+            self.seconds + seconds,
+        )
 
     def summary(self) -> dict[str, float]:
         """The epoch's means; begins the next one's."""
@@ -220,7 +228,9 @@ class _State:
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
         if changed:
-            raise CheckpointError(f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}")
+            raise CheckpointError(
+                f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"
+            )
         try:
             self.method.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -272,8 +282,8 @@ def check_graphs(packed: PackedDataset, batch_size: int) -> None:
     """Refuse what cannot be trained on: fewer than two graphs in a batch, no features, features that are not finite."""
     if len(packed) < 2 or batch_size < 2:
         raise ValueError(
-            f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs of "
-            "the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, a "
+            f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs "
+            "of the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, a "
             "node-level method"
         )
     x = packed.batch([0, 1])._store.get("x")

@@ -59,7 +59,9 @@ class RunFolder:
                     "continue it with --resume, replace it with --overwrite, or choose another --out"
                 )
             if present and not ours:
-                raise RunError(f"expected a new or empty folder, but {self.path} holds other files; choose another --out")
+                raise RunError(
+                    f"expected a new or empty folder, but {self.path} holds other files; choose another --out"
+                )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             for name in self.FILES:
@@ -138,11 +140,14 @@ class RunFolder:
 
         if not self.weights_file.is_file():
             raise CheckpointError(
-                f"expected weights at {self.weights_file}, found none; finish the run first: graphcl pretrain --resume --out {self.path}"
+                f"expected weights at {self.weights_file}, found none; finish the run first: "
+                f"graphcl pretrain --resume --out {self.path}"
             )
         try:
             method.load_state_dict(load_file(self.weights_file))
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"expected weights at {self.weights_file}, but the file is damaged: {error}") from error
+            raise CheckpointError(
+                f"expected weights at {self.weights_file}, but the file is damaged: {error}"
+            ) from error
         except RuntimeError as error:
             raise CheckpointError(f"expected weights of this model at {self.weights_file}: {error}") from error

@@ -1,0 +1,70 @@
+"""Figures of a run, as SVG text."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphcl.errors import GraphCLError
+
+__all__ = ["loss_curve", "score_bars"]
+
+
+def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
+    """The loss by epoch.
+
+    Args:
+        metrics: Rows with ``epoch`` and ``loss``, as in ``metrics.jsonl``.
+
+    Returns:
+        SVG text.
+
+    Raises:
+        GraphCLError: matplotlib is not installed.
+    """
+    figure, axes = _new_figure(5.0, 3.0)
+    axes.plot([row["epoch"] for row in metrics], [row["loss"] for row in metrics], marker=".", color="#33658a")
+    axes.set(xlabel="epoch", ylabel="loss (mean over graphs)")
+    return _svg(figure)
+
+
+def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[float], metric: str) -> str:
+    """The score of each method with its spread over folds; the axis begins near the lowest, not at zero.
+
+    Args:
+        names: The methods.
+        means: Percent.
+        spreads: Standard deviations over folds, percent.
+        metric: What the scores are.
+
+    Returns:
+        SVG text.
+
+    Raises:
+        GraphCLError: matplotlib is not installed.
+    """
+    figure, axes = _new_figure(5.0, 0.5 + 0.4 * len(names))
+    rows = range(len(names))
+    axes.errorbar(means, rows, xerr=spreads, fmt="o", color="#33658a", ecolor="#bbbbbb", capsize=3)
+    axes.set_yticks(list(rows), names)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"{metric} in % (bars: standard deviation over folds)")
+    axes.grid(axis="x", color="#eeeeee")
+    return _svg(figure)
+
+
+def _new_figure(width: float, height: float) -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise GraphCLError("figures need matplotlib: pip install 'graphcl[plot]'") from error
+    # Figure alone, without pyplot: no global state and no window.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,0 +1,62 @@
+"""The page of a run: what was trained, how the loss went, what the embeddings are worth."""
+
+import html
+from pathlib import Path
+
+from graphcl.errors import RunError
+from graphcl.evaluate import Result, format_table, read_results
+from graphcl.report.figures import loss_curve, score_bars
+from graphcl.train import RunFolder
+from graphcl.train.checkpoint import write_atomically
+
+__all__ = ["write_report"]
+
+STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "pre{background:#f6f6f6;padding:1rem;overflow-x:auto}svg{max-width:100%;height:auto}"
+)
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write ``report.html`` into the run folder: one file, with its figures in it.
+
+    Args:
+        folder: A run with at least one finished epoch; scores are shown if it has been evaluated.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: There is no finished epoch, or the page cannot be written.
+        GraphCLError: matplotlib is not installed.
+    """
+    config, metrics = folder.read_config(), folder.read_metrics()
+    if not metrics:
+        raise RunError(f"expected a run with a finished epoch, {folder.path} has none; train it first")
+    settings = "\n".join(f"{key}: {value}" for key, value in config.items())
+    parts = [
+        f"<h1>{html.escape(str(config.get('method', 'run')))} on {html.escape(str(config.get('dataset', '')))}</h1>",
+        f"<h2>Loss</h2>{loss_curve(metrics)}",
+        *_scores(folder.path / "scores.csv"),
+        f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>",
+    ]
+    text = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(str(folder.path))}</title>"
+    text += f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    path = folder.path / "report.html"
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def _scores(path: Path) -> list[str]:
+    if not path.is_file():
+        return ["<h2>Scores</h2><p>Not evaluated yet: <code>graphcl evaluate</code> adds the scores.</p>"]
+    blocks: dict[tuple[str, str], list[Result]] = {}
+    for row in read_results(path):
+        blocks.setdefault((row.dataset, row.protocol), []).append(row)
+    parts = ["<h2>Scores</h2>"]
+    for rows in blocks.values():
+        bars = score_bars(
+            [r.method for r in rows], [r.mean for r in rows], [r.std_folds or 0.0 for r in rows], rows[0].metric
+        )
+        parts.append(f"{bars}<pre>{html.escape(format_table(rows))}</pre>")
+    return parts

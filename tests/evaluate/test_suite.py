@@ -1,0 +1,50 @@
+"""The rows of a table: made once, cached by what decides them, the untrained encoder as training begins with it."""
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphcl.data import PackedDataset
+from graphcl.evaluate import compared_embeddings
+from graphcl.methods import GraphCL
+from graphcl.nn import GIN, GraphEncoder
+
+
+@pytest.fixture
+def graphs():
+    ring = torch.stack([torch.arange(6), (torch.arange(6) + 1) % 6])
+    generator = torch.Generator().manual_seed(0)
+    return PackedDataset([Data(x=torch.rand(6, 2, generator=generator), edge_index=ring) for _ in range(9)])
+
+
+def make(seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return GraphCL(GraphEncoder(GIN(2, hidden_channels=4, num_layers=1)), seed=seed)
+
+
+def test_rows(graphs):
+    rows, kernels = compared_embeddings(graphs, [0, 1], make=make, trained={"GraphCL": make}, batch_size=4)
+    assert list(rows) == ["raw", "untrained-init", "untrained", "GraphCL"] and kernels["wl"].shape == (9, 9)
+    assert all(len(arrays) == 2 and len(arrays[0]) == 9 for arrays in rows.values())
+    # "Trained" without a step is the initial encoder; collected statistics make a difference; seeds do.
+    np.testing.assert_array_equal(rows["GraphCL"][0], rows["untrained-init"][0])
+    assert not np.allclose(rows["untrained"][0], rows["untrained-init"][0])
+    assert not np.allclose(rows["untrained"][0], rows["untrained"][1])
+
+
+def test_the_cache_is_asked_before_training(graphs, tmp_path):
+    calls = []
+
+    def trained(seed):
+        calls.append(seed)
+        return make(seed)
+
+    for _ in range(2):
+        compared_embeddings(graphs, [3], make=make, trained={"GraphCL": trained}, cache=tmp_path, key={"set": "rings"})
+    assert calls == [3]
+    compared_embeddings(graphs, [3], make=make, trained={"GraphCL": trained}, cache=tmp_path, key={"set": "others"})
+    assert calls == [3, 3]
+    with pytest.raises(ValueError, match="key"):
+        compared_embeddings(graphs, [3], make=make, trained={}, cache=tmp_path)

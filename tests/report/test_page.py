@@ -1,0 +1,25 @@
+"""The page of a run."""
+
+import pytest
+
+from graphcl.errors import RunError
+from graphcl.evaluate import Result, write_results
+from graphcl.report import write_report
+from graphcl.train import RunFolder
+
+
+def test_page(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path)
+    folder.create({"method": "graphcl", "dataset": "<b>toy</b>"})
+    with pytest.raises(RunError, match="finished epoch"):
+        write_report(folder)
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    text = write_report(folder).read_text()
+    assert "Not evaluated yet" in text and "<b>toy" not in text and text.count("<svg") == 1
+    row = Result(
+        dataset="toy", method="GraphCL", protocol="tu-rbf-svm", mean=81.5, std_folds=3.0, seeds=1, folds=10, n_test=60
+    )
+    write_results(tmp_path / "scores.csv", [row])
+    text = write_report(folder).read_text()
+    assert "81.50" in text and text.count("<svg") == 2

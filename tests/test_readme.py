@@ -1,0 +1,35 @@
+"""The README: two commands at its top, code that runs, tables that the committed results make."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_two_commands_of_one_line_at_the_top():
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    first, second = (block.strip() for block in blocks[:2])
+    assert "\n" not in first and "\n" not in second
+    assert first.startswith("python3 -m venv") and "graphcl pretrain" in first
+    assert second.startswith("python3 -m venv") and "pytest" in second
+
+
+def test_the_python_example_runs_and_is_short(tmp_path):
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    script = tmp_path / "example.py"
+    script.write_text(code + "\nassert z.shape == (len(graphs), 96)\n")
+    result = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+
+
+def test_tables_are_current():
+    if not (ROOT / "benchmarks" / "results" / "tu.csv").is_file():
+        pytest.fail("benchmarks/results/tu.csv is missing: run python benchmarks/tu.py")
+    command = [sys.executable, str(ROOT / "benchmarks" / "readme_tables.py"), "--check"]
+    assert subprocess.run(command).returncode == 0, "run python benchmarks/readme_tables.py"
