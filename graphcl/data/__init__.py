@@ -1,0 +1,61 @@
+"""Data: cards, loading, packed batches, and sets that the package makes itself.
+
+>>> from graphcl.data import load
+>>> load("karate")
+karate(1)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Eager, although light: each of these functions has the name of its module, and importing a submodule binds its name
+# here. Bound now, the functions stay.
+from graphcl.data.add import add
+from graphcl.data.cards import Card, card, cards
+from graphcl.data.home import home
+from graphcl.data.load import load
+
+if TYPE_CHECKING:
+    from graphcl.data.features import with_features
+    from graphcl.data.lists import ListDataset
+    from graphcl.data.molecules import synthetic_molecules
+    from graphcl.data.packed import PackedDataset
+    from graphcl.data.social import karate_club, synthetic_social
+    from graphcl.data.tu import load_tu
+
+__all__ = [
+    "Card",
+    "ListDataset",
+    "PackedDataset",
+    "add",
+    "card",
+    "cards",
+    "home",
+    "karate_club",
+    "load",
+    "load_tu",
+    "synthetic_molecules",
+    "synthetic_social",
+    "with_features",
+]
+
+# Imported at first use, because they import torch_geometric's data sets or networkx.
+_LAZY = {
+    "ListDataset": "lists",
+    "PackedDataset": "packed",
+    "karate_club": "social",
+    "load_tu": "tu",
+    "synthetic_molecules": "molecules",
+    "synthetic_social": "social",
+    "with_features": "features",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

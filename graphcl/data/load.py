@@ -1,0 +1,113 @@
+"""One function for every data set: a name goes in, a checked PyTorch Geometric data set comes out."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphcl.data.cards import COUNTS, Card, card
+from graphcl.data.home import home
+from graphcl.errors import DataError
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, InMemoryDataset
+
+__all__ = ["load", "load_raw", "measure"]
+
+# The functions that make embedded sets, and their modules: imported at use, because one of them needs networkx.
+EMBEDDED = {"synthetic_molecules": "molecules", "synthetic_social": "social", "karate_club": "social"}
+
+
+def load(name: str, *, root: str | Path | None = None, features: str | None = None) -> "InMemoryDataset":
+    """Load a data set by name and check that it is what its card says.
+
+    Args:
+        name: A card's name: ``graphcl datasets list`` shows them.
+        root: The data folder (:func:`graphcl.data.home` says which one if None). Embedded sets need none.
+        features: ``original``, ``constant``, ``degree`` or ``degree-onehot``
+            (:func:`graphcl.data.with_features`); None takes the card's choice for a set without node features, and the
+            set's own features otherwise.
+
+    Returns:
+        A packed data set that knows its ``name``; ``x`` is float32.
+
+    Raises:
+        DataError: If the name is unknown, files are missing or damaged, a graph has no nodes, the counts differ from
+            the card, or the set has no features and neither caller nor card chose some.
+        ValueError: If ``features`` is none of the choices.
+
+    Example:
+        >>> karate = load("karate")
+        >>> karate.name, karate[0].num_nodes
+        ('karate', 34)
+    """
+    from graphcl.data.features import with_features
+
+    entry = card(name, root=root)
+    dataset = load_raw(entry, home(root))
+    counts = measure(dataset)
+    wrong = [
+        f"{counts[key]} {key} (expected {entry.counts[key]})" for key in COUNTS if counts[key] != entry.counts[key]
+    ]
+    if wrong:
+        message = f"{name} is not what its card {entry.path} says: got {', '.join(wrong)}."
+        if entry.loader == "tu":
+            message += (
+                f" The raw files in {home(root) / 'TU' / name / 'raw'} are of another edition or incomplete, or the "
+                f"processed file beside them is stale: mend the former or delete the latter, and load again."
+            )
+        raise DataError(message)
+    return with_features(dataset, features if features is not None else entry.features)
+
+
+def load_raw(entry: Card, root: Path) -> "InMemoryDataset":
+    """Load what a card's loader gives: no counts compared, no features chosen; only that every graph has nodes.
+
+    Raises:
+        DataError: If the loader fails or a graph has no nodes.
+    """
+    from graphcl.data.features import node_offsets
+
+    if entry.loader == "tu":
+        from graphcl.data.tu import load_tu
+
+        dataset: InMemoryDataset = load_tu(entry.name, root)
+    else:
+        from graphcl.data.lists import ListDataset
+
+        dataset = ListDataset(_embedded(entry), name=entry.name)
+    sizes = node_offsets(dataset).diff()
+    if (sizes < 1).any():
+        index = int((sizes < 1).nonzero()[0])
+        raise DataError(f"{entry.name}: the graph with index {index} has no nodes. Remove it from the data set.")
+    return dataset
+
+
+def measure(dataset: "InMemoryDataset") -> dict[str, int]:
+    """Count what a card asserts: totals of graphs, nodes and directed edges, widths of features, number of classes."""
+    data = dataset._data
+    y = data.y
+    classes = 0 if y is None or y.is_floating_point() else int(y.unique().numel())
+    return {
+        "graphs": len(dataset),
+        "nodes": int(data.num_nodes),
+        "edges": int(data.num_edges),
+        "features": int(data.num_node_features),
+        "edge_features": int(data.num_edge_features),
+        "classes": classes,
+    }
+
+
+def _embedded(entry: Card) -> "list[Data]":
+    """Make an embedded set with the function that the card names."""
+    arguments = dict(entry.arguments)
+    function = arguments.pop("function", None)
+    if function not in EMBEDDED:
+        raise DataError(
+            f"{entry.path}, key 'arguments.function': expected one of {', '.join(EMBEDDED)}, got {function!r}."
+        )
+    make = getattr(import_module(f"graphcl.data.{EMBEDDED[function]}"), function)
+    try:
+        made = make(**arguments)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{entry.path}, key 'arguments': {error}.") from error
+    return made if isinstance(made, list) else [made]
