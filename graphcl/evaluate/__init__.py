@@ -1,0 +1,58 @@
+"""Named, leak-free protocols for frozen embeddings, the baselines beside them, and the tables made of their scores."""
+
+from graphcl.evaluate.baselines import (
+    collect_statistics,
+    embed_graphs,
+    raw_embeddings,
+    untrained_embeddings,
+    untrained_init_embeddings,
+)
+from graphcl.evaluate.cache import cached
+from graphcl.evaluate.lift import Lift, holm, paired_lift
+from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
+from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
+from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
+from graphcl.evaluate.rows import Note, Provenance, result_rows
+from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
+from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
+from graphcl.evaluate.suite import compared_embeddings
+from graphcl.evaluate.table import format_table
+from graphcl.evaluate.wl import wl_features, wl_kernel
+
+__all__ = [
+    "COLUMNS",
+    "Evaluation",
+    "Fold",
+    "FoldScore",
+    "Lift",
+    "Note",
+    "PROTOCOLS",
+    "Protocol",
+    "Provenance",
+    "Result",
+    "cached",
+    "collect_statistics",
+    "compared_embeddings",
+    "embed_graphs",
+    "evaluate_embeddings",
+    "fold_scores",
+    "format_table",
+    "holm",
+    "kernel_fold_scores",
+    "merge_results",
+    "paired_lift",
+    "protocol",
+    "raw_embeddings",
+    "raw_path",
+    "read_results",
+    "result_rows",
+    "split_hash",
+    "stratified_folds",
+    "summarise",
+    "untrained_embeddings",
+    "untrained_init_embeddings",
+    "with_folds",
+    "wl_features",
+    "wl_kernel",
+    "write_results",
+]

@@ -1,0 +1,70 @@
+"""Checks of embeddings and labels before any classifier sees them: a wrong input costs a message, not an hour."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcl.evaluate.protocols import Protocol
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def to_numpy(value: Any) -> NDArray[Any]:
+    """Any array or tensor, on any device, as a NumPy array."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
+    return np.asarray(value)
+
+
+def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
+    """Returns the embeddings as a contiguous float64 matrix, one row per graph, or says what is wrong with them."""
+    x = to_numpy(embeddings)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"expected {name} of shape [graphs, dimensions], got {list(x.shape)}")
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"expected {name} of real numbers, got dtype {x.dtype}")
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    finite = np.isfinite(x)
+    if not finite.all():
+        bad, rows = int((~finite).sum()), int((~finite).any(axis=1).sum())
+        raise ValueError(
+            f"expected finite {name}, got {bad} NaN or infinite values in {rows} of {len(x)} rows; "
+            "check the training loss and the node features"
+        )
+    return x
+
+
+def check_kernel(kernel: Any) -> FloatArray:
+    """Returns a kernel matrix as float64, or says what is wrong with it."""
+    gram = check_embeddings(kernel, "a kernel matrix")
+    if gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T):
+        raise ValueError(f"expected a symmetric kernel matrix [graphs, graphs], got shape {list(gram.shape)}")
+    return gram
+
+
+def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
+    """Returns the labels as codes 0, 1, ..., or says what is wrong with them."""
+    y = to_numpy(labels)
+    if y.ndim != 1:
+        raise ValueError(f"expected one label per graph, shape [{num_graphs}], got {list(y.shape)}; flatten them first")
+    if len(y) != num_graphs:
+        raise ValueError(f"expected {num_graphs} labels, one for each row of the embeddings, got {len(y)}")
+    if y.dtype.kind == "f" and not (np.isfinite(y).all() and (y == np.round(y)).all()):
+        raise ValueError("expected class labels, got fractional or NaN values; these protocols classify")
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"expected at least 2 classes, got only {classes.tolist()}")
+    rare = int(counts.argmin())
+    members, folds = int(counts[rare]), protocol.folds
+    # A fold takes up to ceil(members / folds) of a class away; the inner folds share what is left.
+    left = members - -(-members // folds)
+    if members < folds or left < protocol.inner_folds:
+        need = "" if members < folds else f" and {protocol.inner_folds} of them left for the inner folds"
+        raise ValueError(
+            f"expected >= {folds} graphs in every class, one for each fold{need}, got {members} of class "
+            f"{classes[rare]}; use fewer folds: with_folds(protocol, folds, inner_folds)"
+        )
+    return codes.astype(np.int64)

@@ -1,0 +1,121 @@
+"""Embeddings that no training made: what a pretrained encoder has to beat.
+
+``raw`` is the sum of the node features, ``untrained-init`` the encoder as initialised, ``untrained`` the same encoder
+with BatchNorm statistics collected. The last one is the baseline of every lift: it stands at the published level of
+GraphCL on several TU data sets, while ``untrained-init`` is beaten for a reason that is not learning.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from graphcl.evaluate._checks import FloatArray
+
+__all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_embeddings", "untrained_init_embeddings"]
+
+
+def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
+    """Returns the sum of the node features of each graph; a sum keeps the size of the graph, as the readouts do.
+
+    Args:
+        batches: batches of graphs with ``x``, in the order of the data set.
+
+    Returns:
+        Array [graphs, features].
+
+    Raises:
+        ValueError: a batch without node features.
+
+    Example:
+        >>> from torch_geometric.data import Batch, Data
+        >>> batch = Batch.from_data_list([Data(x=torch.ones(3, 2)), Data(x=torch.ones(5, 2))])
+        >>> raw_embeddings([batch]).tolist()
+        [[3.0, 3.0], [5.0, 5.0]]
+    """
+    from torch_geometric.nn import global_add_pool
+
+    pooled = []
+    for batch in batches:
+        if batch.x is None:
+            raise ValueError("expected node features x, got none; choose features=, for example 'constant' or 'degree'")
+        pooled.append(global_add_pool(batch.x.double(), batch.batch, size=batch.num_graphs).cpu())
+    return _stack(pooled)
+
+
+def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
+    """Returns the graph embeddings of ``method.embed``, which works in eval mode on the clean graphs.
+
+    Args:
+        method: a module with ``embed(data) -> Embeddings(node, graph)``.
+        batches: batches of graphs, in the order of the data set.
+
+    Returns:
+        Array [graphs, dimensions].
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> method = nn.Module()
+        >>> method.embed = lambda batch: SimpleNamespace(graph=batch)
+        >>> embed_graphs(method, [torch.ones(2, 3), torch.ones(1, 3)]).shape
+        (3, 3)
+    """
+    module: Any = method
+    with torch.no_grad():
+        return _stack([module.embed(batch).graph.double().cpu() for batch in batches])
+
+
+def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[Any]) -> FloatArray:
+    """Returns the embeddings of a freshly made method, BatchNorm at its initial identity.
+
+    Args:
+        make: makes the method from the seed of the run, as training does.
+        batches: batches of clean graphs, in the order of the data set.
+
+    Returns:
+        Array [graphs, dimensions].
+    """
+    return embed_graphs(make(), batches)
+
+
+def untrained_embeddings(
+    make: Callable[[], nn.Module], batches: Iterable[Any], *, statistics: Iterable[Any], seed: int = 0
+) -> FloatArray:
+    """Returns the embeddings of a freshly made method after one epoch in train mode without a gradient step.
+
+    Args:
+        make: makes the method from the seed of the run, as training does; it has an ``encoder`` that is called as
+            ``encoder(x, edge_index, batch, num_graphs=...)``.
+        batches: batches of clean graphs, in the order of the data set.
+        statistics: the batches of one epoch, of clean graphs, shuffled as in training: TU files are sorted by class,
+            and running statistics remember the last batches best.
+        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+
+    Returns:
+        Array [graphs, dimensions].
+    """
+    method = make()
+    collect_statistics(method, statistics, seed=seed)
+    return embed_graphs(method, batches)
+
+
+def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int = 0) -> None:
+    """Passes the batches through ``method.encoder`` in train mode, without gradients; the mode is restored."""
+    encoder: Any = method.encoder
+    training = encoder.training
+    device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
+        torch.manual_seed(seed)
+        encoder.train()
+        for batch in batches:
+            encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
+    encoder.train(training)
+
+
+def _stack(parts: list[torch.Tensor]) -> FloatArray:
+    if not parts:
+        raise ValueError("expected at least one batch, got none")
+    stacked: FloatArray = np.ascontiguousarray(torch.cat(parts).numpy())
+    return stacked

@@ -1,0 +1,60 @@
+"""Embeddings on disk under the hash of what made them, so that all protocols share one pretraining."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcl.errors import DataError
+from graphcl.evaluate._checks import to_numpy
+from graphcl.evaluate._files import write_atomically
+
+__all__ = ["cached"]
+
+
+def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) -> NDArray[Any]:
+    """Returns the array that ``make()`` gave for this key, now or in an earlier run.
+
+    Args:
+        folder: where the ``.npz`` files lie.
+        key: all that decides the array (data set, method, settings, seed, version), as JSON can say it.
+        make: makes the array or tensor if there is none yet.
+
+    Returns:
+        The array.
+
+    Raises:
+        DataError: an unreadable file or one of another key; the message names it.
+        TypeError: a key that JSON cannot say.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     first = cached(folder, {"seed": 0}, lambda: np.ones(3))
+        ...     cached(folder, {"seed": 0}, lambda: np.zeros(3)).tolist()
+        [1.0, 1.0, 1.0]
+    """
+    text = json.dumps(key, sort_keys=True)
+    path = Path(folder) / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+    if path.exists():
+        return _read(path, text)
+    array = to_numpy(make())
+    write_atomically(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
+    return array
+
+
+def _read(path: Path, text: str) -> NDArray[Any]:
+    try:
+        # Opened here, as np.load leaves a truncated file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            array, found = stored["embeddings"], str(stored["key"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected cached embeddings, got an unreadable file ({error}); delete it") from error
+    if found != text:
+        raise DataError(f"{path}: expected embeddings for {text}, got some for {found}; delete the file")
+    return array

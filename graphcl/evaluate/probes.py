@@ -1,0 +1,161 @@
+"""Nested cross-validation of frozen embeddings: outer folds score, inner folds choose ``C``.
+
+The test fold is read once. The scores equal those of scikit-learn's ``GridSearchCV`` around ``SVC``, ``LinearSVC`` or a
+``Pipeline`` with a scaler, fold by fold. They come faster because kernels are shared by the whole grid and distances by
+all folds.
+"""
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphcl.evaluate._checks import IntArray, check_embeddings, check_kernel, check_labels
+from graphcl.evaluate._classifiers import RBF, Classifier, Linear, Precomputed, ScaledRBF, squared_distances
+from graphcl.evaluate.protocols import Protocol
+from graphcl.evaluate.splits import Fold, stratified_folds
+
+__all__ = ["FoldScore", "fold_scores", "kernel_fold_scores"]
+
+
+class FoldScore(NamedTuple):
+    """The score of one outer fold.
+
+    Args:
+        fold: number of the fold.
+        accuracy: share of the test part that was right, in [0, 1].
+        penalty: the chosen C.
+        predictions: predicted classes of the test part, as positions among the sorted classes.
+        unconverged: number of ``LinearSVC`` fits that reached the iteration limit.
+    """
+
+    fold: int
+    accuracy: float
+    penalty: float
+    predictions: IntArray
+    unconverged: int
+
+
+def fold_scores(
+    embeddings: Any,
+    labels: Any,
+    protocol: Protocol,
+    *,
+    seed: int,
+    only: Sequence[int] | None = None,
+    n_jobs: int = 1,
+) -> list[FoldScore]:
+    """Returns the score of each outer fold of a protocol.
+
+    Args:
+        embeddings: one row per graph [graphs, dimensions], array or tensor, from the encoder in eval mode.
+        labels: one class per graph [graphs].
+        protocol: what to do; see ``protocol(name)``.
+        seed: seed of the outer folds, by convention the seed of the model.
+        only: numbers of the outer folds to compute; all when left out.
+        n_jobs: threads to share the folds; the solvers leave the interpreter lock.
+
+    Returns:
+        One ``FoldScore`` for each outer fold, in order.
+
+    Raises:
+        ValueError: embeddings that are not finite, labels of the wrong shape, a class with fewer members than folds.
+
+    Example:
+        >>> import numpy as np
+        >>> from graphcl.evaluate import fold_scores, protocol
+        >>> y = np.arange(60) % 2
+        >>> x = np.random.default_rng(0).normal(size=(60, 4)) + 5 * y[:, None]
+        >>> [score.accuracy for score in fold_scores(x, y, protocol("tu-rbf-svm"), seed=0, only=[0, 1])]
+        [1.0, 1.0]
+    """
+    if protocol.kernel == "precomputed":
+        return kernel_fold_scores(embeddings, labels, protocol, seed=seed, only=only, n_jobs=n_jobs)
+    x = check_embeddings(embeddings)
+    y = check_labels(labels, len(x), protocol)
+    classifier: Classifier
+    if protocol.kernel == "linear":
+        classifier = Linear(x, protocol.scaler, protocol.max_iter)
+    elif protocol.scaler:
+        classifier = ScaledRBF(x)
+    else:
+        classifier = RBF(x, squared_distances(x, x))
+    return _all_folds(classifier, y, protocol, seed=seed, only=only, n_jobs=n_jobs)
+
+
+def kernel_fold_scores(
+    kernel: Any,
+    labels: Any,
+    protocol: Protocol,
+    *,
+    seed: int,
+    only: Sequence[int] | None = None,
+    n_jobs: int = 1,
+) -> list[FoldScore]:
+    """Returns fold scores of ``SVC`` on a kernel matrix, with the folds, the grid and the selection of a protocol.
+
+    Args:
+        kernel: symmetric kernel matrix [graphs, graphs].
+        labels: one class per graph [graphs].
+        protocol: gives folds, inner folds and grid; its own kernel and scaler are not used.
+        seed: seed of the outer folds.
+        only: numbers of the outer folds to compute; all when left out.
+        n_jobs: threads to share the folds; the solvers leave the interpreter lock.
+
+    Returns:
+        One ``FoldScore`` for each outer fold, in order.
+
+    Raises:
+        ValueError: a matrix that is not symmetric or not finite, labels that do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from graphcl.evaluate import kernel_fold_scores, protocol
+        >>> y = np.arange(60) % 2
+        >>> x = np.stack([y, 1 - y], axis=1)
+        >>> kernel_fold_scores(x @ x.T, y, protocol("tu-rbf-svm"), seed=0, only=[3])[0].accuracy
+        1.0
+    """
+    gram = check_kernel(kernel)
+    y = check_labels(labels, len(gram), protocol)
+    return _all_folds(Precomputed(gram), y, protocol, seed=seed, only=only, n_jobs=n_jobs)
+
+
+def choose_penalty(classifier: Classifier, y: IntArray, train: IntArray, protocol: Protocol) -> tuple[float, int]:
+    """The first C with the best mean accuracy over the inner folds of a training part, and the count of bad fits."""
+    accuracies = np.empty((len(protocol.grid), protocol.inner_folds))
+    unconverged = 0
+    for number, (fit, validate) in enumerate(stratified_folds(y[train], protocol.inner_folds)):
+        predictions, bad = classifier(y, train[fit], train[validate], protocol.grid)
+        accuracies[:, number] = (predictions == y[train[validate]]).mean(axis=1)
+        unconverged += bad
+    # np.average over rows, as GridSearchCV does: ties must be ties there and here, to the last bit.
+    return protocol.grid[int(np.argmax(np.average(accuracies, axis=1)))], unconverged
+
+
+def score_fold(classifier: Classifier, y: IntArray, number: int, fold: Fold, protocol: Protocol) -> FoldScore:
+    """Chooses C on the training part, fits it once more on all of that part, reads the test part once."""
+    train, test = fold
+    penalty, unconverged = choose_penalty(classifier, y, train, protocol)
+    predictions, bad = classifier(y, train, test, [penalty])
+    accuracy = float((predictions[0] == y[test]).mean())
+    return FoldScore(number, accuracy, penalty, predictions[0], unconverged + bad)
+
+
+def _all_folds(
+    classifier: Classifier, y: IntArray, protocol: Protocol, *, seed: int, only: Sequence[int] | None, n_jobs: int
+) -> list[FoldScore]:
+    from sklearn.exceptions import ConvergenceWarning
+
+    if n_jobs < 1:
+        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
+    folds = stratified_folds(y, protocol.folds, seed=seed)
+    numbers = list(range(len(folds))) if only is None else sorted(set(only))
+    if numbers and not 0 <= numbers[0] <= numbers[-1] < len(folds):
+        raise ValueError(f"expected fold numbers from 0 to {len(folds) - 1}, got {numbers}")
+    # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
+    with warnings.catch_warnings(), ThreadPoolExecutor(n_jobs) as pool:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # counted in every score; the caller reports it
+        return list(pool.map(lambda number: score_fold(classifier, y, number, folds[number], protocol), numbers))

@@ -1,0 +1,173 @@
+"""Rows of the committed result tables: what a score is, what it is over, and how to make it again."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphcl.errors import DataError
+from graphcl.evaluate._files import read_csv, write_csv
+
+__all__ = ["COLUMNS", "Result", "merge_results", "read_results", "summarise", "write_results"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One row of a result table; accuracies, lifts and their spreads in percent, empty cells are ``None``.
+
+    Args:
+        dataset: name of the card.
+        method: class name, or one of raw, untrained-init, untrained, wl, supervised, scratch, fingerprint.
+        protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's.
+        features: node features, where they were a choice.
+        metric: ``accuracy``, ...
+        mean: mean over seeds of the mean over folds.
+        std: standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
+        std_over: what ``std`` is over, ``seeds``.
+        std_folds: standard deviation over the folds of one seed (divisor n - 1), averaged over seeds.
+        seeds: number of seeds.
+        folds: number of folds.
+        n_test: graphs that one seed tests, over all its folds.
+        epochs: epochs of pretraining, 0 for an untrained encoder.
+        selected_by: what chose the epoch, for example ``fixed epoch``.
+        lift: mean difference to ``untrained``, seed by seed and fold by fold.
+        lift_low: lower end of its 95 % interval.
+        lift_high: upper end.
+        p: its p value, not corrected for the number of data sets (``holm`` does that for a whole table).
+        published: the published mean.
+        published_source: where it is published.
+        split_hash: hash of all folds of all seeds.
+        version: of the package.
+        device: where the embeddings were made.
+        seconds: time the row took.
+        command: command that makes the row.
+        date: day it was made, ISO 8601.
+    """
+
+    dataset: str
+    method: str
+    protocol: str
+    features: str = ""
+    metric: str = "accuracy"
+    mean: float
+    std: float | None = None
+    std_over: str = "seeds"
+    std_folds: float | None = None
+    seeds: int
+    folds: int
+    n_test: int
+    epochs: int | None = None
+    selected_by: str = ""
+    lift: float | None = None
+    lift_low: float | None = None
+    lift_high: float | None = None
+    p: float | None = None
+    published: float | None = None
+    published_source: str = ""
+    split_hash: str = ""
+    version: str = ""
+    device: str = ""
+    seconds: float | None = None
+    command: str = ""
+    date: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What a row is about; a table has one row for each."""
+        return self.dataset, self.method, self.protocol, self.features
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
+
+
+def summarise(scores: Any) -> tuple[float, float | None, float | None]:
+    """Returns mean, standard deviation over seeds, and standard deviation over folds, which are different things.
+
+    Args:
+        scores: [seeds, folds].
+
+    Returns:
+        The mean; the deviation over seeds of the mean over folds; the deviation over folds, averaged over seeds. Both
+        with divisor n - 1, and ``None`` where n is 1.
+
+    Raises:
+        ValueError: another shape.
+
+    Example:
+        >>> summarise([[80.0, 90.0], [84.0, 94.0]])
+        (87.0, 2.8284271247461903, 7.0710678118654755)
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise ValueError(f"expected scores [seeds, folds], got {list(table.shape)}")
+    seeds, folds = table.shape
+    over_seeds = float(table.mean(axis=1).std(ddof=1)) if seeds > 1 else None
+    over_folds = float(table.std(axis=1, ddof=1).mean()) if folds > 1 else None
+    return float(table.mean()), over_seeds, over_folds
+
+
+def merge_results(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
+    """Returns the rows of both; a new row replaces the old row of the same data set, method, protocol and features."""
+    rows = {row.key: row for row in old}
+    rows.update({row.key: row for row in new})
+    return list(rows.values())
+
+
+def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = True) -> None:
+    """Writes a result table, whole or not at all.
+
+    Args:
+        path: the CSV file.
+        rows: what to write.
+        merge: keep the rows of an existing file that are about something else.
+
+    Raises:
+        DataError: an existing file with other columns or unreadable values.
+    """
+    path = Path(path)
+    table = merge_results(read_results(path) if merge else [], rows)
+    write_csv(path, COLUMNS, ({name: _to_text(getattr(row, name)) for name in COLUMNS} for row in table))
+
+
+def read_results(path: str | Path) -> list[Result]:
+    """Reads a result table; an absent file has no rows.
+
+    Args:
+        path: the CSV file.
+
+    Raises:
+        DataError: other columns, a cut line, or a value of the wrong kind; the message names the file.
+    """
+    rows = []
+    for number, row in enumerate(read_csv(Path(path), COLUMNS), start=1):
+        try:
+            rows.append(
+                Result(**{field.name: _from_text(row[field.name], field) for field in dataclasses.fields(Result)})
+            )
+        except ValueError as error:
+            raise DataError(f"{path}, row {number}: {error}; mend or delete the row") from error
+    return rows
+
+
+def _to_text(value: Any) -> str:
+    if value is None:
+        return ""
+    # Six digits are far finer than any spread and keep the tables readable.
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _from_text(text: str, field: "dataclasses.Field[Any]") -> Any:
+    if field.type in (str, "str"):
+        return text
+    if not text and field.type in (float | None, int | None):
+        return None
+    if field.type in (int, int | None):
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite {field.name}, got {text!r}")
+    return number

@@ -1,0 +1,253 @@
+"""Scores of many embeddings under one protocol, kept on disk seed by seed, and the table rows made of them."""
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphcl.errors import DataError
+from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_kernel, check_labels
+from graphcl.evaluate._files import read_csv, write_csv
+from graphcl.evaluate.probes import FoldScore, fold_scores
+from graphcl.evaluate.protocols import Protocol
+from graphcl.evaluate.splits import split_hash, stratified_folds
+
+__all__ = ["Evaluation", "evaluate_embeddings", "raw_path"]
+
+RAW_COLUMNS = ("method", "seed", "fold", "accuracy", "penalty", "unconverged", "seconds", "key")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of several methods under one protocol, on the same folds.
+
+    Args:
+        protocol: how they were scored.
+        seeds: model seeds, which are the fold seeds too.
+        accuracy: for each method, percent [seeds, folds].
+        penalty: for each method, the chosen C [seeds, folds].
+        unconverged: for each method, the number of ``LinearSVC`` fits that reached the iteration limit.
+        seconds: for each method, the time its scores took, in this run or an earlier one.
+        num_graphs: graphs in the data set.
+        split_hash: hash of the folds of all seeds.
+    """
+
+    protocol: Protocol
+    seeds: tuple[int, ...]
+    accuracy: dict[str, FloatArray]
+    penalty: dict[str, FloatArray]
+    unconverged: dict[str, int]
+    seconds: dict[str, float]
+    num_graphs: int
+    split_hash: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The score of one fold as the raw file keeps it."""
+
+    method: str
+    seed: int
+    fold: int
+    accuracy: float
+    penalty: float
+    unconverged: int
+    seconds: float
+    key: str
+
+
+def evaluate_embeddings(
+    embeddings: Mapping[str, Sequence[Any]],
+    labels: Any,
+    protocol: Protocol,
+    seeds: Sequence[int],
+    *,
+    kernels: Mapping[str, Any] | None = None,
+    raw: str | Path | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[str, int], None] | None = None,
+) -> Evaluation:
+    """Scores each method's embedding of each seed on the folds of that seed.
+
+    With a raw file, every score is written as soon as its seed is done, and a score whose embedding, labels, protocol
+    and seed are the same as before is read and not computed again: an interrupted table goes on where it stopped.
+
+    Args:
+        embeddings: for each method its embeddings [graphs, dimensions], one for each seed.
+        labels: one class per graph [graphs].
+        protocol: how to score.
+        seeds: the model seeds; each is the seed of its folds too, so that differences between methods are paired.
+        kernels: kernel matrices [graphs, graphs] of methods that have a kernel and no embeddings (Weisfeiler-Lehman);
+            they are used with the folds, grid and selection of the protocol.
+        raw: CSV file of the scores per seed and fold; see ``raw_path``.
+        n_jobs: threads to share the folds.
+        progress: called with method and seed after each.
+
+    Returns:
+        An ``Evaluation``.
+
+    Raises:
+        ValueError: no seeds or repeated ones, another number of embeddings than seeds, or what ``fold_scores`` refuses.
+        DataError: an unreadable raw file.
+
+    Warns:
+        RuntimeWarning: ``LinearSVC`` fits that did not converge, with their number.
+
+    Example:
+        >>> import numpy as np
+        >>> from graphcl.evaluate import evaluate_embeddings, protocol, with_folds
+        >>> y = np.arange(30) % 2
+        >>> x = np.stack([y, y], axis=1)
+        >>> few = with_folds(protocol("tu-rbf-svm"), 3, 3)
+        >>> evaluate_embeddings({"raw": [x, x]}, y, few, [0, 1]).accuracy["raw"].tolist()
+        [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
+    """
+    tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
+    store = _RawFile(Path(raw) if raw is not None else None)
+    rows: dict[str, list[list[_Row]]] = {}
+    for method, matrices in tasks.items():
+        rows[method] = []
+        used = replace(protocol, kernel="precomputed", scaler=False) if method in (kernels or {}) else protocol
+        for seed, matrix in zip(seeds, matrices, strict=True):
+            key = _key(matrix, y, used, seed)
+            done = store.find(method, seed, key)
+            missing = [fold for fold in range(protocol.folds) if fold not in done]
+            if missing:
+                start = time.perf_counter()
+                scores = fold_scores(matrix, y, used, seed=seed, only=missing, n_jobs=n_jobs)
+                each = (time.perf_counter() - start) / len(missing)
+                done |= {score.fold: _row(method, seed, score, each, key) for score in scores}
+                store.put(method, seed, done.values())
+            rows[method].append([done[fold] for fold in range(protocol.folds)])
+            if progress is not None:
+                progress(method, seed)
+    evaluation = _collect(rows, y, protocol, seeds)
+    _warn(evaluation)
+    return evaluation
+
+
+def raw_path(folder: str | Path, dataset: str, protocol: Protocol, features: str = "") -> Path:
+    """Returns where the scores per seed and fold of a data set and protocol lie.
+
+    Args:
+        folder: for example ``benchmarks/results/raw``.
+        dataset: name of the data set.
+        protocol: the protocol.
+        features: node features, where they were a choice.
+
+    Example:
+        >>> from graphcl.evaluate import protocol
+        >>> raw_path("raw", "IMDB-BINARY", protocol("tu-rbf-svm"), "constant").as_posix()
+        'raw/IMDB-BINARY.constant.tu-rbf-svm.csv'
+    """
+    return Path(folder) / ".".join(part for part in (dataset, features, protocol.name, "csv") if part)
+
+
+def _tasks(
+    embeddings: Mapping[str, Sequence[Any]],
+    kernels: Mapping[str, Any],
+    labels: Any,
+    protocol: Protocol,
+    seeds: Sequence[int],
+) -> tuple[dict[str, list[FloatArray]], IntArray]:
+    """Checks everything before the first fit, as a fit may come an hour later."""
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    if twice := sorted(set(embeddings) & set(kernels)):
+        raise ValueError(f"expected a method under embeddings or under kernels, got both for {', '.join(twice)}")
+    tasks: dict[str, list[FloatArray]] = {}
+    for method, matrices in embeddings.items():
+        if len(matrices) != len(seeds):
+            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
+        tasks[method] = [check_embeddings(x, f"embeddings of {method}") for x in matrices]
+    for method, kernel in kernels.items():
+        tasks[method] = [check_kernel(kernel)] * len(seeds)
+    if not tasks:
+        raise ValueError("expected embeddings or kernels of at least one method, got none")
+    num_graphs = len(next(iter(tasks.values()))[0])
+    for method, checked in tasks.items():
+        for x in checked:
+            if len(x) != num_graphs:
+                raise ValueError(f"expected {num_graphs} graphs in all embeddings, got {len(x)} for {method}")
+    return tasks, check_labels(labels, num_graphs, protocol)
+
+
+def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int) -> str:
+    digest = hashlib.sha256()
+    settings = (
+        protocol.kernel,
+        protocol.scaler,
+        protocol.grid,
+        protocol.folds,
+        protocol.inner_folds,
+        protocol.max_iter,
+    )
+    digest.update(repr((settings, seed, matrix.shape)).encode())
+    digest.update(matrix.tobytes())
+    digest.update(y.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _row(method: str, seed: int, score: FoldScore, seconds: float, key: str) -> _Row:
+    return _Row(method, seed, score.fold, score.accuracy, score.penalty, score.unconverged, round(seconds, 3), key)
+
+
+class _RawFile:
+    """The scores per seed and fold in a CSV file, or in memory only."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.rows: dict[tuple[str, int], dict[int, _Row]] = {}
+        for number, row in enumerate(read_csv(path, RAW_COLUMNS) if path else [], start=1):
+            try:
+                entry = _Row(
+                    row["method"], int(row["seed"]), int(row["fold"]), float(row["accuracy"]), float(row["penalty"]),
+                    int(row["unconverged"]), float(row["seconds"]), row["key"],
+                )  # fmt: skip
+            except ValueError as error:
+                raise DataError(f"{path}, row {number}: {error}; delete the row to compute it again") from error
+            self.rows.setdefault((entry.method, entry.seed), {})[entry.fold] = entry
+
+    def find(self, method: str, seed: int, key: str) -> dict[int, _Row]:
+        """The folds that are there for this very embedding."""
+        return {fold: row for fold, row in self.rows.get((method, seed), {}).items() if row.key == key}
+
+    def put(self, method: str, seed: int, rows: Iterable[_Row]) -> None:
+        """Replaces all folds of a method and seed."""
+        self.rows[method, seed] = {row.fold: row for row in sorted(rows, key=lambda row: row.fold)}
+        if self.path is not None:
+            write_csv(self.path, RAW_COLUMNS, (vars(row) for group in self.rows.values() for row in group.values()))
+
+
+def _collect(rows: Mapping[str, list[list[_Row]]], y: IntArray, protocol: Protocol, seeds: Sequence[int]) -> Evaluation:
+    def table(method: str, value: Callable[[_Row], float]) -> FloatArray:
+        return np.array([[value(row) for row in folds] for folds in rows[method]], dtype=np.float64)
+
+    return Evaluation(
+        protocol=protocol,
+        seeds=tuple(seeds),
+        accuracy={method: table(method, lambda row: 100 * row.accuracy) for method in rows},
+        penalty={method: table(method, lambda row: row.penalty) for method in rows},
+        unconverged={method: sum(row.unconverged for folds in rows[method] for row in folds) for method in rows},
+        seconds={method: round(sum(row.seconds for folds in rows[method] for row in folds), 3) for method in rows},
+        num_graphs=len(y),
+        split_hash=split_hash([stratified_folds(y, protocol.folds, seed=seed) for seed in seeds]),
+    )
+
+
+def _warn(evaluation: Evaluation) -> None:
+    fits = len(evaluation.seeds) * evaluation.protocol.folds
+    fits *= len(evaluation.protocol.grid) * evaluation.protocol.inner_folds + 1
+    found = [f"{count} for {method}" for method, count in evaluation.unconverged.items() if count]
+    if found:
+        warnings.warn(
+            f"{evaluation.protocol.name}: LinearSVC fits that reached max_iter={evaluation.protocol.max_iter}: "
+            f"{', '.join(found)}, of {fits} for each method; their scores stand, but read them with care",
+            RuntimeWarning,
+            stacklevel=3,
+        )

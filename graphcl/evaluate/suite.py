@@ -1,0 +1,85 @@
+"""The embeddings that a table compares: the trained encoder beside everything it has to beat."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphcl.data import PackedDataset
+from graphcl.evaluate._checks import FloatArray
+from graphcl.evaluate.baselines import (
+    embed_graphs,
+    raw_embeddings,
+    untrained_embeddings,
+    untrained_init_embeddings,
+)
+from graphcl.evaluate.cache import cached
+from graphcl.evaluate.wl import wl_kernel
+from graphcl.methods import Method
+
+__all__ = ["compared_embeddings"]
+
+EMBED_BATCH = 1024
+
+
+def compared_embeddings(
+    graphs: PackedDataset,
+    seeds: Sequence[int],
+    *,
+    make: Callable[[int], Method],
+    trained: Mapping[str, Callable[[int], Method]],
+    batch_size: int = 128,
+    cache: str | Path | None = None,
+    key: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, list[FloatArray]], dict[str, FloatArray]]:
+    """The embeddings of ``raw``, ``untrained-init``, ``untrained`` and the trained methods, and the ``wl`` kernel.
+
+    Args:
+        graphs: The data set.
+        seeds: The model seeds.
+        make: From a seed to the method as training begins with it.
+        trained: Under each name, from a seed to the trained method.
+        batch_size: The batch size of training, for the statistics of ``untrained``.
+        cache: A folder in which embeddings are kept and looked up.
+        key: What decides the embeddings besides name and seed; needed with ``cache``.
+
+    Returns:
+        Embeddings by method, one array per seed; kernels by method. Both as :func:`evaluate_embeddings` takes them.
+
+    Raises:
+        ValueError: ``cache`` without ``key``.
+
+    Example:
+        >>> from graphcl.data import load
+        >>> from graphcl.methods import GraphCL
+        >>> from graphcl.nn import GIN, GraphEncoder
+        >>> graphs = PackedDataset(load("synthetic-molecules")[:20])
+        >>> make = lambda seed: GraphCL(GraphEncoder(GIN(graphs.num_features)), seed=seed)
+        >>> embeddings, kernels = compared_embeddings(graphs, [0], make=make, trained={})
+        >>> sorted(embeddings), sorted(kernels)
+        (['raw', 'untrained', 'untrained-init'], ['wl'])
+    """
+    if cache is not None and key is None:
+        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
+    clean = list(graphs.batches(EMBED_BATCH))
+
+    def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
+        return build() if cache is None else cached(cache, {**(key or {}), "method": name, "seed": seed}, build)
+
+    def untrained(seed: int) -> FloatArray:
+        # The order of the first epoch of training: TU files are sorted by class, and running statistics forget.
+        epoch = graphs.loader(batch_size, shuffle=True, seed=seed)
+        statistics = (graphs.batch(index) for index in epoch.order.split(batch_size) if index.numel() > 1)
+        return untrained_embeddings(lambda: make(seed), clean, statistics=statistics, seed=seed)
+
+    raw = raw_embeddings(clean)
+    rows = {
+        "raw": [raw for _ in seeds],
+        "untrained-init": [
+            kept("untrained-init", s, lambda s=s: untrained_init_embeddings(lambda: make(s), clean))  # type: ignore[misc]
+            for s in seeds
+        ],
+        "untrained": [kept("untrained", s, lambda s=s: untrained(s)) for s in seeds],  # type: ignore[misc]
+    }
+    for name, build in trained.items():
+        rows[name] = [kept(name, s, lambda s=s, build=build: embed_graphs(build(s), clean)) for s in seeds]  # type: ignore[misc]
+    return rows, {"wl": wl_kernel([graph for batch in clean for graph in batch.to_data_list()])}

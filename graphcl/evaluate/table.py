@@ -1,0 +1,80 @@
+"""Result rows as a text table for terminals."""
+
+from collections.abc import Sequence
+
+from graphcl.evaluate.lift import holm
+from graphcl.evaluate.results import Result
+
+__all__ = ["format_table"]
+
+
+def format_table(rows: Sequence[Result]) -> str:
+    """Returns aligned text: one block per data set, features and protocol, one line per method.
+
+    Where a method and protocol has lifts on several data sets, their p values are corrected by Holm's procedure.
+
+    Args:
+        rows: the rows of a table.
+
+    Returns:
+        Text without a final line break; "no results" for no rows.
+
+    Example:
+        >>> row = Result(dataset="MUTAG", method="GraphCL", protocol="tu-rbf-svm", mean=88.25, std=0.5, std_folds=7.0,
+        ...              seeds=5, folds=10, n_test=188, lift=0.4, lift_low=-1.2, lift_high=2.0, p=0.6)
+        >>> print(format_table([row]))
+        MUTAG, tu-rbf-svm: accuracy in %, 5 seeds x 10 folds, 188 graphs
+        method   mean ± over seeds  ± over folds  lift over untrained [95 %]       p
+        GraphCL  88.25 ± 0.50       7.00          +0.40 [-1.20, +2.00]        0.6000
+    """
+    if not rows:
+        return "no results"
+    corrected = _corrected_p(rows)
+    many = len({row.dataset for row in rows if row.p is not None}) > 1
+    blocks: dict[tuple[str, ...], list[Result]] = {}
+    for row in rows:
+        blocks.setdefault((row.dataset, row.features, row.protocol), []).append(row)
+    texts = []
+    for (dataset, features, protocol), block in blocks.items():
+        first = block[0]
+        title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
+        texts.append(f"{title}: {first.metric} in %, {first.seeds} seeds x {first.folds} folds, {first.n_test} graphs")
+        p_title = "p (Holm)" if many else "p"
+        lines = [("method", "mean ± over seeds", "± over folds", "lift over untrained [95 %]", p_title)]
+        lines += [_cells(row, corrected.get(row.key)) for row in block]
+        texts += _align(lines)
+        texts.append("")
+    return "\n".join(texts[:-1])
+
+
+def _cells(row: Result, p: float | None) -> tuple[str, str, str, str, str]:
+    mean = f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "")
+    folds = f"{row.std_folds:.2f}" if row.std_folds is not None else "-"
+    if row.lift is None or row.lift_low is None or row.lift_high is None:
+        return row.method, mean, folds, "-", "-"
+    lift = f"{row.lift:+.2f} [{row.lift_low:+.2f}, {row.lift_high:+.2f}]"
+    return row.method, mean, folds, lift, "-" if p is None else f"{p:.4f}"
+
+
+def _corrected_p(rows: Sequence[Result]) -> dict[tuple[str, str, str, str], float]:
+    families: dict[tuple[str, str], dict[str, Result]] = {}
+    for row in rows:
+        if row.p is not None:
+            families.setdefault((row.method, row.protocol), {})[f"{row.dataset}/{row.features}"] = row
+    corrected: dict[tuple[str, str, str, str], float] = {}
+    for family in families.values():
+        p_values = holm({name: row.p for name, row in family.items() if row.p is not None})
+        corrected.update({family[name].key: p for name, p in p_values.items()})
+    return corrected
+
+
+def _align(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            cell.rjust(width) if column == last else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]

@@ -1,0 +1,84 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from graphcl.evaluate import holm, paired_lift
+
+
+def test_hand_computed():
+    # d = 1, 3, 2, 2: mean 2, variance 2/3, J = 4, test share 1/9. t(3) at 97.5 % is 3.182446.
+    lift = paired_lift([[81.0, 83.0], [82.0, 82.0]], np.full((2, 2), 80.0), n_test=10, n_train=90)
+    half = 3.182446305 * math.sqrt((1 / 4 + 1 / 9) * 2 / 3)
+    assert lift.mean == 2
+    assert lift.low == pytest.approx(2 - half)
+    assert lift.high == pytest.approx(2 + half)
+    assert lift.p == pytest.approx(2 * stats.t.sf(2 / math.sqrt((1 / 4 + 1 / 9) * 2 / 3), 3))
+
+
+def test_without_overlap_it_is_the_paired_t_test():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 10))
+    lift = paired_lift(a, b, n_test=1e-12, n_train=1)
+    plain = stats.ttest_rel(a.ravel(), b.ravel())
+    assert lift.p == pytest.approx(plain.pvalue)
+    assert (lift.low, lift.high) == pytest.approx(tuple(plain.confidence_interval()))
+    corrected = paired_lift(a, b, n_test=1, n_train=9)
+    assert corrected.high - corrected.low == pytest.approx((lift.high - lift.low) * math.sqrt(1 + 50 / 9))
+
+
+def test_interval_and_p_agree_and_sign_turns_round():
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        a, b = rng.normal(size=(2, 3, 5))
+        a += rng.uniform(-2, 2)
+        one, other = paired_lift(a, b, n_test=1, n_train=4), paired_lift(b, a, n_test=1, n_train=4)
+        assert (one.p < 0.05) == (one.low > 0 or one.high < 0)
+        assert (other.mean, other.low, other.high, other.p) == pytest.approx((-one.mean, -one.high, -one.low, one.p))
+
+
+def test_constant_difference():
+    a = np.arange(6.0).reshape(2, 3)
+    assert paired_lift(a, a, n_test=1, n_train=2) == (0, 0, 0, 1)
+    assert paired_lift(a + 1, a, n_test=1, n_train=2) == (1, 1, 1, 0)
+
+
+def test_correction_keeps_the_error_rate_where_the_plain_test_does_not():
+    """Ten overlapping folds of pure noise: J dependent differences with correlation near n_test / n."""
+    rng = np.random.default_rng(2)
+    correlation, found, naive = 0.1, 0, 0
+    for _ in range(400):
+        shared = rng.normal() * math.sqrt(correlation)
+        d = (shared + rng.normal(size=50) * math.sqrt(1 - correlation)).reshape(5, 10)
+        found += paired_lift(d, 0 * d, n_test=1, n_train=9).p < 0.05
+        naive += stats.ttest_1samp(d.ravel(), 0).pvalue < 0.05
+    assert found / 400 < 0.08
+    assert naive / 400 > 0.25
+
+
+def test_holm_by_hand():
+    # Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1: 0.02, 0.03, 0.06, 0.04 -> never falling.
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == pytest.approx(
+        {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
+    )
+    assert list(holm({"b": 0.9, "a": 0.8}).items()) == [("b", 1.0), ("a", 1.0)]
+    assert holm({}) == {}
+    assert holm({"only": 0.03}) == {"only": 0.03}
+
+
+def test_refusals():
+    good = np.ones((2, 3))
+    cases = [
+        ((good, good[:1], {"n_test": 1, "n_train": 2}), "one shape"),
+        ((good[0], good[0], {"n_test": 1, "n_train": 2}), "one shape"),
+        ((good[:1, :1], good[:1, :1], {"n_test": 1, "n_train": 2}), "at least 2 paired scores, got 1"),
+        ((good * np.nan, good, {"n_test": 1, "n_train": 2}), "finite"),
+        ((good, good, {"n_test": 0, "n_train": 2}), "positive"),
+        ((good, good, {"n_test": 1, "n_train": 2, "confidence": 95}), "between 0 and 1"),
+    ]
+    for (a, b, options), message in cases:
+        with pytest.raises(ValueError, match=message):
+            paired_lift(a, b, **options)
+    with pytest.raises(ValueError, match="got 1.5 for NCI1"):
+        holm({"NCI1": 1.5})

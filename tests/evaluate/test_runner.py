@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+
+from graphcl.errors import DataError
+from graphcl.evaluate import (
+    Protocol,
+    evaluate_embeddings,
+    fold_scores,
+    kernel_fold_scores,
+    protocol,
+    raw_path,
+    runner,
+    split_hash,
+    stratified_folds,
+    with_folds,
+)
+
+FEW = with_folds(protocol("tu-rbf-svm"), 4, 2)
+SEEDS = [0, 3]
+Y = np.arange(48) % 2
+RNG = np.random.default_rng(0)
+RAW = RNG.normal(size=(48, 3)) + Y[:, None]
+TRAINED = [RNG.normal(size=(48, 3)) + 2 * Y[:, None] for _ in SEEDS]
+EMBEDDINGS = {"raw": [RAW] * 2, "GraphCL": TRAINED}
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Records how many folds were really computed."""
+    folds = []
+
+    def count(*args, only, **kwargs):
+        folds.extend(only)
+        return fold_scores(*args, only=only, **kwargs)
+
+    monkeypatch.setattr(runner, "fold_scores", count)
+    return folds
+
+
+def same(a, b):
+    for method in a.accuracy:
+        np.testing.assert_array_equal(a.accuracy[method], b.accuracy[method])
+        np.testing.assert_array_equal(a.penalty[method], b.penalty[method])
+
+
+def test_scores_are_those_of_the_probe_with_the_seed_of_the_model():
+    kernel = RAW @ RAW.T
+    found = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, kernels={"wl": kernel})
+    assert list(found.accuracy) == ["raw", "GraphCL", "wl"]
+    for row, seed in enumerate(SEEDS):
+        expected = {
+            "raw": fold_scores(RAW, Y, FEW, seed=seed),
+            "GraphCL": fold_scores(TRAINED[row], Y, FEW, seed=seed),
+            "wl": kernel_fold_scores(kernel, Y, FEW, seed=seed),
+        }
+        for method, scores in expected.items():
+            assert found.accuracy[method][row].tolist() == [100 * score.accuracy for score in scores]
+            assert found.penalty[method][row].tolist() == [score.penalty for score in scores]
+    assert found.split_hash == split_hash([stratified_folds(Y, 4, seed=seed) for seed in SEEDS])
+    assert found.num_graphs == 48
+
+
+def test_second_run_reads_and_gives_the_same(tmp_path, computed):
+    path = raw_path(tmp_path / "raw", "toy", FEW)
+    seen = []
+    first = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path, progress=lambda *done: seen.append(done))
+    assert len(computed) == 16
+    assert seen == [("raw", 0), ("raw", 3), ("GraphCL", 0), ("GraphCL", 3)]
+    before = path.read_bytes()
+    second = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path)
+    assert len(computed) == 16
+    assert path.read_bytes() == before
+    same(first, second)
+    assert first.seconds == pytest.approx(second.seconds)
+    same(first, evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS))
+
+
+def test_only_what_is_missing_is_computed(tmp_path, computed):
+    path = tmp_path / "raw.csv"
+    first = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:7]))  # header, four folds of raw/0, two of raw/3
+    computed.clear()
+    second = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path)
+    assert computed == [2, 3, 0, 1, 2, 3, 0, 1, 2, 3]
+    same(first, second)
+    assert [line.rsplit(",", 2)[0] for line in path.read_text().splitlines()] == [
+        line.rsplit(",", 2)[0] for line in "".join(lines).splitlines()
+    ]
+
+
+def test_an_interrupted_run_keeps_what_it_had(tmp_path, computed):
+    path = tmp_path / "raw.csv"
+
+    def stop(method, seed):
+        if (method, seed) == ("raw", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path, progress=stop)
+    computed.clear()
+    evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path)
+    assert len(computed) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        ({"embeddings": {"raw": [RAW] * 2, "GraphCL": [TRAINED[0], TRAINED[1] + 1e-9]}}, 4),
+        ({"labels": Y[::-1].copy()}, 16),
+        ({"protocol": with_folds(protocol("tu-rbf-svm-scaled"), 4, 2)}, 16),
+        ({"embeddings": EMBEDDINGS | {"new": TRAINED}}, 8),
+        ({"embeddings": {"raw": [RAW.astype("f4").astype("f8")] * 2, "GraphCL": TRAINED}}, 8),
+    ],
+)
+def test_what_changed_is_computed_anew(tmp_path, computed, change, again):
+    path = tmp_path / "raw.csv"
+    call = {"embeddings": EMBEDDINGS, "labels": Y, "protocol": FEW, "seeds": SEEDS}
+    evaluate_embeddings(**call, raw=path)
+    computed.clear()
+    second = evaluate_embeddings(**(call | change), raw=path)
+    assert len(computed) == again
+    same(second, evaluate_embeddings(**(call | change)))
+
+
+def test_rows_of_other_methods_and_seeds_stay(tmp_path, computed):
+    path = tmp_path / "raw.csv"
+    evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=path)
+    evaluate_embeddings({"other": [RAW]}, Y, FEW, [7], raw=path)
+    computed.clear()
+    evaluate_embeddings(EMBEDDINGS | {"other": [RAW, RAW]}, Y, FEW, SEEDS, raw=path)
+    assert len(computed) == 8
+
+
+def test_fits_without_convergence_are_reported():
+    hasty = Protocol(name="hasty", kernel="linear", scaler=True, folds=3, inner_folds=2, max_iter=1)
+    with pytest.warns(RuntimeWarning, match=r"hasty: LinearSVC fits that reached max_iter=1: \d+ for raw, of 45 "):
+        found = evaluate_embeddings({"raw": [RAW]}, Y, hasty, [0])
+    assert 0 < found.unconverged["raw"] <= 45
+
+
+def test_usual_limit_is_not_reached():
+    calm = with_folds(protocol("tu-linear-svm"), 3, 2)
+    assert evaluate_embeddings({"raw": [RAW]}, Y, calm, [0]).unconverged == {"raw": 0}  # and no warning
+
+
+def test_refusals(tmp_path):
+    cases = [
+        ((EMBEDDINGS, Y, FEW, []), {}, "at least one seed"),
+        ((EMBEDDINGS, Y, FEW, [1, 1]), {}, r"each once, got \[1, 1\]"),
+        ((EMBEDDINGS, Y, FEW, [1]), {}, "expected 1 embeddings of raw, one for each seed, got 2"),
+        (({}, Y, FEW, SEEDS), {}, "at least one method"),
+        ((EMBEDDINGS | {"short": [RAW[:5]] * 2}, Y, FEW, SEEDS), {}, "expected 48 graphs in all .* got 5 for short"),
+        ((EMBEDDINGS | {"broken": [RAW, RAW * np.nan]}, Y, FEW, SEEDS), {}, "finite embeddings of broken, got 144 NaN"),
+        ((EMBEDDINGS, Y, FEW, SEEDS), {"kernels": {"raw": np.eye(48)}}, "got both for raw"),
+    ]
+    for args, options, message in cases:
+        with pytest.raises(ValueError, match=message):
+            evaluate_embeddings(*args, **options)
+    bad = tmp_path / "bad.csv"
+    evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
+    bad.write_text(bad.read_text().replace("raw,0,0", "raw,zero,0"))
+    with pytest.raises(DataError, match=r"bad.csv, row 1: .*zero"):
+        evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)

@@ -1,0 +1,37 @@
+from graphcl.evaluate import Result, format_table
+
+
+def row(dataset="MUTAG", method="GraphCL", protocol="tu-rbf-svm", **change):
+    scores = {"mean": 88.256, "std": 0.5, "std_folds": 7.0, "seeds": 5, "folds": 10, "n_test": 188}
+    return Result(dataset=dataset, method=method, protocol=protocol, **(scores | change))
+
+
+LIFT = {"lift": 0.4, "lift_low": -1.2, "lift_high": 2.0}
+
+
+def test_columns_are_aligned_and_empty_cells_dashed():
+    text = format_table([row(method="untrained", std=None, std_folds=None), row(**LIFT, p=0.5)]).splitlines()
+    assert text[0] == "MUTAG, tu-rbf-svm: accuracy in %, 5 seeds x 10 folds, 188 graphs"
+    assert len({len(line) for line in text[1:]}) == 1
+    assert text[2].split() == ["untrained", "88.26", "-", "-", "-"]
+    assert text[3].split() == ["GraphCL", "88.26", "±", "0.50", "7.00", "+0.40", "[-1.20,", "+2.00]", "0.5000"]
+
+
+def test_blocks_by_data_set_features_and_protocol():
+    text = format_table([row(), row(protocol="tu-linear-svm"), row(method="raw"), row(features="degree")])
+    assert text.count("188 graphs") == 3
+    assert "MUTAG, features degree, tu-rbf-svm:" in text
+    assert text.index("raw") < text.index("tu-linear-svm")
+
+
+def test_p_is_corrected_over_data_sets_for_each_method():
+    rows = [row(dataset=name, **LIFT, p=p) for name, p in (("A", 0.01), ("B", 0.04), ("C", 0.03))]
+    rows.append(row(dataset="A", method="wl", **LIFT, p=0.02))
+    lines = format_table(rows).splitlines()
+    assert [line.split()[-1] for line in lines if line.startswith("GraphCL")] == ["0.0300", "0.0600", "0.0600"]
+    assert [line.split()[-1] for line in lines if line.startswith("wl")] == ["0.0200"]
+    assert "p (Holm)" in lines[1]
+
+
+def test_no_rows():
+    assert format_table([]) == "no results"
