@@ -1,0 +1,76 @@
+"""What every test may use: a seeded generator, the benchmark data where it is at hand, and no network."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import jaxtyping
+import pytest
+import torch
+
+# The tests' tensors are tiny: threads would only wait for each other, and one thread makes sums reproducible.
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+# No deadline, because a shared machine stalls now and then; the same examples in every run, so that a failure repeats.
+hypothesis.settings.register_profile("graphcl", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("graphcl")
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A generator with a fixed seed, for every random choice of a test."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def graphcl_home() -> Path:
+    """The folder of real benchmark data, `$GRAPHCL_HOME`; a test that asks for it is skipped where there is none."""
+    home = os.environ.get("GRAPHCL_HOME")
+    if not home:
+        pytest.skip(
+            "needs real benchmark data: set GRAPHCL_HOME to a writable folder that holds TU/MUTAG/raw and the like"
+        )
+    path = Path(home)
+    if not path.is_dir():
+        pytest.fail(f"expected GRAPHCL_HOME to name a folder, got {path}, which is none; mend or unset the variable")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses connections to other machines, as a machine without a network would, unless the test is marked `net`."""
+    if request.node.get_closest_marker("net"):
+        return
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if self.family in (socket.AF_INET, socket.AF_INET6) and host not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {address}; mark it `net` if it needs the network")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture(autouse=True)
+def _refusals_are_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the shape checks of the tests (`--jaxtyping-packages`) away inside `pytest.raises`.
+
+    There a wrong argument is given on purpose, and what is asked for is the refusal that users will see.
+    """
+    raises = pytest.raises
+
+    @contextmanager
+    def unchecked(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with raises(*args, **kwargs) as caught:
+            jaxtyping.config.update("jaxtyping_disable", True)
+            try:
+                yield caught
+            finally:
+                jaxtyping.config.update("jaxtyping_disable", False)
+
+    monkeypatch.setattr(pytest, "raises", unchecked)
