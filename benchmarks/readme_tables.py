@@ -1,4 +1,4 @@
-"""Writes the README's tables from the committed results: ``python benchmarks/readme_tables.py`` (``--check`` only looks)."""
+"""Writes the README's tables from the committed results (``--check`` only looks whether they are current)."""
 
 import argparse
 import csv

@@ -409,7 +409,8 @@ def _datasets(config: Any) -> int:
         width = max(len(entry.name) for entry in entries)
         for entry in entries:
             print(
-                f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {entry.loader:<8}  {entry.title}"
+                f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {entry.loader:<8}  "
+                f"{entry.title}"
             )
         print(f"data folder: {home(root)}")
     elif action == "show":

@@ -283,8 +283,8 @@ def check_graphs(packed: PackedDataset, batch_size: int) -> None:
     if len(packed) < 2 or batch_size < 2:
         raise ValueError(
             f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs "
-            "of the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, a "
-            "node-level method"
+            "of the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, "
+            "a node-level method"
         )
     x = packed.batch([0, 1])._store.get("x")
     if x is None:

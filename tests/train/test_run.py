@@ -76,7 +76,9 @@ def test_weights_round_trip_and_complaints(tmp_path, make):
         folder.load_weights(other)
     folder.save_weights(method)
     folder.load_weights(other)
-    assert all(torch.equal(a, b) for a, b in zip(method.state_dict().values(), other.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(method.state_dict().values(), other.state_dict().values(), strict=True)
+    )
     with pytest.raises(CheckpointError, match="weights of this model"):
         folder.load_weights(torch.nn.Linear(2, 2))
     folder.weights_file.write_bytes(folder.weights_file.read_bytes()[:100])
