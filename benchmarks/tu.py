@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=["MUTAG", "PROTEINS", "NCI1", "IMDB-BINARY"])
     parser.add_argument("--protocols", nargs="+", default=["tu-rbf-svm", "tu-rbf-svm-scaled", "tu-linear-svm"])
     parser.add_argument("--seeds", type=int, default=5, help="model seeds 0, 1, ...; each is the seed of its folds too")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the folds")
+    parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
     parser.add_argument("--out", type=Path, default=RESULTS / "tu.csv")
     parser.add_argument("--cache", type=Path, default=Path("runs") / "embeddings")
     arguments = parser.parse_args()

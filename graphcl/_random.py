@@ -10,6 +10,7 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 
 import functools
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -37,6 +38,19 @@ def _mix_int(z: int) -> int:
 
 
 def _mix_(z: Tensor) -> Tensor:
+    if z.device.type == "cpu":
+        # numpy shifts unsigned numbers, which torch cannot: a third of the time, the same bits.
+        u = z.numpy().view(np.uint64)
+        u ^= u >> np.uint64(30)
+        u *= np.uint64(_M1 & _WORD)
+        u ^= u >> np.uint64(27)
+        u *= np.uint64(_M2 & _WORD)
+        u ^= u >> np.uint64(31)
+        return z
+    return _mix_anywhere_(z)
+
+
+def _mix_anywhere_(z: Tensor) -> Tensor:
     # `>>` on int64 is arithmetic: the mask clears the sign bits that it drags in.
     z ^= (z >> 30).bitwise_and_((1 << 34) - 1)
     z *= _M1

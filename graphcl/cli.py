@@ -17,7 +17,7 @@ __all__ = ["main"]
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
-CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "root", "device", "threads")
+CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,9 +146,9 @@ def _evaluate_parser() -> Any:
     parser.add_argument(
         "--protocol", type=str | None, default=None, help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm"
     )
-    parser.add_argument("--root", type=str | None, default=None, help="data folder")
+    parser.add_argument("--root", type=str | None, default=None, help="data folder; by default the run's")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the folds")
+    parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
     return parser
 
 
@@ -239,6 +239,8 @@ def _pretrain(config: Any) -> int:
         torch.set_num_threads(config.threads)
     device = pick_device(config.device)
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
+    if config.root is not None:  # the run must find its data from any working directory
+        settings["root"] = str(Path(config.root).resolve())
     _check_numbers(settings)
     dataset = load(config.dataset, root=config.root, features=config.features)
     graphs = PackedDataset(dataset, graph_id=True)
@@ -309,6 +311,7 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
     from graphcl.train import pick_device
 
     config = _run_config(folder)
+    root = root or config["root"]
     entry = card(config["dataset"], root=root)
     chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
     if entry.level != "graph" or entry.task != "classification":
@@ -373,7 +376,8 @@ def _embed(config: Any) -> int:
     folder = RunFolder(config.run)
     settings = _run_config(folder)
     device = pick_device(config.device)
-    dataset = load(config.dataset or settings["dataset"], root=config.root, features=settings["features"])
+    name, root = config.dataset or settings["dataset"], config.root or settings["root"]
+    dataset = load(name, root=root, features=settings["features"])
     graphs = PackedDataset(dataset).to(device)
     method = make_method(settings, dataset.num_features).to(device)
     folder.load_weights(method)
@@ -386,7 +390,7 @@ def _embed(config: Any) -> int:
     }
     if dataset._data.y is not None:
         arrays["y"] = graphs.y.cpu().numpy()
-    write_atomically(out, lambda file: np.savez(file, **arrays))
+    write_atomically(out, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
     print(f"{out}: {', '.join(f'{name} {list(array.shape)}' for name, array in arrays.items())}")
     return 0
 

@@ -39,8 +39,9 @@ READS_YAML = {"cli.py", "data/cards.py", "train/run.py"}
 OPTIONAL_OR_HEAVY = {"sklearn", "networkx", "ogb", "rdkit", "yaml", "jsonargparse", "matplotlib", "pymetis", "faiss"}
 OPTIONAL_OR_HEAVY |= {"tensorboard", "huggingface_hub", "triton", "pyg_lib"}
 
-# Tests that belong to a folder rather than to one module.
+# Tests that belong to a folder, or to the repository, rather than to one module.
 FOLDER_TESTS = ("contract", "golden", "distributed", "examples", "benchmarks")
+REPOSITORY_TESTS = ("test_architecture.py", "test_packaging.py", "test_readme.py")
 
 
 def name_of(path: Path) -> str:
@@ -151,7 +152,7 @@ def test_every_test_has_its_module() -> None:
         folder = PACKAGE / relative.parent
         module = any((folder / f"{prefix}{name}.py").is_file() for prefix in ("", "_"))
         of_folder = relative.parts[0] in FOLDER_TESTS or name.startswith(FOLDER_TESTS)
-        if not (module or of_folder or relative.as_posix() in ("test_packaging.py", "test_architecture.py")):
+        if not (module or of_folder or relative.as_posix() in REPOSITORY_TESTS):
             stray.append(relative.as_posix())
     assert stray == []
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from graphcl._random import below, fold, hash_ids, normal, randint, seed_from
+from graphcl._random import _mix_, _mix_anywhere_, below, fold, hash_ids, normal, randint, seed_from
 
 WORD = 2**64 - 1
 
@@ -14,11 +14,14 @@ def splitmix64(seed: int, count: int) -> list[int]:
     numbers = []
     for _ in range(count):
         seed = (seed + 0x9E3779B97F4A7C15) & WORD
-        z = seed
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
-        numbers.append(z ^ (z >> 31))
+        numbers.append(mix(seed))
     return numbers
+
+
+def mix(z: int) -> int:
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+    return z ^ (z >> 31)
 
 
 def signed(value: int) -> int:
@@ -50,6 +53,16 @@ def test_a_key_may_be_a_tensor(key: int) -> None:
             assert isinstance(folded, torch.Tensor)
             assert folded.shape == ()
             assert int(folded) == fold(key, value)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1000,), (3, 5)])
+def test_every_device_mixes_alike(shape: tuple[int, ...]) -> None:
+    numbers = hash_ids(8, torch.arange(1, torch.Size(shape).numel() + 1)).reshape(shape)
+    expected = [signed(number) for number in (mix(number & WORD) for number in numbers.flatten().tolist())]
+    for mixer in (_mix_, _mix_anywhere_):
+        mixed = mixer(numbers.clone())
+        assert mixed.shape == shape
+        assert mixed.flatten().tolist() == expected
 
 
 def test_a_key_per_element_broadcasts() -> None:
@@ -121,7 +134,12 @@ def test_randint_is_uniform(high: int) -> None:
 
 
 def test_randint_takes_one_bound_per_element_and_negative_hashes() -> None:
-    assert randint(torch.tensor([-1, -(2**63), 5, 5]), torch.tensor([10, 10, 1, 3])).tolist() == [(2**63 - 1) % 10, 2**62 % 10, 0, 2]
+    assert randint(torch.tensor([-1, -(2**63), 5, 5]), torch.tensor([10, 10, 1, 3])).tolist() == [
+        (2**63 - 1) % 10,
+        2**62 % 10,
+        0,
+        2,
+    ]
 
 
 def test_normal_is_standard_normal() -> None:

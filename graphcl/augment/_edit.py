@@ -8,13 +8,13 @@ choice among several costs one pass, and the rules of the contract are kept in a
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._graph import Graph
+from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
+from graphcl.augment._graph import Graph, begins, offsets
 
 __all__ = ["Edit", "apply", "merge"]
 
@@ -47,11 +47,11 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
         if edit.keep_nodes is not None:
             if keep_nodes is None:
                 keep_nodes = graph.batch.new_ones(graph.num_nodes, dtype=torch.bool)
-            keep_nodes[nodes] = edit.keep_nodes
+            keep_nodes.scatter_(0, nodes, edit.keep_nodes)
         if edit.keep_edges is not None:
             if keep_edges is None:
                 keep_edges = graph.batch.new_ones(graph.num_edges, dtype=torch.bool)
-            keep_edges[edges] = edit.keep_edges
+            keep_edges.scatter_(0, edges, edit.keep_edges)
         if edit.new_edges is not None and edit.like_edges is not None:
             new.append(nodes[edit.new_edges])
             like.append(edges[edit.like_edges])
@@ -72,217 +72,129 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
         store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))
     if edit.keep_nodes is None and edit.keep_edges is None and edit.new_edges is None:
         return out
-    levels = _levels(data)
-    keep_edges = edit.keep_edges
-    if edit.keep_nodes is not None:
-        src, dst = graph.edge_index
-        both = edit.keep_nodes[src] & edit.keep_nodes[dst]
-        keep_edges = both if keep_edges is None else keep_edges & both
-    pick = _edge_picks(graph, edit, keep_edges)
-    sizes = _Sizes(graph, edit.keep_nodes, pick)
-    _carry(out, data, levels, edit, pick, graph)
-    _update_bookkeeping(out, data, levels, sizes)
+    old = graph.ptr.cpu()
+    level = levels(out, graph, old)
+    nodes = None if edit.keep_nodes is None else _Nodes(graph, edit.keep_nodes)
+    edges = _Edges(graph, edit)
+    ids = _carry(out, data, level, graph, old[:-1], nodes, edges)
+    if nodes is not None:
+        _name_nodes(out, level, graph, nodes)
+    _update_bookkeeping(out, level, ids, nodes, edges)
     return out
 
 
-class _Picks:
-    """Which old edge each edge of the view copies, where the new ones are, and how many each graph has."""
+class _Nodes:
+    """Which nodes stay (``index``), their new numbers (``number``), and where each graph's begin (``ptr``)."""
 
-    def __init__(self, index: Tensor, added: Tensor | None, new_edges: Tensor | None, counts: Tensor) -> None:
-        self.index, self.added, self.new_edges, self.counts = index, added, new_edges, counts
-
-
-def _edge_picks(graph: Graph, edit: Edit, keep_edges: Tensor | None) -> _Picks | None:
-    if keep_edges is None and edit.new_edges is None:
-        return None
-    if keep_edges is None:
-        kept = torch.arange(graph.num_edges, device=graph.device)
-        counts = graph.edge_counts
-    else:
-        kept = keep_edges.nonzero().squeeze(1)
-        counts = torch.zeros_like(graph.ptr[1:]).scatter_add_(0, graph.edge_batch, keep_edges.long())
-    if edit.new_edges is None or edit.like_edges is None:
-        return _Picks(kept, None, None, counts)
-    new, like = edit.new_edges, edit.like_edges
-    if edit.keep_nodes is not None:
-        alive = edit.keep_nodes[new].all(0)
-        new, like = new[:, alive], like[alive]
-    home = graph.batch[new[0]]
-    extra = torch.zeros_like(counts).scatter_add_(0, home, torch.ones_like(home))
-    # Each graph's new edges follow its old ones, because a batch keeps a graph's edges together.
-    order = torch.argsort(home, stable=True)
-    new, like, home = new[:, order], like[order], home[order]
-    before = extra.cumsum(0) - extra
-    index = kept.new_empty(kept.numel() + like.numel())
-    added = torch.arange(like.numel(), device=graph.device) + counts.cumsum(0)[home]
-    index[torch.arange(kept.numel(), device=graph.device) + before[graph.edge_batch[kept]]] = kept
-    index[added] = like
-    return _Picks(index, added, new, counts + extra)
+    def __init__(self, graph: Graph, keep: Tensor) -> None:
+        self.keep = keep
+        self.index = keep.nonzero().squeeze(1)
+        before = offsets(keep)
+        self.number = before[:-1]
+        self.ptr = before.index_select(0, graph.ptr)
 
 
-class _Sizes:
-    """The numbers of nodes and edges per graph after the edit; on the host only where a batch's dicts need them."""
+class _Edges:
+    """Which old edge each edge of the view copies (``index``), and the ends where they are new ones.
 
-    def __init__(self, graph: Graph, keep_nodes: Tensor | None, pick: _Picks | None) -> None:
-        self.nodes_changed, self.edges_changed = keep_nodes is not None, pick is not None
-        self.ptr = graph.ptr
-        if keep_nodes is not None:
-            kept = torch.cat([graph.ptr.new_zeros(1), keep_nodes.cumsum(0)])
-            self.ptr = kept[graph.ptr]
-        self.edge_counts = graph.edge_counts if pick is None else pick.counts
-
-
-def _levels(data: Data) -> dict[str, str]:
-    """The level ("node", "edge" or "graph") of every attribute.
-
-    In a batch it is read from the slices, which cannot mistake one label per graph for one per node; elsewhere PyG's
-    own rules decide. Where every graph has one edge, only a name with "edge" in it counts as edge-level.
+    Attributes:
+        index: ``[E']`` positions of old edges.
+        counts: ``[G]`` edges per graph.
+        added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
     """
-    slices: dict[str, Any] | None = getattr(data, "_slice_dict", None)
-    store = data._store
-    levels: dict[str, str] = {}
-    if slices is None:
-        single = data.num_edges == 1
-        for key in store.keys():  # noqa: SIM118 (a PyG storage is no dict)
-            if key in ("edge_index", "batch", "ptr", "num_nodes"):
-                continue
-            if store.is_node_attr(key):
-                levels[key] = "node"
-            elif store.is_edge_attr(key) and not (single and "edge" not in key):
-                levels[key] = "edge"
-        return levels
-    edge_slices = slices["edge_index"]
-    node_slices = _node_slices(data)
-    square = torch.equal(node_slices, edge_slices)
-    one_each = edge_slices.numel() - 1 == int(edge_slices[-1])
-    same: dict[int, str] = {}  # attributes of one level usually share one slice tensor
-    for key in store.keys():  # noqa: SIM118
-        if key in ("edge_index", "batch", "ptr", "num_nodes"):
-            continue
-        if key not in slices:
-            if store.is_node_attr(key):
-                levels[key] = "node"
-            elif store.is_edge_attr(key):
-                levels[key] = "edge"
-            continue
-        value = slices[key]
-        if not isinstance(value, Tensor) or value.dim() != 1:
-            continue
-        level = same.get(id(value))
-        if level is None:
-            if torch.equal(value, node_slices):
-                level = "node"
-            elif torch.equal(value, edge_slices):
-                level = "edge"
-            else:
-                level = "graph"
-            same[id(value)] = level
-        if level == "node" and square and "edge" in key:
-            level = "edge"
-        if level == "edge" and one_each and "edge" not in key and torch.equal(value, _arange(value)):
-            level = "graph"
-        levels[key] = level
-    return levels
+
+    def __init__(self, graph: Graph, edit: Edit) -> None:
+        keep = edit.keep_edges
+        self.added: Tensor | None = None
+        self.ends: Tensor | None = None
+        if edit.keep_nodes is not None:
+            src, dst = edit.keep_nodes.index_select(0, graph.edge_index.flatten()).view(2, -1)
+            keep = src & dst if keep is None else src & dst & keep
+        if keep is None:
+            self.index, self.counts = torch.arange(graph.num_edges, device=graph.device), graph.edge_counts
+        else:
+            self.index = keep.nonzero().squeeze(1)
+            self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
+        if edit.new_edges is not None and edit.like_edges is not None:
+            self._add(graph, edit.new_edges, edit.like_edges, edit.keep_nodes)
+
+    def _add(self, graph: Graph, new: Tensor, like: Tensor, keep_nodes: Tensor | None) -> None:
+        if keep_nodes is not None:
+            alive = keep_nodes[new].all(0)
+            new, like = new[:, alive], like[alive]
+        # Each graph's new edges follow its old ones, because a batch keeps a graph's edges together.
+        home, order = torch.sort(graph.batch.index_select(0, new[0]), stable=True)
+        self.ends, like = new.index_select(1, order), like.index_select(0, order)
+        extra = begins(home, graph.num_graphs).diff()
+        kept, before = self.index, extra.cumsum(0) - extra
+        old = torch.arange(kept.numel(), device=graph.device)
+        old += before.index_select(0, graph.edge_batch.index_select(0, kept))
+        added = torch.arange(like.numel(), device=graph.device) + self.counts.cumsum(0).index_select(0, home)
+        self.index = kept.new_empty(kept.numel() + like.numel()).scatter_(0, old, kept).scatter_(0, added, like)
+        self.added = added
+        self.counts = self.counts + extra
 
 
-def _arange(value: Tensor) -> Tensor:
-    return torch.arange(value.numel(), device=value.device)
-
-
-def _node_slices(data: Data) -> Tensor:
-    slices = data._slice_dict
-    if "x" in slices:
-        return slices["x"]
-    counts = data._store.__dict__.get("_num_nodes")
-    if counts is not None:
-        return torch.tensor([0, *counts]).cumsum(0)
-    return data.ptr.cpu()
-
-
-def _carry(out: Data, data: Data, levels: dict[str, str], edit: Edit, pick: _Picks | None, graph: Graph) -> None:
-    """Take every node- and edge-level value along, and renumber the node ids."""
+def _carry(
+    out: Data, data: Data, level: dict[str, str], graph: Graph, first: Tensor, nodes: _Nodes | None, edges: _Edges
+) -> set[str]:
+    """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
     store = out._store
-    nodes = None if edit.keep_nodes is None else edit.keep_nodes.nonzero().squeeze(1)
-    number = None if edit.keep_nodes is None else edit.keep_nodes.cumsum(0) - 1
-    if pick is not None:
-        edge_index = graph.edge_index[:, pick.index]
-        if pick.added is not None and pick.new_edges is not None:
-            edge_index[:, pick.added] = pick.new_edges
-        store["edge_index"] = edge_index if number is None else number[edge_index]
-    for key, level in levels.items():
+    edge_index = graph.edge_index.index_select(1, edges.index)
+    if edges.added is not None and edges.ends is not None:
+        edge_index.index_copy_(1, edges.added, edges.ends)
+    if nodes is not None:
+        edge_index = nodes.number.index_select(0, edge_index.flatten()).view(2, -1)
+    store["edge_index"] = edge_index
+    ids = {"edge_index"}
+    for key, kind in level.items():
         value = store[key]
-        index = nodes if level == "node" else pick.index if level == "edge" and pick is not None else None
-        if index is not None:
-            value = _take(out, key, value, index)
+        if kind == "list":
+            value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
+        elif kind == "edge":
+            value = take(out, key, value, edges.index)
+        elif kind == "node" and nodes is not None:
+            value = take(out, key, value, nodes.index)
+        if nodes is not None and holds_node_ids(data, key, value, first):
+            value = renumber(key, value, nodes.keep, nodes.number)
+            ids.add(key)
+        if value is not store[key]:
             store[key] = value
-        if number is not None and edit.keep_nodes is not None and _holds_node_ids(data, key, value):
-            store[key] = _renumber(key, value, edit.keep_nodes, number)
-    if number is not None and nodes is not None:
-        for key in store.keys():  # noqa: SIM118
-            if key not in levels and key not in ("edge_index", "batch", "ptr", "num_nodes"):
-                value = store[key]
-                if isinstance(value, Tensor) and _holds_node_ids(data, key, value):
-                    store[key] = _renumber(key, value, edit.keep_nodes, number)  # type: ignore[arg-type]
-        if "n_id" not in levels:
-            store["n_id"] = graph.local[nodes]
-        if "num_nodes" in store:
-            store["num_nodes"] = nodes.numel()
-        if "batch" in store:
-            # Last, as in a batch that PyG has collated from single views.
-            del store["batch"]
-            store["batch"] = graph.batch[nodes]
-            store.pop("ptr", None)
+    return ids
 
 
-def _take(out: Data, key: str, value: Any, index: Tensor) -> Any:
-    if isinstance(value, Tensor):
-        return value.index_select(out.__cat_dim__(key, value) or 0, index)
-    chosen = index.tolist()
-    if isinstance(value, list | tuple):
-        return type(value)(value[i] for i in chosen)
-    return value[chosen]
-
-
-def _holds_node_ids(data: Data, key: str, value: Any) -> bool:
-    """PyG counts such attributes up by the number of nodes when it makes a batch; any other increment is left alone."""
-    if not isinstance(value, Tensor) or value.is_floating_point() or value.dtype == torch.bool or "batch" in key:
-        return False
-    increment = torch.as_tensor(data.__inc__(key, value))
-    return bool(increment.any()) and bool((increment == data.num_nodes).all())
-
-
-def _renumber(key: str, value: Tensor, keep: Tensor, number: Tensor) -> Tensor:
-    lost = ~keep[value]
-    if bool(lost.any()):
-        raise ValueError(
-            f"expected {key!r} to refer to kept nodes, got {int(lost.sum())} reference(s) to nodes that this view dropped; "
-            f"delete data.{key} before the augmentation, or use one that keeps all nodes (NodeMask, EdgeDrop)"
-        )
-    return number[value]
-
-
-def _update_bookkeeping(out: Data, data: Data, levels: dict[str, str], sizes: _Sizes) -> None:
-    """Bring a batch's ``ptr``, ``_slice_dict``, ``_inc_dict`` and ``_num_nodes`` up to date, on copies."""
+def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -> None:
+    """Record each node's number in the input, unless an earlier view has, and what else counts nodes."""
     store = out._store
-    if sizes.nodes_changed and "batch" in store:
-        store["ptr"] = sizes.ptr
-    if getattr(data, "_slice_dict", None) is None:
+    if "n_id" not in level:
+        store["n_id"] = graph.local.index_select(0, nodes.index)
+    if "num_nodes" in store:
+        store["num_nodes"] = nodes.index.numel()
+    if "batch" in store:
+        # Last, as in a batch that PyG has collated from single views.
+        del store["batch"], store["ptr"]
+        store["batch"] = graph.batch.index_select(0, nodes.index)
+        store["ptr"] = nodes.ptr
+
+
+def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: _Nodes | None, edges: _Edges) -> None:
+    """Bring ``_slice_dict``, ``_inc_dict`` and ``_num_nodes`` of a batch up to date, on copies."""
+    store, hidden = out._store, out._store.__dict__
+    if "_slice_dict" not in hidden:
         return
-    slices, incs = dict(data._slice_dict), dict(data._inc_dict)
-    if sizes.edges_changed:
-        edge_slices = torch.cat([sizes.edge_counts.new_zeros(1), sizes.edge_counts.cumsum(0)]).cpu()
-        slices["edge_index"] = edge_slices
-        slices.update({key: edge_slices for key, level in levels.items() if level == "edge" and key in slices})
-    if sizes.nodes_changed:
-        node_slices = sizes.ptr.cpu()
-        slices.update({key: node_slices for key, level in levels.items() if level == "node" and key in slices})
-        old = _node_slices(data)[:-1]
-        for key, value in incs.items():
-            if isinstance(value, Tensor) and value.shape == old.shape and torch.equal(value, old) and bool(old.any()):
-                incs[key] = node_slices[:-1]
-        slices["n_id"] = node_slices
-        incs.setdefault("n_id", torch.zeros_like(node_slices[:-1]))
-        counts = store.__dict__.get("_num_nodes")
-        if counts is not None:
-            store.__dict__["_num_nodes"] = (node_slices[1:] - node_slices[:-1]).tolist()
-    store.__dict__["_slice_dict"], store.__dict__["_inc_dict"] = slices, incs
+    slices, added = dict(hidden["_slice_dict"]), dict(hidden["_inc_dict"])
+    now = {"edge": offsets(edges.counts).cpu()}
+    if nodes is not None:
+        now["node"] = nodes.ptr.cpu()
+        slices["n_id"] = now["node"]
+        added.setdefault("n_id", torch.zeros_like(now["node"][:-1]))
+        for key in ids & added.keys():
+            added[key] = like_first_nodes(added[key], now["node"][:-1])
+        if "_num_nodes" in hidden:
+            hidden["_num_nodes"] = now["node"].diff().tolist()
+    for key, kind in (*level.items(), ("edge_index", "edge")):
+        if kind in now and key in slices:
+            slices[key] = now[kind]
+            if f"{key}_ptr" in store:
+                store[f"{key}_ptr"] = now[kind].to(edges.index.device)
+    hidden["_slice_dict"], hidden["_inc_dict"] = slices, added

@@ -6,10 +6,21 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
+from torch_geometric.data.storage import N_KEYS
 
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "begins", "offsets"]
+
+
+def offsets(counts: Tensor) -> Tensor:
+    """``[G + 1]`` where each of G runs begins, and the end of the last, from their ``[G]`` lengths."""
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+
+
+def begins(group: Tensor, num_groups: int) -> Tensor:
+    """``[G + 1]`` where each of G groups begins, and the end of the last, from the ascending groups of the elements."""
+    return torch.searchsorted(group, torch.arange(num_groups + 1, device=group.device))
 
 
 @dataclass(frozen=True)
@@ -21,36 +32,41 @@ class Graph:
         batch: ``[N]`` the graph of each node, ascending.
         ptr: ``[G + 1]`` the first node of each graph.
         graph_id: ``[G]`` the name under which a graph's randomness is drawn.
-        x: ``[N, F]`` node features, or ``None``.
+        features: Node features, or ``None``.
+        rows: ``[N]`` where in ``features`` the nodes are; ``None`` for all of them.
     """
 
     edge_index: Tensor
     batch: Tensor
     ptr: Tensor
     graph_id: Tensor
-    x: Tensor | None
+    features: Tensor | None
+    rows: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Graph":
-        """The structure of a ``Data`` or ``Batch``; ``graph_id`` is read where there is one, else the position counts."""
+        """The structure of a ``Data`` or ``Batch``; without a ``graph_id``, positions name the graphs."""
         if not isinstance(data, Data):
             raise TypeError(f"expected a torch_geometric Data or Batch, got {type(data).__name__}")
         edge_index = data.edge_index
         if edge_index is None:
-            raise ValueError("expected data with an edge_index, got none; give a graph without edges an empty [2, 0] one")
-        num_nodes, device = data.num_nodes or 0, edge_index.device
-        store = data._store
-        batch, ptr = store.get("batch"), store.get("ptr")
-        if batch is None:
-            batch = torch.zeros(num_nodes, dtype=torch.int64, device=device)
-            ptr = torch.tensor([0, num_nodes], device=device)
-        elif ptr is None:
-            counts = torch.bincount(batch, minlength=data.num_graphs if isinstance(data, Batch) else 0)
-            ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        graph_id = store.get("graph_id")
-        if graph_id is None:
-            graph_id = torch.arange(ptr.numel() - 1, device=device)
-        return cls(edge_index, batch, ptr, graph_id.reshape(-1), store.get("x"))
+            raise ValueError(
+                "expected data with an edge_index, got none; give a graph without edges an empty [2, 0] one"
+            )
+        if edge_index.dtype != torch.int64:
+            raise TypeError(f"expected edge_index of dtype int64, got {edge_index.dtype}; write edge_index.long()")
+        batch, ptr = _nodes(data, edge_index.device)
+        graph = cls(edge_index, batch, ptr, _names(data, ptr), data._store.get("x"))
+        slices = data._store.__dict__.get("_slice_dict", {}).get("edge_index")
+        if "batch" in data._store and (slices is None or int(slices[-1]) != graph.num_edges):
+            # Not as PyG has collated them: put together by hand, or changed afterwards.
+            home = graph.edge_batch
+            if bool((batch[1:] < batch[:-1]).any()) or bool((home[1:] < home[:-1]).any()):
+                raise ValueError(
+                    "expected nodes and edges grouped by graph, got a batch whose graphs are mixed up; make it with "
+                    "Batch.from_data_list, and apply transforms that add edges before"
+                )
+        return graph
 
     @property
     def num_graphs(self) -> int:
@@ -69,30 +85,36 @@ class Graph:
         return self.edge_index.device
 
     @cached_property
+    def x(self) -> Tensor | None:
+        """``[N, F]`` node features, gathered only if someone asks."""
+        if self.features is None or self.rows is None:
+            return self.features
+        return self.features.index_select(0, self.rows)
+
+    @cached_property
     def sizes(self) -> Tensor:
         """``[G]`` nodes of each graph."""
-        return self.ptr[1:] - self.ptr[:-1]
+        return self.ptr.diff()
 
     @cached_property
     def local(self) -> Tensor:
         """``[N]`` each node's number within its graph."""
-        return torch.arange(self.num_nodes, device=self.device) - self.ptr[self.batch]
+        return torch.arange(self.num_nodes, device=self.device) - self.ptr.index_select(0, self.batch)
 
     @cached_property
     def edge_batch(self) -> Tensor:
         """``[E]`` the graph of each edge."""
-        return self.batch[self.edge_index[0]]
-
-    @cached_property
-    def edge_counts(self) -> Tensor:
-        """``[G]`` edges of each graph."""
-        counts = torch.zeros(self.num_graphs, dtype=torch.int64, device=self.device)
-        return counts.scatter_add_(0, self.edge_batch, torch.ones_like(self.edge_batch))
+        return self.batch.index_select(0, self.edge_index[0])
 
     @cached_property
     def edge_ptr(self) -> Tensor:
         """``[G + 1]`` the first edge of each graph."""
-        return torch.cat([self.edge_counts.new_zeros(1), self.edge_counts.cumsum(0)])
+        return begins(self.edge_batch, self.num_graphs)
+
+    @cached_property
+    def edge_counts(self) -> Tensor:
+        """``[G]`` edges of each graph."""
+        return self.edge_ptr.diff()
 
     def keys(self, key: Key) -> Tensor:
         """``[G]`` one key per graph: what makes a view independent of the batch that a graph happens to be in."""
@@ -100,18 +122,68 @@ class Graph:
 
     def node_hashes(self, key: Key) -> Tensor:
         """``[N]`` one hash per node, of (key, graph, number within the graph)."""
-        return hash_ids(self.keys(key)[self.batch], self.local)
+        return hash_ids(self.keys(key).index_select(0, self.batch), self.local)
 
-    def select(self, graphs: Tensor) -> tuple["Graph", Tensor, Tensor]:
-        """The graphs where the ``[G]`` mask holds, and the positions of their nodes and edges here."""
-        nodes = graphs[self.batch].nonzero().squeeze(1)
-        edges = graphs[self.edge_batch].nonzero().squeeze(1)
-        sizes = self.sizes[graphs]
-        ptr = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-        number = graphs.cumsum(0) - 1
-        shift = self.ptr[:-1][graphs] - ptr[:-1]
-        batch = number[self.batch[nodes]]
-        edge_index = self.edge_index[:, edges]
-        edge_index = edge_index - shift[number[self.batch[edge_index[0]]]]
-        x = None if self.x is None else self.x[nodes]
-        return Graph(edge_index, batch, ptr, self.graph_id[graphs], x), nodes, edges
+    def split(self, part: Tensor, num_parts: int) -> list[tuple["Graph", Tensor, Tensor]]:
+        """The graphs of each part (``part`` is ``[G]``), with the positions of their nodes and edges here.
+
+        The graphs are sorted by part in one go, and the parts are slices of the result.
+        """
+        order = torch.argsort(part, stable=True)
+        columns = (self.sizes, self.edge_counts, self.ptr, self.edge_ptr, self.graph_id, part)
+        sizes, edge_counts, old, old_edge, graph_id, part = (t.index_select(0, order) for t in columns)
+        ptr, edge_ptr = offsets(sizes), offsets(edge_counts)
+        batch = torch.repeat_interleave(sizes, output_size=self.num_nodes)
+        edge_batch = torch.repeat_interleave(edge_counts, output_size=self.num_edges)
+        shift = old - ptr[:-1]
+        nodes = torch.arange(self.num_nodes, device=self.device) + shift.index_select(0, batch)
+        edges = torch.arange(self.num_edges, device=self.device) + (old_edge - edge_ptr[:-1]).index_select(
+            0, edge_batch
+        )
+        edge_index = self.edge_index.index_select(1, edges) - shift.index_select(0, edge_batch)
+        rows = nodes if self.rows is None else self.rows.index_select(0, nodes)
+        ends = begins(part, num_parts)[1:]
+        bounds = torch.stack([ends, ptr[ends], edge_ptr[ends]], 1).tolist()
+        parts, g, n, e = [], 0, 0, 0
+        for h, m, f in bounds:
+            index = edge_index[:, e:f] - n
+            graph = Graph(index, batch[n:m] - g, ptr[g : h + 1] - n, graph_id[g:h], self.features, rows[n:m])
+            parts.append((graph, nodes[n:m], edges[e:f]))
+            g, n, e = h, m, f
+        return parts
+
+
+def _nodes(data: Data, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The graph of each node, and the first node of each graph."""
+    store = data._store
+    batch, ptr = store.get("batch"), store.get("ptr")
+    if batch is None:
+        if "num_nodes" not in store and not any(key in N_KEYS or "node" in key for key in store):
+            raise ValueError(
+                "expected data that tells its number of nodes, got neither x nor num_nodes; set data.num_nodes, as the "
+                "edges do not tell how many nodes have none"
+            )
+        num_nodes = data.num_nodes or 0
+        batch = torch.zeros(num_nodes, dtype=torch.int64, device=device)
+        return batch, torch.tensor([0, num_nodes], device=device)
+    if ptr is None:
+        ptr = offsets(torch.bincount(batch, minlength=data.num_graphs if isinstance(data, Batch) else 0))
+    if int(ptr[-1]) != batch.numel():
+        raise ValueError(
+            f"expected a batch of {int(ptr[-1])} nodes, as its ptr says, got {batch.numel()}; Batch.subgraph and "
+            f"transforms that drop nodes leave it stale: apply them to the graphs before batching"
+        )
+    return batch, ptr
+
+
+def _names(data: Data, ptr: Tensor) -> Tensor:
+    """The ``graph_id`` of each graph, or its position."""
+    names, count = data._store.get("graph_id"), ptr.numel() - 1
+    if names is None:
+        return torch.arange(count, device=ptr.device)
+    names = torch.as_tensor(names, device=ptr.device).reshape(-1)
+    if names.dtype.is_floating_point or names.dtype == torch.bool:
+        raise TypeError(f"expected integers in graph_id, got {names.dtype}")
+    if names.numel() != count:
+        raise ValueError(f"expected one graph_id for each of {count} graphs, got {names.numel()}")
+    return names.long()

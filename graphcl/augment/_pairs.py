@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphcl.augment._graph import Graph
+from graphcl.augment._graph import Graph, begins
 
-__all__ = ["Pairs", "absent_pairs"]
+__all__ = ["Absent", "Pairs"]
 
 
 @dataclass(frozen=True)
@@ -21,69 +21,77 @@ class Pairs:
 
     Attributes:
         graph: ``[P]`` the graph of each pair.
-        low, high: ``[P]`` its two nodes, numbered within the graph; ordered (source, target) where directed.
+        major, minor: ``[P]`` its two nodes, numbered within the graph: the larger and the smaller, or where directed
+            source and target.
         of_edge: ``[E]`` the pair of each edge.
-        code: ``[P]`` a name of the pair within its graph, the same in every batch.
         counts: ``[G]`` pairs per graph.
     """
 
     graph: Tensor
-    low: Tensor
-    high: Tensor
+    major: Tensor
+    minor: Tensor
     of_edge: Tensor
-    code: Tensor
     counts: Tensor
     directed: bool
 
     @classmethod
     def of(cls, graph: Graph, *, directed: bool) -> "Pairs":
-        src, dst = graph.local[graph.edge_index[0]], graph.local[graph.edge_index[1]]
+        src, dst = graph.edge_index
         major, minor = (src, dst) if directed else (torch.maximum(src, dst), torch.minimum(src, dst))
-        squares = graph.sizes * graph.sizes
-        offset = squares.cumsum(0) - squares
-        home = graph.edge_batch
-        cell, of_edge = torch.unique(offset[home] + major * graph.sizes[home] + minor, return_inverse=True)
-        pair_graph = torch.searchsorted(offset, cell, right=True) - 1
-        size = graph.sizes[pair_graph].clamp(min=1)
-        inside = cell - offset[pair_graph]
-        major, minor = inside // size, inside % size
-        counts = torch.zeros_like(graph.sizes).scatter_add_(0, pair_graph, torch.ones_like(pair_graph))
-        low, high = (major, minor) if directed else (minor, major)
-        return cls(pair_graph, low, high, of_edge, (major << 32) | minor, counts, directed)
+        # Graphs lie one after another, so that cells of the whole batch's matrix are ordered by graph, too.
+        width = max(graph.num_nodes, 1)
+        cell, of_edge = torch.unique(major * width + minor, return_inverse=True)
+        major = cell // width
+        minor = cell - major * width
+        home = graph.batch.index_select(0, major)
+        begin = graph.ptr.index_select(0, home)
+        counts = begins(home, graph.num_graphs).diff()
+        return cls(home, major - begin, minor - begin, of_edge, counts, directed)
 
-    def numbers(self, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-        """The sorted numbers of the pairs without self-loops, counted through all graphs, and per graph where its
-        numbers begin and how many pairs it has in all."""
+    @property
+    def code(self) -> Tensor:
+        """``[P]`` a name of the pair within its graph, the same in every batch."""
+        return (self.major << 32) | self.minor
+
+
+class Absent:
+    """The pairs of different nodes of one graph that no edge joins, counted through all graphs.
+
+    Attributes:
+        counts: ``[G]`` how many each graph has.
+        first: ``[G]`` the place of each graph's first one.
+    """
+
+    def __init__(self, graph: Graph, pairs: Pairs) -> None:
         n = graph.sizes
-        total = n * (n - 1) if self.directed else n * (n - 1) // 2
-        begin = total.cumsum(0) - total
-        proper = self.low != self.high
-        low, high, home = self.low[proper], self.high[proper], self.graph[proper]
-        if self.directed:
-            inside = low * (n[home] - 1) + high - (high > low).long()
+        total = n * (n - 1) if pairs.directed else n * (n - 1) // 2
+        proper = (pairs.major != pairs.minor).nonzero().squeeze(1)
+        major, minor, home = (t.index_select(0, proper) for t in (pairs.major, pairs.minor, pairs.graph))
+        if pairs.directed:
+            inside = major * (n.index_select(0, home) - 1) + minor - (minor > major).long()
         else:
-            inside = high * (high - 1) // 2 + low
-        return begin[home] + inside, begin, total
+            inside = major * (major - 1) // 2 + minor
+        self.begin = total.cumsum(0) - total
+        number = self.begin.index_select(0, home) + inside
+        # How many absent ones come before each existing one.
+        self.before = number - torch.arange(number.numel(), device=number.device)
+        self.counts = total - begins(home, graph.num_graphs).diff()
+        self.first = self.counts.cumsum(0) - self.counts
+        self.graph, self.directed = graph, pairs.directed
 
-
-def absent_pairs(graph: Graph, pairs: Pairs, home: Tensor, rank: Tensor) -> Tensor:
-    """``[2, R]`` the ``rank``-th pair of graph ``home`` that no edge joins, in the batch's node numbering."""
-    number, begin, total = pairs.numbers(graph)
-    present = torch.zeros_like(total).scatter_add_(
-        0, torch.searchsorted(begin, number, right=True) - 1, torch.ones_like(number)
-    )
-    before = begin - (present.cumsum(0) - present)
-    overall = before[home] + rank
-    number = overall + torch.searchsorted(number - torch.arange(number.numel(), device=number.device), overall, right=True)
-    inside = number - begin[home]
-    if pairs.directed:
-        width = (graph.sizes[home] - 1).clamp(min=1)
-        low, high = inside // width, inside % width
-        high = high + (high >= low).long()
-    else:
-        high = ((1 + (1 + 8 * inside.double()).sqrt()) / 2).floor().long()
-        # The square root may be off by one in the last place.
-        high = high - (high * (high - 1) // 2 > inside).long()
-        high = high + (high * (high + 1) // 2 <= inside).long()
-        low = inside - high * (high - 1) // 2
-    return torch.stack([low, high]) + graph.ptr[home]
+    def at(self, place: Tensor, home: Tensor) -> Tensor:
+        """``[2, R]`` the absent pairs at the given places (which lie in graphs ``home``), in the batch's numbering."""
+        number = place + torch.searchsorted(self.before, place, right=True)
+        inside = number - self.begin.index_select(0, home)
+        if self.directed:
+            width = (self.graph.sizes.index_select(0, home) - 1).clamp(min=1)
+            major = inside // width
+            minor = inside - major * width
+            minor = minor + (minor >= major).long()
+        else:
+            major = ((1 + (1 + 8 * inside.double()).sqrt()) / 2).floor().long()
+            # Just below a whole number the square root rounds up to it; never down from one, for n below 2^31.
+            major = major - (major * (major - 1) // 2 > inside).long()
+            minor = inside - major * (major - 1) // 2
+        ends = (major, minor) if self.directed else (minor, major)
+        return torch.stack(ends) + self.graph.ptr.index_select(0, home)

@@ -34,16 +34,17 @@ def how_many(share: float, sizes: Tensor, count: Count) -> Tensor:
     return (exact + 1e-9).floor().long() if count == "floor" else exact.round().long()
 
 
-def smallest_k(hashes: Tensor, group: Tensor, k: Tensor) -> Tensor:
-    """``[M]`` true for the ``k[g]`` elements of each group with the smallest hashes; groups need not lie together.
+def smallest_k(hashes: Tensor, group: Tensor, k: Tensor, sizes: Tensor) -> Tensor:
+    """``[M]`` true for the ``k[g]`` elements of each group with the smallest hashes.
 
-    One sort by (group, hash). The group takes 16 bits of the sort key (more only above 65,536 groups) and the hash
-    the other 47, so that the choice within a group does not depend on how many groups there are.
+    ``group`` is ascending, and ``sizes`` counts the elements of each group. One sort by (group, hash): the group takes
+    16 bits of the sort key (more only above 65,536 groups) and the hash the other 47, so that the choice within a
+    group does not depend on how many groups there are.
     """
     bits = max(16, (k.numel() - 1).bit_length())
     top = (hashes >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1)
-    order = torch.argsort((group << (63 - bits)) | top, stable=True)
-    sizes = torch.zeros_like(k).scatter_add_(0, group, torch.ones_like(group))
-    first = sizes.cumsum(0) - sizes
-    rank = torch.arange(group.numel(), device=group.device)
-    return torch.zeros_like(group, dtype=torch.bool).scatter_(0, order, rank < (first + k)[group[order]])
+    order = torch.argsort((group << (63 - bits)).bitwise_or_(top), stable=True)
+    # Sorting leaves every group where it lies: its first k places hold its smallest.
+    last = (sizes.cumsum(0) - sizes + k).index_select(0, group)
+    chosen = torch.arange(group.numel(), device=group.device) < last
+    return torch.empty_like(chosen).scatter_(0, order, chosen)

@@ -68,17 +68,15 @@ class RandomChoice(EditAugmentation):
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         choice = randint(graph.keys(key), len(self.augmentations))
-        parts = []
-        for i, augmentation in enumerate(self.augmentations):
-            part, nodes, edges = graph.select(choice == i)
-            parts.append((augmentation.edit(part, fold(key, i + 1)), nodes, edges))
-        return merge(graph, parts)
+        parts = graph.split(choice, len(self.augmentations))
+        edits = [a.edit(part, fold(key, i + 1)) for i, (a, (part, _, _)) in enumerate(zip(self.augmentations, parts))]
+        return merge(graph, ((edit, nodes, edges) for edit, (_, nodes, edges) in zip(edits, parts)))
 
 
 A = TypeVar("A")
 
 
-def _checked(augmentations: Sequence[A], kind: type[A]) -> list[A]:
+def _checked(augmentations: Sequence[A], kind: type) -> list[A]:
     if not augmentations:
         raise ValueError("expected at least one augmentation, got none")
     for augmentation in augmentations:

@@ -6,7 +6,7 @@ from torch import Tensor
 from graphcl._random import Key, below, fold, hash_ids, randint
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Pairs, absent_pairs
+from graphcl.augment._pairs import Absent, Pairs
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
 from graphcl.augment.base import EditAugmentation
 
@@ -15,10 +15,10 @@ __all__ = ["EdgeDrop", "EdgePerturb", "drop_edges", "perturb_edges"]
 
 def drop_edges(graph: Graph, key: Key, *, drop: float, directed: bool = False) -> Edit:
     """Drop every edge with probability ``drop``, both directions of an undirected one together."""
-    src, dst = graph.local[graph.edge_index[0]], graph.local[graph.edge_index[1]]
+    src, dst = graph.local.index_select(0, graph.edge_index.flatten()).view(2, -1)
     if not directed:
         src, dst = torch.maximum(src, dst), torch.minimum(src, dst)
-    hashes = hash_ids(graph.keys(key)[graph.edge_batch], (src << 32) | dst)
+    hashes = hash_ids(graph.keys(key).index_select(0, graph.edge_batch), (src << 32) | dst)
     return Edit(keep_edges=~below(hashes, drop))
 
 
@@ -27,13 +27,15 @@ def perturb_edges(
 ) -> Edit:
     """Drop a share of each graph's edges and add new ones between nodes that no edge joined."""
     pairs = Pairs.of(graph, directed=directed)
-    hashes = hash_ids(graph.keys(key)[pairs.graph], pairs.code)
-    dropped = smallest_k(hashes, pairs.graph, how_many(drop, pairs.counts, count))
-    keep_edges = ~dropped[pairs.of_edge]
+    hashes = hash_ids(graph.keys(key).index_select(0, pairs.graph), pairs.code)
+    dropped = smallest_k(hashes, pairs.graph, how_many(drop, pairs.counts, count), pairs.counts)
+    keep_edges = ~dropped.index_select(0, pairs.of_edge)
     if add == 0:
         return Edit(keep_edges=keep_edges)
     new, home, hashes = _draw_absent(graph, pairs, fold(key, 1), how_many(add, pairs.counts, count))
-    like = graph.edge_ptr[home] + randint(hashes, graph.edge_counts[home].clamp(min=1))
+    # Hashed once more, because the hash itself has chosen the pair.
+    again = hash_ids(hashes, torch.ones_like(hashes))
+    like = graph.edge_ptr.index_select(0, home) + randint(again, graph.edge_counts.index_select(0, home))
     if not directed:
         new, like = torch.cat([new, new.flip(0)], 1), torch.cat([like, like])
     return Edit(keep_edges=keep_edges, new_edges=new, like_edges=like)
@@ -41,32 +43,34 @@ def perturb_edges(
 
 def _draw_absent(graph: Graph, pairs: Pairs, key: Key, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """``k[g]`` distinct absent pairs of each graph, their graphs, and a hash for each."""
-    n = graph.sizes
-    proper = pairs.counts - torch.zeros_like(n).scatter_add_(0, pairs.graph, (pairs.low == pairs.high).long())
-    free = (n * (n - 1) if pairs.directed else n * (n - 1) // 2) - proper
-    k = torch.minimum(k, free)
-    # Few absent pairs: list them all and take the k with the smallest hashes. Many: draw more than enough with
-    # replacement and take the first k distinct ones. Both choose uniformly, in O(k).
-    listed = free <= 4 * k
-    candidates = torch.where(k > 0, torch.where(listed, free, 2 * k + 8), 0)
-    home = torch.repeat_interleave(torch.arange(graph.num_graphs, device=n.device), candidates)
-    draw = torch.arange(home.numel(), device=n.device) - (candidates.cumsum(0) - candidates)[home]
-    hashes = hash_ids(graph.keys(key)[home], draw)
-    rank = torch.where(listed[home], draw, randint(hashes, free[home].clamp(min=1)))
-    first = _first_of_each((free.cumsum(0) - free)[home] + rank)
-    home, draw, hashes, rank = home[first], draw[first], hashes[first], rank[first]
-    # smallest_k orders by the upper bits, hence the shift of the draw number.
-    chosen = smallest_k(torch.where(listed[home], hashes, draw << 32), home, k)
-    return absent_pairs(graph, pairs, home[chosen], rank[chosen]), home[chosen], hashes[chosen]
+    absent = Absent(graph, pairs)
+    k = torch.minimum(k, absent.counts)
+    # Few absent pairs: list them all and take the k with the smallest hashes. Many: draw with replacement and take the
+    # first k distinct ones; less than one try in 10^14 yields fewer. Both choose uniformly, in O(k).
+    listed = absent.counts <= 4 * k
+    enough = torch.where(k == 1, 1, 2 * k + 16)
+    drawn = torch.where(listed, absent.counts, enough) * (k > 0)
+    home = torch.repeat_interleave(drawn)
+    number = torch.arange(home.numel(), device=k.device) - (drawn.cumsum(0) - drawn).index_select(0, home)
+    hashes = hash_ids(graph.keys(key).index_select(0, home), number)
+    is_listed = listed.index_select(0, home)
+    place = absent.first.index_select(0, home) + torch.where(
+        is_listed, number, randint(hashes, absent.counts.index_select(0, home))
+    )
+    repeated = _repeated(place)
+    # smallest_k compares the upper bits, unsigned: hence the shift, and -1 for the largest.
+    rank = torch.where(is_listed, hashes, number << 32).masked_fill_(repeated, -1)
+    chosen = (smallest_k(rank, home, k, drawn) & ~repeated).nonzero().squeeze(1)
+    place, home, hashes = (t.index_select(0, chosen) for t in (place, home, hashes))
+    return absent.at(place, home), home, hashes
 
 
-def _first_of_each(code: Tensor) -> Tensor:
-    """True where a value stands for the first time."""
-    order = torch.argsort(code, stable=True)
-    ordered = code[order]
-    new = torch.ones_like(code, dtype=torch.bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    return torch.zeros_like(new).scatter_(0, order, new)
+def _repeated(values: Tensor) -> Tensor:
+    """True where a value has stood before."""
+    ordered, order = torch.sort(values, stable=True)
+    again = torch.zeros_like(values, dtype=torch.bool)
+    again[1:] = ordered[1:] == ordered[:-1]
+    return torch.empty_like(again).scatter_(0, order, again)
 
 
 class EdgeDrop(EditAugmentation):
@@ -104,9 +108,9 @@ class EdgePerturb(EditAugmentation):
     """Drop a share of each graph's edges and add as many new ones elsewhere.
 
     The numbers are exact, ``count(drop * m)`` and ``count(add * m)`` of a graph's ``m`` edges, both directions of an
-    undirected edge counted as one. New edges join two different nodes of one graph that no edge joined before; each
-    copies the attributes (``edge_attr``, ``edge_weight``, ...) of a random edge of its graph. A graph with fewer free
-    pairs than asked for becomes complete.
+    undirected edge counted as one. New edges join two different nodes of one graph that no edge joined before, in both
+    directions; each copies the attributes (``edge_attr``, ``edge_weight``, ...) of a random edge of its graph. Where
+    fewer pairs are free than asked for, all of them are joined.
 
     Args:
         drop: The share of edges to drop, within [0, 1].

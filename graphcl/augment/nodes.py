@@ -1,11 +1,13 @@
 """Node dropping and attribute masking."""
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from graphcl._random import Key, fold, hash_ids, normal
+from graphcl._random import Key, hash_ids, normal
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
@@ -16,40 +18,48 @@ __all__ = ["NodeDrop", "NodeMask", "drop_nodes", "mask_nodes"]
 Fill = float | Literal["mean", "gaussian"]
 
 
-def _choose_nodes(graph: Graph, key: Key, k: Tensor) -> Tensor:
-    return smallest_k(graph.node_hashes(key), graph.batch, k)
-
-
 def drop_nodes(graph: Graph, key: Key, *, drop: float, count: Count = "round") -> Edit:
     """Drop a share of each graph's nodes, chosen uniformly, with their edges; one node always stays."""
     k = torch.minimum(how_many(drop, graph.sizes, count), (graph.sizes - 1).clamp(min=0))
-    return Edit(keep_nodes=~_choose_nodes(graph, key, k))
+    return Edit(keep_nodes=~smallest_k(graph.node_hashes(key), graph.batch, k, graph.sizes))
 
 
 def mask_nodes(graph: Graph, key: Key, *, mask: float, fill: Fill = "mean", count: Count = "round") -> Edit:
     """Replace the features of a share of each graph's nodes; the nodes and edges stay."""
-    x = graph.x
+    x = graph.features
     if x is None:
         raise ValueError(
             "expected node features to mask, got data without x; choose features when loading (features='constant') "
             "or use an augmentation of the structure"
         )
-    if isinstance(fill, str) and not x.is_floating_point():
-        raise TypeError(f"expected floating-point x for fill={fill!r}, got {x.dtype}; give a number, such as a mask token")
-    chosen = _choose_nodes(graph, key, how_many(mask, graph.sizes, count))
-    index = chosen.nonzero().squeeze(1)
+    if not x.is_floating_point() and (isinstance(fill, str) or fill != int(fill)):
+        raise TypeError(
+            f"expected floating-point x for fill={fill!r}, got {x.dtype}; give a whole number as mask token"
+        )
+    hashes = graph.node_hashes(key)
+    index = smallest_k(hashes, graph.batch, how_many(mask, graph.sizes, count), graph.sizes).nonzero().squeeze(1)
+    shape = (index.numel(), *x.shape[1:])
     if fill == "mean":
-        total = x.new_zeros(graph.num_graphs, *x.shape[1:]).index_add_(0, graph.batch, x)
-        size = graph.sizes.clamp(min=1).to(x.dtype).reshape(-1, *[1] * (x.dim() - 1))
-        rows = (total / size)[graph.batch[index]]
+        rows = _means(graph).index_select(0, graph.batch.index_select(0, index)).reshape(shape)
     elif fill == "gaussian":
-        width = x[0].numel() if x.size(0) else 1
-        node = graph.node_hashes(fold(key, 1))[index]
-        noise = normal(hash_ids(node[:, None], torch.arange(width, device=x.device)))
-        rows = (0.5 + 0.5 * noise).to(x.dtype).reshape(index.numel(), *x.shape[1:])
+        columns = torch.arange(math.prod(x.shape[1:]), device=x.device)
+        noise = normal(hash_ids(hashes.index_select(0, index)[:, None], columns))
+        rows = noise.mul_(0.5).add_(0.5).to(x.dtype).reshape(shape)
     else:
-        rows = x.new_full((index.numel(), *x.shape[1:]), fill)
+        rows = x.new_full(shape, fill)
     return Edit(rows={"x": (index, rows)})
+
+
+def _means(graph: Graph) -> Tensor:
+    """``[G, F]`` the mean features of each graph, added up in the same order on every device."""
+    x, rows = graph.features, graph.rows
+    assert x is not None
+    if x.size(0) == 0:
+        return x.new_zeros(graph.num_graphs, math.prod(x.shape[1:]))
+    rows = torch.arange(graph.num_nodes, device=x.device) if rows is None else rows
+    flat = x.reshape(x.size(0), -1)
+    total = F.embedding_bag(rows, flat, graph.ptr, mode="sum", include_last_offset=True)
+    return total / graph.sizes.clamp(min=1)[:, None].to(x.dtype)
 
 
 class NodeDrop(EditAugmentation):
@@ -94,7 +104,7 @@ class NodeMask(EditAugmentation):
 
     Raises:
         ValueError: ``mask`` lies outside [0, 1], or the data have no ``x``.
-        TypeError: ``"mean"`` or ``"gaussian"`` for features that are not floating point.
+        TypeError: ``fill`` is no number, or not a whole one for features that are not floating point.
 
     Example:
         >>> import torch
@@ -110,6 +120,8 @@ class NodeMask(EditAugmentation):
         self.mask = check_share("mask", mask)
         if isinstance(fill, str) and fill not in ("mean", "gaussian"):
             raise ValueError(f"expected fill to be a number, 'mean' or 'gaussian', got {fill!r}")
+        if not isinstance(fill, str | int | float) or isinstance(fill, bool):
+            raise TypeError(f"expected fill to be a number, 'mean' or 'gaussian', got {fill!r}")
         self.fill = fill
         self.count = check_count(count)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data.data import BaseData
 from torch_geometric.data.storage import N_KEYS
 from torch_geometric.typing import SparseTensor, TensorFrame
 
@@ -48,7 +48,7 @@ class Kind:
     traits: tuple[Any, ...] = ()
 
 
-def kind_of(graph: Data, key: str, value: Any) -> Kind:
+def kind_of(graph: BaseData, key: str, value: Any) -> Kind:
     """Sorts a value as ``collate`` does; raises for the branches that are not followed here."""
     if type(value) is Tensor and value.layout == torch.strided and not value.is_nested and not value.requires_grad:
         cat_dim = graph.__cat_dim__(key, value, graph._store)
@@ -89,7 +89,7 @@ def increments_by_rule(
 
 
 def increments_by_graph(
-    columns: dict[str, Column | None], graphs: Iterable[Data]
+    columns: dict[str, Column | None], graphs: Iterable[BaseData]
 ) -> tuple[Tensor | None, dict[str, Tensor]]:
     """Asks each graph for its number of nodes and increments, with the values that ``collate`` would show it."""
     held = {key: c for key, c in columns.items() if c is not None and isinstance(c.value, Tensor)}

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data, InMemoryDataset
+from torch_geometric.data.data import BaseData
 from torch_geometric.data.collate import collate
 from torch_geometric.data.separate import separate
 
@@ -34,7 +35,7 @@ class Columns:
     num_nodes: Tensor | None  # [n] int64 on the CPU; None where PyG cannot tell and adds neither batch nor ptr
 
 
-def with_id(graph: Data, i: int) -> Data:
+def with_id(graph: BaseData, i: int) -> BaseData:
     """A shallow copy of a graph that carries its position in the data set, as ``graph_id`` [1]."""
     if "graph_id" in graph:
         raise ValueError("expected graphs without 'graph_id', got one that has it; rename it or pass graph_id=False")
@@ -59,7 +60,7 @@ def read(dataset: Any, *, graph_id: bool) -> Columns:
     return _from_slices(dataset, graph_id)
 
 
-def _from_list(graphs: Sequence[Data], graph_id: bool) -> Columns:
+def _from_list(graphs: Sequence[BaseData], graph_id: bool) -> Columns:
     first = graphs[0]
     _check_class(first)
     if graph_id:
@@ -155,7 +156,7 @@ def _finish(
     return Columns(cls, columns, num_nodes)
 
 
-def _kinds(graph: Data) -> list[tuple[str, Kind]]:
+def _kinds(graph: BaseData) -> list[tuple[str, Kind]]:
     return [(key, kind_of(graph, key, value)) for key, value in graph._store.items()]
 
 

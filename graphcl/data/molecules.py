@@ -9,45 +9,39 @@ from torch_geometric.data import Data
 
 __all__ = ["ATOMS", "BONDS", "VALENCE", "spacing_label", "synthetic_molecules"]
 
-ATOMS = ("C", "N", "O", "S", "F", "Cl")  # the columns of x
+ATOMS = ("C", "N", "O", "S")  # the columns of x
 BONDS = ("single", "double", "triple")  # the columns of edge_attr
-VALENCE = {"C": 4, "N": 3, "O": 2, "S": 2, "F": 1, "Cl": 1}
+VALENCE = {"C": 4, "N": 3, "O": 2, "S": 2}
 
 Bond = tuple[int, int, int]  # atom, atom, order
 
-_HETERO = ("N", "O", "S")
-# A repeating unit is six carbons and two different heteroatoms, 1 to 4 bonds apart along the chain: with eight atoms
-# the way round to the next unit is never shorter.
-_UNITS = tuple((pair, spacing) for pair in ("NO", "NS", "OS") for spacing in (1, 2, 3, 4))
-_UNIT_LENGTH = 8
-_BACKBONE = (13, 23)  # atoms, upper end excluded: never less than one whole unit
+# A repeating unit is ten chain atoms: N at 0, O at n_o, S at n_o + o_s, carbon elsewhere. Ten is even, so the distance
+# from N to S is odd or even alike whichever way round one counts, and in every repeat.
+_UNIT_LENGTH = 10
+_UNITS = tuple((n_o, o_s) for n_o in (1, 2, 3, 4) for o_s in (1, 2, 3, 4))
+_BACKBONE = (13, 21)  # atoms, upper end excluded: more than one unit, so that N and S are always there
 _SIDE_GROUP_RATE = 0.2
 
-# Side groups: order of the bond that attaches the first atom, atoms, inner bonds. None has N, O or S: they must not
-# touch the label, only blur what surrounds it.
-_SIDE_GROUPS: tuple[tuple[int, tuple[str, ...], tuple[Bond, ...]], ...] = (
-    (1, ("F",), ()),
-    (1, ("Cl",), ()),
-    (1, ("C",), ()),
-    (2, ("C",), ()),
-    (1, ("C", "C"), ((0, 1, 1),)),
-    (1, ("C", "C"), ((0, 1, 2),)),
-    (1, ("C", "C"), ((0, 1, 3),)),
-    (1, ("C", "F"), ((0, 1, 1),)),
-    (1, ("C", "Cl"), ((0, 1, 1),)),
-    (1, ("C", "F", "F", "F"), ((0, 1, 1), (0, 2, 1), (0, 3, 1))),
-    (1, ("C", "C", "C"), ((0, 1, 1), (1, 2, 1), (0, 2, 1))),
-    (1, ("C", "C", "C", "C", "C"), ((0, 1, 1), (1, 2, 1), (2, 3, 2), (3, 4, 1), (0, 4, 1))),
+# Side groups: order of the bond that attaches the first carbon, number of carbons, inner bonds. Only carbon: they must
+# not touch the label, only blur what surrounds it.
+_SIDE_GROUPS: tuple[tuple[int, int, tuple[Bond, ...]], ...] = (
+    (1, 1, ()),
+    (2, 1, ()),
+    (1, 2, ((0, 1, 1),)),
+    (1, 2, ((0, 1, 2),)),
+    (1, 2, ((0, 1, 3),)),
+    (1, 3, ((0, 1, 1), (1, 2, 1), (0, 2, 1))),
+    (1, 5, ((0, 1, 1), (1, 2, 1), (2, 3, 2), (3, 4, 1), (0, 4, 1))),
 )
 
 
-def synthetic_molecules(num_graphs: int = 480, seed: int = 0) -> list[Data]:
+def synthetic_molecules(num_graphs: int = 512, seed: int = 0) -> list[Data]:
     """Generates chain molecules whose class is the arrangement, not the number, of their heteroatoms.
 
-    The molecules are synthetic: no measured property stands behind them. Each is a backbone of 13 to 22 atoms that
-    repeats a unit of six carbons and two different heteroatoms (N and O, N and S, or O and S), started at a random
-    place, with random side groups on its carbons. The class is the parity of the number of bonds between the two
-    heteroatoms (1, 2, 3 or 4); elements, size and side groups say nothing about it. Every atom keeps its valence
+    The molecules are synthetic: no measured property stands behind them. Each is a backbone of 13 to 20 atoms that
+    repeats a unit of seven carbons, one nitrogen, one oxygen and one sulphur, in one of 16 arrangements, started at a
+    random place, with random hydrocarbon side groups. The class is whether the number of bonds between nitrogen and
+    sulphur is even; size, composition and side groups say next to nothing about it. Every atom keeps its valence
     (missing bonds are implicit hydrogens), and double bonds are localised.
 
     The generator was tuned so that an untrained encoder is well above chance and well below 100 %, and so that
@@ -59,8 +53,9 @@ def synthetic_molecules(num_graphs: int = 480, seed: int = 0) -> list[Data]:
         seed: of a generator of its own (PCG64); the same seed gives the same molecules.
 
     Returns:
-        One `Data` per molecule: `x` [n, 6] one-hot `ATOMS`, `edge_index` [2, E] with both directions, sorted,
-        `edge_attr` [E, 3] one-hot `BONDS`, `y` [1] = `spacing_label` of the graph. The classes are balanced.
+        One `Data` per molecule: `x` [n, 4] one-hot `ATOMS`, `edge_index` [2, E] with both directions, sorted,
+        `edge_attr` [E, 3] one-hot `BONDS`, `y` [1] = `spacing_label` of the graph. The arrangements take turns, so the
+        classes are balanced if `num_graphs` is a multiple of 16.
 
     Raises:
         ValueError: `num_graphs` is less than one.
@@ -68,7 +63,7 @@ def synthetic_molecules(num_graphs: int = 480, seed: int = 0) -> list[Data]:
     Example:
         >>> molecules = synthetic_molecules(num_graphs=4)
         >>> [int(molecule.y) for molecule in molecules]
-        [0, 1, 0, 1]
+        [1, 0, 1, 0]
     """
     if num_graphs < 1:
         raise ValueError(f"expected num_graphs >= 1, got {num_graphs}")
@@ -77,19 +72,19 @@ def synthetic_molecules(num_graphs: int = 480, seed: int = 0) -> list[Data]:
 
 
 def spacing_label(data: Data) -> int:
-    """1 if the commonest number of bonds from a heteroatom to the nearest one of another element is even, else 0.
+    """1 if the commonest number of bonds from a nitrogen to its nearest sulphur is even, else 0.
 
-    Heteroatoms are N, O and S. Ties go to the smaller number, and a molecule without two different heteroatoms has
-    label 0. The label is a function of atoms and bonds alone.
+    Ties go to the smaller number, and a molecule without a nitrogen that is connected to a sulphur has label 0. The
+    label is a function of atoms and bonds alone.
 
     Args:
-        data: a molecule with `x` [n, 6] (one-hot `ATOMS`) and `edge_index` [2, E] with both directions.
+        data: a molecule with `x` [n, 4] (one-hot `ATOMS`) and `edge_index` [2, E] with both directions.
 
     Returns:
         0 or 1.
 
     Example:
-        >>> x = torch.eye(6)[[1, 0, 2]]  # N-C-O
+        >>> x = torch.eye(4)[[1, 0, 3]]  # N-C-S
         >>> spacing_label(Data(x=x, edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])))
         1
     """
@@ -97,7 +92,7 @@ def spacing_label(data: Data) -> int:
     neighbours: list[list[int]] = [[] for _ in atoms]
     for row, col in data.edge_index.t().tolist():
         neighbours[row].append(col)
-    found = [_nearest_other(i, atoms, neighbours) for i, atom in enumerate(atoms) if atom in _HETERO]
+    found = [_nearest(i, "S", atoms, neighbours) for i, atom in enumerate(atoms) if atom == "N"]
     spacings = [spacing for spacing in found if spacing is not None]
     if not spacings:
         return 0
@@ -105,13 +100,13 @@ def spacing_label(data: Data) -> int:
     return int(commonest % 2 == 0)
 
 
-def _nearest_other(start: int, atoms: list[str], neighbours: list[list[int]]) -> int | None:
-    """Number of bonds from `start` to the nearest heteroatom of another element, by breadth-first search."""
+def _nearest(start: int, element: str, atoms: list[str], neighbours: list[list[int]]) -> int | None:
+    """Number of bonds from `start` to the nearest atom of an element, by breadth-first search."""
     distance = {start: 0}
     queue = deque([start])
     while queue:
         here = queue.popleft()
-        if atoms[here] in _HETERO and atoms[here] != atoms[start]:
+        if atoms[here] == element:
             return distance[here]
         for there in neighbours[here]:
             if there not in distance:
@@ -120,19 +115,19 @@ def _nearest_other(start: int, atoms: list[str], neighbours: list[list[int]]) ->
     return None
 
 
-def _grow(pair: str, spacing: int, rng: np.random.Generator) -> tuple[list[str], list[Bond]]:
+def _grow(n_o: int, o_s: int, rng: np.random.Generator) -> tuple[list[str], list[Bond]]:
     """A backbone of repeated units with side groups on its carbons."""
     unit = ["C"] * _UNIT_LENGTH
-    unit[0], unit[spacing] = pair
+    unit[0], unit[n_o], unit[n_o + o_s] = "N", "O", "S"
     offset, length = int(rng.integers(_UNIT_LENGTH)), int(rng.integers(*_BACKBONE))
     atoms = [unit[(offset + i) % _UNIT_LENGTH] for i in range(length)]
     bonds: list[Bond] = [(i, i + 1, 1) for i in range(length - 1)]
     for i in range(length):
         free = VALENCE[atoms[i]] - (1 if i in (0, length - 1) else 2)
-        order, group, inner = _SIDE_GROUPS[rng.integers(len(_SIDE_GROUPS))]
+        order, carbons, inner = _SIDE_GROUPS[rng.integers(len(_SIDE_GROUPS))]
         if rng.random() < _SIDE_GROUP_RATE and atoms[i] == "C" and order <= free:
             first = len(atoms)
-            atoms.extend(group)
+            atoms.extend(["C"] * carbons)
             bonds.append((i, first, order))
             bonds.extend((first + a, first + b, kind) for a, b, kind in inner)
     return atoms, bonds

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch
 from torch_geometric.data.data import BaseData
@@ -66,7 +67,7 @@ class PackedDataset:
             self.reason = str(reason)
             self._source = dataset
 
-    def batch(self, index: Tensor | Sequence[int]) -> Batch:
+    def batch(self, index: Tensor | NDArray[Any] | Sequence[int]) -> Batch:
         """Cuts out the graphs at ``index``, in that order.
 
         Args:
@@ -206,7 +207,7 @@ def _count(dataset: Any) -> int:
     return len(dataset)
 
 
-def _positions(index: Tensor | Sequence[int], n: int) -> Tensor:
+def _positions(index: Tensor | NDArray[Any] | Sequence[int], n: int) -> Tensor:
     """Checks an index or mask and returns positions in 0..n-1, int64 [B] on the CPU."""
     positions = index.cpu() if isinstance(index, Tensor) else torch.tensor(index)
     if positions.dim() != 1:

@@ -37,8 +37,11 @@ def format_table(rows: Sequence[Result]) -> str:
     texts = []
     for (dataset, features, protocol), block in blocks.items():
         first = block[0]
+        seeds = "seed" if first.seeds == 1 else "seeds"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
-        texts.append(f"{title}: {first.metric} in %, {first.seeds} seeds x {first.folds} folds, {first.n_test} graphs")
+        texts.append(
+            f"{title}: {first.metric} in %, {first.seeds} {seeds} x {first.folds} folds, {first.n_test} graphs"
+        )
         p_title = "p (Holm)" if many else "p"
         lines = [("method", "mean ± over seeds", "± over folds", "lift over untrained [95 %]", p_title)]
         lines += [_cells(row, corrected.get(row.key)) for row in block]

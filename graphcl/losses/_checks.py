@@ -1,10 +1,11 @@
-"""What every two-view loss demands of its embeddings."""
+"""What every two-view loss demands of its embeddings, and does with them first."""
 
 import math
 
+import torch
 from torch import Tensor
 
-__all__ = ["check_temperature", "check_views"]
+__all__ = ["check_temperature", "check_views", "unit_rows"]
 
 
 def check_views(z1: Tensor, z2: Tensor) -> None:
@@ -23,8 +24,9 @@ def check_views(z1: Tensor, z2: Tensor) -> None:
         raise ValueError(f"expected z1 and z2 on one device, got {z1.device} and {z2.device}")
     if z1.size(0) < 2:
         raise ValueError(
-            f"expected at least 2 rows to contrast, got {z1.size(0)}: the other rows of the batch are the negatives, and "
-            "with a single graph there are none. Use a larger batch (drop a last batch of one), or node-level contrast"
+            f"expected at least 2 rows to contrast, got {z1.size(0)}: the other rows of the batch are the negatives, "
+            "and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph), or "
+            "contrast nodes"
         )
 
 
@@ -34,3 +36,10 @@ def check_temperature(temperature: float | Tensor) -> None:
         return
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"expected a positive temperature, got {temperature!r}")
+
+
+def unit_rows(z: Tensor) -> Tensor:
+    """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient."""
+    z = z.to(torch.promote_types(torch.float32, z.dtype))
+    length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
+    return z / length.masked_fill(length == 0, torch.inf)

@@ -3,9 +3,8 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from graphcl.losses._checks import check_temperature, check_views
+from graphcl.losses._checks import check_temperature, check_views, unit_rows
 from graphcl.similarity import logsumexp
 
 __all__ = ["InfoNCE", "info_nce"]
@@ -51,8 +50,7 @@ def info_nce(
     """
     check_views(z1, z2)
     check_temperature(temperature)
-    dtype = torch.promote_types(torch.float32, z1.dtype)
-    z1, z2 = F.normalize(z1.to(dtype), dim=1), F.normalize(z2.to(dtype), dim=1)
+    z1, z2 = unit_rows(z1), unit_rows(z2)
     positive = (z1 * z2).sum(1) / temperature
     loss = _one_way(z1, z2, positive, temperature, positive_in_denominator)
     if symmetric:

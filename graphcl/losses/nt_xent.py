@@ -3,9 +3,8 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from graphcl.losses._checks import check_temperature, check_views
+from graphcl.losses._checks import check_temperature, check_views, unit_rows
 from graphcl.similarity import logsumexp
 
 __all__ = ["NTXent", "nt_xent"]
@@ -49,8 +48,7 @@ def nt_xent(
     """
     check_views(z1, z2)
     check_temperature(temperature)
-    dtype = torch.promote_types(torch.float32, z1.dtype)
-    z = F.normalize(torch.cat([z1, z2]).to(dtype), dim=1)
+    z = unit_rows(torch.cat([z1, z2]))
     n = z1.size(0)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     item = torch.arange(n, device=z.device).repeat(2)  # excludes both the pair of a row with itself and its positive

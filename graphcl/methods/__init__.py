@@ -1,4 +1,4 @@
-"""Methods: one recipe per file, each a module with ``method(data) -> loss`` and ``method.embed(data) -> Embeddings``."""
+"""Methods: one recipe per file, each a module: ``method(data) -> loss``, ``method.embed(data) -> Embeddings``."""
 
 from graphcl.methods.base import Method
 from graphcl.methods.graphcl import GraphCL, random4

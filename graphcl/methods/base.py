@@ -40,10 +40,10 @@ class Method(nn.Module, ABC):
         if generator is not None:
             return self.loss_of(data, seed_from(generator))
         # On a device the key stays a tensor: reading the step on the host would wait for the queue.
-        key = fold(self.seed, int(self.step) if self.step.device.type == "cpu" else self.step.clone())
+        loss = self.loss_of(data, fold(self.seed, int(self.step) if self.step.device.type == "cpu" else self.step))
         if self.training:
             self.step += 1
-        return self.loss_of(data, key)
+        return loss
 
     @abstractmethod
     def loss_of(self, data: Data, key: Key) -> Tensor:
@@ -52,12 +52,13 @@ class Method(nn.Module, ABC):
     @torch.no_grad()
     def embed(self, data: Data) -> Embeddings:
         """Node and graph embeddings of the clean graph, by the encoder alone, in evaluation mode."""
-        training = self.encoder.training
+        modes = [(module, module.training) for module in self.encoder.modules()]  # a part may be frozen
         self.encoder.eval()
         try:
             return self.encoder.encode(data)
         finally:
-            self.encoder.train(training)
+            for module, training in modes:
+                module.training = training
 
     def after_step(self) -> None:
-        """What has to happen once the optimiser has moved: nothing here; moving targets, queues and prototypes elsewhere."""
+        """What has to happen once the optimiser has moved: nothing here; elsewhere moving targets, queues."""

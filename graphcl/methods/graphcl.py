@@ -1,6 +1,6 @@
 """GraphCL: contrast of two augmented views of each graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
@@ -58,6 +58,7 @@ class GraphCL(Method):
 
     Raises:
         ValueError: There are not exactly two views; at the call, the batch holds fewer than two graphs.
+        TypeError: A view cannot be called.
 
     Example:
         >>> import torch
@@ -79,7 +80,7 @@ class GraphCL(Method):
         self,
         encoder: GraphEncoder,
         *,
-        views: tuple[View, View] | None = None,
+        views: Sequence[View] | None = None,
         head: nn.Module | None = None,
         loss: nn.Module | None = None,
         seed: int = 0,
@@ -88,6 +89,11 @@ class GraphCL(Method):
         self.views = (Identity(), random4()) if views is None else tuple(views)
         if len(self.views) != 2:
             raise ValueError(f"expected two views, got {len(self.views)}")
+        for view in self.views:
+            if not callable(view):
+                raise TypeError(
+                    f"expected a view to be a transform of graphs, got {view!r}; for the clean one Identity()"
+                )
         self.head = projection_head(encoder.out_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 
 from graphcl.nn.encoders import JointEncoder
 from graphcl.nn.readouts import Readout, sum_readout
@@ -63,10 +63,12 @@ class GraphEncoder(nn.Module):
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
         if not isinstance(x, Tensor):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
+        if not isinstance(edge_index, Tensor):
+            raise ValueError(f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0]")
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
-            num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+            num_graphs = _count(batch)
         x = x if x.is_floating_point() else x.float()
         joint = isinstance(self.gnn, JointEncoder)
         node = self.gnn(x, edge_index, splits=splits) if joint else self.gnn(x, edge_index)
@@ -74,21 +76,34 @@ class GraphEncoder(nn.Module):
 
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
-        batch = data._store.get("batch")
-        return self(data.x, data.edge_index, batch, num_graphs=None if batch is None else data.num_graphs)
+        batch, num_graphs = _graphs(data)
+        return self(data.x, data.edge_index, batch, num_graphs=num_graphs)
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
-        if not isinstance(self.gnn, JointEncoder) or any(view.x is None for view in views):
+        complete = all(view.x is not None and view.edge_index is not None for view in views)
+        if not isinstance(self.gnn, JointEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
-        graphs = [view.num_graphs if "batch" in view else 1 for view in views]
-        x, edges, batches, node, graph = [], [], [], 0, 0
-        for view, size, count in zip(views, sizes, graphs, strict=True):
+        counts, x, edges, batches, node, graph = [], [], [], [], 0, 0
+        for view, size in zip(views, sizes, strict=True):
+            batch, count = _graphs(view)
             x.append(view.x)
             edges.append(view.edge_index + node)
-            batch = view._store.get("batch")
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
+            counts.append(count)
             node, graph = node + size, graph + count
         out = self(torch.cat(x), torch.cat(edges, 1), torch.cat(batches), num_graphs=graph, splits=sizes)
-        return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(graphs), strict=True)]
+        return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
+
+
+def _graphs(data: Data) -> tuple[Tensor | None, int]:
+    """The batch vector, if there is one, and the number of graphs."""
+    batch = data._store.get("batch")
+    if batch is None:
+        return None, 1
+    return batch, data.num_graphs if isinstance(data, Batch) else _count(batch)
+
+
+def _count(batch: Tensor) -> int:
+    return int(batch.max()) + 1 if batch.numel() else 0

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -58,12 +58,16 @@ class GIN(JointEncoder):
         norm: Literal["batch", "layer", "none"] = "batch",
     ) -> None:
         super().__init__()
-        for name, value in (("in_channels", in_channels), ("hidden_channels", hidden_channels), ("num_layers", num_layers)):
+        sizes = {"in_channels": in_channels, "hidden_channels": hidden_channels, "num_layers": num_layers}
+        for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"expected {name} of at least 1, got {value}")
         if norm not in ("batch", "layer", "none"):
             raise ValueError(f"expected norm to be 'batch', 'layer' or 'none', got {norm!r}")
-        self.in_channels, self.hidden_channels, self.num_layers, self.norm = in_channels, hidden_channels, num_layers, norm
+        self.in_channels = in_channels
+        self.hidden_channels = hidden_channels
+        self.num_layers = num_layers
+        self.norm = norm
         self.out_channels = num_layers * hidden_channels
         widths = [in_channels] + [hidden_channels] * (num_layers - 1)
         self.lower = nn.ModuleList(nn.Linear(width, hidden_channels) for width in widths)
@@ -74,8 +78,8 @@ class GIN(JointEncoder):
     def reset_parameters(self) -> None:
         """Draw the weights anew."""
         for linear in [*self.lower, *self.upper]:
-            nn.init.xavier_uniform_(linear.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(linear.bias)  # type: ignore[arg-type]
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
         for norm in self.norms:
             if isinstance(norm, BatchNorm | nn.LayerNorm):
                 norm.reset_parameters()
@@ -86,10 +90,18 @@ class GIN(JointEncoder):
         neighbours = SparseSum.adjacency(edge_index, x.size(0))
         layers = []
         for lower, upper, norm in zip(self.lower, self.upper, self.norms, strict=True):
-            x = F.relu(upper(F.relu(lower(x + neighbours(x)))))
+            x = upper(_sum_and_map(neighbours, lower, x).relu_()).relu_()
             x = norm(x, splits) if isinstance(norm, BatchNorm) else norm(x)
             layers.append(x)
         return torch.cat(layers, 1)
+
+
+def _sum_and_map(neighbours: SparseSum, linear: Any, x: Tensor) -> Tensor:
+    # The two commute; wide features are mapped first, because the sum costs by the width.
+    if linear.in_features > 2 * linear.out_features:
+        return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
+    mapped: Tensor = linear(neighbours.plus_self(x))
+    return mapped
 
 
 def _norm(name: str, width: int) -> nn.Module:

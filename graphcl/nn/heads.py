@@ -5,7 +5,9 @@ from torch import nn
 __all__ = ["projection_head"]
 
 
-def projection_head(in_channels: int, hidden_channels: int | None = None, out_channels: int | None = None) -> nn.Sequential:
+def projection_head(
+    in_channels: int, hidden_channels: int | None = None, out_channels: int | None = None
+) -> nn.Sequential:
     """A two-layer perceptron with ReLU, Xavier-uniform weights and zero biases.
 
     Args:
@@ -20,8 +22,8 @@ def projection_head(in_channels: int, hidden_channels: int | None = None, out_ch
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, section 3.2.
     """
     hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
-    head = nn.Sequential(nn.Linear(in_channels, hidden_channels), nn.ReLU(), nn.Linear(hidden_channels, out_channels))
-    for linear in (head[0], head[2]):
+    lower, upper = nn.Linear(in_channels, hidden_channels), nn.Linear(hidden_channels, out_channels)
+    for linear in (lower, upper):
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)
-    return head
+    return nn.Sequential(lower, nn.ReLU(), upper)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from graphcl.nn.sparse import SparseSum
@@ -17,27 +16,31 @@ def sum_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
     """The sum over each graph's nodes.
 
     Example:
+        >>> import torch
         >>> sum_readout(torch.ones(3, 1), torch.tensor([0, 0, 1]), 2).squeeze(1)
         tensor([2., 1.])
     """
-    return SparseSum.of(batch, torch.arange(x.size(0), device=x.device), num_graphs, x.size(0))(x)
+    return SparseSum.membership(batch, num_graphs)(x)
 
 
 def mean_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
     """The mean over each graph's nodes.
 
     Example:
+        >>> import torch
         >>> mean_readout(torch.ones(3, 1), torch.tensor([0, 0, 1]), 2).squeeze(1)
         tensor([1., 1.])
     """
-    counts = torch.zeros(num_graphs, dtype=torch.int64, device=x.device).scatter_add_(0, batch, torch.ones_like(batch))
-    return sum_readout(x, batch, num_graphs) / counts.clamp(min=1).to(x.dtype)[:, None]
+    ones = x.new_ones(x.size(0), 1)
+    members = SparseSum.membership(batch, num_graphs)
+    return members(x) / members(ones).clamp(min=1)
 
 
 def max_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
     """The maximum over each graph's nodes, per channel.
 
     Example:
+        >>> import torch
         >>> max_readout(torch.tensor([[1.0], [3.0], [2.0]]), torch.tensor([0, 0, 1]), 2).squeeze(1)
         tensor([3., 2.])
     """

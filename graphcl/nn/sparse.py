@@ -16,18 +16,16 @@ __all__ = ["SparseSum", "group"]
 
 
 def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Sort by group: ``(ptr, order)`` such that ``order[ptr[i]:ptr[i + 1]]`` are the positions of value i, ascending."""
-    if index.device.type == "cpu":
-        # Transposing a matrix with one entry a row is a counting sort, and linear; torch has only comparison sorts.
-        from scipy.sparse import csr_array
-
-        entries = torch.ones(index.numel(), dtype=torch.int8).numpy()
-        rows = torch.arange(index.numel() + 1, dtype=torch.int32 if index.numel() < 2**31 - 1 else torch.int64)
-        matrix = csr_array((entries, index.to(rows.dtype).numpy(), rows.numpy()), shape=(index.numel(), size)).tocsc()
-        return torch.from_numpy(matrix.indptr), torch.from_numpy(matrix.indices)
-    order = torch.argsort(index, stable=True)
-    ptr = torch.searchsorted(index[order], torch.arange(size + 1, device=index.device))
-    return ptr, order
+    """Sort by group: ``(ptr, order)``; ``order[ptr[i]:ptr[i + 1]]`` are the positions of value i, ascending."""
+    if index.device.type != "cpu":
+        order = torch.argsort(index, stable=True)
+        return torch.searchsorted(index[order], torch.arange(size + 1, device=index.device)), order
+    position = torch.arange(index.numel())
+    if bool((index[1:] >= index[:-1]).all()):  # as batch vectors are; a GPU would stall to tell
+        _check_range(index, size)
+        return torch.searchsorted(index, torch.arange(size + 1)), position
+    ptr, order = _counting_sort(index, position, size)
+    return ptr.long(), order.long()
 
 
 @dataclass(frozen=True)
@@ -35,53 +33,107 @@ class SparseSum:
     r"""The linear map :math:`y_i = \sum_{e: r_e = i} x_{c_e}` over a list of index pairs (r, c).
 
     With targets and sources of edges it sums over neighbours; with a batch vector and node numbers it is a sum readout.
-    Pairs may come in any order and more than once.
+    Pairs may come in any order and more than once. ``torch.compile`` leaves it alone and compiles what lies around it.
 
     Attributes:
-        ptr, col: Sorted rows of the map.
-        ptr_t, col_t: Sorted rows of its transpose.
+        ptr, col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``; ``ptr`` None where every row has exactly one.
+        ptr_t, col_t: The same of the transpose.
 
     Example:
         >>> edge_index = torch.tensor([[0, 1], [1, 2]])  # 0 -> 1 -> 2
-        >>> SparseSum.of(edge_index[1], edge_index[0], 3, 3)(torch.tensor([[1.0], [2.0], [4.0]])).squeeze(1)
+        >>> neighbours = SparseSum.of(edge_index[1], edge_index[0], 3, 3)
+        >>> neighbours(torch.tensor([[1.0], [2.0], [4.0]])).squeeze(1)
         tensor([0., 1., 2.])
     """
 
-    ptr: Tensor
+    ptr: Tensor | None
     col: Tensor
-    ptr_t: Tensor
+    ptr_t: Tensor | None
     col_t: Tensor
 
     @classmethod
+    @torch.compiler.disable
     def of(cls, row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> "SparseSum":
         """The map for ``row`` and ``col`` (both ``[E]`` int64) from ``[num_cols, D]`` to ``[num_rows, D]``."""
-        ptr, order = group(row, num_rows)
-        ptr_t, order_t = group(col, num_cols)
-        return cls(ptr, col[order].to(ptr.dtype), ptr_t, row[order_t].to(ptr_t.dtype))
+        if row.device.type == "cpu":
+            _check_range(col, num_cols)
+            ptr, col = _counting_sort(row, col, num_rows)
+            return cls(ptr, col, *_transpose(ptr, col, num_cols))
+        (ptr, order), (ptr_t, order_t) = group(row, num_rows), group(col, num_cols)
+        return cls(ptr, col[order], ptr_t, row[order_t])
 
     @classmethod
     def adjacency(cls, edge_index: Tensor, num_nodes: int) -> "SparseSum":
         """The sum over the incoming edges of each node."""
         return cls.of(edge_index[1], edge_index[0], num_nodes, num_nodes)
 
+    @classmethod
+    @torch.compiler.disable
+    def membership(cls, index: Tensor, num_groups: int) -> "SparseSum":
+        """The sum over the members of each group: element i belongs to group ``index[i]``."""
+        ptr, order = group(index, num_groups)
+        return cls(ptr, order, None, index)
+
     @property
-    def T(self) -> "SparseSum":  # noqa: N802 (the name that arrays use)
+    def T(self) -> "SparseSum":  # the name that arrays use
         return SparseSum(self.ptr_t, self.col_t, self.ptr, self.col)
 
     def __call__(self, x: Tensor) -> Tensor:
-        result: Tensor = _Product.apply(x, self)  # type: ignore[no-untyped-call]
-        return result
+        return _product(x, self, False)
+
+    def plus_self(self, x: Tensor) -> Tensor:
+        """``x + self(x)`` for a square map, in one step forwards and one backwards."""
+        return _product(x, self, True)
 
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, matrix: SparseSum) -> Tensor:
-        ctx.matrix = matrix
+    def forward(ctx: Any, x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
+        ctx.matrix, ctx.plus_self = matrix, plus_self
+        x = x.detach().contiguous()  # detached: embedding_bag would prepare for a backward pass of its own
+        if matrix.ptr is None:
+            return x.index_select(0, matrix.col)
         if matrix.col.numel() == 0:
-            return x.new_zeros(matrix.ptr.numel() - 1, x.size(1))
-        return F.embedding_bag(matrix.col, x.contiguous(), matrix.ptr, mode="sum", include_last_offset=True)
+            return x.clone() if plus_self else x.new_zeros(matrix.ptr.numel() - 1, x.size(1))
+        total = F.embedding_bag(matrix.col, x, matrix.ptr, mode="sum", include_last_offset=True)
+        return total.add_(x) if plus_self else total
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         # A product again, so that second derivatives come for free.
-        return ctx.matrix.T(grads[0]), None
+        transposed = ctx.matrix.T
+        return transposed.plus_self(grads[0]) if ctx.plus_self else transposed(grads[0]), None, None
+
+
+@torch.compiler.disable
+def _product(x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
+    result: Tensor = _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _check_range(index: Tensor, size: int) -> None:
+    # SciPy does not look: an index out of range would write to memory that is not its own.
+    if index.numel():
+        low, high = (int(bound) for bound in index.aminmax())
+        if low < 0 or high >= size:
+            raise IndexError(f"expected indices from 0 to {size - 1}, got {low if low < 0 else high}")
+
+
+def _counting_sort(index: Tensor, value: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """``ptr`` and the values sorted by index, in linear time: torch has only comparison sorts."""
+    from scipy.sparse import csr_array
+
+    _check_range(index, size)
+    # A matrix with one entry a row; its transpose has the entries of each column together, in order.
+    ptr = torch.arange(index.numel() + 1, dtype=torch.int32 if index.numel() < 2**31 - 1 else torch.int64)
+    entries = (value.to(ptr.dtype).numpy(), index.to(ptr.dtype).numpy(), ptr.numpy())
+    transposed = csr_array(entries, shape=(index.numel(), size)).tocsc()
+    return torch.from_numpy(transposed.indptr), torch.from_numpy(transposed.data)
+
+
+def _transpose(ptr: Tensor, col: Tensor, num_cols: int) -> tuple[Tensor, Tensor]:
+    from scipy.sparse import csr_array
+
+    entries = torch.ones(col.numel(), dtype=torch.int8)  # SciPy wants some
+    transposed = csr_array((entries.numpy(), col.numpy(), ptr.numpy()), shape=(ptr.numel() - 1, num_cols)).tocsc()
+    return torch.from_numpy(transposed.indptr), torch.from_numpy(transposed.indices)

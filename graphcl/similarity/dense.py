@@ -5,23 +5,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["allowed_pairs", "logsumexp_dense"]
+__all__ = ["barred_pairs", "logsumexp_dense"]
 
 Groups = tuple[Tensor, Tensor]
 
 
-def allowed_pairs(
-    num_query: int, num_key: int, device: torch.device, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
+def barred_pairs(
+    query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> Tensor:
-    """``[M, N]`` true where query i and key j are compared."""
-    allowed = torch.ones(num_query, num_key, dtype=torch.bool, device=device)
+    """``[M, N]`` true where query i and key j are not compared."""
+    barred = torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device)
     for query_group, key_group in exclude:
-        allowed &= query_group[:, None] != key_group[None, :]
+        barred |= query_group[:, None] == key_group
     if only is not None:
-        allowed &= only[0][:, None] == only[1][None, :]
+        barred |= only[0][:, None] != only[1]
     if skip is not None:
-        allowed[skip[0], skip[1]] = False
-    return allowed
+        barred[skip[0], skip[1]] = True
+    return barred
 
 
 def logsumexp_dense(
@@ -32,10 +32,8 @@ def logsumexp_dense(
     only: Groups | None,
     skip: Tensor | None,
 ) -> Tensor:
-    """Log-sum-exp over the allowed keys of each query; -inf, with zero gradient, where there is none."""
-    scores = scale * (query @ key.T)
-    allowed = allowed_pairs(query.size(0), key.size(0), query.device, exclude, only, skip)
-    scores = scores.masked_fill(~allowed, -torch.inf)
-    empty = ~allowed.any(1)
-    # logsumexp of nothing but -inf has NaN gradient: such rows are reduced over zeros instead and filled afterwards.
-    return torch.logsumexp(scores.masked_fill(empty[:, None], 0.0), 1).masked_fill(empty, -torch.inf)
+    """Log-sum-exp over the keys of each query that are not barred; -inf, with zero gradient, where there is none."""
+    scores = (scale * query) @ key.T
+    # The fill is also what gives rows without a key a gradient of zero: that of logsumexp itself is NaN there.
+    scores = scores.masked_fill(barred_pairs(query, key, exclude, only, skip), -torch.inf)
+    return torch.logsumexp(scores, 1)

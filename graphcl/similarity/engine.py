@@ -52,7 +52,7 @@ def logsumexp(
         >>> logsumexp(z, z, scale=2.0, exclude=[(own, own)])
         tensor([0., 0.])
     """
-    _check(query, key, exclude, only, skip)
+    _check(query, key, scale, exclude, only, skip)
     if impl not in ("auto", "dense"):
         raise ValueError(f"expected impl to be 'auto' or 'dense', got {impl!r}")
     dtype = torch.promote_types(torch.float32, torch.promote_types(query.dtype, key.dtype))
@@ -60,7 +60,14 @@ def logsumexp(
         return logsumexp_dense(query.to(dtype), key.to(dtype), scale, exclude, only, skip)
 
 
-def _check(query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None) -> None:
+def _check(
+    query: Tensor,
+    key: Tensor,
+    scale: float | Tensor,
+    exclude: Sequence[Groups],
+    only: Groups | None,
+    skip: Tensor | None,
+) -> None:
     if query.dim() != 2 or key.dim() != 2 or query.size(1) != key.size(1):
         raise ValueError(
             f"expected query [M, D] and key [N, D] with the same D, got {list(query.shape)} and {list(key.shape)}"
@@ -77,3 +84,5 @@ def _check(query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups |
             )
     if skip is not None and (skip.dim() != 2 or skip.size(0) != 2):
         raise ValueError(f"expected skip of shape [2, P], got {list(skip.shape)}")
+    if isinstance(scale, Tensor) and scale.numel() != 1:
+        raise ValueError(f"expected one scale for all pairs, got a tensor of shape {list(scale.shape)}")

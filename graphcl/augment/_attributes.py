@@ -1,0 +1,139 @@
+"""What the attributes of a ``Data`` or ``Batch`` belong to, and how they follow its nodes and edges.
+
+The level of an attribute is read from the slices where PyG has collated a batch, which cannot mistake one label per
+graph for one per node. Elsewhere PyG's own rules decide.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import is_sparse
+
+from graphcl.augment._graph import Graph
+
+__all__ = ["STRUCTURE", "holds_node_ids", "levels", "like_first_nodes", "renumber", "take", "take_list"]
+
+STRUCTURE = ("edge_index", "batch", "ptr", "num_nodes")
+
+
+def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
+    """The level of every attribute: "node", "edge", "graph", or "list" for a Python list of any of them."""
+    store = data._store
+    slices: dict[str, Any] = store.__dict__.get("_slice_dict", {})
+    # No slices of edges: the edges came after batching, as torch_cluster.knn_graph makes them.
+    edge_slices: Tensor = slices["edge_index"] if "edge_index" in slices else graph.edge_ptr.cpu()
+    found: dict[str, str] = {}
+    for key in store.keys():  # a PyG storage is no dict
+        if key in STRUCTURE:
+            continue
+        value = store[key]
+        if is_sparse(value):
+            raise ValueError(
+                f"expected dense attributes, got the sparse {key!r}, which cannot follow nodes and edges; delete "
+                f"data.{key} and make it anew from edge_index after the augmentation"
+            )
+        source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
+        if isinstance(value, list | tuple | np.ndarray):
+            found[key] = "list"
+        elif not isinstance(value, Tensor) or key.removesuffix("_ptr") in slices.keys() - {key}:
+            found[key] = "graph"
+        elif source in slices:
+            found[key] = _level_by_slices(source, slices[source], node_slices, edge_slices)
+        else:
+            found[key] = _level_by_size(data, key, value, graph)
+    return found
+
+
+def _level_by_slices(key: str, slices: Any, node_slices: Tensor, edge_slices: Tensor) -> str:
+    if not isinstance(slices, Tensor) or slices.dim() != 1:
+        return "graph"
+    if torch.equal(slices, edge_slices):
+        # Where every graph has one edge, or as many as nodes, only the name can tell.
+        if "edge" in key:
+            return "edge"
+        one_each = torch.equal(slices, torch.arange(slices.numel()))
+        return "graph" if one_each else "node" if torch.equal(slices, node_slices) else "edge"
+    return "node" if torch.equal(slices, node_slices) else "graph"
+
+
+def _level_by_size(data: Data, key: str, value: Tensor, graph: Graph) -> str:
+    if key == "graph_id":
+        return "graph"
+    if data.is_node_attr(key):
+        return "node"
+    one_each = graph.num_edges == graph.num_graphs and "edge" not in key
+    return "edge" if data.is_edge_attr(key) and not one_each else "graph"
+
+
+def take(data: Data, key: str, value: Tensor, index: Tensor) -> Tensor:
+    """The rows of ``value`` at ``index``, along the dimension in which PyG joins this attribute."""
+    return value.index_select(data.__cat_dim__(key, value, data._store) or 0, index)
+
+
+def take_list(data: Data, key: str, value: Any, graph: Graph, nodes: Tensor | None, edges: Tensor | None) -> Any:
+    """A Python list with an entry per node or edge follows them; in a batch, each of the list's lists does."""
+    slices = data._store.__dict__.get("_slice_dict", {}).get(key)
+    if not isinstance(slices, Tensor):
+        whole = [None if index is None else index.tolist() for index in (nodes, edges)]
+        return _take_entries(key, value, graph.num_nodes, graph.num_edges, *whole)
+    parts = zip(graph.sizes.tolist(), graph.edge_counts.tolist(), _own(nodes, graph.ptr), _own(edges, graph.edge_ptr))
+    return [_take_entries(key, entries, *part) for entries, part in zip(value, parts, strict=True)]
+
+
+def _own(index: Tensor | None, ptr: Tensor) -> list[list[int] | None]:
+    """Per graph, the positions within it that ``index`` names."""
+    if index is None:
+        return [None] * (ptr.numel() - 1)
+    home = torch.searchsorted(ptr, index, right=True) - 1
+    counts = torch.bincount(home, minlength=ptr.numel() - 1)
+    return [part.tolist() for part in torch.split(index - ptr[home], counts.tolist())]
+
+
+def _take_entries(key: str, value: Any, n: int, e: int, nodes: list[int] | None, edges: list[int] | None) -> Any:
+    if (
+        not isinstance(value, list | tuple | np.ndarray)
+        or len(value) not in (n, e)
+        or (len(value) > 0 and isinstance(value[0], Tensor))
+    ):
+        return value
+    per_edge = len(value) == e and ("edge" in key or (e != n and e > 1))
+    index = edges if per_edge else nodes if len(value) == n else None
+    if index is None:
+        return value
+    return value[index] if isinstance(value, np.ndarray) else type(value)(value[i] for i in index)
+
+
+def holds_node_ids(data: Data, key: str, value: Any, first_nodes: Tensor) -> bool:
+    """Whether PyG counts the attribute up by the number of nodes when it joins graphs; other increments are left alone.
+
+    ``first_nodes`` is ``[G]``, on the host.
+    """
+    if not isinstance(value, Tensor) or value.is_floating_point() or value.dtype == torch.bool or "batch" in key:
+        return False
+    added = data._store.__dict__.get("_inc_dict", {}).get(key)
+    if isinstance(added, Tensor) and int(first_nodes[-1]) > 0:
+        return torch.equal(added, like_first_nodes(added, first_nodes))
+    increment = data.__inc__(key, value, data._store)
+    if isinstance(increment, int):
+        return increment > 0 and increment == data.num_nodes
+    increment = torch.as_tensor(increment)
+    return bool(increment.any()) and bool((increment == data.num_nodes).all())
+
+
+def like_first_nodes(added: Tensor, first_nodes: Tensor) -> Tensor:
+    """``first_nodes`` [G] in the shape of what PyG has added to an attribute: [G, ...]."""
+    return first_nodes.reshape(-1, *[1] * (added.dim() - 1)).expand_as(added).contiguous()
+
+
+def renumber(key: str, value: Tensor, keep: Tensor, number: Tensor) -> Tensor:
+    """Node ids after nodes were dropped."""
+    lost = (value < 0) | ~keep[value]
+    if bool(lost.any()):
+        raise ValueError(
+            f"expected {key!r} to refer to kept nodes, got {int(lost.sum())} reference(s) to nodes that this view "
+            f"dropped; delete data.{key} before the augmentation, or use one that keeps all nodes (NodeMask, EdgeDrop)"
+        )
+    return number[value]

@@ -1,0 +1,196 @@
+"""Node dropping and masking: exact numbers, uniform choice, and what a masked row becomes."""
+
+from collections import Counter
+from itertools import combinations
+
+import pytest
+import torch
+from scipy import stats
+from torch_geometric.data import Batch, Data
+
+from graphcl.augment import NodeDrop, NodeMask
+
+
+def star(n: int) -> Data:
+    leaves = torch.arange(1, n)
+    hub = torch.zeros_like(leaves)
+    edge_index = torch.stack([torch.cat([hub, leaves]), torch.cat([leaves, hub])])
+    return Data(x=torch.arange(2.0 * n).reshape(n, 2), edge_index=edge_index)
+
+
+def copies(data: Data, count: int) -> Batch:
+    return Batch.from_data_list([data] * count)
+
+
+# --- how many ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "rounded", "floored"),
+    [
+        (0.1, 4, 0, 0),
+        (0.1, 6, 1, 0),
+        (0.1, 10, 1, 1),
+        (0.1, 19, 2, 1),
+        (0.29, 100, 29, 29),  # 28.999999999999996 in floating point
+        (0.7, 10, 7, 7),
+        (0.3, 5, 2, 1),
+        (0.0, 50, 0, 0),
+        (0.99, 3, 3, 2),
+        (1.0, 7, 7, 7),
+    ],
+)
+def test_the_number_is_exact(share: float, n: int, rounded: int, floored: int) -> None:
+    for count, k in (("round", rounded), ("floor", floored)):
+        assert NodeDrop(drop=share, count=count).view(star(n), 3).num_nodes == max(n - k, 1)
+        masked = NodeMask(mask=share, fill=-1.0, count=count).view(star(n), 3)
+        assert int((masked.x == -1).all(1).sum()) == k
+
+
+def test_every_graph_of_a_batch_has_its_own_number() -> None:
+    sizes = [1, 2, 3, 10, 25, 100]
+    view = NodeDrop(drop=0.4).view(Batch.from_data_list([star(n) for n in sizes]), 0)
+    assert view.ptr.diff().tolist() == [n - round(0.4 * n) for n in sizes]
+    assert view.batch.bincount().tolist() == view.ptr.diff().tolist()
+
+
+def test_one_node_always_stays() -> None:
+    view = NodeDrop(drop=1.0).view(copies(star(5), 300), 0)
+    assert view.ptr.diff().tolist() == [1] * 300
+    assert set(view.n_id.tolist()) == set(range(5))
+    assert view.num_edges == 0
+
+
+# --- which ones -------------------------------------------------------------------------------------------------------
+
+
+def test_dropped_nodes_are_uniform() -> None:
+    view = NodeDrop(drop=0.4).view(copies(star(5), 4000), 0)
+    kept = Counter(tuple(ids) for ids in view.n_id.view(4000, 3).tolist())
+    assert set(kept) == set(combinations(range(5), 3))
+    assert stats.chisquare(list(kept.values())).pvalue > 1e-3
+
+
+def test_masked_nodes_are_uniform() -> None:
+    view = NodeMask(mask=0.4, fill=-1.0).view(copies(star(5), 4000), 1)
+    rows = (view.x == -1).all(1).view(4000, 5)
+    masked = Counter(tuple(row.nonzero().flatten().tolist()) for row in rows)
+    assert set(masked) == set(combinations(range(5), 2))
+    assert stats.chisquare(list(masked.values())).pvalue > 1e-3
+
+
+def test_the_choice_does_not_depend_on_the_number_of_graphs() -> None:
+    # Above 65,536 graphs the sort key has another layout.
+    data = Data(edge_index=torch.empty(2, 0, dtype=torch.int64), num_nodes=4)
+    few = NodeDrop(drop=0.5).view(copies(data, 100), 0)
+    many_nodes = torch.arange(70_000).repeat_interleave(4)
+    many = Data(edge_index=data.edge_index, batch=many_nodes, num_nodes=280_000)
+    assert torch.equal(NodeDrop(drop=0.5).view(many, 0).n_id[:200], few.n_id)
+
+
+# --- what is left -----------------------------------------------------------------------------------------------------
+
+
+def test_edges_at_dropped_nodes_go_and_the_rest_are_renumbered() -> None:
+    path = Data(edge_index=torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]), num_nodes=4)
+    for key in range(20):
+        view = NodeDrop(drop=0.25).view(path, key)
+        kept = view.n_id.tolist()
+        expected = {(a, b) for a, b in path.edge_index.t().tolist() if a in kept and b in kept}
+        assert {(kept[a], kept[b]) for a, b in view.edge_index.t().tolist()} == expected
+        assert view.num_nodes == 3
+
+
+def test_a_reference_to_a_dropped_node_is_named() -> None:
+    data, aug = star(4), NodeDrop(drop=0.75)
+    lost = next(key for key in range(100) if 0 not in aug.view(data, key).n_id.tolist())
+    data.root_index = torch.tensor([0, 0])
+    with pytest.raises(ValueError, match=r"'root_index'.*2 reference\(s\).*delete data.root_index"):
+        aug.view(data, lost)
+
+
+def test_a_negative_reference_is_refused() -> None:
+    data = star(4)
+    data.root_index = torch.tensor([-1])
+    with pytest.raises(ValueError, match="root_index"):
+        NodeDrop(drop=0.25).view(data, 0)
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def test_masking_keeps_the_structure_and_the_other_rows() -> None:
+    data = star(10)
+    view = NodeMask(mask=0.3, fill=0.5).view(data, 0)
+    masked = (view.x == 0.5).all(1)
+    assert int(masked.sum()) == 3
+    assert torch.equal(view.x[~masked], data.x[~masked])
+    assert view.edge_index is data.edge_index
+    assert "n_id" not in view
+
+
+def test_the_mean_is_that_of_the_graph() -> None:
+    graphs = [star(3), star(8), Data(x=torch.empty(0, 2), edge_index=torch.empty(2, 0, dtype=torch.int64))]
+    view = NodeMask(mask=1.0, fill="mean").view(Batch.from_data_list(graphs), 0)
+    for part, data in zip(view.to_data_list()[:2], graphs, strict=False):
+        assert torch.allclose(part.x, data.x.mean(0).expand_as(data.x))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)], ids=["1-d", "2-d", "3-d"])
+@pytest.mark.parametrize("fill", ["mean", "gaussian", 7.0])
+def test_features_of_any_shape(shape: tuple[int, ...], fill: str | float) -> None:
+    data = star(5)
+    data.x = torch.randn(5, *shape, generator=torch.Generator().manual_seed(0))
+    view = NodeMask(mask=1.0, fill=fill).view(data, 0)
+    assert view.x.shape == (5, *shape)
+    if fill == "mean":
+        assert torch.allclose(view.x, data.x.mean(0).expand_as(data.x))
+    if fill == 7.0:
+        assert (view.x == 7).all()
+
+
+def test_gaussian_noise_has_the_authors_moments() -> None:
+    data = Data(x=torch.zeros(2000, 20), edge_index=torch.empty(2, 0, dtype=torch.int64))
+    x = NodeMask(mask=1.0, fill="gaussian").view(data, 0).x
+    assert stats.kstest(((x - 0.5) / 0.5).flatten().double().numpy(), "norm").pvalue > 1e-3
+    # Neither rows nor columns repeat one another.
+    assert torch.corrcoef(x.t()).sub(torch.eye(20)).abs().max() < 0.12
+    assert x.unique(dim=0).size(0) == 2000
+
+
+def test_noise_does_not_tell_which_nodes_were_chosen() -> None:
+    # Rows are chosen by the smallest hashes: the noise must not be small because the hash is.
+    data = Data(x=torch.zeros(20_000, 4), edge_index=torch.empty(2, 0, dtype=torch.int64))
+    x = NodeMask(mask=0.05, fill="gaussian").view(data, 0).x
+    chosen = x[(x != 0).all(1)]
+    assert chosen.size(0) == 1000
+    assert stats.kstest(((chosen - 0.5) / 0.5).flatten().double().numpy(), "norm").pvalue > 1e-3
+
+
+def test_masking_needs_features() -> None:
+    data = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+    with pytest.raises(ValueError, match=r"expected node features to mask, got data without x.*features='constant'"):
+        NodeMask()(data)
+
+
+def test_integer_features_take_whole_tokens_only() -> None:
+    data = star(6)
+    data.x = data.x.long()
+    view = NodeMask(mask=0.5, fill=-7).view(data, 0)
+    assert view.x.dtype == torch.int64
+    assert int((view.x == -7).all(1).sum()) == 3
+    for fill in ("mean", "gaussian", 0.5):
+        with pytest.raises(TypeError, match=r"floating-point x.*int64"):
+            NodeMask(fill=fill).view(data, 0)
+
+
+@pytest.mark.parametrize("fill", ["median", "0"])
+def test_an_unknown_fill_is_refused(fill: str) -> None:
+    with pytest.raises(ValueError, match="'mean' or 'gaussian'"):
+        NodeMask(fill=fill)
+
+
+@pytest.mark.parametrize("fill", [None, True, [0.0]], ids=repr)
+def test_a_fill_is_a_number_or_a_name(fill: object) -> None:
+    with pytest.raises(TypeError, match="expected fill to be a number"):
+        NodeMask(fill=fill)

@@ -1,0 +1,294 @@
+"""What every two-view loss must do: one list of all of them, one suite over the list."""
+
+import inspect
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphcl import losses
+from graphcl.losses import functional
+
+
+@dataclass(frozen=True)
+class Case:
+    """One loss in one setting, and what is known about it beforehand."""
+
+    module: type
+    function: Callable[..., Tensor]
+    arguments: dict[str, object]
+    symmetric: bool  # the views may be swapped
+    candidates: Callable[[int], int]  # the loss of N equal rows is the logarithm of this
+
+    def __str__(self):
+        return "-".join([self.module.__name__, *(f"{k}={v}" for k, v in self.arguments.items())])
+
+    def __call__(self, z1, z2, temperature=0.5):
+        return self.function(z1, z2, temperature=temperature, **self.arguments)
+
+
+LOSSES = [
+    Case(losses.InfoNCE, functional.info_nce, {}, False, lambda n: n),
+    Case(losses.InfoNCE, functional.info_nce, {"symmetric": True}, True, lambda n: n),
+    Case(losses.InfoNCE, functional.info_nce, {"positive_in_denominator": False}, False, lambda n: n - 1),
+    Case(
+        losses.InfoNCE,
+        functional.info_nce,
+        {"symmetric": True, "positive_in_denominator": False},
+        True,
+        lambda n: n - 1,
+    ),
+    Case(losses.NTXent, functional.nt_xent, {}, True, lambda n: 2 * n - 1),
+    Case(losses.NTXent, functional.nt_xent, {"positive_in_denominator": False}, True, lambda n: 2 * n - 2),
+]
+all_losses = pytest.mark.parametrize("case", LOSSES, ids=str)
+temperatures = pytest.mark.parametrize("temperature", [0.005, 0.07, 0.5, 1.0])
+
+
+def views(generator, n=6, d=5, dtype=torch.float64):
+    """Two views that are alike, as those of a half-trained encoder are."""
+    z = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    other = z + 0.3 * torch.randn(n, d, generator=generator, dtype=torch.float64)
+    return z.to(dtype).requires_grad_(), other.to(dtype).requires_grad_()
+
+
+def naive(case, z1, z2, temperature):
+    """The formula as one writes it first, in the inputs' own precision: exp, sum, log."""
+    z1, z2 = (z / (z * z).sum(1, keepdim=True).sqrt() for z in (z1, z2))
+    n, cross = len(z1), z1 @ z2.T / temperature
+    inside = torch.eye(n, dtype=torch.bool)
+    positive = cross.diagonal().exp()
+
+    def one_way(scores, same=None):
+        total = scores.exp().masked_fill(inside, 0).sum(1)
+        if same is not None:
+            total = total + same.exp().masked_fill(inside, 0).sum(1)
+        if case.arguments.get("positive_in_denominator", True):
+            total = total + positive
+        return -(positive / total).log().mean()
+
+    if case.module is losses.NTXent:
+        return (one_way(cross, z1 @ z1.T / temperature) + one_way(cross.T, z2 @ z2.T / temperature)) / 2
+    if case.arguments.get("symmetric"):
+        return (one_way(cross) + one_way(cross.T)) / 2
+    return one_way(cross)
+
+
+def test_the_list_is_complete():
+    modules = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
+    assert {case.module.__name__ for case in LOSSES} == modules
+    assert {case.function.__name__ for case in LOSSES} == set(functional.__all__)
+
+
+@all_losses
+class TestValue:
+    def test_is_a_scalar_in_double_precision_for_double(self, case, generator):
+        value = case(*views(generator))
+        assert value.shape == ()
+        assert value.dtype == torch.float64
+
+    @temperatures
+    def test_equals_the_formula_in_double_precision(self, case, temperature, generator):
+        z1, z2 = views(generator, n=7, d=3)
+        torch.testing.assert_close(case(z1, z2, temperature), naive(case, z1, z2, temperature), rtol=1e-9, atol=1e-12)
+
+    @temperatures
+    @pytest.mark.parametrize("n", [2, 5])
+    def test_closed_form_at_equality(self, case, temperature, n):
+        z = torch.full((n, 3), 0.7, dtype=torch.float64)
+        assert case(z, z, temperature).item() == pytest.approx(math.log(case.candidates(n)), abs=1e-9)
+
+    def test_swap_of_the_views(self, case, generator):
+        z1, z2 = views(generator)
+        swapped = torch.isclose(case(z1, z2), case(z2, z1), rtol=1e-12)
+        assert bool(swapped) == case.symmetric
+
+    def test_joint_permutation(self, case, generator):
+        z1, z2 = views(generator)
+        p = torch.randperm(len(z1), generator=generator)
+        torch.testing.assert_close(case(z1[p], z2[p]), case(z1, z2))
+        assert not torch.isclose(case(z1, z2.roll(1, 0)), case(z1, z2))  # but the rows must correspond
+
+    def test_length_does_not_matter(self, case, generator):
+        z1, z2 = views(generator)
+        factor = torch.rand(len(z1), 1, generator=generator, dtype=torch.float64) * 100 + 0.01
+        torch.testing.assert_close(case(factor * z1, z2 / factor), case(z1, z2))
+        case(z1, z2).backward()
+        torch.testing.assert_close((z1.grad * z1).sum(1), torch.zeros(len(z1), dtype=torch.float64), atol=1e-12, rtol=0)
+
+    def test_alike_views_cost_less(self, case, generator):
+        z1, z2 = views(generator, n=16, d=8)
+        unrelated, _ = views(generator, n=16, d=8)
+        assert case(z1, z2) < case(z1, unrelated)
+
+
+@all_losses
+class TestGradient:
+    def test_double_precision(self, case, generator):
+        temperature = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(case, (*views(generator, n=4, d=3), temperature))
+        assert torch.autograd.gradgradcheck(case, (*views(generator, n=3, d=2), temperature))
+
+    def test_a_row_of_zeros_is_harmless(self, case, generator):
+        # The embedding of a graph without nodes. Its cosine is taken as 0; a gradient of 1/eps would wreck the weights.
+        z1, z2 = views(generator, dtype=torch.float32)
+        with torch.no_grad():
+            z1[2] = 0
+        value = case(z1, z2, 0.2)
+        value.backward()
+        assert value.isfinite()
+        assert (z1.grad[2] == 0).all()
+        assert z1.grad.abs().max() < 100
+        assert z2.grad.abs().max() < 100
+
+    def test_identical_rows_are_harmless(self, case):
+        z = torch.ones(4, 3, requires_grad=True)
+        case(z, z.detach().clone(), 0.005).backward()
+        assert z.grad.isfinite().all()
+
+
+@all_losses
+@temperatures
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+class TestPrecision:
+    """The error against double precision may not exceed that of the naive formula in the inputs' dtype."""
+
+    def test_value_and_gradient(self, case, temperature, dtype, generator):
+        z1, z2 = views(generator, n=24, d=16, dtype=dtype)
+        value = case(z1, z2, temperature)
+        assert value.dtype == torch.float32
+        grads = torch.autograd.grad(value, (z1, z2))
+        exact = [z.detach().double().requires_grad_() for z in (z1, z2)]
+        truth = case(*exact, temperature)
+        true_grads = torch.autograd.grad(truth, exact)
+        rough = naive(case, z1, z2, temperature)
+        rough_grads = torch.autograd.grad(rough, (z1, z2))
+
+        def error(found, wanted):
+            return torch.nan_to_num((found.double() - wanted).abs().max(), nan=math.inf, posinf=math.inf).item()
+
+        # float32 keeps 24 bits of a score of size 1 / temperature, whatever the dtype of the inputs.
+        floor = 4e-7 / temperature
+        assert error(value, truth) <= min(error(rough, truth), 1e-2) + floor
+        assert error(value, truth) <= floor + 1e-6 * abs(truth.item())
+        for grad, wanted, bad in zip(grads, true_grads, rough_grads, strict=True):
+            assert grad.dtype == dtype
+            rounding = torch.finfo(dtype).eps * wanted.abs().max().item()
+            assert error(grad, wanted) <= min(error(bad, wanted), wanted.abs().max().item()) + rounding + floor
+
+
+@all_losses
+class TestExtremes:
+    def test_half_precision_does_not_overflow(self, case, generator):
+        z1, z2 = views(generator, dtype=torch.float32)
+        halves = (300 * z1).half(), (300 * z2).half()  # their squares are beyond float16
+        assert case(*halves).item() == pytest.approx(case(z1, z2).item(), abs=1e-2)
+
+    def test_solved_pairs_keep_their_digits(self, case):
+        # Orthogonal items, identical views, T = 0.05: log(1 + k e^-20) is lost where the positive is subtracted again.
+        z = torch.eye(8)
+        others = case.candidates(8) - (1 if case.arguments.get("positive_in_denominator", True) else 0)
+        wanted = math.log(others) - 20
+        if case.arguments.get("positive_in_denominator", True):
+            wanted = math.log1p(math.exp(wanted))
+        assert case(z, z, 0.05).item() == pytest.approx(wanted, abs=3e-6)
+
+    def test_autocast_changes_nothing(self, case, generator):
+        z1, z2 = views(generator, dtype=torch.float32)
+        with torch.autocast("cpu", torch.bfloat16):
+            inside = case(z1, z2, 0.1)
+        assert torch.equal(inside, case(z1, z2, 0.1))
+
+    def test_strided_inputs(self, case, generator):
+        z1, z2 = views(generator)
+        wide = torch.cat([z1, z2], 1)
+        torch.testing.assert_close(case(wide[:, :5], wide[:, 5:]), case(z1, z2))
+
+
+@all_losses
+class TestModule:
+    def test_equals_the_function(self, case, generator):
+        z1, z2 = views(generator)
+        assert torch.equal(case.module(temperature=0.3, **case.arguments)(z1, z2), case(z1, z2, 0.3))
+
+    def test_defaults_are_those_of_the_function(self, case):
+        module = inspect.signature(case.module.__init__).parameters
+        function = inspect.signature(case.function).parameters
+        for name in set(module) - {"self"}:
+            assert module[name].default == function[name].default
+            assert module[name].kind == function[name].kind == inspect.Parameter.KEYWORD_ONLY
+
+    def test_repr_can_be_evaluated(self, case):
+        module = case.module(temperature=0.3, **case.arguments)
+        again = eval(repr(module), {case.module.__name__: case.module})
+        assert repr(again) == repr(module)
+        assert vars(again).keys() == vars(module).keys()
+        assert again.temperature == 0.3
+
+    def test_has_no_state(self, case):
+        module = case.module(**case.arguments)
+        assert module.state_dict() == {}
+        assert list(module.parameters()) == []
+
+
+@all_losses
+class TestRefusals:
+    z = torch.eye(3)
+
+    @pytest.mark.parametrize("rows", [0, 1])
+    def test_a_batch_of_one_graph_explains_why(self, case, rows):
+        message = f"expected at least 2 rows to contrast, got {rows}: the other rows of the batch are the negatives"
+        with pytest.raises(ValueError, match=f"{message}.*one graph there are none"):
+            case(torch.ones(rows, 3), torch.ones(rows, 3))
+
+    @pytest.mark.parametrize("other", [torch.eye(4), torch.eye(4)[:3], torch.ones(3), torch.ones(3, 3, 1)])
+    def test_shapes(self, case, other):
+        with pytest.raises(ValueError, match=r"expected z1 and z2 of one shape \[N, D\].*got \[3, 3\] and"):
+            case(self.z, other)
+
+    def test_integers(self, case):
+        with pytest.raises(TypeError, match=r"expected floating-point z2, got torch.int64; call z2.float\(\)"):
+            case(self.z, self.z.long())
+
+    def test_other_things(self, case):
+        with pytest.raises(TypeError, match="expected z1 to be a tensor, got list"):
+            case([[1.0, 0.0]], self.z)
+
+    def test_devices(self, case):
+        with pytest.raises(ValueError, match="expected z1 and z2 on one device, got cpu and meta"):
+            case(self.z, self.z.to("meta"))
+
+    @pytest.mark.parametrize("temperature", [0.0, -0.1, math.nan, math.inf])
+    def test_temperature(self, case, temperature):
+        with pytest.raises(ValueError, match="expected a positive temperature, got"):
+            case(self.z, self.z, temperature)
+        with pytest.raises(ValueError, match="expected a positive temperature, got"):
+            case.module(temperature=temperature, **case.arguments)
+
+    def test_positional_hyper_parameters(self, case):
+        with pytest.raises(TypeError, match="positional argument"):
+            case.function(self.z, self.z, 0.5)
+        with pytest.raises(TypeError, match="positional argument"):
+            case.module(0.5)
+
+
+def test_compiles_without_a_graph_break():
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import torch
+from graphcl.losses import functional
+z1, z2 = torch.randn(6, 4, requires_grad=True), torch.randn(6, 4)
+for function in (getattr(functional, name) for name in functional.__all__):
+    def step(a, b):
+        return function(a, b, temperature=0.2)
+    expected = torch.autograd.grad(step(z1, z2), z1)[0]
+    found = torch.autograd.grad(torch.compile(step, fullgraph=True, backend="aot_eager")(z1, z2), z1)[0]
+    torch.testing.assert_close(found, expected)
+    torch._dynamo.reset()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=120)

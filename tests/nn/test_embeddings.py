@@ -1,0 +1,155 @@
+"""GraphEncoder: graphs in, embeddings out, and several views in one pass as if each had its own."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCN
+
+from graphcl.nn import GIN, Embeddings, GraphEncoder, mean_readout, sum_readout
+
+
+def random_graph(num_nodes, num_edges, generator):
+    x = torch.randn(num_nodes, 4, generator=generator, dtype=torch.float64)
+    return Data(x=x, edge_index=torch.randint(num_nodes, (2, num_edges), generator=generator))
+
+
+def batch_of(sizes, generator):
+    return Batch.from_data_list([random_graph(n, 2 * n, generator) for n in sizes])
+
+
+class TestEncode:
+    def test_a_single_graph(self, generator):
+        graph = random_graph(5, 8, generator)
+        encoder = GraphEncoder(GIN(4, 8, 2, norm="none").double())
+        out = encoder.encode(graph)
+        assert isinstance(out, Embeddings)
+        torch.testing.assert_close(out.graph, out.node.sum(0, keepdim=True))
+        torch.testing.assert_close(encoder(graph.x, graph.edge_index).graph, out.graph)
+
+    def test_readout_is_used(self, generator):
+        graph = random_graph(5, 8, generator)
+        out = GraphEncoder(GIN(4, 8, 2, norm="none").double(), mean_readout).encode(graph)
+        torch.testing.assert_close(out.graph, out.node.mean(0, keepdim=True))
+
+    def test_number_of_graphs_from_the_batch_vector(self, generator):
+        batch = batch_of([3, 4], generator)
+        encoder = GraphEncoder(GIN(4, 8, 2, norm="none").double())
+        plain = encoder(batch.x, batch.edge_index, batch.batch)
+        torch.testing.assert_close(plain.graph, encoder.encode(batch).graph)
+
+    def test_a_batch_vector_without_a_batch(self, generator):
+        batch = batch_of([3, 4], generator)
+        plain = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch)
+        encoder = GraphEncoder(GIN(4, 8, 2, norm="none").double())
+        torch.testing.assert_close(encoder.encode(plain), encoder.encode(batch))
+        torch.testing.assert_close(encoder.encode_views([plain, batch])[0], encoder.encode(batch))
+
+    def test_trailing_empty_graphs_count(self, generator):
+        empty = Data(x=torch.zeros(0, 4).double(), edge_index=torch.zeros(2, 0, dtype=torch.int64))
+        batch = Batch.from_data_list([random_graph(3, 4, generator), empty])
+        assert GraphEncoder(GIN(4, 8, 2).double()).encode(batch).graph.shape == (2, 16)
+
+    def test_a_users_own_network(self, generator):
+        class Own(nn.Module):
+            out_channels = 3
+
+            def forward(self, x, edge_index):
+                return x[:, :3]
+
+        graph = random_graph(5, 8, generator)
+        encoder = GraphEncoder(Own())
+        assert encoder.out_channels == 3
+        torch.testing.assert_close(encoder.encode(graph).graph[0], graph.x[:, :3].sum(0))
+
+
+class TestViews:
+    """One pass over all views equals one pass per view: embeddings, gradients, running statistics."""
+
+    @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+    @pytest.mark.parametrize("training", [True, False])
+    @pytest.mark.parametrize("sizes", [[[3, 4, 5], [2, 3, 9]], [[3, 4], [6, 2], [5, 5]], [[8, 8], [1, 1]]], ids=str)
+    def test_jointly_or_one_by_one(self, norm, training, sizes, generator):
+        views = [batch_of(s, generator) for s in sizes]
+        joint = GraphEncoder(GIN(4, 8, 3, norm=norm).double()).train(training)
+        apart = copy.deepcopy(joint)
+        found, wanted = joint.encode_views(views), [apart.encode(view) for view in views]
+        assert len(found) == len(views)
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other)
+        for out in (found, wanted):
+            sum((k + 1) * (e.graph.sin().sum() + e.node.cos().sum()) for k, e in enumerate(out)).backward()
+        for p, q in zip(joint.parameters(), apart.parameters(), strict=True):
+            torch.testing.assert_close(p.grad, q.grad)
+        torch.testing.assert_close(joint.state_dict(), apart.state_dict())  # running statistics among them
+
+    def test_single_graphs_as_views(self, generator):
+        views = [random_graph(5, 8, generator), random_graph(3, 2, generator)]
+        encoder = GraphEncoder(GIN(4, 8, 2, norm="none").double())
+        for found, view in zip(encoder.encode_views(views), views, strict=True):
+            torch.testing.assert_close(found, encoder.encode(view))
+
+    def test_views_are_left_alone(self, generator):
+        views = [batch_of([3, 4], generator), batch_of([2, 5], generator)]
+        before = [view.clone() for view in views]
+        GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
+        for view, old in zip(views, before, strict=True):
+            assert torch.equal(view.x, old.x)
+            assert torch.equal(view.edge_index, old.edge_index)
+            assert torch.equal(view.batch, old.batch)
+
+    def test_a_pyg_network_gets_one_pass_per_view(self, generator):
+        views = [batch_of([3, 4], generator), batch_of([2, 5], generator)]
+        joint = GraphEncoder(GCN(4, 8, 2, norm="batch_norm").double())
+        apart = copy.deepcopy(joint)
+        for found, view in zip(joint.encode_views(views), views, strict=True):
+            torch.testing.assert_close(found, apart.encode(view))
+        torch.testing.assert_close(joint.state_dict(), apart.state_dict())
+
+    def test_one_view_too_small_is_refused(self, generator):
+        views = [batch_of([3, 4], generator), batch_of([1], generator)]
+        with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
+            GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
+
+
+def test_compiled_and_not():
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import copy, torch
+from graphcl.nn import GIN, GraphEncoder
+ours = GraphEncoder(GIN(4, 8, 2))
+compiled = copy.deepcopy(ours)
+x, edge_index, batch = torch.randn(12, 4), torch.randint(12, (2, 30)), torch.arange(12) // 4
+for encoder, call in ((ours, ours), (compiled, torch.compile(compiled, backend="eager"))):
+    call(x, edge_index, batch, num_graphs=3, splits=[5, 7]).graph.sin().sum().backward()
+torch.testing.assert_close([p.grad for p in ours.parameters()], [p.grad for p in compiled.parameters()])
+torch.testing.assert_close(ours.state_dict(), compiled.state_dict())
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+class TestRefusals:
+    graph = Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)
+
+    def test_no_features(self):
+        encoder = GraphEncoder(GIN(4))
+        with pytest.raises(ValueError, match="expected node features x, got none; choose features"):
+            encoder.encode(self.graph)
+        with pytest.raises(ValueError, match="expected node features x, got none; choose features"):
+            encoder.encode_views([self.graph, self.graph])
+
+    def test_no_edges_given(self):
+        encoder = GraphEncoder(GIN(4))
+        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None"):
+            encoder.encode(Data(x=torch.ones(2, 4)))
+        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None"):
+            encoder.encode_views([Data(x=torch.ones(2, 4))] * 2)
+
+    def test_a_network_without_a_width(self):
+        encoder = GraphEncoder(nn.Identity(), sum_readout)
+        with pytest.raises(ValueError, match="expected Identity to have an integer out_channels, got None"):
+            encoder.out_channels  # noqa: B018

@@ -1,0 +1,239 @@
+"""What every encoder must do, the package's own and PyG's behind GraphEncoder: one list, one suite. Then GIN itself."""
+
+import io
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GAT, GCN, GINConv, GraphSAGE
+from torch_geometric.nn import GIN as PyGGIN
+
+from graphcl.nn import GIN, GraphEncoder, JointEncoder, max_readout, mean_readout
+
+F_IN = 5
+ENCODERS = {
+    "GIN-batch": lambda: GraphEncoder(GIN(F_IN, 8, 2)),
+    "GIN-layer": lambda: GraphEncoder(GIN(F_IN, 8, 2, norm="layer"), mean_readout),
+    "GIN-none": lambda: GraphEncoder(GIN(F_IN, 8, 3, norm="none"), max_readout),
+    "GIN-wide": lambda: GraphEncoder(GIN(F_IN, 2, 2)),  # features wider than twice the layers
+    "PyG-GCN": lambda: GraphEncoder(GCN(F_IN, 8, 2, jk="cat")),
+    "PyG-GraphSAGE": lambda: GraphEncoder(GraphSAGE(F_IN, 8, 2), mean_readout),
+    "PyG-GIN": lambda: GraphEncoder(PyGGIN(F_IN, 8, 2, norm="batch_norm")),
+    "PyG-GAT": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=2)),
+}
+
+
+def random_graph(num_nodes, num_edges, generator, dtype=torch.float64):
+    x = torch.randn(num_nodes, F_IN, generator=generator, dtype=dtype)
+    edges = torch.randint(max(num_nodes, 1), (2, num_edges if num_nodes else 0), generator=generator)
+    return Data(x=x, edge_index=edges[:, edges[0] != edges[1]])  # isolated nodes, repeated edges, one direction
+
+
+@pytest.fixture
+def graphs(generator):
+    """Graphs of all kinds: random ones, one without edges, one of a single node."""
+    return [random_graph(n, e, generator) for n, e in ((6, 10), (4, 0), (1, 0), (9, 20))]
+
+
+@pytest.fixture(params=ENCODERS)
+def encoder(request):
+    """Each encoder in turn, in double precision and evaluation mode, with running statistics that are not trivial."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = ENCODERS[request.param]().double()
+        module.train()
+        module(torch.randn(40, F_IN, dtype=torch.float64) * 2 + 1, torch.randint(40, (2, 80)))
+    return module.eval()
+
+
+class TestContract:
+    def test_shapes(self, encoder, graphs):
+        out = encoder.encode(Batch.from_data_list(graphs))
+        assert out.node.shape == (20, encoder.out_channels)
+        assert out.graph.shape == (4, encoder.out_channels)
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_node_permutation(self, encoder, graphs, generator, training):
+        encoder.train(training)
+        batch = Batch.from_data_list(graphs)
+        p = torch.randperm(batch.num_nodes, generator=generator)
+        where = p.argsort()
+        edges = torch.randperm(batch.num_edges, generator=generator)
+        out = encoder(batch.x, batch.edge_index, batch.batch, num_graphs=4)
+        moved = encoder(batch.x[p], where[batch.edge_index[:, edges]], batch.batch[p], num_graphs=4)
+        torch.testing.assert_close(moved.node, out.node[p])
+        torch.testing.assert_close(moved.graph, out.graph)
+
+    def test_batch_equals_a_loop_over_graphs(self, encoder, graphs):
+        out = encoder.encode(Batch.from_data_list(graphs))
+        alone = [encoder.encode(graph) for graph in graphs]
+        torch.testing.assert_close(out.node, torch.cat([e.node for e in alone]))
+        torch.testing.assert_close(out.graph, torch.cat([e.graph for e in alone]))
+
+    @pytest.mark.parametrize("where", [0, 1, 3])
+    def test_an_empty_graph_gives_zeros_and_changes_nothing(self, encoder, graphs, generator, where):
+        whole = graphs[:2] + graphs[3:]
+        with_empty = Batch.from_data_list([*whole[:where], random_graph(0, 0, generator), *whole[where:]])
+        out, without = encoder.encode(with_empty), encoder.encode(Batch.from_data_list(whole))
+        torch.testing.assert_close(out.node, without.node)
+        rest = [i for i in range(4) if i != where]
+        torch.testing.assert_close(out.graph[rest], without.graph)
+        assert (out.graph[where] == 0).all()
+
+    def test_edges_matter(self, encoder, graphs):
+        graph = graphs[3]
+        without = Data(x=graph.x, edge_index=graph.edge_index[:, :0])
+        assert not torch.allclose(encoder.encode(graph).node, encoder.encode(without).node)
+
+    def test_every_parameter_gets_a_gradient(self, encoder, graphs):
+        encoder.train()
+        out = encoder.encode(Batch.from_data_list(graphs))
+        (out.graph.square().sum() + out.node.square().sum()).backward()
+        silent = [name for name, p in encoder.named_parameters() if p.grad is None or (p.grad == 0).all()]
+        assert silent == []
+        assert all(p.grad.isfinite().all() for p in encoder.parameters())
+
+    def test_float32(self, encoder, graphs):
+        encoder.float()
+        batch = Batch.from_data_list(graphs)
+        double, single = encoder.double().encode(batch), None
+        batch.x = batch.x.float()
+        single = encoder.float().encode(batch)
+        assert single.graph.dtype == torch.float32
+        torch.testing.assert_close(single.graph.double(), double.graph, rtol=1e-3, atol=1e-3)
+
+    def test_integer_features_are_taken(self, encoder, graphs):
+        batch = Batch.from_data_list(graphs)
+        batch.x = batch.x.round().long()
+        whole = encoder.float().encode(batch)
+        batch.x = batch.x.float()
+        assert torch.equal(whole.graph, encoder.encode(batch).graph)
+
+    def test_input_is_left_alone(self, encoder, graphs):
+        batch = Batch.from_data_list(graphs)
+        before = batch.clone()
+        encoder.train().encode(batch).graph.sum().backward()
+        assert torch.equal(batch.x, before.x)
+        assert torch.equal(batch.edge_index, before.edge_index)
+
+    def test_state_round_trip(self, encoder, graphs, request):
+        file = io.BytesIO()
+        torch.save(encoder.state_dict(), file)
+        other = ENCODERS[request.node.callspec.params["encoder"]]().double().eval()
+        other.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+        batch = Batch.from_data_list(graphs)
+        assert torch.equal(other.encode(batch).graph, encoder.encode(batch).graph)
+
+
+class PlainGIN(nn.Module):
+    """The same network out of PyG's and torch's layers, with the weights of ours."""
+
+    def __init__(self, gin):
+        super().__init__()
+        self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
+        for lower, upper in zip(gin.lower, gin.upper, strict=True):
+            mlp = nn.Sequential(nn.Linear(*lower.weight.T.shape), nn.ReLU(), nn.Linear(*upper.weight.T.shape))
+            self.convs.append(GINConv(mlp, eps=0.0))  # which draws the weights anew
+            mlp[0].load_state_dict(lower.state_dict())
+            mlp[2].load_state_dict(upper.state_dict())
+            kinds = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": lambda width: nn.Identity()}
+            self.norms.append(kinds[gin.norm](gin.hidden_channels))
+
+    def forward(self, x, edge_index):
+        layers = []
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = norm(F.relu(conv(x, edge_index)))
+            layers.append(x)
+        return torch.cat(layers, 1)
+
+
+class TestGIN:
+    @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+    @pytest.mark.parametrize("hidden", [2, 8])
+    def test_equals_pyg_with_the_same_weights(self, norm, hidden, graphs, generator):
+        ours = GIN(F_IN, hidden, 3, norm=norm).double()
+        pyg = PlainGIN(ours).double()
+        batch = Batch.from_data_list(graphs)
+        x = batch.x.requires_grad_()
+        weight = torch.randn(20, 3 * hidden, generator=generator, dtype=torch.float64)
+        values = [model(x, batch.edge_index) for model in (ours, pyg)]
+        torch.testing.assert_close(*values)
+        names = [(f"lower.{i}", f"convs.{i}.nn.0") for i in range(3)]
+        names += [(f"upper.{i}", f"convs.{i}.nn.2") for i in range(3)]
+        names += [(f"norms.{i}", f"norms.{i}") for i in range(3)] * (norm != "none")
+        ends = [(a + end, b + end) for a, b in names for end in (".weight", ".bias")]
+        assert len(ends) == len(list(ours.parameters()))
+        mine, theirs = dict(ours.named_parameters()), dict(pyg.named_parameters())
+        found = torch.autograd.grad(values[0], [x, *(mine[a] for a, _ in ends)], weight)
+        wanted = torch.autograd.grad(values[1], [x, *(theirs[b] for _, b in ends)], weight)
+        torch.testing.assert_close(found, wanted)
+        torch.testing.assert_close(list(ours.norms.buffers()), list(pyg.norms.buffers()))
+        torch.testing.assert_close(ours.eval()(x, batch.edge_index), pyg.eval()(x, batch.edge_index))
+
+    def test_hand_computed(self):
+        gin = GIN(1, 1, 1, norm="none")
+        with torch.no_grad():
+            for p in gin.parameters():
+                p.fill_(1.0)
+        # 0 -> 1 -> 2, x = 1, 2, 4: sums 1, 3, 6; relu(relu(s + 1) + 1).
+        x, edge_index = torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([[0, 1], [1, 2]])
+        assert gin(x, edge_index).squeeze(1).tolist() == [3.0, 5.0, 8.0]
+
+    def test_initial_weights(self):
+        gin = GIN(16, 16, 2)
+        bound = (6 / 32) ** 0.5
+        for linear in [*gin.lower, *gin.upper]:
+            assert 0.9 * bound < linear.weight.abs().max() <= bound
+            assert (linear.bias == 0).all()
+        before = gin.lower[0].weight.clone()
+        gin.norms[0].running_mean.fill_(3.0)
+        gin.reset_parameters()
+        assert not torch.equal(gin.lower[0].weight, before)
+        assert (gin.norms[0].running_mean == 0).all()
+
+    def test_is_a_joint_encoder_with_a_width(self):
+        gin = GIN(3, 7, 2)
+        assert isinstance(gin, JointEncoder)
+        assert gin.out_channels == 14
+
+    def test_gradients_in_double_precision(self, generator):
+        gin = GIN(2, 3, 2, norm="batch").double()
+        x = torch.randn(6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+        edge_index = torch.randint(6, (2, 9), generator=generator)
+        assert torch.autograd.gradcheck(lambda x: gin(x, edge_index, splits=[2, 4]), (x,))
+
+    def test_bfloat16_autocast(self, graphs):
+        gin = GIN(F_IN, 8, 2)
+        batch = Batch.from_data_list(graphs)
+        plain = gin(batch.x.float(), batch.edge_index)
+        with torch.autocast("cpu", torch.bfloat16):
+            low = gin(batch.x.float(), batch.edge_index)
+        torch.testing.assert_close(low.float(), plain, rtol=0.1, atol=0.1)
+        low.float().square().sum().backward()
+        assert all(p.grad.isfinite().all() for p in gin.parameters())
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("x", [torch.ones(3, 4), torch.ones(3), torch.ones(3, 5, 1)])
+    def test_width(self, x):
+        with pytest.raises(ValueError, match=r"expected x of shape \[N, 5\], got"):
+            GIN(5)(x, torch.zeros(2, 0, dtype=torch.int64))
+
+    def test_edges_to_nowhere(self):
+        with pytest.raises(IndexError, match="expected indices from 0 to 2, got 3"):
+            GIN(5)(torch.ones(3, 5), torch.tensor([[0], [3]]))
+
+    @pytest.mark.parametrize("sizes", [(0, 8, 2), (5, 0, 2), (5, 8, 0)])
+    def test_sizes(self, sizes):
+        with pytest.raises(ValueError, match="expected .* of at least 1, got 0"):
+            GIN(*sizes)
+
+    def test_norm(self):
+        with pytest.raises(ValueError, match="expected norm to be 'batch', 'layer' or 'none', got 'group'"):
+            GIN(5, norm="group")
+
+    def test_one_node_cannot_be_normalised(self):
+        with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
+            GIN(5)(torch.ones(1, 5), torch.zeros(2, 0, dtype=torch.int64))

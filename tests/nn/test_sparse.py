@@ -1,0 +1,141 @@
+"""The sparse product against a dense matrix, in values, gradients and second derivatives."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphcl.nn import SparseSum
+from graphcl.nn.sparse import group
+
+
+def dense(row, col, num_rows, num_cols, dtype=torch.float64):
+    matrix = torch.zeros(num_rows, num_cols, dtype=dtype)
+    for r, c in zip(row.tolist(), col.tolist(), strict=True):
+        matrix[r, c] += 1
+    return matrix
+
+
+def pairs(count, num_rows, num_cols, generator):
+    return (
+        torch.randint(num_rows, (count,), generator=generator),
+        torch.randint(num_cols, (count,), generator=generator),
+    )
+
+
+class TestGroup:
+    @given(index=st.lists(st.integers(0, 6), max_size=30), in_order=st.booleans())
+    def test_equals_a_stable_argsort(self, index, in_order):
+        index = torch.tensor(sorted(index) if in_order else index, dtype=torch.int64)
+        ptr, order = group(index, 7)
+        assert ptr.dtype == order.dtype
+        assert order.tolist() == torch.argsort(index, stable=True).tolist()
+        assert ptr.tolist() == [0, *torch.bincount(index, minlength=7).cumsum(0).tolist()]
+
+    @pytest.mark.parametrize("index", [[0, 3], [3, 0], [-1, 0], [0, -1]])
+    def test_out_of_range(self, index):
+        with pytest.raises(IndexError, match="expected indices from 0 to 2, got"):
+            group(torch.tensor(index), 3)
+
+    def test_leaves_its_input_alone(self):
+        index = torch.tensor([2, 0, 1])
+        group(index, 3)
+        assert index.tolist() == [2, 0, 1]
+
+
+class TestProduct:
+    @given(
+        count=st.integers(0, 40),
+        num_rows=st.integers(1, 9),
+        num_cols=st.integers(1, 9),
+        width=st.integers(1, 5),
+        seed=st.integers(0, 2**31),
+    )
+    def test_equals_the_dense_matrix(self, count, num_rows, num_cols, width, seed):
+        # Unsorted, rectangular, with duplicates, with empty rows and columns.
+        generator = torch.Generator().manual_seed(seed)
+        row, col = pairs(count, num_rows, num_cols, generator)
+        x = torch.randn(num_cols, width, generator=generator, dtype=torch.float64, requires_grad=True)
+        matrix, truth = SparseSum.of(row, col, num_rows, num_cols), dense(row, col, num_rows, num_cols)
+        y = matrix(x)
+        torch.testing.assert_close(y, truth @ x)
+        weight = torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
+        torch.testing.assert_close(torch.autograd.grad(y, x, weight)[0], truth.T @ weight)
+        torch.testing.assert_close(matrix.T(weight), truth.T @ weight)
+
+    @pytest.mark.parametrize("count", [0, 12])
+    def test_plus_self(self, count, generator):
+        row, col = pairs(count, 5, 5, generator)
+        x = torch.randn(5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+        before = x.detach().clone()
+        truth = dense(row, col, 5, 5) + torch.eye(5, dtype=torch.float64)
+        y = SparseSum.of(row, col, 5, 5).plus_self(x)
+        assert torch.equal(x, before)
+        torch.testing.assert_close(y, truth @ x)
+        torch.testing.assert_close(torch.autograd.grad(y, x, torch.ones_like(y))[0], truth.T @ torch.ones_like(y))
+
+    def test_adjacency_sums_over_incoming_edges(self):
+        edge_index = torch.tensor([[0, 2, 2], [1, 1, 0]])
+        x = torch.tensor([[1.0], [10.0], [100.0]])
+        assert SparseSum.adjacency(edge_index, 3)(x).squeeze(1).tolist() == [100.0, 101.0, 0.0]
+
+    @pytest.mark.parametrize("index", [[0, 0, 2], [2, 0, 0], []])
+    def test_membership(self, index, generator):
+        index = torch.tensor(index, dtype=torch.int64)
+        x = torch.randn(len(index), 2, generator=generator, dtype=torch.float64, requires_grad=True)
+        members = SparseSum.membership(index, 4)
+        truth = dense(index, torch.arange(len(index)), 4, len(index))
+        torch.testing.assert_close(members(x), truth @ x)
+        weight = torch.randn(4, 2, generator=generator, dtype=torch.float64)
+        torch.testing.assert_close(torch.autograd.grad(members(x), x, weight)[0], truth.T @ weight)
+        assert torch.autograd.gradcheck(members, (x,))
+        assert torch.autograd.gradgradcheck(members, (x,))
+
+    def test_gradients_in_double_precision(self, generator):
+        row, col = pairs(10, 4, 6, generator)
+        matrix = SparseSum.of(row, col, 4, 6)
+        square = SparseSum.of(row, row, 4, 4)
+        x = torch.randn(6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+        y = torch.randn(4, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+        for function, at in ((matrix, x), (matrix.T, y), (square.plus_self, y)):
+            assert torch.autograd.gradcheck(function, (at,))
+            assert torch.autograd.gradgradcheck(function, (at,))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+    def test_dtype_is_kept(self, dtype, generator):
+        row, col = pairs(60, 8, 9, generator)
+        x = torch.randn(9, 4, generator=generator).to(dtype).requires_grad_()
+        y = SparseSum.of(row, col, 8, 9)(x)
+        assert y.dtype == dtype
+        eps = torch.finfo(dtype).eps
+        torch.testing.assert_close(y.double(), dense(row, col, 8, 9) @ x.double(), rtol=8 * eps, atol=40 * eps)
+        y.float().sum().backward()
+        assert x.grad.dtype == dtype
+
+    def test_strided_input_and_gradient(self, generator):
+        row, col = pairs(12, 5, 5, generator)
+        wide = torch.randn(5, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+        matrix = SparseSum.of(row, col, 5, 5)
+        out = torch.cat([matrix(wide[:, ::2]), matrix(wide[:, 3:])], 1)
+        out.backward(torch.ones(6, 5, dtype=torch.float64).T)
+        torch.testing.assert_close(out, dense(row, col, 5, 5) @ torch.cat([wide[:, ::2], wide[:, 3:]], 1))
+        assert wide.grad.isfinite().all()
+
+    def test_same_bits_every_time(self, generator):
+        row, col = pairs(3000, 50, 50, generator)
+        x = torch.randn(50, 32, generator=generator, requires_grad=True)
+        first = SparseSum.of(row, col, 50, 50)(x)
+        second = SparseSum.of(row, col, 50, 50)(x)
+        assert torch.equal(first, second)
+        grads = [torch.autograd.grad(y, x, torch.ones_like(y))[0] for y in (first, second)]
+        assert torch.equal(*grads)
+
+    @pytest.mark.parametrize("edge", [[[0], [3]], [[3], [0]], [[-1], [0]], [[0], [-1]]])
+    def test_an_index_out_of_range_is_refused(self, edge):
+        with pytest.raises(IndexError, match="expected indices from 0 to 2, got"):
+            SparseSum.adjacency(torch.tensor(edge), 3)
+
+    def test_nothing_at_all(self):
+        empty = torch.zeros(0, dtype=torch.int64)
+        assert SparseSum.of(empty, empty, 3, 0)(torch.zeros(0, 2)).tolist() == [[0.0, 0.0]] * 3
+        assert SparseSum.of(empty, empty, 0, 3)(torch.zeros(3, 2)).shape == (0, 2)

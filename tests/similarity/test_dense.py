@@ -1,0 +1,67 @@
+"""The whole matrix of similarities: which pairs are barred, and what a row without any gives."""
+
+import math
+
+import pytest
+import torch
+
+from graphcl.similarity.dense import barred_pairs, logsumexp_dense
+
+
+def rows(count, width, generator, dtype=torch.float64):
+    return torch.randn(count, width, generator=generator, dtype=dtype)
+
+
+class TestBarredPairs:
+    def test_nothing_barred_by_default(self):
+        barred = barred_pairs(torch.zeros(2, 1), torch.zeros(3, 1), [], None, None)
+        assert barred.shape == (2, 3)
+        assert not barred.any()
+
+    def test_exclude_is_a_union(self):
+        query, key = torch.zeros(3, 1), torch.zeros(3, 1)
+        own = (torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2]))
+        label = (torch.tensor([7, 7, 8]), torch.tensor([8, 7, 9]))
+        barred = barred_pairs(query, key, [own, label], None, None)
+        assert barred.tolist() == [[True, True, False], [False, True, False], [True, False, True]]
+
+    def test_only_and_skip(self):
+        query, key = torch.zeros(2, 1), torch.zeros(3, 1)
+        only = (torch.tensor([0, 1]), torch.tensor([0, 0, 1]))
+        barred = barred_pairs(query, key, [], only, torch.tensor([[0], [1]]))
+        assert barred.tolist() == [[False, True, True], [True, True, False]]
+
+
+class TestLogsumexpDense:
+    def test_hand_computed(self):
+        query, key = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+        value = logsumexp_dense(query, key, 2.0, [], None, torch.tensor([[0], [2]]))
+        assert value.item() == pytest.approx(math.log(math.exp(2.0) + 1.0), rel=1e-6)
+
+    def test_empty_row_is_minus_infinity_without_gradient(self, generator):
+        query = rows(3, 4, generator).requires_grad_()
+        key = rows(5, 4, generator).requires_grad_()
+        only = (torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2, 2, 2]))  # query 1 has no key
+        value = logsumexp_dense(query, key, 3.0, [], only, None)
+        assert value[1] == -math.inf
+        assert value[[0, 2]].isfinite().all()
+        value[[1, 2]].sum().backward()
+        assert (query.grad[1] == 0).all()
+        assert (key.grad[:2] == 0).all()
+        assert key.grad[2:].isfinite().all()
+        assert (key.grad[2:] != 0).all()
+
+    def test_second_derivatives_with_an_empty_row(self, generator):
+        query, key = rows(3, 4, generator).requires_grad_(), rows(5, 4, generator).requires_grad_()
+        only = (torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2, 2, 2]))
+
+        def function(query, key):
+            return logsumexp_dense(query, key, 3.0, [], only, None).clamp(min=-100)
+
+        assert torch.autograd.gradcheck(function, (query, key))
+        assert torch.autograd.gradgradcheck(function, (query, key))
+
+    @pytest.mark.parametrize("count", [0, 3])
+    def test_no_keys_at_all(self, count):
+        value = logsumexp_dense(torch.ones(count, 2), torch.ones(0, 2), 1.0, [], None, None)
+        assert value.tolist() == [-math.inf] * count

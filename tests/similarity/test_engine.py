@@ -1,0 +1,189 @@
+"""The one primitive against a literal double loop in Python's own double precision."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from graphcl.similarity import logsumexp
+
+
+def literal(query, key, scale, exclude=(), only=None, skip=None):
+    """The definition, pair by pair, in Python floats."""
+    skipped = set() if skip is None else set(zip(*skip.tolist(), strict=True))
+    out = []
+    for i, j_sum in enumerate([[] for _ in range(len(query))]):
+        for j in range(len(key)):
+            barred = any(int(q[i]) == int(k[j]) for q, k in exclude) or (i, j) in skipped
+            if not barred and (only is None or int(only[0][i]) == int(only[1][j])):
+                j_sum.append(scale * math.fsum(a * b for a, b in zip(query[i].tolist(), key[j].tolist(), strict=True)))
+        top = max(j_sum, default=-math.inf)
+        out.append(top + math.log(math.fsum(math.exp(s - top) for s in j_sum)) if j_sum else -math.inf)
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def unit(count, width, generator, dtype=torch.float64):
+    return torch.nn.functional.normalize(torch.randn(count, width, generator=generator, dtype=torch.float64)).to(dtype)
+
+
+def groups(count, high, generator):
+    return torch.randint(high, (count,), generator=generator)
+
+
+def cases(generator, m=7, n=9):
+    """Every combination of the three ways to leave pairs out, two exclusion lists among them."""
+    excludes = [(), [(groups(m, 5, generator), groups(n, 5, generator))]]
+    excludes.append([*excludes[1], (torch.arange(m), torch.arange(n))])
+    onlies = [None, (groups(m, 3, generator), groups(n, 3, generator))]
+    skips = [None, torch.tensor([[0, 0, 3], [1, 8, 3]]), torch.zeros(2, 0, dtype=torch.int64)]
+    return [{"exclude": e, "only": o, "skip": s} for e, o, s in itertools.product(excludes, onlies, skips)]
+
+
+@pytest.mark.parametrize("impl", ["auto", "dense"])
+@pytest.mark.parametrize("scale", [0.3, 2.0, 200.0])
+def test_equals_the_literal_double_loop(impl, scale, generator):
+    query, key = unit(7, 5, generator), unit(9, 5, generator)
+    for case in cases(generator):
+        value = logsumexp(query, key, scale=scale, impl=impl, **case)
+        assert value.dtype == torch.float64
+        torch.testing.assert_close(value, literal(query, key, scale, **case), rtol=1e-12, atol=1e-12)
+
+
+def test_lengths_are_not_normalised(generator):
+    query, key = 3 * unit(4, 5, generator), 2 * unit(6, 5, generator)
+    torch.testing.assert_close(logsumexp(query, key, scale=1.5), literal(query, key, 1.5))
+
+
+def test_left_out_pairs_do_not_cancel(generator):
+    # exp(s) - exp(s_own) in float32 would be 0 here: the own pair is e^200 above all others.
+    z = torch.eye(4)
+    own = torch.arange(4)
+    value = logsumexp(z, z, scale=200.0, exclude=[(own, own)])
+    torch.testing.assert_close(value, torch.full((4,), math.log(3)))
+
+
+def test_a_query_without_keys(generator):
+    query, key = unit(3, 4, generator, torch.float32).requires_grad_(), unit(4, 4, generator, torch.float32)
+    everything = (torch.tensor([0, 5, 0]), torch.zeros(4, dtype=torch.int64))  # leaves query 1 alone with keys
+    value = logsumexp(query, key, scale=5.0, exclude=[everything])
+    assert value.isneginf().tolist() == [True, False, True]
+    value[1].backward()
+    assert query.grad[1].abs().sum() > 0
+    assert (query.grad[[0, 2]] == 0).all()
+    # Even when the -inf itself enters the loss, its gradient is zero and not NaN.
+    query.grad = None
+    torch.logaddexp(value.new_zeros(3), logsumexp(query, key, scale=5.0, exclude=[everything])).sum().backward()
+    assert query.grad.isfinite().all()
+    assert (query.grad[[0, 2]] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("temperature", [1.0, 0.07, 0.005])
+def test_low_precision_inputs_and_low_temperatures(dtype, temperature, generator):
+    query, key = (unit(16, 32, generator, dtype).requires_grad_() for _ in range(2))
+    own = torch.arange(16)
+    value = logsumexp(query, key, scale=1 / temperature, exclude=[(own, own)])
+    truth = literal(query.detach().double(), key.detach().double(), 1 / temperature, [(own, own)])
+    assert value.dtype == torch.float32
+    # The inputs are exact in float64, so what is left is the rounding of float32: a few units of 2^-24 of the scores.
+    torch.testing.assert_close(value.double(), truth, rtol=0, atol=1e-6 / temperature)
+    value.sum().backward()
+    assert query.grad.dtype == dtype
+    assert query.grad.isfinite().all()
+    assert key.grad.isfinite().all()
+
+
+def test_float32_accumulation_under_autocast(generator):
+    query, key = unit(8, 64, generator, torch.float32), unit(9, 64, generator, torch.float32)
+    plain = logsumexp(query, key, scale=20.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = logsumexp(query, key, scale=20.0)
+    assert inside.dtype == torch.float32
+    assert torch.equal(plain, inside)
+
+
+def test_mixed_precision_inputs_are_promoted(generator):
+    query, key = unit(3, 4, generator, torch.bfloat16), unit(5, 4, generator)
+    assert logsumexp(query, key, scale=1.0).dtype == torch.float64
+
+
+def test_gradients_in_double_precision(generator):
+    query, key = unit(4, 3, generator).requires_grad_(), unit(5, 3, generator).requires_grad_()
+    scale = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
+    exclude = [(torch.arange(4), torch.arange(5))]
+    skip = torch.tensor([[0, 1], [3, 4]])
+    function = lambda q, k, s: logsumexp(q, k, scale=s, exclude=exclude, skip=skip)  # noqa: E731
+    assert torch.autograd.gradcheck(function, (query, key, scale))
+    assert torch.autograd.gradgradcheck(function, (query, key, scale))
+
+
+def test_a_tensor_scale_gets_the_gradient_of_the_formula(generator):
+    query, key = unit(4, 3, generator), unit(5, 3, generator)
+    scale = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    logsumexp(query, key, scale=scale).sum().backward()
+    scores = query @ key.T
+    expected = ((2.0 * scores).softmax(1) * scores).sum()  # d/ds log sum exp(s x) = E[x]
+    torch.testing.assert_close(scale.grad, expected)
+
+
+def test_joint_permutation(generator):
+    query, key = unit(6, 4, generator), unit(8, 4, generator)
+    q_group, k_group = groups(6, 3, generator), groups(8, 3, generator)
+    p, r = torch.randperm(6, generator=generator), torch.randperm(8, generator=generator)
+    value = logsumexp(query, key, scale=4.0, exclude=[(q_group, k_group)])
+    moved = logsumexp(query[p], key[r], scale=4.0, exclude=[(q_group[p], k_group[r])])
+    torch.testing.assert_close(moved, value[p])
+
+
+def test_inputs_are_left_alone(generator):
+    query, key = unit(3, 4, generator), unit(3, 4, generator)
+    before = query.clone(), key.clone()
+    own = torch.arange(3)
+    logsumexp(query, key, scale=2.0, exclude=[(own, own)])
+    assert torch.equal(query, before[0])
+    assert torch.equal(key, before[1])
+    assert own.tolist() == [0, 1, 2]
+
+
+class TestRefusals:
+    z = torch.eye(3)
+    three, four = torch.arange(3), torch.arange(4)
+
+    @pytest.mark.parametrize(
+        ("query", "key"),
+        [
+            (torch.ones(3), torch.ones(3, 3)),
+            (torch.ones(3, 2), torch.ones(3, 3)),
+            (torch.ones(1, 3, 3), torch.ones(3, 3)),
+        ],
+    )
+    def test_shapes(self, query, key):
+        with pytest.raises(ValueError, match=r"expected query \[M, D\] and key \[N, D\]"):
+            logsumexp(query, key, scale=1.0)
+
+    def test_integers(self):
+        with pytest.raises(TypeError, match=r"expected floating-point embeddings, got torch.int64"):
+            logsumexp(self.z.long(), self.z, scale=1.0)
+
+    def test_devices(self):
+        with pytest.raises(ValueError, match="on one device, got cpu and meta"):
+            logsumexp(self.z, self.z.to("meta"), scale=1.0)
+
+    @pytest.mark.parametrize("where", ["exclude", "only"])
+    def test_group_lengths(self, where):
+        pair = (self.three, self.four)
+        with pytest.raises(ValueError, match=r"expected groups of shapes \[3\] and \[3\], got \[3\] and \[4\]"):
+            logsumexp(self.z, self.z, scale=1.0, **{where: [pair] if where == "exclude" else pair})
+
+    def test_skip_shape(self):
+        with pytest.raises(ValueError, match=r"expected skip of shape \[2, P\], got \[4\]"):
+            logsumexp(self.z, self.z, scale=1.0, skip=self.four)
+
+    def test_one_scale_only(self):
+        with pytest.raises(ValueError, match="expected one scale for all pairs"):
+            logsumexp(self.z, self.z, scale=torch.ones(3))
+
+    def test_impl(self):
+        with pytest.raises(ValueError, match="expected impl to be 'auto' or 'dense', got 'fast'"):
+            logsumexp(self.z, self.z, scale=1.0, impl="fast")
