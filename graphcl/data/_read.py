@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data, InMemoryDataset
-from torch_geometric.data.data import BaseData
 from torch_geometric.data.collate import collate
+from torch_geometric.data.data import BaseData
 from torch_geometric.data.separate import separate
 
 from graphcl.data._columns import (

@@ -93,7 +93,7 @@ def _block_model(community: IntArray, rng: np.random.Generator) -> IntArray:
     activity = np.minimum(rng.pareto(2.5, size) + 1, 8)  # heavy-tailed, with a limit so that no one knows everyone
     member = np.eye(_COMMUNITIES)[community]
     within = (member.T @ activity)[community]
-    # A node's ties split as 1 - mixing : mixing between its community and everyone, its expected degree set by activity.
+    # Of a node's ties, 1 - mixing lie within its community and the rest anywhere; activity sets its expected degree.
     own = (1 - _MIXING) * (community[:, None] == community[None, :]) / np.sqrt(within[:, None] * within[None, :])
     rate = _DEGREE * size / activity.sum() * np.outer(activity, activity) * (own + _MIXING / activity.sum())
     row, col = np.triu_indices(size, k=1)
@@ -119,7 +119,7 @@ def _hold_out(pairs: IntArray, size: int, rng: np.random.Generator) -> tuple[Int
     """Observed and held-out edges; a random spanning tree stays observed, so that no node is cut off."""
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    tree = minimum_spanning_tree(_sparse(pairs, 1 + rng.random(pairs.shape[1]), size)).tocoo()
+    tree = minimum_spanning_tree(_sparse(pairs, rng.uniform(1, 2, pairs.shape[1]), size)).tocoo()
     in_tree = np.isin(pairs[0] * size + pairs[1], tree.row.astype(np.int64) * size + tree.col)
     chosen = rng.choice(np.flatnonzero(~in_tree), size=round(_HELD_OUT * pairs.shape[1]), replace=False)
     mask = np.zeros(pairs.shape[1], dtype=bool)

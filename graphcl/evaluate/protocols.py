@@ -25,9 +25,9 @@ class Protocol:
         grid: the values of ``C`` to choose from; the first best one wins.
         folds: outer folds, stratified and shuffled by the seed.
         inner_folds: folds of the choice of ``C`` inside a training part, stratified and not shuffled.
-        max_iter: iteration limit of ``LinearSVC``, scikit-learn's own by default. Fits that reach it are counted. On small
-            sets whose embeddings have dependent columns, those with the largest C do (a quarter of the fits on MUTAG);
-            there 50 times as many iterations changed no chosen C and no score.
+        max_iter: iteration limit of ``LinearSVC``, scikit-learn's own by default. Fits that reach it are counted. On
+            small sets whose embeddings have dependent columns, those with the largest C do (a quarter of the fits on
+            MUTAG); there 50 times as many iterations changed no chosen C and no score.
         source: where the protocol comes from.
 
     Raises:
