@@ -119,7 +119,7 @@ def _hold_out(pairs: IntArray, size: int, rng: np.random.Generator) -> tuple[Int
     """Observed and held-out edges; a random spanning tree stays observed, so that no node is cut off."""
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    tree = minimum_spanning_tree(_sparse(pairs, rng.uniform(1, 2, pairs.shape[1]), size)).tocoo()
+    tree = minimum_spanning_tree(_sparse(pairs, 1 + rng.random((pairs.shape[1],)), size)).tocoo()
     in_tree = np.isin(pairs[0] * size + pairs[1], tree.row.astype(np.int64) * size + tree.col)
     chosen = rng.choice(np.flatnonzero(~in_tree), size=round(_HELD_OUT * pairs.shape[1]), replace=False)
     mask = np.zeros(pairs.shape[1], dtype=bool)
