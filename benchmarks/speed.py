@@ -24,7 +24,7 @@ from graphcl import __version__
 from graphcl._random import fold
 from graphcl.data import PackedDataset, load
 from graphcl.methods import GraphCL, random4
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, GraphEncoder, project_views
 
 RESULTS = Path(__file__).parent / "results"
 # Seconds per epoch of the authors' code over those of a plain PyG loop, measured once on one 2-core machine:
@@ -86,7 +86,7 @@ def phases(graphs: PackedDataset, batch_size: int, repeats: int) -> dict[str, fl
         mark("batch")
         views = [view.view(batch, fold(step, i)) for i, view in enumerate(method.views)]
         mark("views")
-        z1, z2 = (method.head(embeddings.graph) for embeddings in method.encoder.encode_views(views))
+        z1, z2 = project_views(method.head, [e.graph for e in method.encoder.encode_views(views)])
         mark("encoder forward")
         loss = method.loss(z1, z2)
         mark("loss forward")

@@ -26,6 +26,14 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _same_weights() -> Iterator[None]:
+    """The weights of every network are drawn alike in every run, whichever tests ran before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def graphcl_home() -> Path:
     """The folder of real benchmark data, `$GRAPHCL_HOME`; a test that asks for it is skipped where there is none."""

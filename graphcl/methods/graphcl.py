@@ -17,7 +17,7 @@ from graphcl.augment import (
 )
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
-from graphcl.nn import GraphEncoder, projection_head
+from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphCL", "random4"]
 
@@ -102,6 +102,6 @@ class GraphCL(Method):
             view.view(data, fold(key, i)) if isinstance(view, Augmentation) else view(data)
             for i, view in enumerate(self.views)
         ]
-        z1, z2 = (self.head(embeddings.graph) for embeddings in self.encoder.encode_views(views))
+        z1, z2 = project_views(self.head, [embeddings.graph for embeddings in self.encoder.encode_views(views)])
         loss: Tensor = self.loss(z1, z2)
         return loss

@@ -2,7 +2,7 @@
 
 from graphcl.nn.embeddings import Embeddings, GraphEncoder
 from graphcl.nn.encoders import GIN, JointEncoder
-from graphcl.nn.heads import projection_head
+from graphcl.nn.heads import project_views, projection_head
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
 from graphcl.nn.sparse import SparseSum
@@ -17,6 +17,7 @@ __all__ = [
     "SparseSum",
     "max_readout",
     "mean_readout",
+    "project_views",
     "projection_head",
     "sum_readout",
 ]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl.nn.norm import BatchNorm
+from graphcl.nn._fused import fused_layers, is_fusible, maps_first
+from graphcl.nn.norm import BatchNorm, check_rows
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["GIN", "JointEncoder"]
@@ -88,17 +89,21 @@ class GIN(JointEncoder):
         if x.dim() != 2 or x.size(1) != self.in_channels:
             raise ValueError(f"expected x of shape [N, {self.in_channels}], got {list(x.shape)}")
         neighbours = SparseSum.adjacency(edge_index, x.size(0))
-        layers = []
-        for lower, upper, norm in zip(self.lower, self.upper, self.norms, strict=True):
+        layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
+        if is_fusible(x, layers):
+            sizes = [x.size(0)] if splits is None else list(splits)
+            check_rows(sizes)
+            return fused_layers(x, neighbours, layers, sizes)
+        outputs = []
+        for lower, upper, norm in layers:
             x = upper(_sum_and_map(neighbours, lower, x).relu_()).relu_()
             x = norm(x, splits) if isinstance(norm, BatchNorm) else norm(x)
-            layers.append(x)
-        return torch.cat(layers, 1)
+            outputs.append(x)
+        return torch.cat(outputs, 1)
 
 
-def _sum_and_map(neighbours: SparseSum, linear: Any, x: Tensor) -> Tensor:
-    # The two commute; wide features are mapped first, because the sum costs by the width.
-    if linear.in_features > 2 * linear.out_features:
+def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
+    if maps_first(linear.weight):
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
     mapped: Tensor = linear(neighbours.plus_self(x))
     return mapped

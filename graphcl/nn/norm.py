@@ -25,7 +25,7 @@ class BatchNorm(nn.BatchNorm1d):
         apart = splits is not None and (self.training or self.running_mean is None)
         sizes = list(splits) if splits is not None and apart else [input.size(0)]
         if self.training:
-            _check_rows(sizes)
+            check_rows(sizes)
         on_cpu = input.device.type == "cpu" and input.dtype in (torch.float32, torch.float64)
         if self.training and self.momentum is not None and on_cpu:
             result: Tensor = _Normalise.apply(input, self.weight, self.bias, self, sizes)  # type: ignore[no-untyped-call]
@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm1d):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-def _check_rows(sizes: list[int]) -> None:
+def check_rows(sizes: list[int]) -> None:
     if min(sizes) < 2:
         raise ValueError(
             f"expected at least 2 nodes in every view to normalise over, got {min(sizes)}; "
@@ -44,25 +44,49 @@ def _check_rows(sizes: list[int]) -> None:
         )
 
 
-class _Normalise(torch.autograd.Function):
-    """Torch's own kernels, part by part into one result, with the gradient made contiguous first.
+def normalise(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: nn.BatchNorm1d, sizes: list[int]
+) -> tuple[Tensor, list[Tensor]]:
+    """Torch's own kernel, part by part into one result; moves the running statistics, and returns the parts' own."""
+    y = torch.empty_like(x)
+    statistics: list[Tensor] = []
+    running = (norm.running_mean, norm.running_var)
+    for part, out in zip(x.split(sizes), y.split(sizes), strict=True):
+        into = (out, x.new_empty(0), x.new_empty(0))
+        torch.native_batch_norm(part, weight, bias, *running, True, norm.momentum or 0.0, norm.eps, out=into)
+        statistics += into[1:]
+    return y, statistics
 
-    A gradient that comes out of a concatenation of columns is not, and then torch's backward kernel for CPUs is five to
-    ninety times slower.
+
+def normalise_backward(
+    grad: Tensor, x: Tensor, weight: Tensor | None, statistics: Sequence[Tensor], sizes: list[int], eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of ``x``, weight and bias; ``grad`` must be contiguous.
+
+    A gradient that comes out of a concatenation of columns is not, and then torch's kernel for CPUs is five to ninety
+    times slower.
     """
+    grad_x = torch.empty_like(x)
+    parts = zip(grad.split(sizes), x.split(sizes), grad_x.split(sizes), statistics[::2], statistics[1::2], strict=True)
+    others: list[tuple[Tensor, Tensor]] = []
+    for g, part, out, mean, scale in parts:
+        into = (out, x.new_empty(0), x.new_empty(0))
+        _backward(g, part, weight, None, None, mean, scale, True, eps, [True] * 3, out0=out, out1=into[1], out2=into[2])
+        others.append(into[1:])
+    weights, biases = zip(*others, strict=True)
+    return grad_x, sum(weights[1:], weights[0]), sum(biases[1:], biases[0])
 
+
+_backward = torch.ops.aten.native_batch_norm_backward.out
+
+
+class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: BatchNorm, sizes: list[int]
     ) -> Tensor:
         x = x.contiguous()
-        y = torch.empty_like(x)
-        statistics: list[Tensor] = []
-        for part, out in zip(x.split(sizes), y.split(sizes), strict=True):
-            into = (out, x.new_empty(0), x.new_empty(0))
-            running = (norm.running_mean, norm.running_var)
-            torch.native_batch_norm(part, weight, bias, *running, True, norm.momentum or 0.0, norm.eps, out=into)
-            statistics += into[1:]
+        y, statistics = normalise(x, weight, bias, norm, sizes)
         ctx.sizes, ctx.eps = sizes, norm.eps
         ctx.save_for_backward(x, weight, *statistics)
         return y
@@ -71,19 +95,6 @@ class _Normalise(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, weight, *statistics = ctx.saved_tensors
-        parts = zip(
-            grad.contiguous().split(ctx.sizes), x.split(ctx.sizes), statistics[::2], statistics[1::2], strict=True
-        )
-        wanted = list(ctx.needs_input_grad[:3])
-        kernel = torch.ops.aten.native_batch_norm_backward.default
-        grads = [
-            kernel(g, part, weight, None, None, mean, scale, True, ctx.eps, wanted) for g, part, mean, scale in parts
-        ]
-        grad_x, grad_weight, grad_bias = zip(*grads, strict=True)
-        return (
-            (grad_x[0] if len(grad_x) == 1 else torch.cat(grad_x)) if wanted[0] else None,
-            sum(grad_weight) if wanted[1] else None,
-            sum(grad_bias) if wanted[2] else None,
-            None,
-            None,
-        )
+        grads = normalise_backward(grad.contiguous(), x, weight, statistics, ctx.sizes, ctx.eps)
+        wanted = ctx.needs_input_grad[:3]
+        return *(g if want else None for g, want in zip(grads, wanted, strict=True)), None, None

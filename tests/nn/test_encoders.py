@@ -237,3 +237,51 @@ class TestRefusals:
     def test_one_node_cannot_be_normalised(self):
         with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
             GIN(5)(torch.ones(1, 5), torch.zeros(2, 0, dtype=torch.int64))
+
+
+class TestFusedLayers:
+    """In training on a CPU the layers run as one step of autograd; a hook on any module makes them run one by one."""
+
+    @pytest.mark.parametrize("width", [3, 16], ids=["map last", "map first"])
+    @pytest.mark.parametrize("splits", [None, [20, 30]], ids=["one view", "two views"])
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_bit_for_bit_what_the_modules_give(self, generator, width, splits, dtype):
+        x = torch.randn(50, width, generator=generator, dtype=dtype)
+        edges = torch.randint(50, (2, 160), generator=generator)
+        results = []
+        for alone in (False, True):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                encoder = GIN(width, 6, 3).to(dtype)
+            if alone:
+                encoder.lower[1].register_forward_hook(lambda module, inputs, output: None)
+            leaf = x.clone().requires_grad_()
+            out = encoder(leaf, edges, splits=splits)
+            out.square().mul(torch.arange(1, out.numel() + 1, dtype=dtype).view_as(out)).sum().backward()
+            grads = [p.grad for p in encoder.parameters()]
+            results.append([out.detach(), leaf.grad, *grads, *encoder.buffers()])
+        assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+    def test_hooks_are_called(self, generator):
+        encoder, seen = GIN(F_IN, 4, 2), []
+        x, edges = torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        for norm in encoder.norms:
+            norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
+        out = encoder(x, edges)
+        torch.testing.assert_close(torch.cat(seen, 1), out)
+
+    def test_frozen_parts_get_no_gradient(self, generator):
+        encoder = GIN(F_IN, 4, 2)
+        encoder.lower[0].requires_grad_(False)
+        encoder(
+            torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        ).sum().backward()
+        assert encoder.lower[0].weight.grad is None and encoder.upper[0].weight.grad is not None
+
+    def test_autocast_and_evaluation_take_the_modules(self, generator):
+        encoder = GIN(F_IN, 4, 2)
+        x, edges = torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert encoder(x, edges).dtype in (torch.bfloat16, torch.float32)
+        torch.testing.assert_close(encoder.eval()(x, edges), encoder(x, edges))
+        assert int(encoder.norms[0].num_batches_tracked) == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphcl.nn import projection_head
+from graphcl.nn import project_views, projection_head
 
 
 def test_shape_and_defaults(generator):
@@ -40,3 +40,35 @@ def test_drawn_from_torchs_own_generator():
         torch.manual_seed(3)
         second = projection_head(4).state_dict()
     torch.testing.assert_close(first, second)
+
+
+class Centred(nn.Module):
+    """Looks at all rows together, as BatchNorm does."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        projection_head(4),
+        nn.Linear(4, 2),
+        nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.GELU()),
+        nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)),
+        Centred(),
+        nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), Centred())),
+    ],
+    ids=["default", "linear", "layer norm", "batch norm", "own", "nested"],
+)
+def test_views_are_projected_as_one_by_one(head, generator):
+    head = head.double()
+    views = [torch.randn(n, 4, generator=generator, dtype=torch.float64) for n in (5, 3, 4)]
+    torch.testing.assert_close(project_views(head, views), [head(z) for z in views])
+
+
+def test_a_hook_on_the_head_sees_every_view(generator):
+    head, seen = projection_head(4), []
+    head.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
+    project_views(head, [torch.randn(n, 4, generator=generator) for n in (5, 3)])
+    assert seen == [5, 3]
