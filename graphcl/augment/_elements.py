@@ -75,18 +75,22 @@ def _each(function: Callable[[Tensor], Tensor], keys: Tensor, columns: int, bits
     On the CPU the rows are worked off in blocks, because intermediate results that leave the cache cost more than the
     hashing.
     """
+    n = keys.numel()
+    if n == 0 or columns == 0:
+        return function(torch.empty(n, columns, dtype=bits, device=keys.device))
     lanes = 8 // bits.itemsize
     words = torch.arange(-(-columns // lanes), device=keys.device)
-    step = max(_BLOCK // max(columns, 1), 1) if keys.device.type == "cpu" else max(keys.numel(), 1)
-    out: Tensor | None = None
-    for start in range(0, max(keys.numel(), 1), step):
-        # Every device that torch runs on stores the lower half of a number first.
-        hashes = hash_ids(keys[start : start + step, None], words)
-        block = function(hashes.view(bits)[:, :columns].contiguous() if columns % lanes else hashes.view(bits))
-        if out is None:
-            if block.size(0) == keys.numel():
-                return block
-            out = block.new_empty(keys.numel(), columns)
-        out[start : start + step] = block
-    assert out is not None
+
+    def block(some: Tensor) -> Tensor:
+        # Every device that torch runs on stores the lower end of a number first.
+        return function(hash_ids(some[:, None], words).view(bits)[:, :columns])
+
+    step = max(_BLOCK // columns, 1) if keys.device.type == "cpu" else n
+    if step >= n:
+        return block(keys)
+    first = block(keys[:step])
+    out = first.new_empty(n, columns)
+    out[:step] = first
+    for start in range(step, n, step):
+        out[start : start + step] = block(keys[start : start + step])
     return out

@@ -35,7 +35,7 @@ def scale_features(graph: Graph, key: Key, *, low: float, high: float, per: Per 
     if per != "element" and graph.num_graphs != 1:
         factors = factors.index_select(0, graph.batch)
     shape = x.shape[1:] if per != "graph" else [1] * (x.dim() - 1)
-    return Edit(values={"x": x * factors.reshape(-1, *shape)})
+    return Edit(values={"x": x * factors.reshape(factors.size(0), *shape)})
 
 
 class FeatureNoise(EditAugmentation):
