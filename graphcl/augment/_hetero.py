@@ -145,9 +145,9 @@ def apply_hetero(data: HeteroData, graph: HeteroGraph, edit: HeteroEdit) -> Hete
         out[kind].x = x
     kept = {kind: _Kept(keep, graph.nodes[kind].ptr) for kind, keep in edit.keep_nodes.items()}
     books = _Books(out)
-    for kind in graph.edges:
-        if kind in edit.keep_edges or kind[0] in kept or kind[2] in kept:
-            _carry_edges(out, graph, kind, edit.keep_edges.get(kind), kept, books)
+    for relation in graph.edges:
+        if relation in edit.keep_edges or relation[0] in kept or relation[2] in kept:
+            _carry_edges(out, graph, relation, edit.keep_edges.get(relation), kept, books)
     for kind, nodes in kept.items():
         _carry_nodes(out, graph.nodes[kind], kind, nodes, books)
     books.close(out)
