@@ -51,7 +51,9 @@ class HeteroGraph:
         """The structure of a ``HeteroData`` or a batch of them; without a ``graph_id``, positions name the graphs."""
         if not isinstance(data, HeteroData):
             raise TypeError(f"expected a torch_geometric HeteroData or a batch of them, got {type(data).__name__}")
-        nodes = {kind: _nodes(kind, store) for kind, store in data.node_items()}
+        values = (value for store in data.stores for value in store.values())
+        device = next((value.device for value in values if isinstance(value, Tensor)), torch.device("cpu"))
+        nodes = {kind: _nodes(kind, store, device) for kind, store in data.node_items()}
         counts = {kind: ptr.numel() - 1 for kind, (_, ptr) in nodes.items()}
         if len(set(counts.values())) > 1:
             raise ValueError(f"expected every node type in the same number of graphs, got {counts}")
@@ -76,7 +78,7 @@ class HeteroGraph:
         return self.nodes[kind[0]].batch.index_select(0, self.edges[kind][0])
 
 
-def _nodes(kind: NodeType, store: BaseStorage) -> tuple[Tensor, Tensor]:
+def _nodes(kind: NodeType, store: BaseStorage, device: torch.device) -> tuple[Tensor, Tensor]:
     """The graph of each node of a type, and the first node of each graph."""
     batch, ptr = store.get("batch"), store.get("ptr")
     if batch is None:
@@ -85,7 +87,6 @@ def _nodes(kind: NodeType, store: BaseStorage) -> tuple[Tensor, Tensor]:
                 f"expected the number of nodes of type {kind!r}, got neither x nor num_nodes; set "
                 f"data[{kind!r}].num_nodes, as the edges do not tell how many nodes have none"
             )
-        device = next((value.device for value in store.values() if isinstance(value, Tensor)), None)
         count = store.num_nodes or 0
         return torch.zeros(count, dtype=torch.int64, device=device), torch.tensor([0, count], device=device)
     if ptr is None:

@@ -49,7 +49,7 @@ def fill_columns(x: Tensor, columns: Tensor, batch: Tensor, fill: float) -> Tens
     check_fits(x, fill)
     # One row for all spares a mask as large as x: as fast as x.clone() and x[:, columns] = fill.
     rows = columns if columns.size(0) == 1 else columns.index_select(0, batch)
-    return x.masked_fill(rows.reshape(rows.size(0), *x.shape[1:]), fill)
+    return torch.where(rows.reshape(rows.size(0), *x.shape[1:]), x.new_full((), fill), x)
 
 
 def check_fits(x: Tensor, fill: float) -> None:
