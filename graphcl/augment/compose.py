@@ -83,7 +83,7 @@ class RandomChoice(Augmentation):
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020 ("random4" in the authors' code).
     """
 
-    def __init__(self, augmentations: Sequence[Augmentation], *, p: Sequence[float] | None = None) -> None:
+    def __init__(self, augmentations: Sequence[Augmentation], *, p: Sequence[float] | Tensor | None = None) -> None:
         self.augmentations = _checked(augmentations, _EDITS, _is_made_of_edits)
         self.p = None if p is None else _check_weights(p, len(self.augmentations))
 
@@ -246,10 +246,10 @@ def _checked(augmentations: Sequence[Augmentation], kind: str, test: Callable[[A
     return list(augmentations)
 
 
-def _check_weights(p: Sequence[float], count: int) -> list[float]:
-    weights = [float(weight) for weight in p]
+def _check_weights(p: Sequence[float] | Tensor, count: int) -> list[float]:
+    weights = [float(weight) for weight in (p.tolist() if isinstance(p, Tensor) else p)]
     if len(weights) != count:
         raise ValueError(f"expected one number in p for each of {count} augmentations, got {len(weights)}")
     if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or sum(weights) == 0:
-        raise ValueError(f"expected p of numbers that are finite, not negative and not all zero, got {list(p)}")
+        raise ValueError(f"expected p of numbers that are finite, not negative and not all zero, got {weights}")
     return weights

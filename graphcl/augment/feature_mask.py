@@ -103,6 +103,8 @@ class FeatureMask(EditAugmentation):
         tensor([2., 2.])
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
+    Differs from the paper, which has one graph: in a batch, the authors' formula would mask the same columns in all
+    graphs, which is ``shared=True``.
     """
 
     def __init__(

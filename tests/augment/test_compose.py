@@ -178,10 +178,9 @@ def test_weights_are_kept_to(p: list[float]) -> None:
     assert stats.chisquare(*zip(*likely, strict=True)).pvalue > 1e-3
 
 
-def test_equal_weights_are_no_weights_in_law_and_one_certain_member_is_that_member(
-    graphs: list[Data], differences: Compare
-) -> None:
+def test_a_member_with_all_the_weight_is_certain(graphs: list[Data]) -> None:
     batch = Batch.from_data_list(graphs)
+    assert RandomChoice(MEMBERS[:2], p=torch.tensor([0.25, 0.75])).p == [0.25, 0.75]
     certain = RandomChoice([MEMBERS[0], MEMBERS[2]], p=[0, 2]).view(batch, 4)
     expected = MEMBERS[2].view(batch, fold(4, 2))
     assert torch.equal(certain.x, expected.x)
