@@ -4,8 +4,12 @@ Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that w
 """
 
 from graphcl.augment.base import Augmentation, EditAugmentation
-from graphcl.augment.compose import Compose, Identity, RandomChoice
+from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
+from graphcl.augment.feature_mask import FeatureDropout, FeatureMask
+from graphcl.augment.feature_noise import FeatureNoise, FeatureScale
+from graphcl.augment.feature_shuffle import FeatureShuffle
+from graphcl.augment.hetero import HeteroAugmentation, HeteroEdgeDrop, HeteroFeatureMask, HeteroNodeDrop
 from graphcl.augment.nodes import NodeDrop, NodeMask
 from graphcl.augment.subgraph import RandomWalkSubgraph
 
@@ -15,9 +19,20 @@ __all__ = [
     "EdgeDrop",
     "EdgePerturb",
     "EditAugmentation",
+    "FeatureDropout",
+    "FeatureMask",
+    "FeatureNoise",
+    "FeatureScale",
+    "FeatureShuffle",
+    "HeteroAugmentation",
+    "HeteroEdgeDrop",
+    "HeteroFeatureMask",
+    "HeteroNodeDrop",
     "Identity",
     "NodeDrop",
     "NodeMask",
+    "RandomApply",
     "RandomChoice",
     "RandomWalkSubgraph",
+    "Views",
 ]

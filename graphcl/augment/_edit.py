@@ -29,6 +29,7 @@ class Edit:
         new_edges: ``[2, A]`` edges to append to their graphs.
         like_edges: ``[A]`` the edge whose attributes each new edge copies.
         rows: per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
+        values: per node attribute, what replaces it whole (``[N, ...]``), before ``rows``.
     """
 
     keep_nodes: Tensor | None = None
@@ -36,6 +37,7 @@ class Edit:
     new_edges: Tensor | None = None
     like_edges: Tensor | None = None
     rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    values: dict[str, Tensor] = field(default_factory=dict)
 
 
 def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
@@ -55,7 +57,7 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
         if edit.new_edges is not None and edit.like_edges is not None:
             new.append(nodes[edit.new_edges])
             like.append(edges[edit.like_edges])
-        for name, (index, values) in edit.rows.items():
+        for name, (index, values) in _all_rows(edit).items():
             rows.setdefault(name, []).append((nodes[index], values))
     joined = {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in rows.items()}
     if not new:
@@ -63,10 +65,23 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
     return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), joined)
 
 
+def _all_rows(edit: Edit) -> dict[str, tuple[Tensor, Tensor]]:
+    """The rows that an edit replaces, those of its ``values`` among them: in a whole, a part's values are some rows."""
+    rows = dict(edit.rows)
+    for name, values in edit.values.items():
+        if name in rows:
+            index, some = rows[name]
+            values = values.index_copy(0, index, some.to(values.dtype))
+        rows[name] = (torch.arange(values.size(0), device=values.device), values)
+    return rows
+
+
 def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
     out = copy.copy(data)
     store = out._store
+    for name, values in edit.values.items():
+        store[name] = values.to(store[name].dtype)
     for name, (index, values) in edit.rows.items():
         # Out of place, so that rows with a gradient (a learned token) keep it.
         store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Generator
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, seed_from
@@ -26,7 +26,7 @@ class Augmentation(BaseTransform, ABC):
     def view(self, data: Data, key: Key) -> Data:
         """The view of ``data`` that belongs to ``key``: the same key, the same view."""
 
-    def __call__(self, data: Data, *, generator: Generator | None = None) -> Data:
+    def __call__(self, data: Data | HeteroData, *, generator: Generator | None = None) -> Data | HeteroData:
         return self.view(data, seed_from(generator))
 
     def forward(self, data: Any) -> Any:

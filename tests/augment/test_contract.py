@@ -21,9 +21,16 @@ from graphcl.augment import (
     Compose,
     EdgeDrop,
     EdgePerturb,
+    FeatureDropout,
+    FeatureMask,
+    FeatureNoise,
+    FeatureScale,
+    FeatureShuffle,
+    HeteroAugmentation,
     Identity,
     NodeDrop,
     NodeMask,
+    RandomApply,
     RandomChoice,
     RandomWalkSubgraph,
 )
@@ -54,10 +61,28 @@ ALL: list[Augmentation] = [
     Compose([RandomWalkSubgraph(keep=0.9), EdgePerturb(drop=0.5, add=0.5), NodeDrop(drop=0.3)]),
     RandomChoice(RANDOM4),
     RandomChoice([Identity(), RandomChoice([EdgeDrop(drop=0.9), NodeDrop(drop=0.5)]), NodeMask(mask=0.5)]),
+    FeatureMask(mask=0.5),
+    FeatureMask(mask=0.4, count="round", fill=3, shared=True),
+    FeatureDropout(drop=0.3),
+    FeatureDropout(drop=0.3, rescale=True),
+    FeatureNoise(std=0.5),
+    FeatureScale(low=0.5, high=2.0, per="column"),
+    FeatureScale(low=0.5, high=2.0, per="element"),
+    FeatureShuffle(),  # across the batch it depends on the batch: see test_feature_shuffle.py
+    RandomApply(RandomWalkSubgraph(keep=0.5), p=0.5),
+    RandomChoice(
+        [
+            Compose([NodeDrop(drop=0.3), RandomApply(Compose([FeatureMask(mask=0.5), EdgePerturb(drop=0.5)]), p=0.7)]),
+            Compose([FeatureShuffle(), NodeMask(mask=0.5), RandomChoice([NodeDrop(drop=0.5), Identity()], p=[3, 1])]),
+            EdgeDrop(drop=0.5),
+        ],
+        p=[0.4, 0.4, 0.2],
+    ),
 ]
-KEEP_NODES = (Identity, NodeMask, EdgeDrop, EdgePerturb)
+FEATURES = (FeatureDropout, FeatureMask, FeatureNoise, FeatureScale, FeatureShuffle)
+KEEP_NODES = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES)
 RANDOM = [aug for aug in ALL if repr(aug) not in (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))]
-STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug)]  # the others need features
+STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug) and "Feature" not in repr(aug)]  # no features needed
 UNDIRECTED = [aug for aug in ALL if not getattr(aug, "directed", False)]
 
 
@@ -147,7 +172,8 @@ def bare(data: Data) -> Data:
 
 def test_the_list_is_complete() -> None:
     public = {getattr(graphcl.augment, name) for name in graphcl.augment.__all__}
-    assert {cls for cls in public if not getattr(cls, "__abstractmethods__", ())} <= {type(aug) for aug in ALL}
+    flat = {cls for cls in public if issubclass(cls, Augmentation) and not issubclass(cls, HeteroAugmentation)}
+    assert {cls for cls in flat if not getattr(cls, "__abstractmethods__", ())} <= {type(aug) for aug in ALL}
 
 
 @every
@@ -156,7 +182,7 @@ def test_is_a_transform_that_tells_its_parameters(aug: Augmentation) -> None:
     again = eval(repr(aug), vars(graphcl.augment))
     assert type(again) is type(aug)
     assert repr(again) == repr(aug)
-    if not isinstance(aug, Compose | RandomChoice):
+    if not isinstance(aug, Compose | RandomChoice | RandomApply):
         assert vars(again) == vars(aug)
 
 
@@ -300,7 +326,7 @@ def test_graphs_without_a_name_are_named_by_their_place(aug: Augmentation, make:
     assert differences(aug.view(Batch.from_data_list(members), 2).to_data_list(), expected) == []
 
 
-@over(RANDOM)
+@over([aug for aug in RANDOM if not getattr(aug, "shared", False)])
 def test_equal_graphs_get_different_views(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list([make(20, ring(20))] * 40)
     views = aug.view(batch, 0).to_data_list()
@@ -357,12 +383,12 @@ def test_everything_is_carried(aug: Augmentation, graphs: str, make: Make) -> No
         kept = view.n_id if "n_id" in view else torch.arange(n)
         assert (view.num_nodes, view.num_edges) == (n, e)
         assert n >= min(data.num_nodes, 1)
-        assert isinstance(aug, Compose | RandomChoice | NodeDrop | RandomWalkSubgraph) or n == data.num_nodes
+        assert not isinstance(aug, KEEP_NODES) or n == data.num_nodes
         # Node level: the rows of the nodes that stayed, in their order.
         assert (kept[1:] > kept[:-1]).all()
         for name in ("pos", "node_label", "train_mask"):
             assert torch.equal(view[name], data[name][kept])
-        if "NodeMask" not in repr(aug):
+        if aug in STRUCTURAL:
             assert torch.equal(view.x, data.x[kept])
         # Edge level: every kept or copied edge brings the attributes of one edge of its graph, all of the same one.
         assert view.edge_attr.shape == (e, 2)
@@ -394,7 +420,8 @@ def _types(edges: torch.Tensor) -> torch.Tensor:
 def test_the_dtype_of_features_is_kept(aug: Augmentation, dtype: torch.dtype, make: Make) -> None:
     data = make(10, ring(10), graph_id=1)
     data.x = (10 * data.x).to(dtype)
-    if dtype == torch.int64 and ("fill='mean'" in repr(aug) or "fill='gaussian'" in repr(aug)):
+    needs_floats = ("fill='mean'", "fill='gaussian'", "FeatureNoise", "FeatureScale", "rescale=True")
+    if dtype == torch.int64 and any(name in repr(aug) for name in needs_floats):
         with pytest.raises(TypeError, match="floating-point"):
             aug.view(data, 0)
     else:
@@ -641,7 +668,7 @@ def test_a_gpu_makes_the_same_views(aug: Augmentation, make: Make, differences: 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 SHARES = [(NodeDrop, "drop"), (NodeMask, "mask"), (EdgeDrop, "drop"), (EdgePerturb, "drop"), (EdgePerturb, "add")]
-SHARES += [(RandomWalkSubgraph, "keep")]
+SHARES += [(RandomWalkSubgraph, "keep"), (FeatureMask, "mask"), (FeatureDropout, "drop")]
 
 
 @pytest.mark.parametrize(("kind", "name"), SHARES)

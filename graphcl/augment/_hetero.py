@@ -1,0 +1,317 @@
+"""The structure of a heterogeneous graph, what an augmentation wants changed in it, and the one place that changes it.
+
+As for ``Data``: an augmentation returns an edit, and :func:`apply_hetero` carries it out on a copy, with every
+attribute of every type and all of a ``Batch``'s bookkeeping.
+"""
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import BaseStorage
+from torch_geometric.utils import is_sparse
+
+from graphcl._random import Key, fold
+from graphcl.augment._graph import Graph, offsets
+
+__all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]
+
+NodeType = str
+EdgeType = tuple[str, str, str]
+Kind = NodeType | EdgeType
+
+_STRUCTURE = ("edge_index", "batch", "ptr", "num_nodes")
+
+
+def key_of(key: Key, kind: Kind) -> Key:
+    """The key of a node or edge type, by its name: it does not depend on which other types there are."""
+    name = kind if isinstance(kind, str) else "\0".join(kind)
+    return fold(key, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "little"))
+
+
+@dataclass(frozen=True)
+class HeteroGraph:
+    """The structure of one heterogeneous graph or of several side by side.
+
+    Attributes:
+        nodes: Per node type, its nodes as a :class:`Graph` without edges.
+        edges: Per edge type, ``[2, E]`` the edges, numbered through the whole batch.
+    """
+
+    nodes: dict[NodeType, Graph]
+    edges: dict[EdgeType, Tensor]
+
+    @classmethod
+    def of(cls, data: HeteroData) -> "HeteroGraph":
+        """The structure of a ``HeteroData`` or a batch of them; without a ``graph_id``, positions name the graphs."""
+        if not isinstance(data, HeteroData):
+            raise TypeError(f"expected a torch_geometric HeteroData or a batch of them, got {type(data).__name__}")
+        values = (value for store in data.stores for value in store.values())
+        device = next((value.device for value in values if isinstance(value, Tensor)), torch.device("cpu"))
+        nodes = {kind: _nodes(kind, store, device) for kind, store in data.node_items()}
+        counts = {kind: ptr.numel() - 1 for kind, (_, ptr) in nodes.items()}
+        if len(set(counts.values())) > 1:
+            raise ValueError(f"expected every node type in the same number of graphs, got {counts}")
+        names = _names(data, next(iter(counts.values()), 1))
+        graphs = {
+            kind: Graph(batch.new_empty(2, 0), batch, ptr, names.to(ptr.device), data[kind].get("x"))
+            for kind, (batch, ptr) in nodes.items()
+        }
+        graph = cls(graphs, {kind: _edges(kind, store, graphs) for kind, store in data.edge_items()})
+        if "_slice_dict" not in data._global_store.__dict__:
+            # Not collated by PyG: put together by hand, or by a loader.
+            columns = [g.batch for g in graphs.values()] + [graph.edge_batch(kind) for kind in graph.edges]
+            if any(bool((batch[1:] < batch[:-1]).any()) for batch in columns):
+                raise ValueError(
+                    "expected nodes and edges grouped by graph, got a batch whose graphs are mixed up; make it with "
+                    "Batch.from_data_list"
+                )
+        return graph
+
+    def edge_batch(self, kind: EdgeType) -> Tensor:
+        """``[E]`` the graph of each edge."""
+        return self.nodes[kind[0]].batch.index_select(0, self.edges[kind][0])
+
+
+def _nodes(kind: NodeType, store: BaseStorage, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The graph of each node of a type, and the first node of each graph."""
+    batch, ptr = store.get("batch"), store.get("ptr")
+    if batch is None:
+        if not store.can_infer_num_nodes:
+            raise ValueError(
+                f"expected the number of nodes of type {kind!r}, got neither x nor num_nodes; set "
+                f"data[{kind!r}].num_nodes, as the edges do not tell how many nodes have none"
+            )
+        count = store.num_nodes or 0
+        return torch.zeros(count, dtype=torch.int64, device=device), torch.tensor([0, count], device=device)
+    if ptr is None:
+        ptr = offsets(torch.bincount(batch))
+    if int(ptr[-1]) != batch.numel():
+        raise ValueError(
+            f"expected {int(ptr[-1])} nodes of type {kind!r}, as its ptr says, got {batch.numel()}; transforms that "
+            f"drop nodes leave a batch stale: apply them to the graphs before batching"
+        )
+    return batch, ptr
+
+
+def _edges(kind: EdgeType, store: BaseStorage, nodes: dict[NodeType, Graph]) -> Tensor:
+    edge_index = store.get("edge_index")
+    if not isinstance(edge_index, Tensor) or is_sparse(edge_index):
+        raise ValueError(f"expected an edge_index of edge type {kind}, got none; a sparse adj_t cannot be augmented")
+    if edge_index.dtype != torch.int64:
+        raise TypeError(f"expected edge_index of dtype int64 of edge type {kind}, got {edge_index.dtype}")
+    missing = sorted({kind[0], kind[2]} - nodes.keys())
+    if missing:
+        raise ValueError(f"expected nodes of type {missing[0]!r}, as edge type {kind} has, got types {sorted(nodes)}")
+    return edge_index
+
+
+def _names(data: HeteroData, count: int) -> Tensor:
+    """The ``graph_id`` of each graph, or its position."""
+    names = data._global_store.get("graph_id")
+    if names is None:
+        return torch.arange(count)
+    names = torch.as_tensor(names).reshape(-1)
+    if names.dtype.is_floating_point or names.dtype == torch.bool:
+        raise TypeError(f"expected integers in graph_id, got {names.dtype}")
+    if names.numel() != count:
+        raise ValueError(f"expected one graph_id for each of {count} graphs, got {names.numel()}")
+    return names.long()
+
+
+@dataclass(frozen=True)
+class HeteroEdit:
+    """Changes to a heterogeneous graph, in the numbering of the graph they were computed from.
+
+    Attributes:
+        keep_nodes: Per node type that may lose some, ``[N]`` bool.
+        keep_edges: Per edge type that may lose some, ``[E]`` bool; an edge with a dropped end goes in any case.
+        features: Per node type that gets other features, ``[N, ...]``.
+    """
+
+    keep_nodes: dict[NodeType, Tensor] = field(default_factory=dict)
+    keep_edges: dict[EdgeType, Tensor] = field(default_factory=dict)
+    features: dict[NodeType, Tensor] = field(default_factory=dict)
+
+
+def apply_hetero(data: HeteroData, graph: HeteroGraph, edit: HeteroEdit) -> HeteroData:
+    """A new ``HeteroData`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
+    out = copy.copy(data)
+    for kind, x in edit.features.items():
+        out[kind].x = x
+    kept = {kind: _Kept(keep, graph.nodes[kind].ptr) for kind, keep in edit.keep_nodes.items()}
+    books = _Books(out)
+    for relation in graph.edges:
+        if relation in edit.keep_edges or relation[0] in kept or relation[2] in kept:
+            _carry_edges(out, graph, relation, edit.keep_edges.get(relation), kept, books)
+    for kind, nodes in kept.items():
+        _carry_nodes(out, graph.nodes[kind], kind, nodes, books)
+    books.close(out)
+    return out
+
+
+class _Kept:
+    """Which nodes of a type stay (``index``), their new numbers, and where each graph's begin (``ptr``)."""
+
+    def __init__(self, keep: Tensor, ptr: Tensor) -> None:
+        self.keep = keep
+        self.index = keep.nonzero().squeeze(1)
+        before = offsets(keep)
+        self.number = before[:-1]
+        self.ptr = before.index_select(0, ptr)
+
+
+class _Books:
+    """``_slice_dict`` and ``_inc_dict`` of a batch, on copies; of a single graph, nothing."""
+
+    def __init__(self, data: HeteroData) -> None:
+        hidden = data._global_store.__dict__
+        self.kept = "_slice_dict" in hidden
+        self.slices: dict[Any, Any] = dict(hidden.get("_slice_dict", {}))
+        self.added: dict[Any, Any] = dict(hidden.get("_inc_dict", {}))
+
+    def of(self, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The slices and increments of one type, to be changed."""
+        for book in (self.slices, self.added):
+            book[kind] = dict(book.get(kind, {}))
+        return self.slices[kind], self.added[kind]
+
+    def close(self, data: HeteroData) -> None:
+        if self.kept:
+            data._global_store.__dict__.update(_slice_dict=self.slices, _inc_dict=self.added)
+
+
+def _carry_nodes(out: HeteroData, graph: Graph, kind: NodeType, nodes: _Kept, books: _Books) -> None:
+    """Take every attribute of a node type along, and name its nodes unless an earlier view has."""
+    store = out[kind]
+    slices, added = books.of(kind)
+    own = _take(out, store, slices, graph.ptr, nodes.index, nodes.ptr)
+    if "n_id" not in store:
+        store["n_id"] = graph.local.index_select(0, nodes.index)
+        added["n_id"] = torch.zeros(graph.num_graphs, dtype=torch.int64)
+    elif "n_id" not in own:
+        raise ValueError(f"expected one n_id for each node of type {kind!r}, got {tuple(store['n_id'].shape)}")
+    slices["n_id"] = nodes.ptr.cpu()
+    if "num_nodes" in store:
+        store["num_nodes"] = nodes.index.numel()
+    if "_num_nodes" in store.__dict__:
+        store.__dict__["_num_nodes"] = nodes.ptr.diff().tolist()
+    if "batch" in store:
+        had_ptr = "ptr" in store
+        # Last, as in a batch that PyG has collated from single views.
+        del store["batch"], store["ptr"]
+        store["batch"] = graph.batch.index_select(0, nodes.index)
+        if had_ptr:
+            store["ptr"] = nodes.ptr
+
+
+def _carry_edges(
+    out: HeteroData,
+    graph: HeteroGraph,
+    kind: EdgeType,
+    keep: Tensor | None,
+    kept: dict[NodeType, _Kept],
+    books: _Books,
+) -> None:
+    """Take every attribute of an edge type along, and renumber its node ids."""
+    store, edge_index = out[kind], graph.edges[kind]
+    ends = [kept.get(kind[0]), kept.get(kind[2])]
+    for end, row in zip(ends, edge_index):
+        if end is not None:
+            alive = end.keep.index_select(0, row)
+            keep = alive if keep is None else keep & alive
+    assert keep is not None
+    index = keep.nonzero().squeeze(1)
+    home, count = graph.edge_batch(kind), graph.nodes[kind[0]].num_graphs
+    before, after = (offsets(torch.bincount(batch, minlength=count)) for batch in (home, home.index_select(0, index)))
+    slices, added = books.of(kind)
+    ids = [key for key in store.keys() if "index" in key and _holds_ends(store[key])]
+    _take(out, store, slices, before, index, after)
+    store["edge_index"] = edge_index.index_select(1, index)
+    if "edge_index" in slices:
+        slices["edge_index"] = after.cpu()
+    if ends == [None, None]:
+        return
+    for key in ids:
+        rows = [row if end is None else _renumber(kind, key, row, end) for row, end in zip(store[key], ends)]
+        store[key] = torch.stack(rows)
+        if key in added:
+            ptrs = [graph.nodes[t].ptr if t not in kept else kept[t].ptr for t in (kind[0], kind[2])]
+            added[key] = torch.stack([ptr[:-1].cpu() for ptr in ptrs], 1)[:, :, None]
+
+
+def _holds_ends(value: Any) -> bool:
+    """Whether PyG counts the attribute up by the nodes of the two types, row by row, when it joins graphs."""
+    integers = isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool
+    return integers and value.dim() == 2 and value.size(0) == 2
+
+
+def _renumber(kind: EdgeType, key: str, row: Tensor, end: _Kept) -> Tensor:
+    """Node ids after nodes were dropped."""
+    lost = ~end.keep[row]
+    if bool(lost.any()):
+        raise ValueError(
+            f"expected {key!r} of {kind} to refer to kept nodes, got {int(lost.sum())} reference(s) to nodes that this "
+            f"view dropped; delete data[{kind}].{key} before the augmentation, or use one that keeps all nodes"
+        )
+    return end.number[row]
+
+
+def _take(
+    out: HeteroData, store: BaseStorage, slices: dict[str, Any], before: Tensor, index: Tensor, after: Tensor
+) -> set[str]:
+    """Cut every attribute with one entry per element of a type down to ``index``, and return their names.
+
+    ``before`` and ``after`` are ``[G + 1]``: where the elements of each graph began, and where they begin now.
+    """
+    begin, now = before.cpu(), after.cpu()
+    of_own = {key: _is_own(store, slices, begin, key) for key in store.keys() if key not in _STRUCTURE}
+    for key, is_own in of_own.items():
+        value = store[key]
+        if is_sparse(value):
+            raise ValueError(
+                f"expected dense attributes, got the sparse {key!r} of {store._key!r}, which cannot follow nodes and "
+                f"edges; delete it and make it anew from edge_index after the augmentation"
+            )
+        if is_own and isinstance(value, Tensor):
+            store[key] = value.index_select(out.__cat_dim__(key, value, store) or 0, index)
+        elif isinstance(value, list | tuple | np.ndarray):
+            store[key] = _take_entries(value, key in slices, begin, index, now)
+    own = {key for key, is_own in of_own.items() if is_own}
+    for key in own & slices.keys():
+        slices[key] = now
+        if f"{key}_ptr" in store:
+            store[f"{key}_ptr"] = after
+    return own
+
+
+def _is_own(store: BaseStorage, slices: dict[str, Any], begin: Tensor, key: str) -> bool:
+    """Whether an attribute has one entry per node (edge) of its type: by the slices of a batch, else by its size."""
+    if not isinstance(store[key], Tensor) or key.removesuffix("_ptr") in slices.keys() - {key}:
+        return False
+    source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
+    if source in slices:
+        return isinstance(slices[source], Tensor) and torch.equal(slices[source], begin)
+    return bool(store.is_node_attr(key) if isinstance(store._key, str) else store.is_edge_attr(key))
+
+
+def _take_entries(value: Any, collated: bool, begin: Tensor, index: Tensor, now: Tensor) -> Any:
+    """A Python list with an entry per node (edge) follows them; in a batch, each of the list's lists does."""
+    if not collated:
+        return _entries(value, int(begin[-1]), index.tolist())
+    places = torch.split(index.cpu(), now.diff().tolist())
+    parts = zip(value, begin.diff().tolist(), begin.tolist(), places, strict=False)
+    return [_entries(entries, size, (place - first).tolist()) for entries, size, first, place in parts]
+
+
+def _entries(value: Any, count: int, index: list[int]) -> Any:
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != count:
+        return value
+    if len(value) > 0 and isinstance(value[0], Tensor):
+        return value
+    return value[index] if isinstance(value, np.ndarray) else type(value)(value[i] for i in index)

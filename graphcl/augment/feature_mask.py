@@ -1,0 +1,149 @@
+"""Masking of features: whole columns, or single elements."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from graphcl._random import Key, below, hash_ids
+from graphcl.augment._edit import Edit
+from graphcl.augment._elements import below_share, check_fill, features, floating, width
+from graphcl.augment._graph import Graph
+from graphcl.augment._select import check_share, how_many
+from graphcl.augment.base import EditAugmentation
+
+__all__ = ["ColumnCount", "FeatureDropout", "FeatureMask", "check_column_count", "drop_features", "mask_features"]
+
+ColumnCount = Literal["bernoulli", "round", "floor"]
+"""How a share becomes a number of columns: a coin for each, the nearest integer, or the integer below."""
+
+
+def mask_features(
+    graph: Graph,
+    key: Key,
+    *,
+    mask: float,
+    count: ColumnCount = "bernoulli",
+    fill: float = 0,
+    shared: bool = False,
+) -> Edit:
+    """Fill columns of the features, chosen for each graph or for all of them."""
+    x = features(graph)
+    keys = hash_ids(key, torch.zeros(1, dtype=torch.int64, device=x.device)) if shared else graph.keys(key)
+    columns = masked_columns(keys, width(x), mask=mask, count=count)
+    return Edit(values={"x": fill_columns(x, columns, graph.batch, fill)})
+
+
+def masked_columns(keys: Tensor, columns: int, *, mask: float, count: ColumnCount) -> Tensor:
+    """``[G, F]`` the masked columns, from one key per graph."""
+    hashes = hash_ids(keys[:, None], torch.arange(columns, device=keys.device))
+    if count == "bernoulli":
+        return below(hashes, mask)
+    k = how_many(mask, torch.tensor([columns]), count)
+    chosen = torch.argsort(hashes, dim=1, stable=True)[:, : int(k)]
+    return torch.zeros_like(hashes, dtype=torch.bool).scatter_(1, chosen, True)
+
+
+def fill_columns(x: Tensor, columns: Tensor, batch: Tensor, fill: float) -> Tensor:
+    """``x`` with the columns of each graph, ``[G, F]`` or for all of them ``[1, F]``, filled."""
+    check_fits(x, fill)
+    # One row for all spares a mask as large as x: as fast as x.clone() and x[:, columns] = fill.
+    rows = columns if columns.size(0) == 1 else columns.index_select(0, batch)
+    return torch.where(rows.reshape(rows.size(0), *x.shape[1:]), x.new_full((), fill), x)
+
+
+def check_fits(x: Tensor, fill: float) -> None:
+    """``TypeError`` if ``fill`` is not one of the numbers that ``x`` can hold."""
+    if x.is_floating_point() or x.is_complex():
+        return
+    low, high = (0, 1) if x.dtype == torch.bool else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+    if not low <= fill <= high or fill != int(fill):
+        raise TypeError(
+            f"expected floating-point x for fill={fill!r}, got {x.dtype}; give a whole number from {low} to {high}"
+        )
+
+
+def drop_features(graph: Graph, key: Key, *, drop: float, rescale: bool = False) -> Edit:
+    """Set every element of the features to zero with probability ``drop``."""
+    x = floating(graph, "rescale=True") if rescale else features(graph)
+    dropped = below_share(graph.node_hashes(key), width(x), drop).reshape(x.shape)
+    if rescale and drop < 1:
+        x = x * (1 / (1 - drop))
+    return Edit(values={"x": x.masked_fill(dropped, 0)})
+
+
+def check_column_count(count: str) -> ColumnCount:
+    """``count``, or ``ValueError`` if it is no known rule."""
+    if count not in ("bernoulli", "round", "floor"):
+        raise ValueError(f"expected count to be 'bernoulli', 'round' or 'floor', got {count!r}")
+    return count  # type: ignore[return-value]
+
+
+class FeatureMask(EditAugmentation):
+    """Mask a share of the feature columns: the same columns at every node of a graph.
+
+    Each column is masked with probability ``mask``, or an exact number of columns is. Each graph draws its own columns,
+    so that its view does not depend on its batch; on a single large graph that is the paper's one mask vector.
+
+    Args:
+        mask: The probability or share of a column to be masked, within [0, 1].
+        count: ``"bernoulli"``, a coin for every column; ``"round"`` or ``"floor"``, exactly that many of the columns.
+        fill: What masked elements become.
+        shared: Mask the same columns in all graphs of a call, whatever graphs they are.
+
+    Raises:
+        ValueError: ``mask`` lies outside [0, 1], or the data have no ``x``.
+        TypeError: ``fill`` is no number, or not one that ``x`` can hold.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.ones(2, 4), edge_index=torch.empty(2, 0, dtype=torch.long))
+        >>> FeatureMask(mask=0.5, count="round")(data).x.sum(1)
+        tensor([2., 2.])
+
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
+    Differs from the paper, which has one graph: in a batch, the authors' formula would mask the same columns in all
+    graphs, which is ``shared=True``.
+    """
+
+    def __init__(
+        self, mask: float = 0.1, *, count: ColumnCount = "bernoulli", fill: float = 0, shared: bool = False
+    ) -> None:
+        self.mask = check_share("mask", mask)
+        self.count = check_column_count(count)
+        self.fill = check_fill(fill)
+        self.shared = shared
+
+    def edit(self, graph: Graph, key: Key) -> Edit:
+        return mask_features(graph, key, mask=self.mask, count=self.count, fill=self.fill, shared=self.shared)
+
+
+class FeatureDropout(EditAugmentation):
+    """Set each element of the features to zero independently with a given probability.
+
+    Args:
+        drop: The probability that an element is dropped (not kept), within [0, 1].
+        rescale: Divide what stays by ``1 - drop``, which keeps the expected features; needs floating point.
+
+    Raises:
+        ValueError: ``drop`` lies outside [0, 1], or the data have no ``x``.
+        TypeError: ``rescale`` is asked for and ``x`` is not floating point.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.ones(2, 4), edge_index=torch.empty(2, 0, dtype=torch.long))
+        >>> FeatureDropout(drop=0.5, rescale=True)(data).x.unique().tolist()
+        [0.0, 2.0]
+
+    Source: the element-wise mask of Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout", JMLR 2014,
+    applied to the input; rescaling as in its section 10.
+    """
+
+    def __init__(self, drop: float = 0.1, *, rescale: bool = False) -> None:
+        self.drop = check_share("drop", drop)
+        self.rescale = rescale
+
+    def edit(self, graph: Graph, key: Key) -> Edit:
+        return drop_features(graph, key, drop=self.drop, rescale=self.rescale)

@@ -1,0 +1,73 @@
+"""Shuffling of features: a corruption that keeps the structure and every row, but not which node has it."""
+
+import torch
+from torch import Tensor
+
+from graphcl._random import Key, hash_ids
+from graphcl.augment._edit import Edit
+from graphcl.augment._elements import features
+from graphcl.augment._graph import Graph
+from graphcl.augment.base import EditAugmentation
+
+__all__ = ["FeatureShuffle", "shuffle_features"]
+
+
+def shuffle_features(graph: Graph, key: Key, *, across: bool = False) -> Edit:
+    """Permute the rows of the features, within each graph or across all of them."""
+    if graph.features is None:
+        features(graph)  # refuses
+    assert graph.features is not None
+    order = _across(graph, key) if across else _within(graph, key)
+    rows = order if graph.rows is None else graph.rows.index_select(0, order)
+    return Edit(values={"x": graph.features.index_select(0, rows)})
+
+
+def _within(graph: Graph, key: Key) -> Tensor:
+    """``[N]`` a permutation of the nodes that keeps every graph's among themselves: all graphs in one sort."""
+    # The graph takes 16 bits of the sort key (more only above 65,536 graphs) and the hash the others, so that the
+    # order within a graph does not depend on how many graphs there are.
+    bits = max(16, (graph.num_graphs - 1).bit_length())
+    top = (graph.node_hashes(key) >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1)
+    return _sorted((graph.batch << (63 - bits)).bitwise_or_(top))
+
+
+def _across(graph: Graph, key: Key) -> Tensor:
+    """``[N]`` a permutation of all nodes, by place rather than by name: a graph may lie in a batch twice."""
+    return _sorted(hash_ids(key, torch.arange(graph.num_nodes, device=graph.device)))
+
+
+def _sorted(code: Tensor) -> Tensor:
+    """``[N]`` the positions of the numbers in ascending order; the same on every device, because stable."""
+    if code.device.type == "cpu":  # torch's threads wait for each other where cores are shared
+        return torch.from_numpy(code.numpy().argsort(kind="stable"))
+    return torch.argsort(code, stable=True)
+
+
+class FeatureShuffle(EditAugmentation):
+    """Give the feature rows of each graph to its nodes in random order; edges and all other attributes stay.
+
+    Every permutation is equally likely, the one that changes nothing among them.
+
+    Args:
+        across: Shuffle the rows of the whole batch, so that nodes get rows of other graphs. The one augmentation whose
+            view of a graph depends, by its nature, on the batch that the graph lies in and on its place there.
+
+    Raises:
+        ValueError: The data have no ``x``.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> data = Data(x=torch.arange(4.0)[:, None], edge_index=torch.empty(2, 0, dtype=torch.long))
+        >>> FeatureShuffle()(data).x.flatten().sort().values
+        tensor([0., 1., 2., 3.])
+
+    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, section 4.2 (the
+    corruption of a single graph by shuffling its rows).
+    """
+
+    def __init__(self, *, across: bool = False) -> None:
+        self.across = across
+
+    def edit(self, graph: Graph, key: Key) -> Edit:
+        return shuffle_features(graph, key, across=self.across)
