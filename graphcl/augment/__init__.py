@@ -3,21 +3,34 @@
 Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that works on the whole batch at once.
 """
 
+from graphcl.augment.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask
 from graphcl.augment.base import Augmentation, EditAugmentation
+from graphcl.augment.centralities import centrality
 from graphcl.augment.compose import Compose, Identity, RandomChoice
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
+from graphcl.augment.ego import EgoSubgraph
+from graphcl.augment.growth import GrowthSubgraph
 from graphcl.augment.nodes import NodeDrop, NodeMask
+from graphcl.augment.spectral import SpectralEdgeDrop
+from graphcl.augment.star import StarSubgraph
 from graphcl.augment.subgraph import RandomWalkSubgraph
 
 __all__ = [
+    "AdaptiveEdgeDrop",
+    "AdaptiveFeatureMask",
     "Augmentation",
     "Compose",
     "EdgeDrop",
     "EdgePerturb",
     "EditAugmentation",
+    "EgoSubgraph",
+    "GrowthSubgraph",
     "Identity",
     "NodeDrop",
     "NodeMask",
     "RandomChoice",
     "RandomWalkSubgraph",
+    "SpectralEdgeDrop",
+    "StarSubgraph",
+    "centrality",
 ]
