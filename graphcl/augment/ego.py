@@ -6,13 +6,12 @@ from torch import Tensor
 from graphcl._random import Key, fold
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
+from graphcl.augment._rings import nearest, rings
+from graphcl.augment._select import Count, check_count, check_share, how_many
 from graphcl.augment.base import EditAugmentation
 from graphcl.augment.growth import random_roots
 
 __all__ = ["EgoSubgraph", "ego_subgraph"]
-
-_FAR = (1 << 15) - 1
 
 
 def ego_subgraph(
@@ -20,15 +19,11 @@ def ego_subgraph(
 ) -> Edit:
     """Keep what lies within ``hops`` steps of one node of each graph, the nearest first where there is too much."""
     roots = random_roots(graph, fold(key, 1)) if root is None else _given_roots(graph, root)
-    ring = _rings(graph, roots, hops)
+    start = torch.zeros_like(graph.batch, dtype=torch.bool).index_fill_(0, roots, True)
     if keep is None:
-        return Edit(keep_nodes=ring >= 0)
+        return Edit(keep_nodes=rings(graph, start, hops=hops) >= 0)
     k = torch.minimum(how_many(keep, graph.sizes, count).clamp(min=1), graph.sizes)
-    # One number that puts near nodes first, those of one ring by hash, and what is out of reach last (-1 is the
-    # largest, as smallest_k compares without signs).
-    chance = (graph.node_hashes(key) >> 16).bitwise_and_((1 << 48) - 1)
-    rank = torch.where(ring >= 0, (ring.clamp(max=_FAR) << 48) | chance, -1)
-    return Edit(keep_nodes=smallest_k(rank, graph.batch, k, graph.sizes) & (ring >= 0))
+    return Edit(keep_nodes=nearest(graph, key, rings(graph, start, hops=hops, wanted=k), k))
 
 
 def _given_roots(graph: Graph, root: int) -> Tensor:
@@ -39,20 +34,6 @@ def _given_roots(graph: Graph, root: int) -> Tensor:
             f"give a smaller root, or none for a random one"
         )
     return (graph.ptr[:-1] + root)[graph.sizes > 0]
-
-
-def _rings(graph: Graph, roots: Tensor, hops: int) -> Tensor:
-    """``[N]`` the number of steps from the root of its graph to each node, -1 where it is more than ``hops``."""
-    src, dst = graph.edge_index
-    ring = torch.full_like(graph.batch, -1).index_fill_(0, roots, 0)
-    for hop in range(hops):
-        at = (ring == hop).index_select(0, src)
-        near = torch.zeros_like(ring).index_add_(0, dst, at.long()) > 0
-        new = near & (ring < 0)
-        if not bool(new.any()):
-            break
-        ring = ring.masked_fill(new, hop + 1)
-    return ring
 
 
 class EgoSubgraph(EditAugmentation):
