@@ -65,16 +65,17 @@ def _by_importance(weight: Tensor, ptr: Tensor, mean: float, cutoff: float) -> T
     A weight of 0 is infinitely unimportant: it gets the cutoff and stays out of maximum and mean.
     """
     counted = weight > 0
-    before = offsets(counted)
-    inner = before.index_select(0, ptr)
-    score = weight[counted].log()
+    inner = offsets(counted).index_select(0, ptr)
     counts = inner.diff()
+    score = weight[counted].log()
     group = torch.repeat_interleave(counts, output_size=score.numel())
-    amount = segment_max(score, inner).index_select(0, group) - score if score.numel() > 0 else score
-    found = spread(amount, inner, mean, cutoff)
-    rest = torch.where(counts > 0, cutoff, min(mean, cutoff)) if mean > 0 else torch.zeros_like(counts).double()
-    everywhere = rest.double().index_select(0, torch.repeat_interleave(ptr.diff(), output_size=weight.numel()))
-    return everywhere.masked_scatter(counted, found)
+    amount = segment_max(score, inner).index_select(0, group) - score
+    # Where nothing counts, nothing tells the rest apart.
+    rest = torch.full_like(counts, min(mean, cutoff), dtype=torch.float64)
+    if mean > 0:
+        rest.masked_fill_(counts > 0, cutoff)
+    chances = rest.repeat_interleave(ptr.diff(), output_size=weight.numel())
+    return chances.masked_scatter_(counted, spread(amount, inner, mean, cutoff))
 
 
 def adaptive_edge_drop(
