@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from graphcl._random import Key
-from graphcl.augment._graph import Graph
+from graphcl._random import Key, hash_ids
+from graphcl.augment._graph import Graph, offsets
 from graphcl.augment._select import smallest_k
 
 __all__ = ["nearest", "rings"]
@@ -19,18 +19,27 @@ def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tenso
     """
     src, dst = graph.edge_index
     ring = start.long() - 1
+    if wanted is not None:
+        # Few walks end too early: then few edges are left to look at.
+        edges = (_reached(graph, ring) < wanted).index_select(0, graph.edge_batch).nonzero().squeeze(1)
+        src, dst = src.index_select(0, edges), dst.index_select(0, edges)
     hop = 0
     while hops is None or hop < hops:
-        near = torch.zeros_like(start).index_fill_(0, dst[(ring == hop).index_select(0, src)], True)
-        near &= ring < 0
+        near = dst[ring.index_select(0, src) == hop]
+        new = ring.index_select(0, near) < 0
         if wanted is not None:
-            found = torch.zeros_like(graph.sizes).index_add_(0, graph.batch, (ring >= 0).long())
-            near &= (found < wanted).index_select(0, graph.batch)
-        if not bool(near.any()):
+            new &= (_reached(graph, ring) < wanted).index_select(0, graph.batch.index_select(0, near))
+        near = near[new]
+        if near.numel() == 0:
             break
         hop += 1
-        ring.masked_fill_(near, hop)
+        ring.index_fill_(0, near, hop)
     return ring
+
+
+def _reached(graph: Graph, ring: Tensor) -> Tensor:
+    """``[G]`` how many nodes of each graph lie in a ring."""
+    return offsets(ring >= 0).index_select(0, graph.ptr).diff()
 
 
 def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
@@ -38,8 +47,12 @@ def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
 
     Those in no ring (-1) are left out.
     """
-    # One number that puts near nodes first, those of one ring by hash, and what is out of reach last: smallest_k
-    # compares without signs.
-    chance = (graph.node_hashes(key) >> 16).bitwise_and_((1 << 48) - 1)
-    rank = torch.where(ring >= 0, (ring.clamp(max=_FAR) << 48) | chance, -1)
-    return smallest_k(rank, graph.batch, k, graph.sizes) & (ring >= 0)
+    nodes = (ring >= 0).nonzero().squeeze(1)
+    home = graph.batch.index_select(0, nodes)
+    hashes = hash_ids(graph.keys(key).index_select(0, home), nodes - graph.ptr.index_select(0, home))
+    # One number that puts near nodes first and those of one ring in the order of their hashes.
+    chance = (hashes >> 16).bitwise_and_((1 << 48) - 1)
+    rank = (ring.index_select(0, nodes).clamp_(max=_FAR) << 48) | chance
+    sizes = _reached(graph, ring)
+    chosen = smallest_k(rank, home, torch.minimum(k, sizes), sizes)
+    return torch.zeros_like(ring, dtype=torch.bool).index_fill_(0, nodes[chosen], True)

@@ -26,7 +26,7 @@ _SAME = 1e-6
 # Changes below this are rounding errors of zero.
 _NOTHING = 1e-7
 # Numbers in flight while the edges are scored.
-_CHUNK = 1 << 21
+_CHUNK = 1 << 18
 _memory = Memory()
 
 
@@ -136,9 +136,9 @@ class SpectralEdgeDrop(EditAugmentation):
     edge are one edge of the Laplacian and share one draw; self-loops are no part of it and are dropped with
     probability ``drop``.
 
-    Cost: all eigenvectors of each graph, n^3 steps, and n per edge: for a batch of 128 molecules some twenty times the
-    time of the other views; for a graph of 500 nodes tenths of a second. The result for a single graph is remembered,
-    by the content of ``edge_index``.
+    Cost: all eigenvectors of each graph, n^3 steps, and n steps per edge: for a batch of 128 molecules 10 to 30 ms on a
+    CPU core, where other views take one; for a graph of 500 nodes tenths of a second. The result for a single graph is
+    remembered, by the content of ``edge_index``.
 
     Args:
         drop: The mean probability before the cutoff, within [0, 1].

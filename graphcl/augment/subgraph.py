@@ -18,8 +18,10 @@ def walk_subgraph(graph: Graph, key: Key, *, keep: float, count: Count = "round"
     """Keep the nodes that one random walk per graph visits first."""
     k = torch.minimum(how_many(keep, graph.sizes, count).clamp(min=1), graph.sizes)
     kept, found = _walk(graph, _Roads(graph), key, k)
-    if bool((found < k).any()):
-        kept = nearest(graph, fold(key, 1), rings(graph, kept, wanted=k), k)
+    short = found < k
+    if bool(short.any()):
+        ring = rings(graph, kept & short.index_select(0, graph.batch), wanted=k * short)
+        kept |= nearest(graph, fold(key, 1), ring, k * short)
     return Edit(keep_nodes=kept)
 
 
@@ -107,7 +109,7 @@ class RandomWalkSubgraph(EditAugmentation):
         3
 
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
-    Differs from the authors' code, which takes the start node and some of its neighbours, a star.
+    Differs from the authors' code, which takes the start node and some of its neighbours: :class:`StarSubgraph`.
     """
 
     def __init__(self, keep: float = 0.2, *, count: Count = "round") -> None:

@@ -1,5 +1,6 @@
 """Centralities against networkx, graph by graph, and what happens where there is nothing to divide by."""
 
+import sys
 from typing import Any
 
 import networkx
@@ -80,6 +81,16 @@ def test_a_graph_does_not_depend_on_its_batch(kind: str) -> None:
         assert torch.equal(together, torch.cat([alone[i] for i in chosen]))
 
 
+@pytest.mark.parametrize("kind", ["pagerank", "eigenvector"])
+def test_both_ways_to_add_up_agree(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [of_networkx(whole) for whole in GRAPHS.values()]
+    batch = Batch.from_data_list([*members, graph(0, []), DIRECTED, graph(5, [(0, 1)])])
+    expected = centrality(batch, kind)
+    module = sys.modules["graphcl.augment.centralities"]
+    monkeypatch.setattr(module, "_inflow", lambda whole: module._Inflow(whole, is_sorted=True))
+    torch.testing.assert_close(centrality(batch, kind), expected, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_follows_a_renumbering(kind: str) -> None:
     data, order = of_networkx(KARATE), torch.randperm(34, generator=torch.Generator().manual_seed(0))
@@ -121,8 +132,6 @@ def test_what_is_returned_may_be_changed() -> None:
 
 
 def test_the_one_graph_of_a_training_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     module, calls = sys.modules["graphcl.augment.centralities"], []
     compute = module._pagerank
     monkeypatch.setattr(module, "_pagerank", lambda g: calls.append(1) or compute(g))

@@ -3,6 +3,7 @@
 import random
 from collections import Counter, defaultdict
 
+import networkx
 import pytest
 import torch
 from scipy import stats
@@ -99,8 +100,6 @@ def test_clocks_are_exponential_whole_numbers() -> None:
 @pytest.mark.parametrize("keep", [0.0, 0.05, 0.2, 0.5, 0.77, 1.0])
 @pytest.mark.parametrize("count", ["round", "floor"])
 def test_the_number_is_exact_and_the_view_connected(keep: float, count: str) -> None:
-    import networkx
-
     generator = torch.Generator().manual_seed(1)
     tree = graph(37, [(int(torch.randint(i, (), generator=generator)), i) for i in range(1, 37)])
     ring = graph(24, [(i, (i + 1) % 24) for i in range(24)])

@@ -1,5 +1,6 @@
 """Spectral changes against finite differences of the spectrum, whatever basis the solver returns."""
 
+import sys
 from typing import Any
 
 import networkx
@@ -142,8 +143,6 @@ def test_edges_are_dropped_as_often_as_their_probabilities_say(change: str) -> N
 
 
 def test_many_edges_are_scored_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     members = [*CONNECTED.values()] * 2
     whole = Graph.of(Batch.from_data_list(members))
     expected = spectral_changes(whole)
