@@ -3,27 +3,37 @@
 Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that works on the whole batch at once.
 """
 
+from graphcl.augment.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask
 from graphcl.augment.base import Augmentation, EditAugmentation
+from graphcl.augment.centralities import centrality
 from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
+from graphcl.augment.ego import EgoSubgraph
 from graphcl.augment.feature_mask import FeatureDropout, FeatureMask
 from graphcl.augment.feature_noise import FeatureNoise, FeatureScale
 from graphcl.augment.feature_shuffle import FeatureShuffle
+from graphcl.augment.growth import GrowthSubgraph
 from graphcl.augment.hetero import HeteroAugmentation, HeteroEdgeDrop, HeteroFeatureMask, HeteroNodeDrop
 from graphcl.augment.nodes import NodeDrop, NodeMask
+from graphcl.augment.spectral import SpectralEdgeDrop
+from graphcl.augment.star import StarSubgraph
 from graphcl.augment.subgraph import RandomWalkSubgraph
 
 __all__ = [
+    "AdaptiveEdgeDrop",
+    "AdaptiveFeatureMask",
     "Augmentation",
     "Compose",
     "EdgeDrop",
     "EdgePerturb",
     "EditAugmentation",
+    "EgoSubgraph",
     "FeatureDropout",
     "FeatureMask",
     "FeatureNoise",
     "FeatureScale",
     "FeatureShuffle",
+    "GrowthSubgraph",
     "HeteroAugmentation",
     "HeteroEdgeDrop",
     "HeteroFeatureMask",
@@ -34,5 +44,8 @@ __all__ = [
     "RandomApply",
     "RandomChoice",
     "RandomWalkSubgraph",
+    "SpectralEdgeDrop",
+    "StarSubgraph",
     "Views",
+    "centrality",
 ]

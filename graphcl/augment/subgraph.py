@@ -6,8 +6,9 @@ from torch import Tensor
 
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.augment._edit import Edit
-from graphcl.augment._graph import Graph, begins
-from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
+from graphcl.augment._graph import Graph
+from graphcl.augment._rings import nearest, rings
+from graphcl.augment._select import Count, check_count, check_share, how_many
 from graphcl.augment.base import EditAugmentation
 
 __all__ = ["RandomWalkSubgraph", "walk_subgraph"]
@@ -16,9 +17,12 @@ __all__ = ["RandomWalkSubgraph", "walk_subgraph"]
 def walk_subgraph(graph: Graph, key: Key, *, keep: float, count: Count = "round") -> Edit:
     """Keep the nodes that one random walk per graph visits first."""
     k = torch.minimum(how_many(keep, graph.sizes, count).clamp(min=1), graph.sizes)
-    roads = _Roads(graph)
-    kept, found = _walk(graph, roads, key, k)
-    return Edit(keep_nodes=_grow(graph, roads, fold(key, 1), kept, k - found))
+    kept, found = _walk(graph, _Roads(graph), key, k)
+    short = found < k
+    if bool(short.any()):
+        ring = rings(graph, kept & short.index_select(0, graph.batch), wanted=k * short)
+        kept |= nearest(graph, fold(key, 1), ring, k * short)
+    return Edit(keep_nodes=kept)
 
 
 class _Roads:
@@ -45,13 +49,6 @@ class _Roads:
             way = target[first[way] + draw % degree[way]]
             path.append(way)
         return torch.from_numpy(np.stack(path)) if on_host else torch.stack(path)
-
-    def around(self, nodes: Tensor) -> Tensor:
-        """The targets of all ways out of ``nodes``, each once, ascending."""
-        degree = self.degree[nodes]
-        begin = self.first[nodes] - (degree.cumsum(0) - degree)
-        ways = torch.repeat_interleave(begin, degree)
-        return torch.unique(self.target[ways + torch.arange(ways.numel(), device=ways.device)])
 
 
 def _walk(graph: Graph, roads: _Roads, key: Key, k: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,23 +85,6 @@ def _note_new(path: Tensor, kept: Tensor, found: Tensor, wanted: Tensor, in_time
     return torch.minimum(rank[-1], wanted)
 
 
-def _grow(graph: Graph, roads: _Roads, key: Key, kept: Tensor, missing: Tensor) -> Tensor:
-    """Fill up with neighbours of what is kept, ring by ring, until nothing is missing or nothing can be reached."""
-    if not bool((missing > 0).any()):
-        return kept
-    hashes = graph.node_hashes(key)
-    ring = (kept & (missing > 0)[graph.batch]).nonzero().squeeze(1)
-    while ring.numel() > 0:
-        near = roads.around(ring)
-        near = near[~kept[near] & (missing > 0)[graph.batch[near]]]
-        home = graph.batch[near]
-        sizes = begins(home, graph.num_graphs).diff()
-        ring = near[smallest_k(hashes[near], home, missing, sizes)]
-        kept[ring] = True
-        missing = missing - torch.minimum(missing, sizes)
-    return kept
-
-
 class RandomWalkSubgraph(EditAugmentation):
     """Keep the subgraph that a random walk visits: ``count(keep * n)`` of a graph's ``n`` nodes, and at least one.
 
@@ -129,7 +109,7 @@ class RandomWalkSubgraph(EditAugmentation):
         3
 
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
-    Differs from the authors' code, which takes the start node and some of its neighbours, a star.
+    Differs from the authors' code, which takes the start node and some of its neighbours: :class:`StarSubgraph`.
     """
 
     def __init__(self, keep: float = 0.2, *, count: Count = "round") -> None:

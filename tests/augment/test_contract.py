@@ -17,15 +17,19 @@ from torch_geometric.utils import is_undirected
 
 import graphcl.augment
 from graphcl.augment import (
+    AdaptiveEdgeDrop,
+    AdaptiveFeatureMask,
     Augmentation,
     Compose,
     EdgeDrop,
     EdgePerturb,
+    EgoSubgraph,
     FeatureDropout,
     FeatureMask,
     FeatureNoise,
     FeatureScale,
     FeatureShuffle,
+    GrowthSubgraph,
     HeteroAugmentation,
     Identity,
     NodeDrop,
@@ -33,6 +37,8 @@ from graphcl.augment import (
     RandomApply,
     RandomChoice,
     RandomWalkSubgraph,
+    SpectralEdgeDrop,
+    StarSubgraph,
 )
 
 Make = Callable[..., Data]
@@ -58,6 +64,18 @@ ALL: list[Augmentation] = [
     EdgePerturb(drop=1.0, add=0.0),
     RandomWalkSubgraph(keep=0.5),
     RandomWalkSubgraph(keep=0.2, count="floor"),
+    GrowthSubgraph(keep=0.6),
+    GrowthSubgraph(keep=0.2, count="floor"),
+    EgoSubgraph(hops=2),
+    EgoSubgraph(hops=3, keep=0.5),
+    StarSubgraph(keep=0.2),
+    AdaptiveEdgeDrop(drop=0.4),
+    AdaptiveEdgeDrop(drop=0.4, centrality="pagerank", directed=True),
+    AdaptiveEdgeDrop(drop=0.4, centrality="eigenvector"),
+    AdaptiveFeatureMask(mask=0.4, centrality="pagerank"),
+    SpectralEdgeDrop(drop=0.4),
+    SpectralEdgeDrop(drop=0.4, change="small"),
+    RandomChoice([AdaptiveFeatureMask(mask=0.5), GrowthSubgraph(keep=0.5), SpectralEdgeDrop(drop=0.5)]),
     Compose([RandomWalkSubgraph(keep=0.9), EdgePerturb(drop=0.5, add=0.5), NodeDrop(drop=0.3)]),
     RandomChoice(RANDOM4),
     RandomChoice([Identity(), RandomChoice([EdgeDrop(drop=0.9), NodeDrop(drop=0.5)]), NodeMask(mask=0.5)]),
@@ -80,7 +98,8 @@ ALL: list[Augmentation] = [
     ),
 ]
 FEATURES = (FeatureDropout, FeatureMask, FeatureNoise, FeatureScale, FeatureShuffle)
-KEEP_NODES = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES)
+KEEP_NODES: tuple[type, ...] = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES)
+KEEP_NODES += (AdaptiveEdgeDrop, AdaptiveFeatureMask, SpectralEdgeDrop)
 RANDOM = [aug for aug in ALL if repr(aug) not in (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))]
 STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug) and "Feature" not in repr(aug)]  # no features needed
 UNDIRECTED = [aug for aug in ALL if not getattr(aug, "directed", False)]
@@ -172,8 +191,9 @@ def bare(data: Data) -> Data:
 
 def test_the_list_is_complete() -> None:
     public = {getattr(graphcl.augment, name) for name in graphcl.augment.__all__}
-    flat = {cls for cls in public if issubclass(cls, Augmentation) and not issubclass(cls, HeteroAugmentation)}
-    assert {cls for cls in flat if not getattr(cls, "__abstractmethods__", ())} <= {type(aug) for aug in ALL}
+    flat = {c for c in public if isinstance(c, type) and issubclass(c, Augmentation)}
+    flat = {c for c in flat if not issubclass(c, HeteroAugmentation) and not getattr(c, "__abstractmethods__", ())}
+    assert flat <= {type(aug) for aug in ALL}
 
 
 @every
@@ -669,6 +689,8 @@ def test_a_gpu_makes_the_same_views(aug: Augmentation, make: Make, differences: 
 
 SHARES = [(NodeDrop, "drop"), (NodeMask, "mask"), (EdgeDrop, "drop"), (EdgePerturb, "drop"), (EdgePerturb, "add")]
 SHARES += [(RandomWalkSubgraph, "keep"), (FeatureMask, "mask"), (FeatureDropout, "drop")]
+SHARES += [(GrowthSubgraph, "keep"), (StarSubgraph, "keep"), (SpectralEdgeDrop, "drop")]
+SHARES += [(AdaptiveEdgeDrop, "drop"), (AdaptiveEdgeDrop, "cutoff"), (AdaptiveFeatureMask, "mask")]
 
 
 @pytest.mark.parametrize(("kind", "name"), SHARES)
@@ -687,7 +709,7 @@ def test_a_share_is_a_number(kind: type, name: str, share: Any) -> None:
         kind(**{name: share})
 
 
-@pytest.mark.parametrize("kind", [NodeDrop, NodeMask, EdgePerturb, RandomWalkSubgraph])
+@pytest.mark.parametrize("kind", [NodeDrop, NodeMask, EdgePerturb, RandomWalkSubgraph, GrowthSubgraph, StarSubgraph])
 def test_count_is_round_or_floor(kind: type) -> None:
     with pytest.raises(ValueError, match="expected count to be 'round' or 'floor', got 'ceil'"):
         kind(count="ceil")

@@ -1,0 +1,58 @@
+"""Rings around some nodes: who is one step away, who two, for all graphs of a batch at once."""
+
+import torch
+from torch import Tensor
+
+from graphcl._random import Key, hash_ids
+from graphcl.augment._graph import Graph, offsets
+from graphcl.augment._select import smallest_k
+
+__all__ = ["nearest", "rings"]
+
+_FAR = (1 << 15) - 1
+
+
+def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tensor | None = None) -> Tensor:
+    """``[N]`` the number of steps from the nodes ``start`` [N] to each node, -1 where it was not reached.
+
+    The search ends after ``hops`` steps, in each graph as soon as ``wanted`` [G] nodes are reached, or at dead ends.
+    """
+    src, dst = graph.edge_index
+    ring = start.long() - 1
+    if wanted is not None:
+        # Few walks end too early: then few edges are left to look at.
+        edges = (_reached(graph, ring) < wanted).index_select(0, graph.edge_batch).nonzero().squeeze(1)
+        src, dst = src.index_select(0, edges), dst.index_select(0, edges)
+    hop = 0
+    while hops is None or hop < hops:
+        near = dst[ring.index_select(0, src) == hop]
+        new = ring.index_select(0, near) < 0
+        if wanted is not None:
+            new &= (_reached(graph, ring) < wanted).index_select(0, graph.batch.index_select(0, near))
+        near = near[new]
+        if near.numel() == 0:
+            break
+        hop += 1
+        ring.index_fill_(0, near, hop)
+    return ring
+
+
+def _reached(graph: Graph, ring: Tensor) -> Tensor:
+    """``[G]`` how many nodes of each graph lie in a ring."""
+    return offsets(ring >= 0).index_select(0, graph.ptr).diff()
+
+
+def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
+    """``[N]`` true for the ``k[g]`` nodes of each graph in the lowest rings, at random in the one that is cut.
+
+    Those in no ring (-1) are left out.
+    """
+    nodes = (ring >= 0).nonzero().squeeze(1)
+    home = graph.batch.index_select(0, nodes)
+    hashes = hash_ids(graph.keys(key).index_select(0, home), nodes - graph.ptr.index_select(0, home))
+    # One number that puts near nodes first and those of one ring in the order of their hashes.
+    chance = (hashes >> 16).bitwise_and_((1 << 48) - 1)
+    rank = (ring.index_select(0, nodes).clamp_(max=_FAR) << 48) | chance
+    sizes = _reached(graph, ring)
+    chosen = smallest_k(rank, home, torch.minimum(k, sizes), sizes)
+    return torch.zeros_like(ring, dtype=torch.bool).index_fill_(0, nodes[chosen], True)
