@@ -46,9 +46,9 @@ class Compose(Augmentation):
         TypeError: One of them is not an :class:`Augmentation`.
 
     Example:
-        >>> from graphcl.augment import EdgeDrop, NodeDrop
-        >>> Compose([EdgeDrop(drop=0.2), Identity()])
-        Compose(augmentations=[EdgeDrop(drop=0.2, directed=False), Identity()])
+        >>> from graphcl.augment import FeatureNoise
+        >>> Compose([Identity(), FeatureNoise(std=0.2)])
+        Compose(augmentations=[Identity(), FeatureNoise(std=0.2)])
     """
 
     def __init__(self, augmentations: Sequence[Augmentation]) -> None:

@@ -31,6 +31,7 @@ from graphcl.augment import (
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 from graphcl.augment.base import EditAugmentation
+from graphcl.augment.compose import _choose
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -176,6 +177,14 @@ def test_weights_are_kept_to(p: list[float]) -> None:
     assert [n for n, e in zip(counts, expected, strict=True) if e == 0] == [0] * p.count(0.0)
     likely = [(n, e) for n, e in zip(counts, expected, strict=True) if e > 0]
     assert stats.chisquare(*zip(*likely, strict=True)).pvalue > 1e-3
+
+
+def test_bounds_belong_to_the_next_member() -> None:
+    lowest, half, highest = 0, -(2**63), -1  # hashes are compared as unsigned numbers
+    hashes = torch.tensor([lowest, 2**63 - 1, half, highest])
+    assert _choose(hashes, [0.0, 1.0], 2).tolist() == [1, 1, 1, 1]
+    assert _choose(hashes, [1.0, 0.0], 2).tolist() == [0, 0, 0, 0]
+    assert _choose(hashes, [1.0, 1.0], 2).tolist() == [0, 0, 1, 1]
 
 
 def test_a_member_with_all_the_weight_is_certain(graphs: list[Data]) -> None:
