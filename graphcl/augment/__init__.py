@@ -5,6 +5,7 @@ Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that w
 
 from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.compose import Compose, Identity, RandomChoice
+from graphcl.augment.diffusion import HeatDiffusion, PPRDiffusion
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
 from graphcl.augment.nodes import NodeDrop, NodeMask
 from graphcl.augment.subgraph import RandomWalkSubgraph
@@ -15,9 +16,11 @@ __all__ = [
     "EdgeDrop",
     "EdgePerturb",
     "EditAugmentation",
+    "HeatDiffusion",
     "Identity",
     "NodeDrop",
     "NodeMask",
+    "PPRDiffusion",
     "RandomChoice",
     "RandomWalkSubgraph",
 ]
