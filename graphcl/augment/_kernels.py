@@ -1,8 +1,9 @@
 """The two diffusions of the field, each as a power series in a transition matrix T: all at once, or term by term."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,26 +27,26 @@ class Term:
     bar: float
 
 
-class Kernel(Protocol):
-    """A diffusion."""
+class Kernel(ABC):
+    """A diffusion; ``waits`` says whether walkers too few to be followed wait for others, or else are left out."""
 
-    @property
-    def waits(self) -> bool:
-        """Whether walkers that are too few to be followed wait for others; else they are left out."""
+    waits: ClassVar[bool]
 
+    @abstractmethod
     def dense(self, transition: Array) -> Array:
         """``[B, n, n]`` the diffusion of each ``transition``, whose columns sum to at most 1."""
 
+    @abstractmethod
     def term(self, k: int) -> Term:
         """The k-th round."""
 
 
 @dataclass(frozen=True)
-class PageRank:
+class PageRank(Kernel):
     """alpha (I - (1 - alpha) T)^-1."""
 
     alpha: float
-    waits = True
+    waits: ClassVar[bool] = True
 
     def dense(self, transition: Array) -> Array:
         # numpy solves one matrix after the other, each in a buffer of its own, so that the bits do not depend on how
@@ -57,11 +58,11 @@ class PageRank:
 
 
 @dataclass(frozen=True)
-class Heat:
+class Heat(Kernel):
     """exp(-t (I - T))."""
 
     t: float
-    waits = False
+    waits: ClassVar[bool] = False
 
     def dense(self, transition: Array) -> Array:
         # exp(-t (I - T)) = exp(-h (I - T))^(2^s), and the series for a short time h <= 1/2 ends after 16 terms. Nothing

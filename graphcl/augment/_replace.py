@@ -21,7 +21,7 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     """
     out = copy.copy(data)
     store = out._store
-    level = levels(data, graph, graph.ptr.cpu())
+    level = levels(out, graph, graph.ptr.cpu())
     gone = {key for key, kind in level.items() if kind == "edge" or _lists_edges(data, key, kind, graph)}
     gone.discard("edge_weight")
     followed = {f"{key}_ptr" for key in gone}
