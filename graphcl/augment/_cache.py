@@ -20,7 +20,7 @@ def names(a: Matrices, key: Key) -> Array:
         mixed = hash_ids(hash_ids(hash_ids(hash_ids(half, place), row), col), value)
         # int64 wraps, and differences of wrapped sums are the sums of the runs.
         total = torch.cat([mixed.new_zeros(1), mixed.cumsum(0)])
-        columns.append(hash_ids(hash_ids(total[end] - total[end - count], size), count))
+        columns.append(hash_ids(hash_ids(hash_ids(half, total[end] - total[end - count]), size), count))
     return torch.stack(columns, 1).numpy()
 
 

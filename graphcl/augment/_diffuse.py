@@ -13,7 +13,7 @@ from graphcl.augment._sparsify import Rule
 __all__ = ["EXACT_UP_TO", "Method", "diffuse"]
 
 Method = Literal["auto", "exact", "push"]
-EXACT_UP_TO = 1024
+EXACT_UP_TO = 2048
 """The most nodes for which ``auto`` works with dense matrices."""
 
 

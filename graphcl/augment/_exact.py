@@ -55,7 +55,7 @@ def _stack(a: Matrices, n: int, kernel: Kernel, rule: Rule) -> Matrices:
     degree[degree == 0] = 1.0
     flow = kernel.dense(adjacency / degree[:, None, :]) * degree[:, None, :]
     # What flows from i to j flows from j to i; without the mean, rounding would tell the two apart.
-    flow[undirected] = (flow[undirected] + flow[undirected].transpose(0, 2, 1)) / 2
+    flow = np.where(undirected[:, None, None], (flow + flow.transpose(0, 2, 1)) / 2, flow)
     root = np.sqrt(degree)
     value = flow / (root[:, :, None] * root[:, None, :] if rule.normalisation == "sym" else degree[:, None, :])
     keep = _chosen(value, rank(value) * real[:, :, None], rule)

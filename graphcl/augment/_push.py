@@ -20,7 +20,7 @@ from graphcl.augment._sparsify import Rule, rank
 
 __all__ = ["push"]
 
-CELLS = 1 << 21  # of a block of starts times all nodes: 16 MiB in float64
+CELLS = 1 << 19  # of a block of starts times all nodes: 4 MiB in float64
 
 
 def push(a: Matrices, kernel: Kernel, rule: Rule, tolerance: float) -> Matrices:
