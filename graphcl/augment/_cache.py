@@ -10,7 +10,7 @@ __all__ = ["Cache", "names"]
 
 
 def names(a: Matrices, key: Key) -> Array:
-    """``[G, 2]`` 128 bits per matrix: a hash of its size, of every entry and of the entries' order; no loop over graphs."""
+    """``[G, 2]`` 128 bits per matrix: a hash of its size and of every entry in its place; no loop over graphs."""
     size, count, row, col = (torch.from_numpy(column) for column in (a.sizes, a.counts, a.row, a.col))
     value = torch.from_numpy(a.value.view(np.int64))
     place = torch.from_numpy(runs(np.zeros_like(a.counts), a.counts))
@@ -88,8 +88,8 @@ class Cache:
                 np.concatenate([column[:old], np.empty(room - old, column.dtype)])
                 for column in (self.row, self.col, self.value)
             )
-        for column, more in zip((self.row, self.col, self.value), (s.row, s.col, s.value)):
-            column[old : self.fill] = more
+        new = slice(old, self.fill)
+        self.row[new], self.col[new], self.value[new] = s.row, s.col, s.value
 
     def _forget(self, target: int) -> None:
         """Leave only the most recently used matrices that fit into ``target`` bytes."""

@@ -1,7 +1,7 @@
 """Diffusion of small graphs as dense matrices, those of similar size stacked and padded to one size.
 
-What a graph is padded to depends on its own size only, and nothing here mixes the graphs of a stack: a graph's diffusion
-is the same, bit for bit, whatever lies beside it.
+What a graph is padded to depends on its own size only, and nothing here mixes the graphs of a stack: a graph's
+diffusion is the same, bit for bit, whatever lies beside it.
 """
 
 from collections.abc import Iterator

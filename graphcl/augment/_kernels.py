@@ -73,13 +73,13 @@ class Heat(Kernel):
         one = np.eye(transition.shape[-1])
         two = transition @ transition
         three, four = two @ transition, two @ two
-        out = 0.0
-        for k in (12, 8, 4, 0):
-            out = out @ four if k < 12 else out
-            out = out + (c[k] * one + c[k + 1] * transition + c[k + 2] * two + c[k + 3] * three)
+        parts = [c[k] * one + c[k + 1] * transition + c[k + 2] * two + c[k + 3] * three for k in (12, 8, 4, 0)]
+        out: Array = parts[0]
+        for part in parts[1:]:
+            out = out @ four + part
         for _ in range(squarings):
             out = out @ out
-        return np.asarray(out)
+        return out
 
     def term(self, k: int) -> Term:
         # Leaving out d_k walkers in round k costs the result C_k d_k, C_k = c_k + c_(k+1) + ... Half the tolerance goes

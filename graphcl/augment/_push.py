@@ -1,13 +1,13 @@
-"""Diffusion of a large graph, without ever holding an N x N matrix: follow only walkers that are many enough to matter.
+"""Diffusion of a large graph without ever holding an N x N matrix: only walkers that are many enough are followed.
 
-From every node j a crowd of weight 1 sets out; entry S[i, j] is the part of it that stops at i. In each round the crowd at a
-node moves on only if it is large against the node's degree, so the work does not depend on the size of the graph. With
-w_i = (degree of i) / (mean degree) a column's entries are too small by at most ``tolerance * w_i / max(1, w_j)``, and
-never too large (undirected graphs; in directed ones the bound grows to what diffusion makes of w, T^m w for w).
-Starts of high degree are followed further, because their entries are small: that costs no more than the rest.
+From every node j a crowd of weight 1 sets out; entry S[i, j] is the part of it that stops at i. In each round the crowd
+at a node moves on only if it is large against the node's degree, so that the work for a start does not depend on the
+size of the graph. With w_i = (degree of i) / (mean degree), entry S[i, j] of T = A D^-1 is too small by at most
+``tolerance * w_i / max(1, w_j)``, and never too large (undirected graphs; in directed ones read T^m w for w). Starts of
+high degree are followed further, because their entries are small: all of them cost no more than the rest.
 
-Source of the idea: Andersen, Chung, Lang, "Local Graph Partitioning using PageRank Vectors", FOCS 2006, section 3; for the
-heat kernel Kloster, Gleich, "Heat Kernel Based Community Detection", KDD 2014.
+Source of the idea: Andersen, Chung, Lang, "Local Graph Partitioning using PageRank Vectors", FOCS 2006, section 3; for
+the heat kernel Kloster, Gleich, "Heat Kernel Based Community Detection", KDD 2014.
 """
 
 from dataclasses import dataclass

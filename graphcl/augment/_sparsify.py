@@ -14,7 +14,7 @@ Normalisation = Literal["sym", "rw"]
 
 @dataclass(frozen=True)
 class Rule:
-    """How a graph becomes a transition matrix, and which entries of its diffusion are kept: ``top_k`` or ``threshold``."""
+    """How a graph becomes a transition matrix, and which entries of its diffusion are kept."""
 
     top_k: int | None
     threshold: float | None

@@ -79,8 +79,8 @@ class _Diffusion(Augmentation):
     ) -> None:
         if (top_k is None) == (threshold is None):
             raise ValueError(
-                f"expected either top_k or threshold, got top_k={top_k!r} and threshold={threshold!r}; a diffusion joins "
-                f"nearly all pairs of nodes, say which to keep"
+                f"expected either top_k or threshold, got top_k={top_k!r} and threshold={threshold!r}; a diffusion "
+                f"joins nearly all pairs of nodes: say which to keep"
             )
         if top_k is not None and (_whole("top_k", top_k) < 1):
             raise ValueError(f"expected top_k of at least 1, got {top_k!r}")
@@ -139,10 +139,10 @@ class _Diffusion(Augmentation):
         return renormalise(s, self.normalisation) if self.renormalise else s
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self)
+        return dict(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._cache = Cache(self.cache_bytes)
 
 
@@ -152,33 +152,35 @@ class PPRDiffusion(_Diffusion):
     With A[i, j] the weight of the edges i -> j (1 each, or ``edge_weight``) plus the identity if ``self_loops``, and
     d_j = sum_i A[i, j] what comes into node j,
 
-    .. math:: S = \alpha (I - (1 - \alpha) T)^{-1}, \quad T = A D^{-1} \text{ (rw)}, \; D^{-1/2} A D^{-1/2} \text{ (sym)}
+    .. math::
+        S = \alpha (I - (1 - \alpha) T)^{-1}, \quad T = A D^{-1} \text{ (rw) or } D^{-1/2} A D^{-1/2} \text{ (sym)}
 
-    The view has an edge i -> j of ``edge_weight`` S[i, j] for every entry that is kept, the diagonal included, sorted by
-    source and target. With "rw" the weights that come into a node sum to 1 before sparsification: node j receives a mean
-    over where walks from j, against the edges, stop. Where no edge comes in and there is no self-loop, T has a zero
-    column (and for "sym", as D^{-1/2} does not exist there, a zero row), and S[j, j] is alpha.
+    The view has an edge i -> j of ``edge_weight`` S[i, j] for every entry that is kept, the diagonal included, sorted
+    by source and target. With "rw" the weights that come into a node sum to 1 before sparsification: node j receives a
+    mean over where walks from j, against the edges, stop. Where no edge comes in and there is no self-loop, T has a
+    zero column (and for "sym", as D^{-1/2} does not exist there, a zero row), and S[j, j] is alpha.
 
-    Attributes of nodes and graphs are carried. Those of edges are left out, as their edges are no more. The view does not
-    depend on the key. No gradient flows through the weights.
+    Attributes of nodes and graphs are carried. Those of edges are left out, as their edges are no more. The weights
+    have the dtype of ``edge_weight`` if that is a floating-point one, else the default one. The view does not depend
+    on the key; it is computed on the host, in float64, and no gradient flows through the weights.
 
     Args:
         alpha: The probability of a restart, within (0, 1).
-        top_k: Keep the ``top_k`` largest entries of each column (those of each target), ties (entries that agree to nine
-            decimals) going to the smaller source. Give this or ``threshold``.
+        top_k: Keep the ``top_k`` largest entries of each column (those of each target), ties (entries that agree to
+            nine decimals) going to the smaller source. Give this or ``threshold``.
         threshold: Keep the entries that are at least this large. Entries below 4e-10 count as zero in any case.
         normalisation: "sym" or "rw".
         self_loops: Add a self-loop of weight 1 to every node before.
         renormalise: Normalise what is kept once more, by its own column sums: S D^-1 (rw), D^-1/2 S D^-1/2 (sym).
-        directed: Keep exactly the ``top_k`` of each column. Without it, in an undirected graph both directions of an edge
+        directed: Keep only the ``top_k`` of each column. Without it, in an undirected graph both directions of an edge
             are kept if either is, so that it stays undirected, and a node may have more than ``top_k``.
         method: "exact" (a dense float64 inverse per graph), "push" (sparse, for large graphs) or "auto": exact up to
             2048 nodes.
         tolerance: Entries of the push method are never too large, and too small by at most ``tolerance * w_i`` (rw) or
             ``tolerance * sqrt(w_i)`` (sym), with w_i = d_i over the mean of d, in undirected graphs. In directed ones
             w is to be read as S w. A tenth of it takes about ten times as long.
-        cache_bytes: Results are kept, per graph, up to so many bytes, and found again by the graph's content; 0 turns it
-            off. The cache does not travel to other processes.
+        cache_bytes: Results are kept, per graph, up to so many bytes, and found again by the graph's content; 0 turns
+            it off. The cache does not travel to other processes.
 
     Raises:
         ValueError: A value lies outside its range, ``top_k`` and ``threshold`` are both given or both missing, or
@@ -194,7 +196,7 @@ class PPRDiffusion(_Diffusion):
         tensor([[0, 0, 1, 1, 1, 2, 2],
                 [0, 1, 0, 1, 2, 1, 2]])
         >>> view.edge_weight
-        tensor([0.5128, 0.2564, 0.3846, 0.4872, 0.3846, 0.2564, 0.5128])
+        tensor([0.4902, 0.2353, 0.3529, 0.5294, 0.3529, 0.2353, 0.4902])
 
     Source: Klicpera, Weissenberger, Guennemann, "Diffusion Improves Graph Learning", NeurIPS 2019, section 3; as a view
     in Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, section 3.1.
@@ -240,8 +242,8 @@ class HeatDiffusion(_Diffusion):
 
     .. math:: S = \exp(-t (I - T)) = e^{-t} \sum_k \frac{t^k}{k!} T^k
 
-    T, the direction and order of the edges, what is carried, and all other arguments are those of :class:`PPRDiffusion`;
-    where T has a zero column, S[j, j] is exp(-t).
+    T, the direction and order of the edges, what is carried, and all other arguments are those of
+    :class:`PPRDiffusion`; where T has a zero column, S[j, j] is exp(-t).
 
     Args:
         t: The time of diffusion, the mean number of steps; positive.

@@ -1,10 +1,8 @@
-"""Diffusion against dense float64 algebra, the push method against its bound, and the cache against mistaken identity."""
+"""Diffusion against dense float64 algebra, the push method against its bound, the cache against mistaken identity."""
 
 import copy
 import pickle
-import subprocess
-import sys
-import textwrap
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -344,23 +342,15 @@ def test_a_hub_keeps_as_many_as_others() -> None:
 
 
 def test_memory_does_not_grow_with_the_square_of_nodes() -> None:
-    code = """
-        import resource, torch
-        from torch_geometric.data import Data
-        from graphcl.augment import PPRDiffusion
-        n = 20_000
-        half = torch.randint(0, n, (2, 3 * n), generator=torch.Generator().manual_seed(0))
-        data = Data(edge_index=torch.cat([half, half.flip(0)], 1), num_nodes=n)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        view = PPRDiffusion(0.5, top_k=4, tolerance=2e-2, cache_bytes=0)(data)
-        assert view.num_edges >= 4 * n
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
-        """
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 300  # MiB; one N x N matrix has 3 GiB
+    n = 10_000
+    half = torch.randint(0, n, (2, 3 * n), generator=torch.Generator().manual_seed(0))
+    data = Data(edge_index=torch.cat([half, half.flip(0)], 1), num_nodes=n)
+    tracemalloc.start()
+    view = PPRDiffusion(0.5, top_k=4, tolerance=2e-2, cache_bytes=0)(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert view.num_edges > 3 * n
+    assert 2**20 < peak < 60 * 2**20  # one N x N matrix has 763 MiB
 
 
 # --- a batch is its graphs --------------------------------------------------------------------------------------------
@@ -369,7 +359,7 @@ def test_memory_does_not_grow_with_the_square_of_nodes() -> None:
 @KINDS
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_bits_do_not_depend_on_the_batch(kind: str, threads: int, differences: Compare) -> None:
-    sizes = [5, 8, 9, 40, 64, 65, 130, 40, 8, 17, 39, 300]
+    sizes = [5, 8, 9, 40, 64, 65, 130, 40, 8, 17, 39, 200]
     members = [random_graph(n, 3 * n, n) for n in sizes]
     aug = build(kind, top_k=6, cache_bytes=0)
     before = torch.get_num_threads()
@@ -403,7 +393,7 @@ def graphs(draw: st.DrawFn) -> Data:
 
 
 @KINDS
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(data=graphs(), normalisation=st.sampled_from(["sym", "rw"]), self_loops=st.booleans())
 def test_any_graph(kind: str, data: Data, normalisation: str, self_loops: bool) -> None:
     expected = truth(data, kind, normalisation, self_loops=self_loops)
