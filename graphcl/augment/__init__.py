@@ -7,6 +7,7 @@ from graphcl.augment.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask
 from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.centralities import centrality
 from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
+from graphcl.augment.diffusion import HeatDiffusion, PPRDiffusion
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
 from graphcl.augment.ego import EgoSubgraph
 from graphcl.augment.feature_mask import FeatureDropout, FeatureMask
@@ -34,6 +35,7 @@ __all__ = [
     "FeatureScale",
     "FeatureShuffle",
     "GrowthSubgraph",
+    "HeatDiffusion",
     "HeteroAugmentation",
     "HeteroEdgeDrop",
     "HeteroFeatureMask",
@@ -41,6 +43,7 @@ __all__ = [
     "Identity",
     "NodeDrop",
     "NodeMask",
+    "PPRDiffusion",
     "RandomApply",
     "RandomChoice",
     "RandomWalkSubgraph",

@@ -31,10 +31,12 @@ from graphcl.augment import (
     FeatureScale,
     FeatureShuffle,
     GrowthSubgraph,
+    HeatDiffusion,
     HeteroAugmentation,
     Identity,
     NodeDrop,
     NodeMask,
+    PPRDiffusion,
     RandomApply,
     RandomChoice,
     RandomWalkSubgraph,
@@ -97,11 +99,17 @@ ALL: list[Augmentation] = [
         ],
         p=[0.4, 0.4, 0.2],
     ),
+    PPRDiffusion(alpha=0.2, top_k=3),
+    PPRDiffusion(threshold=0.01, normalisation="rw", self_loops=False, method="push", cache_bytes=0),
+    HeatDiffusion(t=2.0, top_k=2, normalisation="rw", renormalise=True),
+    HeatDiffusion(t=5.0, threshold=0.02, method="push", tolerance=1e-5),
 ]
 FEATURES = (FeatureDropout, FeatureMask, FeatureNoise, FeatureScale, FeatureShuffle)
-KEEP_NODES: tuple[type, ...] = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES)
+DIFFUSION = (PPRDiffusion, HeatDiffusion)  # the same in every call; edges are new, without the attributes of the old
+KEEP_NODES: tuple[type, ...] = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES, *DIFFUSION)
 KEEP_NODES += (AdaptiveEdgeDrop, AdaptiveFeatureMask, SpectralEdgeDrop)
-RANDOM = [aug for aug in ALL if repr(aug) not in (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))]
+ALWAYS_ALIKE = (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))
+RANDOM = [aug for aug in ALL if repr(aug) not in ALWAYS_ALIKE and not isinstance(aug, DIFFUSION)]
 STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug) and "Feature" not in repr(aug)]  # no features needed
 UNDIRECTED = [aug for aug in ALL if not getattr(aug, "directed", False)]
 
@@ -411,12 +419,15 @@ def test_everything_is_carried(aug: Augmentation, graphs: str, make: Make) -> No
             assert torch.equal(view[name], data[name][kept])
         if "NodeMask" not in repr(aug) and "Feature" not in repr(aug):
             assert torch.equal(view.x, data.x[kept])
-        # Edge level: every kept or copied edge brings the attributes of one edge of its graph, all of the same one.
-        assert view.edge_attr.shape == (e, 2)
-        triples = {tuple(row) for row in torch.cat([data.edge_attr, _column(data)], 1).tolist()}
-        assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
         assert e == 0 or int(view.edge_index.max()) < n
-        if "EdgePerturb" not in repr(aug):
+        # Edge level: every kept or copied edge brings the attributes of one edge of its graph, all of the same one.
+        if isinstance(aug, DIFFUSION):
+            assert view.edge_weight.shape == (e,) and "edge_attr" not in view and "edge_type" not in view
+        else:
+            assert view.edge_attr.shape == (e, 2)
+            triples = {tuple(row) for row in torch.cat([data.edge_attr, _column(data)], 1).tolist()}
+            assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
+        if "EdgePerturb" not in repr(aug) and not isinstance(aug, DIFFUSION):
             assert torch.equal(view.edge_type, _types(kept[view.edge_index]))
         # Graph level: as it was.
         for name in ("y", "target", "graph_id"):
@@ -424,7 +435,7 @@ def test_everything_is_carried(aug: Augmentation, graphs: str, make: Make) -> No
         assert view.smiles == data.smiles
         assert float(view.weight_in_dalton) == data.weight_in_dalton
         for name, value in data.items():
-            if isinstance(value, torch.Tensor):
+            if isinstance(value, torch.Tensor) and name in view:
                 assert view[name].dtype == value.dtype
 
 
@@ -515,10 +526,10 @@ def test_node_numbers_of_a_loader_are_subset(aug: Augmentation, make: Make) -> N
 @every
 def test_follow_batch_vectors_are_kept_up(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = ZOO["molecules"](make)
-    follow = ["x", "edge_attr", "target"]
+    follow = ["x", "edge_weight", "target"]
     batch = Batch.from_data_list(members, follow_batch=follow)
     view, expected = aug.view(batch, 1), Batch.from_data_list([aug.view(g, 1) for g in members], follow_batch=follow)
-    for name in ("x_batch", "x_ptr", "edge_attr_batch", "edge_attr_ptr", "target_batch", "target_ptr"):
+    for name in ("x_batch", "x_ptr", "edge_weight_batch", "edge_weight_ptr", "target_batch", "target_ptr"):
         assert differences(view[name], expected[name]) == []
 
 
@@ -551,7 +562,7 @@ def test_a_class_with_its_own_rules(aug: Augmentation, make: Make, differences: 
     for n in (5, 9, 7):
         data = Tree(**make(n, tree(n), seed=n, graph_id=n).to_dict())
         data.parent = torch.arange(n)  # node level: a dropped node takes its reference along
-        if "EdgePerturb" not in repr(aug):  # whose new edges copy the attributes of others
+        if "EdgePerturb" not in repr(aug) and not isinstance(aug, DIFFUSION):  # whose edges are new
             data.ends = data.edge_index.clone()  # edge level, joined along the second dimension
         members.append(data)
     views = [aug.view(data, 1) for data in members]
@@ -585,10 +596,10 @@ def test_increments_that_a_batch_cannot_tell(aug: Augmentation, make: Make, diff
 @every
 def test_a_batch_put_together_by_hand(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(ZOO["molecules"](make))
-    hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch, edge_attr=batch.edge_attr)
+    hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch, edge_weight=batch.edge_weight)
     hand.graph_id = batch.graph_id
     view, expected = aug.view(hand, 1), aug.view(batch, 1)
-    for name in ("x", "edge_index", "batch", "edge_attr"):
+    for name in ("x", "edge_index", "batch", "edge_weight"):
         assert torch.equal(view[name], expected[name])
 
 
@@ -598,6 +609,7 @@ def test_edges_may_come_after_batching(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(members)
     points = Batch.from_data_list([Data(x=data.x, graph_id=data.graph_id) for data in members])
     points.edge_index = batch.edge_index  # as torch_cluster.knn_graph(pos, batch=...) gives them
+    points.edge_weight = batch.edge_weight
     view, expected = aug.view(points, 1), aug.view(batch, 1)
     for name in ("x", "edge_index", "batch", "ptr"):
         assert torch.equal(view[name], expected[name])
