@@ -1,0 +1,48 @@
+"""Which pairs are no negatives, and what a row costs once its negatives are summed up."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from graphcl.losses._checks import check_ids
+from graphcl.similarity import logsumexp
+
+__all__ = ["barred_groups", "group_pair", "log_count", "mean_cost"]
+
+_NOWHERE = torch.iinfo(torch.int64).min
+
+
+def group_pair(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Group vectors as the engine takes them, where -1 (in no group) matches nothing, not even another -1."""
+    query, key = query.long(), key.long()
+    return query, key.masked_fill(key == -1, _NOWHERE)
+
+
+def barred_groups(z: Tensor, exclude: Sequence[Tensor], copies: int = 1) -> list[tuple[Tensor, Tensor]]:
+    """The groups that bar an item from itself and, by each vector of ``exclude``, from the items of its group.
+
+    ``copies`` is 2 where the rows of the query and the key are those of both views, one after the other.
+    """
+    if isinstance(exclude, Tensor):
+        raise TypeError("expected exclude to be a list of group vectors, got a tensor; write exclude=[groups]")
+    for number, group in enumerate(exclude):
+        check_ids(f"exclude[{number}]", group, z.size(0), z.device)
+    item = torch.arange(z.size(0), device=z.device)
+    vectors = [item, *exclude] if copies == 1 else [group.repeat(copies) for group in (item, *exclude)]
+    return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
+
+
+def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Log of the number of keys that count for each query: the sum over pairs of exp(0)."""
+    return logsumexp(torch.zeros_like(query[:, :1]), torch.zeros_like(key[:, :1]), scale=1.0, exclude=exclude)
+
+
+def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: bool = True) -> Tensor:
+    """Mean over the rows of log(denominator) - positive, where ``negatives`` is the log of their sum.
+
+    A row without a negative costs 0, also where the denominator is the negatives' alone.
+    """
+    if positive_in_denominator:
+        return (torch.logaddexp(positive, negatives) - positive).mean()
+    return (negatives - positive).masked_fill(negatives == -torch.inf, 0).mean()

@@ -1,0 +1,268 @@
+"""What every loss must do, whatever it compares: one list of all of them, one suite over the list."""
+
+import importlib.util
+import inspect
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from graphcl import losses
+from graphcl.losses import functional
+
+
+def pair(generator: Generator, n: int = 6, d: int = 4) -> tuple[Tensor, Tensor]:
+    """Two views that are alike, as those of a half-trained encoder are."""
+    z = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    return z, z + 0.3 * torch.randn(n, d, generator=generator, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss: how to call it, and what is known about it beforehand."""
+
+    module: type
+    function: Callable[..., Tensor]
+    inputs: Callable[[Generator], tuple[Tensor, ...]] = pair  # all in float64 or integers
+    settings: dict[str, object] = field(default_factory=dict)  # keyword arguments of function and module alike
+    aligned: tuple[int, ...] = (0, 1)  # inputs whose rows belong together and may be permuted together
+    swaps: bool = False  # the first two inputs may be swapped
+    constant: tuple[int, ...] = ()  # inputs that get no gradient
+    bad: tuple[tuple[str, object], ...] = ()  # settings that are refused
+    random: bool = False  # takes a generator
+    parameters: bool = False  # the module learns something itself
+    one_row_less: bool = True  # the first input with a row less is refused
+
+    def __str__(self) -> str:
+        return "-".join([self.module.__name__, *(f"{k}={v}" for k, v in self.settings.items())])
+
+    def __call__(self, *inputs: Tensor, **more: object) -> Tensor:
+        if self.random:
+            more["generator"] = Generator().manual_seed(1)
+        return self.function(*inputs, **{**self.settings, **more})
+
+    def leaves(self, generator: Generator, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+        return [
+            z.to(dtype).requires_grad_(i not in self.constant) if z.is_floating_point() else z
+            for i, z in enumerate(self.inputs(generator))
+        ]
+
+    @property
+    def sharp(self) -> bool:
+        return "temperature" in inspect.signature(self.function).parameters
+
+
+TEMPERATURES = tuple(("temperature", value) for value in (0.0, -0.1, math.nan, math.inf))
+
+ALL = [
+    Loss(losses.InfoNCE, functional.info_nce, bad=TEMPERATURES),
+    Loss(losses.InfoNCE, functional.info_nce, settings={"symmetric": True}, swaps=True),
+    Loss(losses.NTXent, functional.nt_xent, swaps=True, bad=TEMPERATURES),
+    Loss(losses.GRACE, functional.grace, swaps=True, bad=TEMPERATURES),
+    Loss(losses.DCL, functional.dcl, swaps=True, bad=TEMPERATURES),
+    Loss(losses.DCL, functional.dcl, settings={"sigma": 0.5}, swaps=True, bad=(("sigma", 0.0), ("sigma", math.nan))),
+]
+every_loss = pytest.mark.parametrize("loss", ALL, ids=str)
+
+
+def gradients(value: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+    return list(torch.autograd.grad(value, [z for z in inputs if z.requires_grad]))
+
+
+def test_the_list_is_complete():
+    modules = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
+    assert {loss.module.__name__ for loss in ALL} == modules
+    assert {loss.function.__name__ for loss in ALL} == set(functional.__all__)
+
+
+@every_loss
+class TestValue:
+    def test_is_a_scalar_in_double_precision_for_double(self, loss, generator):
+        value = loss(*loss.leaves(generator))
+        assert value.shape == ()
+        assert value.dtype == torch.float64
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+    def test_is_float32_and_near_double_precision(self, loss, dtype, generator):
+        inputs = loss.leaves(generator, dtype)
+        value = loss(*inputs)
+        exact = [z.detach().double().requires_grad_(z.requires_grad) if z.is_floating_point() else z for z in inputs]
+        truth = loss(*exact)
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value.double(), truth, rtol=2e-5, atol=2e-5)
+        for grad, wanted in zip(gradients(value, inputs), gradients(truth, exact), strict=True):
+            assert grad.dtype == dtype
+            size = wanted.abs().max().item()
+            eps = torch.finfo(dtype).eps
+            torch.testing.assert_close(grad.double(), wanted, rtol=2 * eps, atol=2e-5 * max(size, 1) + eps * size)
+
+    def test_rows_in_any_order(self, loss, generator):
+        inputs = loss.inputs(generator)
+        order = torch.randperm(len(inputs[loss.aligned[0]]), generator=generator)
+        shuffled = [z[order] if i in loss.aligned else z for i, z in enumerate(inputs)]
+        if loss.random:  # other rows draw other samples
+            assert loss(*shuffled).isfinite()
+        else:
+            torch.testing.assert_close(loss(*shuffled), loss(*inputs))
+
+    def test_swap_of_the_views(self, loss, generator):
+        if loss.swaps:
+            first, second, *rest = loss.inputs(generator)
+            torch.testing.assert_close(loss(second, first, *rest), loss(first, second, *rest))
+
+    def test_inputs_stay_as_they_are(self, loss, generator):
+        inputs = loss.inputs(generator)
+        before = [z.clone() for z in inputs]
+        loss(*inputs)
+        assert all(torch.equal(z, old) for z, old in zip(inputs, before, strict=True))
+
+    def test_autocast_changes_nothing(self, loss, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        with torch.autocast("cpu", torch.bfloat16):
+            inside = loss(*inputs)
+        assert torch.equal(inside, loss(*inputs))
+
+    def test_strided_inputs(self, loss, generator):
+        inputs = loss.inputs(generator)
+        strided = [z.T.contiguous().T if z.dim() == 2 and z.is_floating_point() else z for z in inputs]
+        torch.testing.assert_close(loss(*strided), loss(*inputs))
+
+
+@every_loss
+class TestGradient:
+    def test_double_precision(self, loss, generator):
+        inputs = loss.leaves(generator)
+        assert torch.autograd.gradcheck(loss, inputs)
+
+    def test_constants_get_none(self, loss, generator):
+        inputs = [z.requires_grad_() if z.is_floating_point() else z for z in loss.inputs(generator)]
+        loss(*inputs).backward()
+        got = [i for i, z in enumerate(inputs) if z.is_floating_point() and z.grad is None]
+        assert got == list(loss.constant)
+
+    def test_rows_of_zeros_are_harmless(self, loss, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        with torch.no_grad():
+            for z in inputs:
+                if z.is_floating_point():
+                    z[-1] = 0
+        value = loss(*inputs)
+        assert value.isfinite()
+        assert all(grad.isfinite().all() and grad.abs().max() < 1e3 for grad in gradients(value, inputs))
+
+    def test_identical_rows_are_harmless(self, loss, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        with torch.no_grad():
+            for z in inputs:
+                if z.is_floating_point():
+                    z.fill_(0.7)
+        value = loss(*inputs)
+        assert value.isfinite()
+        assert all(grad.isfinite().all() for grad in gradients(value, inputs))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+    @pytest.mark.parametrize("temperature", [0.005, 0.05])
+    def test_small_temperatures(self, loss, temperature, dtype, generator):
+        if not loss.sharp or ("temperature", 0.05) in loss.bad:
+            return
+        inputs = loss.leaves(generator, dtype)
+        value = loss(*inputs, temperature=temperature)
+        assert value.isfinite()
+        assert all(grad.isfinite().all() for grad in gradients(value, inputs))
+
+
+@every_loss
+class TestModule:
+    def test_equals_the_function(self, loss, generator):
+        inputs = loss.leaves(generator)
+        module = loss.module(**loss.settings).double()
+        more = {"generator": Generator().manual_seed(1)} if loss.random else {}
+        torch.testing.assert_close(module(*inputs, **more), loss(*inputs))
+
+    def test_defaults_are_those_of_the_function(self, loss):
+        module = inspect.signature(loss.module.__init__).parameters
+        function = inspect.signature(loss.function).parameters
+        for name in set(module) - {"self"}:
+            assert module[name].kind == inspect.Parameter.KEYWORD_ONLY
+            if name in function:
+                assert module[name].default == function[name].default
+                assert function[name].kind == inspect.Parameter.KEYWORD_ONLY
+        hyper_parameters = {name for name, p in function.items() if p.kind == p.KEYWORD_ONLY}
+        assert hyper_parameters - set(module) <= {"exclude", "generator"}
+
+    def test_repr_can_be_evaluated(self, loss):
+        module = loss.module(**loss.settings)
+        again = eval(repr(module), {loss.module.__name__: loss.module})
+        assert repr(again) == repr(module)
+
+    def test_state(self, loss):
+        assert bool(loss.module(**loss.settings).state_dict()) == loss.parameters
+
+
+@every_loss
+class TestRefusals:
+    def test_integers(self, loss, generator):
+        first, *rest = loss.inputs(generator)
+        with pytest.raises(TypeError, match=r"expected floating-point \w+, got torch.int64; call \w+.float\(\)"):
+            loss(first.long(), *rest)
+
+    def test_other_things(self, loss, generator):
+        first, *rest = loss.inputs(generator)
+        with pytest.raises(TypeError, match=r"expected \w+ to be a tensor, got list"):
+            loss(first.tolist(), *rest)
+
+    def test_shapes(self, loss, generator):
+        first, *rest = loss.inputs(generator)
+        with pytest.raises(ValueError, match="expected .* got"):
+            loss(first[..., None], *rest)
+        if loss.one_row_less:
+            with pytest.raises(ValueError, match="expected .* got"):
+                loss(first[:-1], *rest)
+
+    def test_devices(self, loss, generator):
+        first, second, *rest = loss.inputs(generator)
+        with pytest.raises(ValueError, match="expected .* on .*, got"):
+            loss(first, second.to("meta"), *rest)
+
+    def test_settings(self, loss, generator):
+        for name, value in loss.bad:
+            with pytest.raises(ValueError, match=f"expected .*{name.replace('_', '.')}.*, got"):
+                loss(*loss.inputs(generator), **{name: value})
+            with pytest.raises(ValueError, match=f"expected .*{name.replace('_', '.')}.*, got"):
+                loss.module(**{**loss.settings, name: value})
+
+
+def compile_all() -> None:
+    """Each loss and its gradient, compiled as one graph, against the eager ones."""
+    for loss in ALL:
+        if loss.random:  # reading the generator on the host breaks the graph
+            continue
+        inputs = loss.leaves(Generator().manual_seed(0), torch.float32)
+        compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+        found = gradients(compiled(*inputs), inputs)
+        for grad, wanted in zip(found, gradients(loss(*inputs), inputs), strict=True):
+            torch.testing.assert_close(grad, wanted)
+        torch._dynamo.reset()
+
+
+def test_compiles_without_a_graph_break():
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    name = "contract_all"
+    program = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location({name!r}, {__file__!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        f"sys.modules[{name!r}] = module\n"
+        "spec.loader.exec_module(module)\n"
+        "module.compile_all()\n"
+    )
+    assert importlib.util.find_spec("torch._dynamo")
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
