@@ -2,8 +2,27 @@
 
 from graphcl.losses import functional
 from graphcl.losses.dcl import DCL
+from graphcl.losses.dgi_bce import DGIBCE
 from graphcl.losses.grace import GRACE
 from graphcl.losses.info_nce import InfoNCE
+from graphcl.losses.moco import MoCo
+from graphcl.losses.node_graph import NodeGraphInfoNCE, NodeGraphJSD
 from graphcl.losses.nt_xent import NTXent
+from graphcl.losses.sampled import SampledInfoNCE, SampledNTXent
+from graphcl.losses.sup_con import SupCon, SupConPairs
 
-__all__ = ["DCL", "GRACE", "InfoNCE", "NTXent", "functional"]
+__all__ = [
+    "DCL",
+    "DGIBCE",
+    "GRACE",
+    "InfoNCE",
+    "MoCo",
+    "NTXent",
+    "NodeGraphInfoNCE",
+    "NodeGraphJSD",
+    "SampledInfoNCE",
+    "SampledNTXent",
+    "SupCon",
+    "SupConPairs",
+    "functional",
+]

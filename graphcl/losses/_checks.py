@@ -11,7 +11,9 @@ __all__ = [
     "check_alike",
     "check_floating",
     "check_ids",
+    "check_index",
     "check_positive",
+    "check_query_key_queue",
     "check_range",
     "check_rows",
     "check_temperature",
@@ -24,6 +26,9 @@ __all__ = [
 
 class Objective(nn.Module):
     """Prints a loss as the call that makes it: the settings are its keyword arguments, kept under the same names."""
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def extra_repr(self) -> str:
         names = list(signature(type(self)).parameters)
@@ -68,6 +73,27 @@ def check_ids(name: str, ids: Tensor, rows: int, device: torch.device) -> None:
         raise ValueError(f"expected {name} of shape [{rows}], one integer per row, got {list(ids.shape)}")
     if ids.device != device:
         raise ValueError(f"expected {name} on {device}, where the embeddings are, got {ids.device}")
+
+
+def check_index(name: str, index: Tensor, size: int) -> None:
+    """Row numbers below ``size``; read on the CPU only, where that stalls nothing."""
+    if index.device.type != "cpu" or torch.compiler.is_compiling() or index.numel() == 0:
+        return
+    low, high = int(index.min()), int(index.max())
+    if low < 0 or high >= size:
+        raise ValueError(f"expected {name} in [0, {size}), got values from {low} to {high}")
+
+
+def check_query_key_queue(query: Tensor, key: Tensor, queue: Tensor) -> None:
+    """Queries and keys of one shape, and a queue of their width."""
+    for name, z in (("query", query), ("key", key), ("queue", queue)):
+        check_rows(name, z)
+    if query.shape != key.shape:
+        raise ValueError(
+            f"expected query and key of one shape [N, D], row by row of the same items, "
+            f"got {list(query.shape)} and {list(key.shape)}"
+        )
+    check_alike(query=query, key=key, queue=queue)
 
 
 def check_views(z1: Tensor, z2: Tensor) -> None:
@@ -122,7 +148,7 @@ def unit_rows(z: Tensor) -> Tensor:
 
 
 def unit_columns(z: Tensor) -> Tensor:
-    """The columns centred, then at length one, in float32 or better; a constant column becomes zero, without gradient."""
+    """The centred columns at length one, in float32 or better; a constant column becomes zero, without gradient."""
     z = z.to(torch.promote_types(torch.float32, z.dtype))
     centred = z - z.mean(0)
     length = torch.linalg.vector_norm(centred, dim=0)

@@ -21,7 +21,8 @@ def grace(
     r"""Node contrast with negatives from the other view and from the node's own view, averaged over both directions.
 
     .. math:: \ell(u_i, v_i) = -\log \frac{e^{\theta(u_i, v_i)/\tau}}
-        {e^{\theta(u_i, v_i)/\tau} + \sum_{k \ne i} e^{\theta(u_i, v_k)/\tau} + \sum_{k \ne i} e^{\theta(u_i, u_k)/\tau}},
+        {e^{\theta(u_i, v_i)/\tau} + \sum_{k \ne i} e^{\theta(u_i, v_k)/\tau}
+        + \sum_{k \ne i} e^{\theta(u_i, u_k)/\tau}},
         \qquad L = \frac1{2N} \sum_i [\ell(u_i, v_i) + \ell(v_i, u_i)]
 
     with the cosine as theta (of projected embeddings: the projection head is the caller's). A node is never its own

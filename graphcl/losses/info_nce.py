@@ -61,7 +61,7 @@ def info_nce(
     positive = (z1 * z2).sum(1) / temperature
 
     def one_way(query: Tensor, key: Tensor) -> Tensor:
-        # The positive stays out of the sum over pairs, where a nearly solved pair would cancel, and is added in the open.
+        # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
         negatives = logsumexp(query, key, scale=1.0 / temperature, exclude=barred)
         return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 

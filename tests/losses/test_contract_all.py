@@ -22,6 +22,28 @@ def pair(generator: Generator, n: int = 6, d: int = 4) -> tuple[Tensor, Tensor]:
     return z, z + 0.3 * torch.randn(n, d, generator=generator, dtype=torch.float64)
 
 
+def with_queue(generator: Generator) -> tuple[Tensor, ...]:
+    return (*pair(generator), torch.randn(9, 4, generator=generator, dtype=torch.float64))
+
+
+def with_graphs(generator: Generator) -> tuple[Tensor, ...]:
+    node, _ = pair(generator)
+    return node, torch.randn(3, 4, generator=generator, dtype=torch.float64), torch.tensor([0, 0, 1, 2, 1, 0])
+
+
+def with_labels(generator: Generator) -> tuple[Tensor, ...]:
+    return pair(generator)[0], torch.tensor([4, 1, 4, 4, -1, 1])
+
+
+def with_pairs(generator: Generator) -> tuple[Tensor, ...]:
+    return pair(generator)[0], torch.tensor([[0, 0, 2, 5], [1, 2, 0, 3]])
+
+
+def scores(generator: Generator) -> tuple[Tensor, ...]:
+    first, second = pair(generator)
+    return first[:, 0], second[:4, 1]
+
+
 @dataclass(frozen=True)
 class Loss:
     """One loss: how to call it, and what is known about it beforehand."""
@@ -58,6 +80,7 @@ class Loss:
 
 
 TEMPERATURES = tuple(("temperature", value) for value in (0.0, -0.1, math.nan, math.inf))
+SAMPLES = (*TEMPERATURES, ("samples", 0), ("samples", 2.5), ("samples", True))
 
 ALL = [
     Loss(losses.InfoNCE, functional.info_nce, bad=TEMPERATURES),
@@ -66,6 +89,14 @@ ALL = [
     Loss(losses.GRACE, functional.grace, swaps=True, bad=TEMPERATURES),
     Loss(losses.DCL, functional.dcl, swaps=True, bad=TEMPERATURES),
     Loss(losses.DCL, functional.dcl, settings={"sigma": 0.5}, swaps=True, bad=(("sigma", 0.0), ("sigma", math.nan))),
+    Loss(losses.MoCo, functional.moco, with_queue, constant=(2,), bad=TEMPERATURES),
+    Loss(losses.SampledInfoNCE, functional.sampled_info_nce, settings={"samples": 3}, random=True, bad=SAMPLES),
+    Loss(losses.SampledNTXent, functional.sampled_nt_xent, settings={"samples": 3}, random=True, bad=SAMPLES),
+    Loss(losses.SupCon, functional.sup_con, with_labels, bad=TEMPERATURES),
+    Loss(losses.SupConPairs, functional.sup_con_pairs, with_pairs, aligned=(), bad=TEMPERATURES, one_row_less=False),
+    Loss(losses.NodeGraphInfoNCE, functional.node_graph_info_nce, with_graphs, aligned=(0, 2), bad=TEMPERATURES),
+    Loss(losses.NodeGraphJSD, functional.node_graph_jsd, with_graphs, aligned=(0, 2)),
+    Loss(losses.DGIBCE, functional.dgi_bce, scores, aligned=(0,), one_row_less=False),
 ]
 every_loss = pytest.mark.parametrize("loss", ALL, ids=str)
 
@@ -103,6 +134,8 @@ class TestValue:
 
     def test_rows_in_any_order(self, loss, generator):
         inputs = loss.inputs(generator)
+        if not loss.aligned:
+            return
         order = torch.randperm(len(inputs[loss.aligned[0]]), generator=generator)
         shuffled = [z[order] if i in loss.aligned else z for i, z in enumerate(inputs)]
         if loss.random:  # other rows draw other samples
@@ -225,9 +258,10 @@ class TestRefusals:
                 loss(first[:-1], *rest)
 
     def test_devices(self, loss, generator):
-        first, second, *rest = loss.inputs(generator)
-        with pytest.raises(ValueError, match="expected .* on .*, got"):
-            loss(first, second.to("meta"), *rest)
+        first, *rest = loss.inputs(generator)
+        if rest:
+            with pytest.raises(ValueError, match="expected .* on .*, got"):
+                loss(first, rest[0].to("meta"), *rest[1:])
 
     def test_settings(self, loss, generator):
         for name, value in loss.bad:
