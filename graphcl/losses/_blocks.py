@@ -14,7 +14,7 @@ PAIRS = 1 << 20  # pairs in memory at a time
 def by_blocks(
     function: Callable[..., Tensor], rows: Sequence[Tensor], others: Sequence[Tensor], *, columns: int
 ) -> Tensor:
-    """``function(*rows, *others)``, one number per row, on as many rows at a time as make 2^20 pairs with ``columns``.
+    """``function(*rows, *others)``, row by row, on as many rows at a time as make 2^20 pairs with ``columns``.
 
     The backward pass computes each block again instead of keeping it. Exact: the rows do not know of each other.
     """
@@ -25,8 +25,5 @@ def by_blocks(
             return function(*rows, *others)
         blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
         return torch.cat(
-            [
-                checkpoint(function, *block, *others, use_reentrant=False, preserve_rng_state=False)  # type: ignore[misc]
-                for block in blocks
-            ]
+            [checkpoint(function, *block, *others, use_reentrant=False, preserve_rng_state=False) for block in blocks]
         )

@@ -8,7 +8,7 @@ from torch import Tensor
 from graphcl.losses._checks import check_ids
 from graphcl.similarity import logsumexp
 
-__all__ = ["barred_groups", "group_pair", "log_count", "mean_cost"]
+__all__ = ["barred_groups", "group_pair", "log_count", "mean_cost", "shares_group", "stack_groups"]
 
 _NOWHERE = torch.iinfo(torch.int64).min
 
@@ -46,3 +46,17 @@ def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: b
     if positive_in_denominator:
         return (torch.logaddexp(positive, negatives) - positive).mean()
     return (negatives - positive).masked_fill(negatives == -torch.inf, 0).mean()
+
+
+def stack_groups(groups: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """``[M, V]`` and ``[N, V]``: the V group vectors of the query and of the key, to be cut into blocks of rows."""
+    query, key = zip(*groups, strict=True)
+    return torch.stack(query, 1), torch.stack(key, 1)
+
+
+def shares_group(query: Tensor, key: Tensor) -> Tensor:
+    """``[M, N]`` true where a row of ``query`` and one of ``key`` agree in any column; for blocks of rows."""
+    shared = query[:, None, 0] == key[:, 0]
+    for vector in range(1, query.size(1)):
+        shared |= query[:, None, vector] == key[:, vector]
+    return shared
