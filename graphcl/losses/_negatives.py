@@ -1,6 +1,9 @@
 """Which pairs are no negatives, and what a row costs once its negatives are summed up."""
 
 from collections.abc import Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,7 +11,12 @@ from torch import Tensor
 from graphcl.losses._checks import check_ids
 from graphcl.similarity import logsumexp
 
-__all__ = ["barred_groups", "group_pair", "log_count", "mean_cost", "shares_group", "stack_groups"]
+__all__ = ["barred_groups", "group_pair", "log_count", "log_sum", "mean_cost", "shares_group", "stack_groups"]
+
+# Rows come here at length one, or as they are where plain products are meant: the engine must not normalise them again.
+_engine: Any = logsumexp
+if "similarity" in signature(logsumexp).parameters:
+    _engine = partial(logsumexp, similarity="dot")
 
 _NOWHERE = torch.iinfo(torch.int64).min
 
@@ -33,9 +41,17 @@ def barred_groups(z: Tensor, exclude: Sequence[Tensor], copies: int = 1) -> list
     return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
 
 
+def log_sum(
+    query: Tensor, key: Tensor, *, scale: float | Tensor, exclude: Sequence[tuple[Tensor, Tensor]] = ()
+) -> Tensor:
+    """``[M]`` log of the sum over keys of exp(scale <q, k>), plain products, through the similarity engine."""
+    result: Tensor = _engine(query, key, scale=scale, exclude=exclude)
+    return result
+
+
 def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Log of the number of keys that count for each query: the sum over pairs of exp(0)."""
-    return logsumexp(torch.zeros_like(query[:, :1]), torch.zeros_like(key[:, :1]), scale=1.0, exclude=exclude)
+    return log_sum(torch.zeros_like(query[:, :1]), torch.zeros_like(key[:, :1]), scale=1.0, exclude=exclude)
 
 
 def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: bool = True) -> Tensor:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_positive, check_range, check_rows, check_views, unit_rows
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import log_sum
 
 __all__ = ["AlignmentUniformity", "alignment", "alignment_uniformity", "uniformity"]
 
@@ -119,7 +119,7 @@ def uniformity(z: Float[Tensor, "n d"], *, t: float = 2.0) -> Float[Tensor, ""]:
     z = unit_rows(z)
     item = torch.arange(z.size(0), device=z.device)
     # |z_i - z_j|^2 = 2 - 2 <z_i, z_j> between unit rows.
-    rows = logsumexp(z, z, scale=2.0 * t, exclude=[(item, item)]) - 2 * t
+    rows = log_sum(z, z, scale=2.0 * t, exclude=[(item, item)]) - 2 * t
     return torch.logsumexp(rows, 0) - math.log(z.size(0)) - math.log(z.size(0) - 1)
 
 

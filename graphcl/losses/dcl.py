@@ -7,8 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_positive, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["DCL", "dcl"]
 
@@ -61,7 +60,7 @@ def dcl(
     z = unit_rows(torch.cat([z1, z2]))
     cosine = (z[:n] * z[n:]).sum(1)
     weighted = cosine if sigma is None else cosine * (2 - n * torch.softmax(cosine / sigma, 0))
-    negatives = logsumexp(z, z, scale=1.0 / temperature, exclude=barred)
+    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     return mean_cost((weighted / temperature).repeat(2), negatives, positive_in_denominator=False)
 
 

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
 from graphcl.losses._debias import check_class_prior, debiased_cost
-from graphcl.losses._negatives import barred_groups, log_count
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
 __all__ = ["Debiased", "debiased"]
 
@@ -63,7 +62,7 @@ def debiased(
     n = z1.size(0)
     z = unit_rows(torch.cat([z1, z2]))
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
-    negatives = logsumexp(z, z, scale=1.0 / temperature, exclude=barred)
+    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
     return debiased_cost(positive, negatives, log_n, class_prior, temperature)
 

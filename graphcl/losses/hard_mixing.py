@@ -7,8 +7,7 @@ from torch import Generator, Tensor
 from graphcl._random import fold, hash_ids, randint, seed_from
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import Objective, check_query_key_queue, check_temperature, unit_rows
-from graphcl.losses._negatives import mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["HardMixing", "hard_mixing"]
 
@@ -68,7 +67,7 @@ def hard_mixing(
     _check_counts(hardest, mixed, query_mixed)
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
     positive = (query * key).sum(1) / temperature
-    negatives = logsumexp(query, queue, scale=1.0 / temperature)
+    negatives = log_sum(query, queue, scale=1.0 / temperature)
     if mixed + query_mixed == 0:
         return mean_cost(positive, negatives)
     near = min(hardest, queue.size(0))

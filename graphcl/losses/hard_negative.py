@@ -9,8 +9,7 @@ from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_range, check_temperature, check_views, unit_rows
 from graphcl.losses._debias import check_class_prior, debiased_cost
-from graphcl.losses._negatives import barred_groups, log_count
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
 __all__ = ["HardNegative", "hard_negative"]
 
@@ -68,9 +67,9 @@ def hard_negative(
     z = unit_rows(torch.cat([z1, z2]))
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
-    negatives = logsumexp(z, z, scale=(1.0 + concentration) / temperature, exclude=barred)
+    negatives = log_sum(z, z, scale=(1.0 + concentration) / temperature, exclude=barred)
     if concentration > 0:
-        weights = logsumexp(z, z, scale=concentration / temperature, exclude=barred)
+        weights = log_sum(z, z, scale=concentration / temperature, exclude=barred)
         # A row without a negative has both at -inf, where their difference is NaN: there it stays -inf.
         negatives = negatives - weights.masked_fill(weights == -torch.inf, 0) + log_n
     return debiased_cost(positive, negatives, log_n, class_prior, temperature)

@@ -6,8 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["InfoNCE", "info_nce"]
 
@@ -62,7 +61,7 @@ def info_nce(
 
     def one_way(query: Tensor, key: Tensor) -> Tensor:
         # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
-        negatives = logsumexp(query, key, scale=1.0 / temperature, exclude=barred)
+        negatives = log_sum(query, key, scale=1.0 / temperature, exclude=barred)
         return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
     return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)

@@ -12,8 +12,7 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
-from graphcl.losses._negatives import group_pair, mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import group_pair, log_sum, mean_cost
 
 __all__ = ["MoCo", "moco"]
 
@@ -65,7 +64,7 @@ def moco(
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
     positive = (query * key).sum(1) / temperature
     groups = [group_pair(own, queued) for own, queued in exclude]
-    return mean_cost(positive, logsumexp(query, queue, scale=1.0 / temperature, exclude=groups))
+    return mean_cost(positive, log_sum(query, queue, scale=1.0 / temperature, exclude=groups))
 
 
 class MoCo(Objective):

@@ -7,9 +7,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, full_precision, unit_rows
-from graphcl.losses._negatives import mean_cost
+from graphcl.losses._negatives import log_sum, mean_cost
 from graphcl.losses._sample import check_samples, sample_items
-from graphcl.similarity import logsumexp
 
 __all__ = ["MomentInfoNCE", "MomentNTXent", "moment_info_nce", "moment_nt_xent"]
 
@@ -148,7 +147,7 @@ def _log_negatives(
     is_drawn = torch.zeros(key.size(0), dtype=torch.bool, device=key.device)
     is_drawn[key_item[rows]] = True
     sampled_parabola = _parabola_sum(query, key[rows], temperature) - own_cost * is_drawn[query_item]
-    sampled = logsumexp(query, key[rows], scale=1.0 / temperature, exclude=[(query_item, key_item[rows])]).exp()
+    sampled = log_sum(query, key[rows], scale=1.0 / temperature, exclude=[(query_item, key_item[rows])]).exp()
     estimate = everything + key.size(0) / rows.numel() * (sampled - sampled_parabola)
     least = math.log(key.size(0) - own.size(1)) - 1.0 / temperature + torch.zeros_like(estimate)
     return torch.log(torch.maximum(estimate, least.exp()))

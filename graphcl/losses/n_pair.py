@@ -7,8 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_range, check_views
-from graphcl.losses._negatives import barred_groups, mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["NPair", "n_pair"]
 
@@ -51,7 +50,7 @@ def n_pair(
     barred = barred_groups(z1, exclude)
     wide = torch.promote_types(torch.float32, torch.promote_types(z1.dtype, z2.dtype))
     z1, z2 = z1.to(wide), z2.to(wide)
-    cost = mean_cost((z1 * z2).sum(1), logsumexp(z1, z2, scale=1.0, exclude=barred))
+    cost = mean_cost((z1 * z2).sum(1), log_sum(z1, z2, scale=1.0, exclude=barred))
     return cost + l2 * (z1.square().sum(1) + z2.square().sum(1)).mean() / 2
 
 

@@ -15,8 +15,7 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
-from graphcl.losses._negatives import mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
 
@@ -62,7 +61,7 @@ def node_graph_info_nce(
     node, graph = unit_rows(node), unit_rows(graph)
     positive = (node * graph.index_select(0, batch)).sum(1) / temperature
     number = torch.arange(graph.size(0), device=batch.device)
-    return mean_cost(positive, logsumexp(node, graph, scale=1.0 / temperature, exclude=[(batch, number)]))
+    return mean_cost(positive, log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)]))
 
 
 def node_graph_jsd(

@@ -7,8 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["NTXent", "nt_xent"]
 
@@ -60,7 +59,7 @@ def nt_xent(
     n = z1.size(0)
     z = unit_rows(torch.cat([z1, z2]))
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
-    negatives = logsumexp(z, z, scale=1.0 / temperature, exclude=barred)
+    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 

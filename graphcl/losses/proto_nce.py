@@ -14,8 +14,7 @@ from graphcl.losses._checks import (
     check_rows,
     unit_rows,
 )
-from graphcl.losses._negatives import mean_cost
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["ProtoNCE", "concentrations", "proto_nce"]
 
@@ -67,7 +66,7 @@ def proto_nce(
     sharp = unit_rows(prototypes.detach()) / concentration.detach().to(z.dtype)[:, None]
     positive = (z * sharp.index_select(0, assignment)).sum(1)
     cluster = torch.arange(sharp.size(0), device=z.device)
-    return mean_cost(positive, logsumexp(z, sharp, scale=1.0, exclude=[(assignment, cluster)]))
+    return mean_cost(positive, log_sum(z, sharp, scale=1.0, exclude=[(assignment, cluster)]))
 
 
 def concentrations(

@@ -8,9 +8,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, mean_cost
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 from graphcl.losses._sample import check_samples, sample_items
-from graphcl.similarity import logsumexp
 
 __all__ = ["SampledInfoNCE", "SampledNTXent", "sampled_info_nce", "sampled_nt_xent"]
 
@@ -68,7 +67,7 @@ def sampled_info_nce(
 
     def one_way(query: Tensor, key: Tensor) -> Tensor:
         few = [(groups, groups_too[drawn]) for groups, groups_too in barred]
-        negatives = logsumexp(query, key[drawn], scale=1.0 / temperature, exclude=few)
+        negatives = log_sum(query, key[drawn], scale=1.0 / temperature, exclude=few)
         return mean_cost(positive, negatives + math.log(query.size(0) / drawn.numel()))
 
     return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)
@@ -121,7 +120,7 @@ def sampled_nt_xent(
     rows = torch.cat([drawn, drawn + n])
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     few = [(groups, groups_too[rows]) for groups, groups_too in barred]
-    negatives = logsumexp(z, z[rows], scale=1.0 / temperature, exclude=few)
+    negatives = log_sum(z, z[rows], scale=1.0 / temperature, exclude=few)
     return mean_cost(positive, negatives + math.log(n / drawn.numel()))
 
 

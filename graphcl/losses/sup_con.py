@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_ids, check_index, check_rows, check_temperature, unit_rows
-from graphcl.similarity import logsumexp
+from graphcl.losses._negatives import log_sum
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
 
@@ -112,7 +112,7 @@ def _numbered(labels: Tensor) -> Tensor:
 def _mean_cost(z: Tensor, agreement: Tensor, positives: Tensor, temperature: float | Tensor) -> Tensor:
     """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive."""
     item = torch.arange(z.size(0), device=z.device)
-    denominator = logsumexp(z, z, scale=1.0 / temperature, exclude=[(item, item)])
+    denominator = log_sum(z, z, scale=1.0 / temperature, exclude=[(item, item)])
     cost = denominator - agreement / positives.clamp(min=1) / temperature
     has = positives > 0
     return cost.masked_fill(~has, 0).sum() / has.sum().clamp(min=1)
