@@ -1,6 +1,7 @@
 """What the losses demand of their arguments, and do with embeddings first."""
 
 import math
+from contextlib import AbstractContextManager
 from inspect import signature
 
 import torch
@@ -135,7 +136,7 @@ def check_range(name: str, value: float, low: float, high: float = math.inf) -> 
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
 
 
-def full_precision(z: Tensor) -> torch.autocast:
+def full_precision(z: Tensor) -> AbstractContextManager[object]:
     """The block inside which autocast does not turn products of matrices into 16 bits."""
     return torch.autocast(z.device.type, enabled=False)
 

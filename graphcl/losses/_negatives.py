@@ -16,7 +16,7 @@ __all__ = ["barred_groups", "group_pair", "log_count", "log_sum", "mean_cost", "
 # Rows come here at length one, or as they are where plain products are meant: the engine must not normalise them again.
 _engine: Any = logsumexp
 if "similarity" in signature(logsumexp).parameters:
-    _engine = partial(logsumexp, similarity="dot")
+    _engine = partial(_engine, similarity="dot")
 
 _NOWHERE = torch.iinfo(torch.int64).min
 

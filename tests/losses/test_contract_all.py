@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -258,6 +259,16 @@ class TestGradient:
         value = loss(*inputs, temperature=temperature)
         assert value.isfinite()
         assert all(grad.isfinite().all() for grad in gradients(value, inputs))
+
+
+@every_loss
+def test_everything_is_made_on_the_device_of_the_inputs(loss, generator, monkeypatch):
+    # On the meta device, which every machine has and which mixes with no other; autocast does not know it.
+    monkeypatch.setattr(torch, "autocast", lambda *arguments, **settings: nullcontext())
+    inputs = [z.detach().to("meta").requires_grad_(z.requires_grad) for z in loss.leaves(generator, torch.float32)]
+    value = loss(*inputs)
+    assert value.device.type == "meta"
+    assert all(grad.device.type == "meta" for grad in gradients(value, inputs))
 
 
 @pytest.mark.skipif(not hasattr(similarity, "explain"), reason="the similarity engine has no tiles yet")
