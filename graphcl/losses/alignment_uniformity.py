@@ -45,7 +45,7 @@ def alignment_uniformity(
         tensor(-8.)
 
     Source: Wang, Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
-    Hypersphere", ICML 2020, section 4.1 and figure 5.
+    Hypersphere", ICML 2020, section 4.1.
     """
     _check_settings(alpha, t, weight)
     aligned = alignment(z1, z2, alpha=alpha)

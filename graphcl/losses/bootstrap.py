@@ -35,7 +35,7 @@ def bootstrap(prediction: Float[Tensor, "n d"], target: Float[Tensor, "n d"]) ->
 
     Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent", NeurIPS 2020, equation 2;
     Thakoor, Tallec, Azar, Azabou, Dyer, Munos, Velickovic, Valko, "Large-Scale Representation Learning on Graphs via
-    Bootstrapping", ICLR 2022, equation 1, which is this less 2.
+    Bootstrapping", ICLR 2022, whose loss is this less 2.
     """
     check_rows("prediction", prediction)
     check_rows("target", target)

@@ -37,7 +37,7 @@ def cca_ssg(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, decorrelation
         (tensor(0.), tensor(8.))
 
     Source: Zhang, Wu, Yan, Wipf, Yu, "From Canonical Correlation Analysis to Self-supervised Graph Neural Networks",
-    NeurIPS 2021, equation 5.
+    NeurIPS 2021, section 3.
     Differs from the authors' code: that has minus the sum of the correlations for the first term, which is half of it
     less D.
     """

@@ -34,7 +34,7 @@ def group_discrimination(real: Float[Tensor, "n d"], corrupted: Float[Tensor, "m
         0.1269
 
     Source: Zheng, Pan, Lee, Zheng, Yu, "Rethinking and Scaling Up Graph Contrastive Learning: An Extremely Efficient
-    Approach with Group Discrimination", NeurIPS 2022, equation 4.
+    Approach with Group Discrimination", NeurIPS 2022.
     """
     check_rows("real", real)
     check_rows("corrupted", corrupted)

@@ -60,7 +60,7 @@ def hard_mixing(
         0.7437
 
     Source: Kalantidis, Sariyildiz, Pion, Weinzaepfel, Larlus, "Hard Negative Mixing for Contrastive Learning",
-    NeurIPS 2020, sections 3.3 and 3.4.
+    NeurIPS 2020, section 4.
     """
     check_query_key_queue(query, key, queue)
     check_temperature(temperature)

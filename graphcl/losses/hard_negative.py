@@ -55,8 +55,8 @@ def hard_negative(
         >>> round(hard_negative(z, z).item(), 4)  # all equal: log(1 + n), whatever the settings
         1.9459
 
-    Source: Robinson, Chuang, Sra, Jegelka, "Contrastive Learning with Hard Negative Samples", ICLR 2021, equations 3
-    and 4, with the importance weights of section 3.
+    Source: Robinson, Chuang, Sra, Jegelka, "Contrastive Learning with Hard Negative Samples", ICLR 2021, with
+    importance weights proportional to exp(beta x), as in the authors' code.
     """
     check_views(z1, z2)
     check_temperature(temperature)

@@ -49,7 +49,7 @@ def logistic(
         >>> round(logistic(z, z, scale=1.0, bias=0.0).item(), 4)  # log(1 + 1/e) + log(2)
         1.0064
 
-    Source: Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023, equation 1.
+    Source: Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023, section 3.2.
     """
     check_views(z1, z2)
     if not isinstance(scale, Tensor):

@@ -94,7 +94,7 @@ def node_graph_jsd(
         1.0064
 
     Source: Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised Graph-Level Representation Learning
-    via Mutual Information Maximization", ICLR 2020, equation 4.
+    via Mutual Information Maximization", ICLR 2020, the Jensen-Shannon estimator.
     Differs from the authors' code: theirs is less by the constant 2 log 2.
     """
     _check(node, graph, batch)

@@ -54,7 +54,7 @@ def triplet(
         tensor(0.5000)
 
     Source: Schroff, Kalenichenko, Philbin, "FaceNet: A Unified Embedding for Face Recognition and Clustering",
-    CVPR 2015, equations 2 and 4.
+    CVPR 2015, sections 3.1 and 3.2.
     Differs from the paper: the mean over triplets instead of their sum; and it does not say what to do where no
     negative is semi-hard.
     """

@@ -1,4 +1,4 @@
-"""CCA-SSG against equation 5 of the paper written out as loops, and against the authors' code."""
+"""CCA-SSG against the objective of the paper written out as loops, and against the authors' code."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Pairwise logistic contrast against equation 1 of the paper written out as a double loop."""
+"""Pairwise logistic contrast against the formula of the paper written out as a double loop."""
 
 import math
 
