@@ -191,6 +191,16 @@ class TestExtremes:
             wanted = math.log1p(math.exp(wanted))
         assert case(z, z, 0.05).item() == pytest.approx(wanted, abs=3e-6)
 
+    @pytest.mark.parametrize("temperature", [0.05, 0.1])
+    def test_gradients_of_solved_pairs_keep_their_digits(self, case, temperature, generator):
+        # Losses of 1e-8: their gradient is the share of the negatives, which 1 - (share of the positive) rounds away.
+        z1, z2 = (torch.eye(8, dtype=torch.float64) + 0.02 * torch.randn(8, 8, generator=generator) for _ in range(2))
+        halves = [z.float().requires_grad_() for z in (z1, z2)]
+        exact = [z.detach().double().requires_grad_() for z in halves]
+        found = torch.autograd.grad(case(*halves, temperature), halves)
+        for grad, wanted in zip(found, torch.autograd.grad(case(*exact, temperature), exact), strict=True):
+            assert (grad - wanted).norm() < 2e-5 * wanted.norm()
+
     def test_autocast_changes_nothing(self, case, generator):
         z1, z2 = views(generator, dtype=torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
