@@ -60,8 +60,8 @@ def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: b
     A row without a negative costs 0, also where the denominator is the negatives' alone.
     """
     if positive_in_denominator:
-        # log(1 + e^(negatives - positive)): taking the positive from a sum that it dominates would lose all digits of the
-        # gradient of a nearly solved pair, which is the share of the negatives.
+        # log(1 + e^(negatives - positive)): taking the positive from a sum that it dominates would lose all digits of
+        # the gradient of a nearly solved pair, which is the share of the negatives.
         return torch.logaddexp(torch.zeros_like(positive), negatives - positive).mean()
     return (negatives - positive).masked_fill(negatives == -torch.inf, 0).mean()
 
