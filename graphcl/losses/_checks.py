@@ -1,20 +1,106 @@
-"""What every two-view loss demands of its embeddings, and does with them first."""
+"""What the losses demand of their arguments, and do with embeddings first."""
 
 import math
+from contextlib import AbstractContextManager
+from inspect import signature
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["check_temperature", "check_views", "unit_rows"]
+__all__ = [
+    "Objective",
+    "check_alike",
+    "check_floating",
+    "check_ids",
+    "check_index",
+    "check_positive",
+    "check_query_key_queue",
+    "check_range",
+    "check_rows",
+    "check_temperature",
+    "check_views",
+    "full_precision",
+    "unit_columns",
+    "unit_rows",
+]
+
+
+class Objective(nn.Module):
+    """Prints a loss as the call that makes it: the settings are its keyword arguments, kept under the same names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def extra_repr(self) -> str:
+        names = list(signature(type(self)).parameters)
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+
+
+def check_floating(name: str, z: Tensor) -> None:
+    """A floating-point tensor."""
+    if not isinstance(z, Tensor):
+        raise TypeError(f"expected {name} to be a tensor, got {type(z).__name__}")
+    if not z.is_floating_point():
+        raise TypeError(f"expected floating-point {name}, got {z.dtype}; call {name}.float()")
+
+
+def check_rows(name: str, z: Tensor, *, least: int = 1) -> None:
+    """A floating-point ``[N, D]`` tensor with enough rows."""
+    check_floating(name, z)
+    if z.dim() != 2:
+        raise ValueError(f"expected {name} of shape [N, D], got {list(z.shape)}")
+    if z.size(0) < least:
+        raise ValueError(f"expected {name} with at least {least} row{'s' * (least > 1)}, got {z.size(0)}")
+
+
+def check_alike(**tensors: Tensor) -> None:
+    """Tensors of rows that are compared: one width and one device."""
+    names = " and ".join(tensors)
+    widths = {z.size(1) for z in tensors.values()}
+    if len(widths) > 1:
+        raise ValueError(f"expected {names} of one width D, got {[list(z.shape) for z in tensors.values()]}")
+    devices = {z.device for z in tensors.values()}
+    if len(devices) > 1:
+        raise ValueError(f"expected {names} on one device, got {' and '.join(sorted(map(str, devices)))}")
+
+
+def check_ids(name: str, ids: Tensor, rows: int, device: torch.device) -> None:
+    """An integer per row: labels, groups, or the graph of a node."""
+    if not isinstance(ids, Tensor):
+        raise TypeError(f"expected {name} to be a tensor of integers, got {type(ids).__name__}")
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise TypeError(f"expected {name} to hold integers, got {ids.dtype}; call {name}.long()")
+    if ids.shape != (rows,):
+        raise ValueError(f"expected {name} of shape [{rows}], one integer per row, got {list(ids.shape)}")
+    if ids.device != device:
+        raise ValueError(f"expected {name} on {device}, where the embeddings are, got {ids.device}")
+
+
+def check_index(name: str, index: Tensor, size: int) -> None:
+    """Row numbers below ``size``; read on the CPU only, where that stalls nothing."""
+    if index.device.type != "cpu" or torch.compiler.is_compiling() or index.numel() == 0:
+        return
+    low, high = int(index.min()), int(index.max())
+    if low < 0 or high >= size:
+        raise ValueError(f"expected {name} in [0, {size}), got values from {low} to {high}")
+
+
+def check_query_key_queue(query: Tensor, key: Tensor, queue: Tensor) -> None:
+    """Queries and keys of one shape, and a queue of their width."""
+    for name, z in (("query", query), ("key", key), ("queue", queue)):
+        check_rows(name, z)
+    if query.shape != key.shape:
+        raise ValueError(
+            f"expected query and key of one shape [N, D], row by row of the same items, "
+            f"got {list(query.shape)} and {list(key.shape)}"
+        )
+    check_alike(query=query, key=key, queue=queue)
 
 
 def check_views(z1: Tensor, z2: Tensor) -> None:
     """Two floating-point ``[N, D]`` tensors of one shape and device, with at least two rows."""
-    for name, z in (("z1", z1), ("z2", z2)):
-        if not isinstance(z, Tensor):
-            raise TypeError(f"expected {name} to be a tensor, got {type(z).__name__}")
-        if not z.is_floating_point():
-            raise TypeError(f"expected floating-point {name}, got {z.dtype}; call {name}.float()")
+    check_floating("z1", z1)
+    check_floating("z2", z2)
     if z1.dim() != 2 or z1.shape != z2.shape:
         raise ValueError(
             f"expected z1 and z2 of one shape [N, D], row i of both from the same graph or node, "
@@ -38,8 +124,35 @@ def check_temperature(temperature: float | Tensor) -> None:
         raise ValueError(f"expected a positive temperature, got {temperature!r}")
 
 
+def check_positive(name: str, value: float) -> None:
+    """A positive, finite number."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"expected a positive {name}, got {value!r}")
+
+
+def check_range(name: str, value: float, low: float, high: float = math.inf) -> None:
+    """A finite number in [low, high)."""
+    if not (math.isfinite(value) and low <= value < high):
+        raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
+
+
+def full_precision(z: Tensor) -> AbstractContextManager[object]:
+    """The block inside which autocast does not turn products of matrices into 16 bits."""
+    return torch.autocast(z.device.type, enabled=False)
+
+
 def unit_rows(z: Tensor) -> Tensor:
     """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient."""
     z = z.to(torch.promote_types(torch.float32, z.dtype))
     length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
     return z / length.masked_fill(length == 0, torch.inf)
+
+
+def unit_columns(z: Tensor) -> Tensor:
+    """The centred columns at length one, in float32 or better; a constant column becomes zero, without gradient."""
+    z = z.to(torch.promote_types(torch.float32, z.dtype))
+    centred = z - z.mean(0)
+    length = torch.linalg.vector_norm(centred, dim=0)
+    # What is left of a constant column is rounding error, which must not be blown up to length one.
+    noise = 4 * torch.finfo(z.dtype).eps * torch.linalg.vector_norm(z.detach(), dim=0)
+    return centred / length.masked_fill(length <= noise, torch.inf)

@@ -1,11 +1,12 @@
 """InfoNCE: tell the other view of an item from the other views of all other items."""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from collections.abc import Sequence
 
-from graphcl.losses._checks import check_temperature, check_views, unit_rows
-from graphcl.similarity import logsumexp
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["InfoNCE", "info_nce"]
 
@@ -17,6 +18,7 @@ def info_nce(
     temperature: float | Tensor = 0.5,
     symmetric: bool = False,
     positive_in_denominator: bool = True,
+    exclude: Sequence[Int[Tensor, " n"]] = (),
 ) -> Float[Tensor, ""]:
     r"""Cross-view contrast of N items, each against the N - 1 others in the other view.
 
@@ -32,15 +34,18 @@ def info_nce(
         temperature: tau > 0; a tensor gets a gradient.
         symmetric: Average with the same loss from the second view to the first.
         positive_in_denominator: Whether the positive pair counts in the denominator.
+        exclude: Group vectors ``[N]``: items that share a group in any of them (a label, a scaffold, the hash of a
+            duplicate graph) are not each other's negatives. -1 is no group. An item without a negative costs 0.
 
     Returns:
         A scalar, the mean over the items.
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point.
+        TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
+        >>> import torch
         >>> z = torch.eye(2)
         >>> round(info_nce(z, z, temperature=1.0).item(), 4)  # log(1 + 1/e)
         0.3133
@@ -50,23 +55,19 @@ def info_nce(
     """
     check_views(z1, z2)
     check_temperature(temperature)
+    barred = barred_groups(z1, exclude)
     z1, z2 = unit_rows(z1), unit_rows(z2)
     positive = (z1 * z2).sum(1) / temperature
-    loss = _one_way(z1, z2, positive, temperature, positive_in_denominator)
-    if symmetric:
-        loss = (loss + _one_way(z2, z1, positive, temperature, positive_in_denominator)) / 2
-    return loss
+
+    def one_way(query: Tensor, key: Tensor) -> Tensor:
+        # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
+        negatives = log_sum(query, key, scale=1.0 / temperature, exclude=barred)
+        return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+
+    return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)
 
 
-def _one_way(query: Tensor, key: Tensor, positive: Tensor, temperature: float | Tensor, keep_positive: bool) -> Tensor:
-    item = torch.arange(query.size(0), device=query.device)
-    # The positive stays out of the sum over pairs, where a nearly solved pair would cancel, and is added in the open.
-    negatives = logsumexp(query, key, scale=1.0 / temperature, exclude=[(item, item)])
-    denominator = torch.logaddexp(positive, negatives) if keep_positive else negatives
-    return (denominator - positive).mean()
-
-
-class InfoNCE(nn.Module):
+class InfoNCE(Objective):
     """Cross-view contrast; see :func:`info_nce`.
 
     Args:
@@ -75,6 +76,7 @@ class InfoNCE(nn.Module):
         positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
+        >>> import torch
         >>> loss = InfoNCE(temperature=0.2, positive_in_denominator=False)  # the form of GraphCL
         >>> loss(torch.eye(3), torch.eye(3)).item() < 0
         True
@@ -89,17 +91,12 @@ class InfoNCE(nn.Module):
         self.symmetric = symmetric
         self.positive_in_denominator = positive_in_denominator
 
-    def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
+    def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
         return info_nce(
             z1,
             z2,
             temperature=self.temperature,
             symmetric=self.symmetric,
             positive_in_denominator=self.positive_in_denominator,
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"temperature={self.temperature}, symmetric={self.symmetric}, "
-            f"positive_in_denominator={self.positive_in_denominator}"
+            exclude=exclude,
         )

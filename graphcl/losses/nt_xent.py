@@ -1,11 +1,13 @@
 """NT-Xent: every embedding against all others of both views."""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from collections.abc import Sequence
 
-from graphcl.losses._checks import check_temperature, check_views, unit_rows
-from graphcl.similarity import logsumexp
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
+from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["NTXent", "nt_xent"]
 
@@ -16,6 +18,7 @@ def nt_xent(
     *,
     temperature: float | Tensor = 0.5,
     positive_in_denominator: bool = True,
+    exclude: Sequence[Int[Tensor, " n"]] = (),
 ) -> Float[Tensor, ""]:
     r"""Normalised temperature-scaled cross entropy over the 2N embeddings of both views.
 
@@ -30,13 +33,15 @@ def nt_xent(
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         temperature: tau > 0; a tensor gets a gradient.
         positive_in_denominator: False leaves the positive pair out of the denominator (the form of GraphCL's code).
+        exclude: Group vectors ``[N]``: items that share a group in any of them (a label, a scaffold, the hash of a
+            duplicate graph) are not each other's negatives. -1 is no group. An item without a negative costs 0.
 
     Returns:
         A scalar, the mean over the 2N embeddings.
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point.
+        TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
         >>> z = torch.ones(4, 3)
@@ -48,16 +53,17 @@ def nt_xent(
     """
     check_views(z1, z2)
     check_temperature(temperature)
-    z = unit_rows(torch.cat([z1, z2]))
+    barred = barred_groups(
+        z1, exclude, copies=2
+    )  # a row is barred from itself and from its positive, which is added apart
     n = z1.size(0)
+    z = unit_rows(torch.cat([z1, z2]))
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
-    item = torch.arange(n, device=z.device).repeat(2)  # excludes both the pair of a row with itself and its positive
-    negatives = logsumexp(z, z, scale=1.0 / temperature, exclude=[(item, item)])
-    denominator = torch.logaddexp(positive, negatives) if positive_in_denominator else negatives
-    return (denominator - positive).mean()
+    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
-class NTXent(nn.Module):
+class NTXent(Objective):
     """Contrast over both views; see :func:`nt_xent`.
 
     Args:
@@ -75,8 +81,11 @@ class NTXent(nn.Module):
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
 
-    def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
-        return nt_xent(z1, z2, temperature=self.temperature, positive_in_denominator=self.positive_in_denominator)
-
-    def extra_repr(self) -> str:
-        return f"temperature={self.temperature}, positive_in_denominator={self.positive_in_denominator}"
+    def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
+        return nt_xent(
+            z1,
+            z2,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
+        )

@@ -1,9 +1,9 @@
-"""What every two-view loss must do: one list of all of them, one suite over the list."""
+"""What every loss must do that tells pairs of views from all others: one list of them, one suite over the list.
+
+test_contract_all.py holds what every loss at all must do."""
 
 import inspect
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,13 +17,15 @@ from graphcl.losses import functional
 
 @dataclass(frozen=True)
 class Case:
-    """One loss in one setting, and what is known about it beforehand."""
+    """One loss that tells pairs from all others, in one setting, and what is known about it beforehand."""
 
     module: type
     function: Callable[..., Tensor]
     arguments: dict[str, object]
     symmetric: bool  # the views may be swapped
     candidates: Callable[[int], int]  # the loss of N equal rows is the logarithm of this
+    both_views: bool = False  # negatives from both views
+    inside: bool = True  # the positive counts in the denominator
 
     def __str__(self):
         return "-".join([self.module.__name__, *(f"{k}={v}" for k, v in self.arguments.items())])
@@ -32,19 +34,16 @@ class Case:
         return self.function(z1, z2, temperature=temperature, **self.arguments)
 
 
+BARE = {"positive_in_denominator": False}
 LOSSES = [
     Case(losses.InfoNCE, functional.info_nce, {}, False, lambda n: n),
     Case(losses.InfoNCE, functional.info_nce, {"symmetric": True}, True, lambda n: n),
-    Case(losses.InfoNCE, functional.info_nce, {"positive_in_denominator": False}, False, lambda n: n - 1),
-    Case(
-        losses.InfoNCE,
-        functional.info_nce,
-        {"symmetric": True, "positive_in_denominator": False},
-        True,
-        lambda n: n - 1,
-    ),
-    Case(losses.NTXent, functional.nt_xent, {}, True, lambda n: 2 * n - 1),
-    Case(losses.NTXent, functional.nt_xent, {"positive_in_denominator": False}, True, lambda n: 2 * n - 2),
+    Case(losses.InfoNCE, functional.info_nce, BARE, False, lambda n: n - 1, inside=False),
+    Case(losses.InfoNCE, functional.info_nce, {"symmetric": True, **BARE}, True, lambda n: n - 1, inside=False),
+    Case(losses.NTXent, functional.nt_xent, {}, True, lambda n: 2 * n - 1, both_views=True),
+    Case(losses.NTXent, functional.nt_xent, BARE, True, lambda n: 2 * n - 2, both_views=True, inside=False),
+    Case(losses.GRACE, functional.grace, {}, True, lambda n: 2 * n - 1, both_views=True),
+    Case(losses.DCL, functional.dcl, {}, True, lambda n: 2 * n - 2, both_views=True, inside=False),
 ]
 all_losses = pytest.mark.parametrize("case", LOSSES, ids=str)
 temperatures = pytest.mark.parametrize("temperature", [0.005, 0.07, 0.5, 1.0])
@@ -68,21 +67,15 @@ def naive(case, z1, z2, temperature):
         total = scores.exp().masked_fill(inside, 0).sum(1)
         if same is not None:
             total = total + same.exp().masked_fill(inside, 0).sum(1)
-        if case.arguments.get("positive_in_denominator", True):
+        if case.inside:
             total = total + positive
         return -(positive / total).log().mean()
 
-    if case.module is losses.NTXent:
+    if case.both_views:
         return (one_way(cross, z1 @ z1.T / temperature) + one_way(cross.T, z2 @ z2.T / temperature)) / 2
-    if case.arguments.get("symmetric"):
+    if case.symmetric:
         return (one_way(cross) + one_way(cross.T)) / 2
     return one_way(cross)
-
-
-def test_the_list_is_complete():
-    modules = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
-    assert {case.module.__name__ for case in LOSSES} == modules
-    assert {case.function.__name__ for case in LOSSES} == set(functional.__all__)
 
 
 @all_losses
@@ -192,11 +185,21 @@ class TestExtremes:
     def test_solved_pairs_keep_their_digits(self, case):
         # Orthogonal items, identical views, T = 0.05: log(1 + k e^-20) is lost where the positive is subtracted again.
         z = torch.eye(8)
-        others = case.candidates(8) - (1 if case.arguments.get("positive_in_denominator", True) else 0)
+        others = case.candidates(8) - (1 if case.inside else 0)
         wanted = math.log(others) - 20
-        if case.arguments.get("positive_in_denominator", True):
+        if case.inside:
             wanted = math.log1p(math.exp(wanted))
         assert case(z, z, 0.05).item() == pytest.approx(wanted, abs=3e-6)
+
+    @pytest.mark.parametrize("temperature", [0.05, 0.1])
+    def test_gradients_of_solved_pairs_keep_their_digits(self, case, temperature, generator):
+        # Losses of 1e-8: their gradient is the share of the negatives, which 1 - (share of the positive) rounds away.
+        z1, z2 = (torch.eye(8, dtype=torch.float64) + 0.02 * torch.randn(8, 8, generator=generator) for _ in range(2))
+        halves = [z.float().requires_grad_() for z in (z1, z2)]
+        exact = [z.detach().double().requires_grad_() for z in halves]
+        found = torch.autograd.grad(case(*halves, temperature), halves)
+        for grad, wanted in zip(found, torch.autograd.grad(case(*exact, temperature), exact), strict=True):
+            assert (grad - wanted).norm() < 2e-5 * wanted.norm()
 
     def test_autocast_changes_nothing(self, case, generator):
         z1, z2 = views(generator, dtype=torch.float32)
@@ -208,6 +211,64 @@ class TestExtremes:
         z1, z2 = views(generator)
         wide = torch.cat([z1, z2], 1)
         torch.testing.assert_close(case(wide[:, :5], wide[:, 5:]), case(z1, z2))
+
+
+@all_losses
+class TestExclusion:
+    def test_equals_the_loop_over_allowed_pairs(self, case, generator):
+        z1, z2 = views(generator)
+        labels, scaffolds = torch.tensor([0, 0, 1, 1, 2, -1]), torch.tensor([-1, 4, 4, -1, -1, -1])
+        found = case.function(z1, z2, temperature=0.3, exclude=[labels, scaffolds], **case.arguments)
+        u, v = (torch.nn.functional.normalize(z.detach()) for z in (z1, z2))
+
+        def row(i, own, other):
+            together = [
+                j == i
+                or (labels[i] == labels[j] and labels[i] != -1)
+                or (scaffolds[i] == scaffolds[j] and scaffolds[i] != -1)
+                for j in range(6)
+            ]
+            positive = float(own[i] @ other[i]) / 0.3
+            total = math.exp(positive) if case.inside else 0.0
+            for j in range(6):
+                if not together[j]:
+                    total += math.exp(float(own[i] @ other[j]) / 0.3)
+                    total += math.exp(float(own[i] @ own[j]) / 0.3) if case.both_views else 0
+            return math.log(total) - positive
+
+        there = sum(row(i, u, v) for i in range(6)) / 6
+        back = sum(row(i, v, u) for i in range(6)) / 6
+        assert found.item() == pytest.approx((there + back) / 2 if case.symmetric else there, rel=1e-9)
+
+    def test_one_group_of_all_leaves_nothing_to_contrast(self, case, generator):
+        z1, z2 = views(generator)
+        value = case.function(z1, z2, exclude=[torch.zeros(6, dtype=torch.int64)], **case.arguments)
+        assert value.item() == 0
+        assert all((grad == 0).all() for grad in torch.autograd.grad(value, (z1, z2)))
+
+    def test_groups_of_one_change_nothing(self, case, generator):
+        z1, z2 = views(generator)
+        for groups in (torch.arange(6), torch.full((6,), -1), torch.arange(6, dtype=torch.int32) - 9):
+            value = case.function(z1, z2, temperature=0.5, exclude=[groups], **case.arguments)
+            assert torch.equal(value, case(z1, z2))
+
+    def test_module_passes_them_on(self, case, generator):
+        z1, z2 = views(generator)
+        groups = torch.tensor([0, 0, 1, 1, 2, 2])
+        module = case.module(temperature=0.3, **case.arguments)
+        expected = case.function(z1, z2, temperature=0.3, exclude=[groups], **case.arguments)
+        assert torch.equal(module(z1, z2, exclude=[groups]), expected)
+
+    def test_refusals(self, case, generator):
+        z1, z2 = views(generator)
+        with pytest.raises(
+            TypeError, match=r"expected exclude to be a list of group vectors.*write exclude=\[groups\]"
+        ):
+            case.function(z1, z2, exclude=torch.arange(6), **case.arguments)
+        with pytest.raises(ValueError, match=r"expected exclude\[0\] of shape \[6\].*got \[5\]"):
+            case.function(z1, z2, exclude=[torch.arange(5)], **case.arguments)
+        with pytest.raises(TypeError, match=r"expected exclude\[1\] to hold integers, got torch.float32; call"):
+            case.function(z1, z2, exclude=[torch.arange(6), torch.ones(6)], **case.arguments)
 
 
 @all_losses
@@ -275,20 +336,3 @@ class TestRefusals:
             case.function(self.z, self.z, 0.5)
         with pytest.raises(TypeError, match="positional argument"):
             case.module(0.5)
-
-
-def test_compiles_without_a_graph_break():
-    # In a process of its own: the shape checks that the tests switch on cannot be traced.
-    program = """
-import torch
-from graphcl.losses import functional
-z1, z2 = torch.randn(6, 4, requires_grad=True), torch.randn(6, 4)
-for function in (getattr(functional, name) for name in functional.__all__):
-    def step(a, b):
-        return function(a, b, temperature=0.2)
-    expected = torch.autograd.grad(step(z1, z2), z1)[0]
-    found = torch.autograd.grad(torch.compile(step, fullgraph=True, backend="aot_eager")(z1, z2), z1)[0]
-    torch.testing.assert_close(found, expected)
-    torch._dynamo.reset()
-"""
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=120)

@@ -1,0 +1,80 @@
+"""Which pairs are no negatives, and what a row costs once its negatives are summed up."""
+
+from collections.abc import Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphcl.losses._checks import check_ids
+from graphcl.similarity import logsumexp
+
+__all__ = ["barred_groups", "group_pair", "log_count", "log_sum", "mean_cost", "shares_group", "stack_groups"]
+
+# Rows come here at length one, or as they are where plain products are meant: the engine must not normalise them again.
+_engine: Any = logsumexp
+if "similarity" in signature(logsumexp).parameters:
+    _engine = partial(_engine, similarity="dot")
+
+_NOWHERE = torch.iinfo(torch.int64).min
+
+
+def group_pair(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Group vectors as the engine takes them, where -1 (in no group) matches nothing, not even another -1."""
+    query, key = query.long(), key.long()
+    return query, key.masked_fill(key == -1, _NOWHERE)
+
+
+def barred_groups(z: Tensor, exclude: Sequence[Tensor], copies: int = 1) -> list[tuple[Tensor, Tensor]]:
+    """The groups that bar an item from itself and, by each vector of ``exclude``, from the items of its group.
+
+    ``copies`` is 2 where the rows of the query and the key are those of both views, one after the other.
+    """
+    if isinstance(exclude, Tensor):
+        raise TypeError("expected exclude to be a list of group vectors, got a tensor; write exclude=[groups]")
+    for number, group in enumerate(exclude):
+        check_ids(f"exclude[{number}]", group, z.size(0), z.device)
+    item = torch.arange(z.size(0), device=z.device)
+    vectors = [item, *exclude] if copies == 1 else [group.repeat(copies) for group in (item, *exclude)]
+    return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
+
+
+def log_sum(
+    query: Tensor, key: Tensor, *, scale: float | Tensor, exclude: Sequence[tuple[Tensor, Tensor]] = ()
+) -> Tensor:
+    """``[M]`` log of the sum over keys of exp(scale <q, k>), plain products, through the similarity engine."""
+    result: Tensor = _engine(query, key, scale=scale, exclude=exclude)
+    return result
+
+
+def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Log of the number of keys that count for each query: the sum over pairs of exp(0)."""
+    return log_sum(torch.zeros_like(query[:, :1]), torch.zeros_like(key[:, :1]), scale=1.0, exclude=exclude)
+
+
+def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: bool = True) -> Tensor:
+    """Mean over the rows of log(denominator) - positive, where ``negatives`` is the log of their sum.
+
+    A row without a negative costs 0, also where the denominator is the negatives' alone.
+    """
+    if positive_in_denominator:
+        # log(1 + e^(negatives - positive)): taking the positive from a sum that it dominates would lose all digits of
+        # the gradient of a nearly solved pair, which is the share of the negatives.
+        return torch.logaddexp(torch.zeros_like(positive), negatives - positive).mean()
+    return (negatives - positive).masked_fill(negatives == -torch.inf, 0).mean()
+
+
+def stack_groups(groups: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """``[M, V]`` and ``[N, V]``: the V group vectors of the query and of the key, to be cut into blocks of rows."""
+    query, key = zip(*groups, strict=True)
+    return torch.stack(query, 1), torch.stack(key, 1)
+
+
+def shares_group(query: Tensor, key: Tensor) -> Tensor:
+    """``[M, N]`` true where a row of ``query`` and one of ``key`` agree in any column; for blocks of rows."""
+    shared = query[:, None, 0] == key[:, 0]
+    for vector in range(1, query.size(1)):
+        shared |= query[:, None, vector] == key[:, vector]
+    return shared

@@ -1,0 +1,82 @@
+"""CLIP: symmetric contrast of two modalities with a learnable temperature."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from graphcl.losses._checks import Objective, check_temperature
+from graphcl.losses.info_nce import info_nce
+
+__all__ = ["CLIP", "clip"]
+
+_LARGEST_SCALE = 100.0
+
+
+def clip(
+    z1: Float[Tensor, "n d"],
+    z2: Float[Tensor, "n d"],
+    *,
+    temperature: float | Tensor = 0.07,
+    exclude: Sequence[Int[Tensor, " n"]] = (),
+) -> Float[Tensor, ""]:
+    r"""Contrast of the same items in two modalities, such as a graph and its text, or a molecule in 2D and 3D.
+
+    .. math:: L = -\frac1{2N} \sum_i \Big[ \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ij}/\tau}}
+        + \log \frac{e^{s_{ii}/\tau}}{\sum_j e^{s_{ji}/\tau}} \Big], \qquad s_{ij} = \cos(z^1_i, z^2_j)
+
+    Negatives are of the other modality only. The value is that of :func:`info_nce` with ``symmetric=True``.
+
+    Args:
+        z1: ``[N, D]`` embeddings in the first modality; any length, they are normalised here.
+        z2: ``[N, D]`` embeddings in the second modality, row by row of the same items.
+        temperature: tau > 0; a tensor gets a gradient.
+        exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
+            -1 is no group.
+
+    Returns:
+        A scalar, the mean over the items and both directions.
+
+    Raises:
+        ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
+        TypeError: The embeddings are not floating point, or the groups no integers.
+
+    Example:
+        >>> z = torch.eye(2)
+        >>> round(clip(z, z, temperature=1.0).item(), 4)  # log(1 + 1/e)
+        0.3133
+
+    Source: Radford, Kim, Hallacy, Ramesh, Goh, Agarwal, Sastry, Askell, Mishkin, Clark, Krueger, Sutskever, "Learning
+    Transferable Visual Models From Natural Language Supervision", ICML 2021, figure 3.
+    """
+    return info_nce(z1, z2, temperature=temperature, symmetric=True, exclude=exclude)
+
+
+class CLIP(Objective):
+    """Cross-modal contrast with a learnable temperature; see :func:`clip`.
+
+    The parameter ``log_scale`` is log(1 / tau); the scale is held at 100 at most, as in the paper.
+
+    Args:
+        temperature: tau > 0 at the start.
+
+    Example:
+        >>> loss = CLIP()
+        >>> loss(torch.eye(3), torch.eye(3)).backward()
+        >>> loss.log_scale.grad is not None
+        True
+    """
+
+    def __init__(self, *, temperature: float = 0.07) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        if temperature < 1 / _LARGEST_SCALE:
+            raise ValueError(f"expected a temperature of at least {1 / _LARGEST_SCALE}, got {temperature!r}")
+        self.temperature = temperature
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
+        scale = self.log_scale.clamp(max=math.log(_LARGEST_SCALE)).exp()
+        return clip(z1, z2, temperature=1.0 / scale, exclude=exclude)

@@ -1,0 +1,142 @@
+"""Hard negative mixing: harder negatives than there are, made of those there are."""
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from graphcl._random import fold, hash_ids, randint, seed_from
+from graphcl.losses._blocks import by_blocks
+from graphcl.losses._checks import Objective, check_query_key_queue, check_temperature, unit_rows
+from graphcl.losses._negatives import log_sum, mean_cost
+
+__all__ = ["HardMixing", "hard_mixing"]
+
+
+def hard_mixing(
+    query: Float[Tensor, "n d"],
+    key: Float[Tensor, "n d"],
+    queue: Float[Tensor, "k d"],
+    *,
+    temperature: float | Tensor = 0.2,
+    hardest: int = 1024,
+    mixed: int = 512,
+    query_mixed: int = 256,
+    generator: Generator | None = None,
+) -> Float[Tensor, ""]:
+    r"""Contrast with a queue and with negatives mixed from the hardest keys in it.
+
+    .. math:: L = -\frac1N \sum_i \log \frac{e^{q_i \cdot k_i/\tau}}{e^{q_i \cdot k_i/\tau}
+        + \sum_{m \in \text{queue}} e^{q_i \cdot m/\tau} + \sum_k e^{q_i \cdot h_k/\tau}
+        + \sum_k e^{q_i \cdot h'_k/\tau}}
+
+    .. math:: h_k \propto \alpha_k n + (1 - \alpha_k) n', \qquad h'_k \propto \beta_k q_i + (1 - \beta_k) n
+
+    n and n' are drawn from the keys of the queue that are most similar to the query, alpha_k from [0, 1), beta_k from
+    [0, 0.5); all vectors have length one. Like the queue, the mixed negatives get no gradient. Without mixed ones it is
+    :func:`moco`. The memory is linear: the mixed negatives of a few queries at a time, computed again in backward.
+
+    Args:
+        query: ``[N, D]`` embeddings; any length, they are normalised here.
+        key: ``[N, D]`` embeddings of the same items by the momentum encoder.
+        queue: ``[K, D]`` keys of earlier batches. They get no gradient.
+        temperature: tau > 0; a tensor gets a gradient.
+        hardest: From how many of the hardest keys of each query to mix (all K if fewer).
+        mixed: How many mixtures of two keys per query.
+        query_mixed: How many mixtures of the query and a key per query.
+        generator: Where the seed of the mixtures comes from; torch's default generator if None.
+
+    Returns:
+        A scalar, the mean over the queries.
+
+    Raises:
+        ValueError: The shapes do not fit, the temperature is not positive, or a count is negative (``hardest``: not
+            positive).
+        TypeError: The embeddings are not floating point.
+
+    Example:
+        >>> q = torch.tensor([[1.0, 0.0]])
+        >>> loss = hard_mixing(q, q, torch.tensor([[0.0, 1.0]]), temperature=1.0, mixed=2, query_mixed=0)
+        >>> round(loss.item(), 4)  # one key mixed with itself twice: log(e + 3) - 1
+        0.7437
+
+    Source: Kalantidis, Sariyildiz, Pion, Weinzaepfel, Larlus, "Hard Negative Mixing for Contrastive Learning",
+    NeurIPS 2020, section 4.
+    """
+    check_query_key_queue(query, key, queue)
+    check_temperature(temperature)
+    _check_counts(hardest, mixed, query_mixed)
+    query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
+    positive = (query * key).sum(1) / temperature
+    negatives = log_sum(query, queue, scale=1.0 / temperature)
+    if mixed + query_mixed == 0:
+        return mean_cost(positive, negatives)
+    near = min(hardest, queue.size(0))
+    with torch.no_grad():
+        hard = by_blocks(lambda q, k: (q @ k.T).topk(near).indices, [query], [queue], columns=queue.size(0))
+    seed = seed_from(generator)
+    row = torch.arange(query.size(0), device=query.device)
+    slot = torch.arange(mixed + query_mixed, device=query.device)
+
+    def similarity_to_mixtures(q: Tensor, hard: Tensor, row: Tensor, queue: Tensor) -> Tensor:
+        with torch.no_grad():
+            ids = row[:, None] * slot.numel() + slot
+            first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), near))]
+            second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), near))]
+            own = (slot >= mixed)[:, None]
+            share = _uniform(hash_ids(fold(seed, 2), ids), first)[..., None] * torch.where(own, 0.5, 1.0)
+            mixture = share * torch.where(own, q[:, None], first) + (1 - share) * second
+            length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
+            mixture = mixture / length.masked_fill(length == 0, torch.inf)
+        return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / temperature, 1)
+
+    columns = slot.numel() * query.size(1)
+    synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue], columns=columns)
+    return mean_cost(positive, torch.logaddexp(negatives, synthetic))
+
+
+def _uniform(hashes: Tensor, like: Tensor) -> Tensor:
+    return ((hashes >> 11).bitwise_and_((1 << 53) - 1).double() / 2**53).to(like.dtype)
+
+
+def _check_counts(hardest: int, mixed: int, query_mixed: int) -> None:
+    for name, value, least in (("hardest", hardest, 1), ("mixed", mixed, 0), ("query_mixed", query_mixed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
+
+
+class HardMixing(Objective):
+    """Contrast with a queue and mixtures of its hardest keys; see :func:`hard_mixing`.
+
+    Args:
+        temperature: tau > 0.
+        hardest: From how many of the hardest keys of each query to mix.
+        mixed: How many mixtures of two keys per query.
+        query_mixed: How many mixtures of the query and a key per query.
+
+    Example:
+        >>> HardMixing(hardest=64, mixed=16, query_mixed=8)
+        HardMixing(temperature=0.2, hardest=64, mixed=16, query_mixed=8)
+    """
+
+    def __init__(
+        self, *, temperature: float = 0.2, hardest: int = 1024, mixed: int = 512, query_mixed: int = 256
+    ) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        _check_counts(hardest, mixed, query_mixed)
+        self.temperature = temperature
+        self.hardest = hardest
+        self.mixed = mixed
+        self.query_mixed = query_mixed
+
+    def forward(self, query: Tensor, key: Tensor, queue: Tensor, *, generator: Generator | None = None) -> Tensor:
+        return hard_mixing(
+            query,
+            key,
+            queue,
+            temperature=self.temperature,
+            hardest=self.hardest,
+            mixed=self.mixed,
+            query_mixed=self.query_mixed,
+            generator=generator,
+        )

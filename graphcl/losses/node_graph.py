@@ -1,0 +1,155 @@
+"""Nodes against graphs: a node belongs to its own graph's summary and to no other."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from graphcl.losses._blocks import by_blocks
+from graphcl.losses._checks import (
+    Objective,
+    check_alike,
+    check_ids,
+    check_index,
+    check_rows,
+    check_temperature,
+    unit_rows,
+)
+from graphcl.losses._negatives import log_sum, mean_cost
+
+__all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
+
+
+def node_graph_info_nce(
+    node: Float[Tensor, "n d"],
+    graph: Float[Tensor, "g d"],
+    batch: Int[Tensor, " n"],
+    *,
+    temperature: float | Tensor = 0.5,
+) -> Float[Tensor, ""]:
+    r"""Tell the graph of each node from the other graphs of the batch.
+
+    .. math:: L = -\frac1N \sum_i \log \frac{e^{s_{i\,b(i)}/\tau}}{\sum_g e^{s_{ig}/\tau}},
+        \qquad s_{ig} = \cos(h_i, g_g)
+
+    where b(i) is the graph of node i.
+
+    Args:
+        node: ``[N, D]`` node embeddings; any length, they are normalised here.
+        graph: ``[G, D]`` graph embeddings, of the same or of another view.
+        batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
+        temperature: tau > 0; a tensor gets a gradient.
+
+    Returns:
+        A scalar, the mean over the nodes.
+
+    Raises:
+        ValueError: The shapes do not fit, there are fewer than two graphs or no nodes, a node's graph is out of range,
+            or the temperature is not positive.
+        TypeError: The embeddings are not floating point, or ``batch`` no integers.
+
+    Example:
+        >>> h = torch.eye(2)
+        >>> round(node_graph_info_nce(h, h, torch.tensor([0, 1]), temperature=1.0).item(), 4)  # log(1 + 1/e)
+        0.3133
+
+    Source: the bound of van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018,
+    equation 4, on the node-graph pairs of Sun, Hoffmann, Verma, Tang, "InfoGraph", ICLR 2020.
+    """
+    _check(node, graph, batch)
+    check_temperature(temperature)
+    node, graph = unit_rows(node), unit_rows(graph)
+    positive = (node * graph.index_select(0, batch)).sum(1) / temperature
+    number = torch.arange(graph.size(0), device=batch.device)
+    return mean_cost(positive, log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)]))
+
+
+def node_graph_jsd(
+    node: Float[Tensor, "n d"], graph: Float[Tensor, "g d"], batch: Int[Tensor, " n"]
+) -> Float[Tensor, ""]:
+    r"""The Jensen-Shannon estimator of InfoGraph: how badly dot products tell own from foreign graphs.
+
+    .. math:: L = \frac1N \sum_i \mathrm{sp}(-h_i \cdot g_{b(i)})
+        + \frac1{N(G - 1)} \sum_i \sum_{g \ne b(i)} \mathrm{sp}(h_i \cdot g_g), \qquad \mathrm{sp}(x) = \log(1 + e^x)
+
+    where b(i) is the graph of node i. All N(G - 1) foreign pairs count, in memory linear in N: they are summed block by
+    block, and the backward pass computes each block again.
+
+    Args:
+        node: ``[N, D]`` node embeddings; not normalised.
+        graph: ``[G, D]`` graph embeddings, of the same or of another view.
+        batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
+
+    Returns:
+        A scalar; 2 log 2 for embeddings that say nothing.
+
+    Raises:
+        ValueError: The shapes do not fit, there are fewer than two graphs or no nodes, or a node's graph is out of
+            range.
+        TypeError: The embeddings are not floating point, or ``batch`` no integers.
+
+    Example:
+        >>> h = torch.eye(2)
+        >>> round(node_graph_jsd(h, h, torch.tensor([0, 1])).item(), 4)  # log(1 + 1/e) + log(2)
+        1.0064
+
+    Source: Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised Graph-Level Representation Learning
+    via Mutual Information Maximization", ICLR 2020, the Jensen-Shannon estimator.
+    Differs from the authors' code: theirs is less by the constant 2 log 2.
+    """
+    _check(node, graph, batch)
+    wide = torch.promote_types(torch.float32, torch.promote_types(node.dtype, graph.dtype))
+    node, graph = node.to(wide), graph.to(wide)
+    own = (node * graph.index_select(0, batch)).sum(1)
+    foreign = by_blocks(_foreign_cost, [node, batch], [graph], columns=graph.size(0))
+    return -logsigmoid(own).mean() + foreign.mean() / (graph.size(0) - 1)
+
+
+def _foreign_cost(node: Tensor, batch: Tensor, graph: Tensor) -> Tensor:
+    own = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
+    return -logsigmoid(-(node @ graph.T)).masked_fill(own, 0).sum(1)
+
+
+def _check(node: Tensor, graph: Tensor, batch: Tensor) -> None:
+    check_rows("node", node)
+    check_rows("graph", graph)
+    if graph.size(0) < 2:
+        raise ValueError(
+            f"expected at least 2 graphs to contrast, got {graph.size(0)}: the other graphs of the batch are the "
+            "negatives. Use a larger batch, or for one graph a loss on its nodes"
+        )
+    check_alike(node=node, graph=graph)
+    check_ids("batch", batch, node.size(0), node.device)
+    check_index("batch", batch, graph.size(0))
+
+
+class NodeGraphInfoNCE(Objective):
+    """Nodes against graphs by InfoNCE; see :func:`node_graph_info_nce`.
+
+    Args:
+        temperature: tau > 0.
+
+    Example:
+        >>> NodeGraphInfoNCE(temperature=0.2)
+        NodeGraphInfoNCE(temperature=0.2)
+    """
+
+    def __init__(self, *, temperature: float = 0.5) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        self.temperature = temperature
+
+    def forward(self, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+        return node_graph_info_nce(node, graph, batch, temperature=self.temperature)
+
+
+class NodeGraphJSD(Objective):
+    """Nodes against graphs by the Jensen-Shannon estimator; see :func:`node_graph_jsd`.
+
+    Example:
+        >>> NodeGraphJSD()(torch.zeros(4, 3), torch.zeros(2, 3), torch.tensor([0, 0, 1, 1]))  # 2 log 2
+        tensor(1.3863)
+    """
+
+    def forward(self, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+        return node_graph_jsd(node, graph, batch)

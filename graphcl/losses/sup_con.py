@@ -1,0 +1,158 @@
+"""Supervised contrast: several positives per row, from labels or from a list of pairs."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from graphcl.losses._checks import Objective, check_ids, check_index, check_rows, check_temperature, unit_rows
+from graphcl.losses._negatives import log_sum
+
+__all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
+
+
+def sup_con(
+    z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, temperature: float | Tensor = 0.1
+) -> Float[Tensor, ""]:
+    r"""Supervised contrast: the rows of one label are each other's positives.
+
+    .. math:: L = \frac1{|A|} \sum_{i \in A} \frac{-1}{|P(i)|} \sum_{p \in P(i)}
+        \log \frac{e^{s_{ip}/\tau}}{\sum_{a \ne i} e^{s_{ia}/\tau}}, \qquad s_{ij} = \cos(z_i, z_j)
+
+    P(i) holds the other rows with the label of i, A the rows where it is not empty; this is L_out of the paper, the
+    mean outside the logarithm. For two views concatenate them: ``sup_con(torch.cat([z1, z2]), labels.repeat(2))``.
+    The sum over positives is a product with the sum of their class, so the cost beyond the denominators is linear.
+
+    Args:
+        z: ``[N, D]`` embeddings of any length; they are normalised here.
+        labels: ``[N]`` integers; -1 is unlabelled: a negative for all others, and left out of the mean.
+        temperature: tau > 0; a tensor gets a gradient.
+
+    Returns:
+        A scalar, the mean over the rows that have a positive; 0 if none has.
+
+    Raises:
+        ValueError: The shapes do not fit, there are fewer than two rows, or the temperature is not positive.
+        TypeError: The embeddings are not floating point, or the labels no integers.
+
+    Example:
+        >>> z = torch.eye(2).repeat(2, 1)
+        >>> round(sup_con(z, torch.tensor([0, 1, 0, 1]), temperature=1.0).item(), 4)  # log(e + 2) - 1
+        0.5514
+
+    Source: Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, "Supervised Contrastive Learning",
+    NeurIPS 2020, equation 2.
+    Differs from the authors' code: no factor of temperature / base temperature, and rows without a positive are left
+    out instead of giving NaN.
+    """
+    check_rows("z", z, least=2)
+    check_ids("labels", labels, z.size(0), z.device)
+    check_temperature(temperature)
+    z = unit_rows(z)
+    group = _numbered(labels)
+    one = torch.ones_like(z[:, 0])
+    sums = torch.zeros_like(z).index_add(0, group, z)
+    others = torch.zeros_like(one).index_add(0, group, one)[group] - 1
+    agreement = (z * (sums[group] - z)).sum(1)
+    others = others.masked_fill(labels == -1, 0)
+    return _mean_cost(z, agreement, others, temperature)
+
+
+def sup_con_pairs(
+    z: Float[Tensor, "n d"], positives: Int[Tensor, "2 p"], *, temperature: float | Tensor = 0.1
+) -> Float[Tensor, ""]:
+    r"""Contrast with a list of positive pairs: neighbours, similar fingerprints, several views.
+
+    The formula of :func:`sup_con`, where P(i) holds the rows p with (i, p) in the list.
+
+    Args:
+        z: ``[N, D]`` embeddings of any length; they are normalised here.
+        positives: ``[2, P]`` row numbers (i, p), like an ``edge_index``: p counts as a positive of i only; list both
+            orders if both are meant. A pair twice counts twice; a row with itself is ignored.
+        temperature: tau > 0; a tensor gets a gradient.
+
+    Returns:
+        A scalar, the mean over the rows that have a positive; 0 if none has.
+
+    Raises:
+        ValueError: The shapes do not fit, a row number is out of range, there are fewer than two rows, or the
+            temperature is not positive.
+        TypeError: The embeddings are not floating point, or the row numbers no integers.
+
+    Example:
+        >>> z = torch.eye(2).repeat(2, 1)
+        >>> pairs = torch.tensor([[0, 1, 2, 3], [2, 3, 0, 1]])
+        >>> round(sup_con_pairs(z, pairs, temperature=1.0).item(), 4)
+        0.5514
+
+    Source: Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, "Supervised Contrastive Learning",
+    NeurIPS 2020, equation 2.
+    """
+    check_rows("z", z, least=2)
+    if not isinstance(positives, Tensor) or positives.dim() != 2 or positives.size(0) != 2:
+        got = list(positives.shape) if isinstance(positives, Tensor) else type(positives).__name__
+        raise ValueError(f"expected positives of shape [2, P], got {got}")
+    check_ids("positives", positives[0], positives.size(1), z.device)
+    check_index("positives", positives, z.size(0))
+    check_temperature(temperature)
+    z = unit_rows(z)
+    anchor, partner = positives
+    real = (anchor != partner).to(z.dtype)
+    cosine = (z[anchor] * z[partner]).sum(1) * real
+    nothing = torch.zeros_like(z[:, 0])
+    return _mean_cost(z, nothing.index_add(0, anchor, cosine), nothing.index_add(0, anchor, real), temperature)
+
+
+def _numbered(labels: Tensor) -> Tensor:
+    """The labels as numbers from 0; by sorting, which has no output of unknown size that a GPU would wait for."""
+    order = labels.argsort()
+    change = labels[order].diff(prepend=labels[order[:1]]) != 0
+    return torch.empty_like(order).scatter(0, order, change.long().cumsum(0))
+
+
+def _mean_cost(z: Tensor, agreement: Tensor, positives: Tensor, temperature: float | Tensor) -> Tensor:
+    """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive."""
+    item = torch.arange(z.size(0), device=z.device)
+    denominator = log_sum(z, z, scale=1.0 / temperature, exclude=[(item, item)])
+    cost = denominator - agreement / positives.clamp(min=1) / temperature
+    has = positives > 0
+    return cost.masked_fill(~has, 0).sum() / has.sum().clamp(min=1)
+
+
+class SupCon(Objective):
+    """Supervised contrast by labels; see :func:`sup_con`.
+
+    Args:
+        temperature: tau > 0.
+
+    Example:
+        >>> SupCon()
+        SupCon(temperature=0.1)
+    """
+
+    def __init__(self, *, temperature: float = 0.1) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        self.temperature = temperature
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return sup_con(z, labels, temperature=self.temperature)
+
+
+class SupConPairs(Objective):
+    """Contrast with a list of positive pairs; see :func:`sup_con_pairs`.
+
+    Args:
+        temperature: tau > 0.
+
+    Example:
+        >>> SupConPairs(temperature=0.2)
+        SupConPairs(temperature=0.2)
+    """
+
+    def __init__(self, *, temperature: float = 0.1) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        self.temperature = temperature
+
+    def forward(self, z: Tensor, positives: Tensor) -> Tensor:
+        return sup_con_pairs(z, positives, temperature=self.temperature)

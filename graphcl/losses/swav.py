@@ -1,0 +1,142 @@
+"""SwAV: predict the cluster of one view from the other, with clusters of equal size."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from graphcl.losses._checks import (
+    Objective,
+    check_alike,
+    check_positive,
+    check_rows,
+    check_temperature,
+    check_views,
+    full_precision,
+    unit_rows,
+)
+
+__all__ = ["SwAV", "sinkhorn", "swav"]
+
+
+def swav(
+    z1: Float[Tensor, "n d"],
+    z2: Float[Tensor, "n d"],
+    prototypes: Float[Tensor, "k d"],
+    *,
+    temperature: float | Tensor = 0.1,
+    epsilon: float = 0.05,
+    iterations: int = 3,
+) -> Float[Tensor, ""]:
+    r"""Swapped prediction of soft cluster assignments.
+
+    .. math:: L = -\frac1{2N} \sum_i \Big[ \sum_k q^{2}_{ik} \log p^{1}_{ik} + \sum_k q^{1}_{ik} \log p^{2}_{ik} \Big],
+        \qquad p_{ik} = \frac{e^{z_i \cdot c_k/\tau}}{\sum_l e^{z_i \cdot c_l/\tau}}
+
+    with all vectors at length one. The codes q of each view are its similarities to the prototypes balanced by
+    :func:`sinkhorn`; they get no gradient.
+
+    Args:
+        z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.
+        z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
+        prototypes: ``[K, D]`` learnable cluster centres; any length, they are normalised here.
+        temperature: tau > 0 of the predictions; a tensor gets a gradient.
+        epsilon: > 0, the smoothness of the codes.
+        iterations: Rounds of balancing.
+
+    Returns:
+        A scalar, the mean over the items and both directions.
+
+    Raises:
+        ValueError: The shapes do not fit, there are fewer than two rows, temperature or epsilon is not positive, or
+            there is no iteration.
+        TypeError: The embeddings are not floating point.
+
+    Example:
+        >>> z = torch.eye(2)
+        >>> round(swav(z, z, z, temperature=1.0, epsilon=0.01).item(), 4)  # hard codes: log(1 + 1/e)
+        0.3133
+
+    Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
+    Cluster Assignments", NeurIPS 2020, equations 1 to 5.
+    """
+    check_views(z1, z2)
+    check_rows("prototypes", prototypes)
+    check_alike(z1=z1, z2=z2, prototypes=prototypes)
+    check_temperature(temperature)
+    _check_settings(epsilon, iterations)
+    centres = unit_rows(prototypes)
+    with full_precision(centres):
+        first, second = unit_rows(z1) @ centres.T, unit_rows(z2) @ centres.T
+
+    def predict(codes: Tensor, scores: Tensor) -> Tensor:
+        return -(codes * torch.log_softmax(scores / temperature, 1)).sum(1).mean()
+
+    codes = [sinkhorn(scores, epsilon=epsilon, iterations=iterations) for scores in (first, second)]
+    return (predict(codes[1], first) + predict(codes[0], second)) / 2
+
+
+def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations: int = 3) -> Float[Tensor, "n k"]:
+    r"""Soft assignments of N items to K clusters that use all clusters equally.
+
+    Starts from exp(scores / epsilon) and in turn scales every cluster to the sum N / K and every item to the sum 1; in
+    logarithms, so that no epsilon overflows. Without gradient.
+
+    Args:
+        scores: ``[N, K]`` similarities.
+        epsilon: > 0; smaller is closer to a hard assignment.
+        iterations: Rounds; the rows sum to 1 after each, the columns to N / K in the limit.
+
+    Returns:
+        ``[N, K]``, each row a distribution.
+
+    Raises:
+        ValueError: ``epsilon`` is not positive, or there is no iteration.
+
+    Example:
+        >>> sinkhorn(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=4)
+        tensor([[0., 1.],
+                [1., 0.]])
+
+    Source: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013, algorithm 1, as
+    Caron et al. (2020) use it in equation 5.
+    """
+    _check_settings(epsilon, iterations)
+    with torch.no_grad():
+        log_codes = scores / epsilon
+        for _ in range(iterations):
+            log_codes = log_codes - torch.logsumexp(log_codes, 0) + math.log(scores.size(0) / scores.size(1))
+            log_codes = torch.log_softmax(log_codes, 1)
+        return log_codes.exp()
+
+
+def _check_settings(epsilon: float, iterations: int) -> None:
+    check_positive("epsilon", epsilon)
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
+        raise ValueError(f"expected iterations to be a positive integer, got {iterations!r}")
+
+
+class SwAV(Objective):
+    """Swapped prediction of soft cluster assignments; see :func:`swav`.
+
+    Args:
+        temperature: tau > 0 of the predictions.
+        epsilon: > 0, the smoothness of the codes.
+        iterations: Rounds of balancing.
+
+    Example:
+        >>> SwAV(epsilon=0.03)
+        SwAV(temperature=0.1, epsilon=0.03, iterations=3)
+    """
+
+    def __init__(self, *, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        _check_settings(epsilon, iterations)
+        self.temperature = temperature
+        self.epsilon = epsilon
+        self.iterations = iterations
+
+    def forward(self, z1: Tensor, z2: Tensor, prototypes: Tensor) -> Tensor:
+        return swav(z1, z2, prototypes, temperature=self.temperature, epsilon=self.epsilon, iterations=self.iterations)
