@@ -6,18 +6,28 @@ Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that w
 from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.compose import Compose, Identity, RandomChoice
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
+from graphcl.augment.fragments import BRICSFragment, MarkFragments, MarkFunctionalGroups, MarkScaffold
+from graphcl.augment.molecule import AtomDrop, AtomMask, BondDrop, SubgraphRemove
 from graphcl.augment.nodes import NodeDrop, NodeMask
 from graphcl.augment.subgraph import RandomWalkSubgraph
 
 __all__ = [
+    "AtomDrop",
+    "AtomMask",
     "Augmentation",
+    "BRICSFragment",
+    "BondDrop",
     "Compose",
     "EdgeDrop",
     "EdgePerturb",
     "EditAugmentation",
     "Identity",
+    "MarkFragments",
+    "MarkFunctionalGroups",
+    "MarkScaffold",
     "NodeDrop",
     "NodeMask",
     "RandomChoice",
     "RandomWalkSubgraph",
+    "SubgraphRemove",
 ]

@@ -29,6 +29,7 @@ class Edit:
         new_edges: ``[2, A]`` edges to append to their graphs.
         like_edges: ``[A]`` the edge whose attributes each new edge copies.
         rows: per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
+        edge_rows: the same, per edge attribute.
     """
 
     keep_nodes: Tensor | None = None
@@ -36,6 +37,7 @@ class Edit:
     new_edges: Tensor | None = None
     like_edges: Tensor | None = None
     rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    edge_rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
 
 def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
@@ -43,6 +45,7 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
     keep_nodes = keep_edges = None
     new, like = [], []
     rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    edge_rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
     for edit, nodes, edges in parts:
         if edit.keep_nodes is not None:
             if keep_nodes is None:
@@ -57,17 +60,22 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
             like.append(edges[edit.like_edges])
         for name, (index, values) in edit.rows.items():
             rows.setdefault(name, []).append((nodes[index], values))
-    joined = {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in rows.items()}
+        for name, (index, values) in edit.edge_rows.items():
+            edge_rows.setdefault(name, []).append((edges[index], values))
+    joined, edge_joined = (
+        {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in parts.items()}
+        for parts in (rows, edge_rows)
+    )
     if not new:
-        return Edit(keep_nodes, keep_edges, rows=joined)
-    return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), joined)
+        return Edit(keep_nodes, keep_edges, rows=joined, edge_rows=edge_joined)
+    return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), joined, edge_joined)
 
 
 def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
     out = copy.copy(data)
     store = out._store
-    for name, (index, values) in edit.rows.items():
+    for name, (index, values) in (*edit.rows.items(), *edit.edge_rows.items()):
         # Out of place, so that rows with a gradient (a learned token) keep it.
         store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))
     if edit.keep_nodes is None and edit.keep_edges is None and edit.new_edges is None:
