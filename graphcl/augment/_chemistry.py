@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key
 from graphcl.augment._edit import Edit, apply
 from graphcl.augment._graph import Graph
-from graphcl.augment._rings import on_cycle
+from graphcl.augment._rings import components, on_cycle
 from graphcl.augment._vocabulary import (
     AROMATIC,
     CHIRALITY,
@@ -121,9 +121,11 @@ def refresh(molecule: Molecule, *, keep_nodes: Tensor | None = None, keep_edges:
 
     - the degree (hydrogens included) sinks by the bonds lost;
     - an atom is in a ring if it was and a cycle of the remaining bonds still passes through it;
-    - an atom, or a bond, is aromatic if it was and lies on a cycle of bonds that were. A bond that is aromatic no
-      longer is single or double, which only a chemist's program could tell: it becomes unknown;
-    - a bond is conjugated if it was and still meets another such bond, one of the two of order above one;
+    - an atom, or a bond, is aromatic if it was and lies on a cycle of bonds that were, unless its fused rings have lost
+      what divided them. A bond that is aromatic no longer is single or double, which only a chemist's program could
+      tell: it becomes unknown;
+    - a bond is conjugated if it was, neither end has lost all its bonds of an order above one, and it still meets
+      another such bond, one of the two of an order above one;
     - the chirality of an atom that lost a neighbour, and the stereo mark of a bond at it, become none;
     - the hybridisation of an atom that lost a bond, its aromaticity or a conjugated bond becomes unknown.
 
@@ -138,8 +140,7 @@ def refresh(molecule: Molecule, *, keep_nodes: Tensor | None = None, keep_edges:
     touched = torch.zeros_like(graph.ptr[1:], dtype=torch.bool).index_fill_(0, graph.batch[dst[~alive]], True)
     at = touched[graph.batch]  # atoms of molecules that lose something
     cyclic = _cyclic(graph, alive)
-    still = alive & cyclic & _aromatic(molecule)
-    still[still.clone()] = on_cycle(graph.edge_index[:, still], graph.num_nodes)
+    still = _still_aromatic(molecule, alive, cyclic, keep_nodes)
 
     new = old.clone()
     new[:, DEGREE] -= lost
@@ -185,6 +186,25 @@ def _aromatic(molecule: Molecule) -> Tensor:
     return typed | (kind == molecule.vocabulary.bond[0]) | (between & ~has[src] & ~has[dst])
 
 
+def _still_aromatic(molecule: Molecule, alive: Tensor, cyclic: Tensor, keep_nodes: Tensor | None) -> Tensor:
+    """``[E]`` the remaining bonds that are still aromatic."""
+    graph, aromatic = molecule.graph, _aromatic(molecule)
+    still = alive & cyclic & aromatic
+    still[still.clone()] = on_cycle(graph.edge_index[:, still], graph.num_nodes)
+    # Where a bond, or an atom, went that divided two fused rings, a larger ring remains, which need not be aromatic.
+    src, dst = graph.edge_index
+    ring = components(graph.edge_index[:, still], graph.num_nodes)
+    atom = _any(src, still, graph.num_nodes)
+    lost = aromatic & ~alive & atom[dst]
+    divided = ring[dst[lost & atom[src] & (ring[src] == ring[dst])]]
+    if keep_nodes is not None:
+        gone = (lost & ~keep_nodes[src]).nonzero().squeeze(1)
+        twice, times = torch.unique(src[gone] * graph.num_nodes + ring[dst[gone]], return_counts=True)
+        divided = torch.cat([divided, twice[times > 1] % max(graph.num_nodes, 1)])
+    merged = torch.zeros_like(atom).index_fill_(0, divided, True)
+    return still & ~merged[ring[src]]
+
+
 def _refresh_bonds(molecule: Molecule, alive: Tensor, still: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
     """``[E, 3]`` the bonds' new features, and ``[E]`` which remaining ones are conjugated no longer."""
     old, vocabulary = molecule.bonds, molecule.vocabulary
@@ -192,15 +212,17 @@ def _refresh_bonds(molecule: Molecule, alive: Tensor, still: Tensor, lost: Tenso
     src, dst = molecule.graph.edge_index
     unknown = alive & (old[:, 0] == vocabulary.aromatic) & ~still
     new = torch.where(unknown[:, None], torch.tensor(vocabulary.bond, device=old.device), old)
-    conjugated = alive & (new[:, 2] == 1)
     low, high = vocabulary.multiple
     multiple = (new[:, 0] >= low) & (new[:, 0] <= high)
+    had, has = (_any(src, t, lost.numel()) for t in ((old[:, 0] >= low) & (old[:, 0] <= high), multiple & alive))
+    saturated = had & ~has
+    conjugated = alive & (new[:, 2] == 1) & ~saturated[src] & ~saturated[dst]
     zeros = torch.zeros_like(molecule.graph.batch)
     partners = zeros.scatter_add(0, src, conjugated.long())
     multiple_partners = zeros.scatter_add(0, src, (conjugated & multiple).long())
-    supported = torch.zeros_like(alive)
+    meets = torch.zeros_like(alive)
     for end in (src, dst):
-        supported |= (multiple_partners[end] - multiple.long() > 0) | (multiple & (partners[end] > 1))
-    new[:, 2] *= supported
+        meets |= (multiple_partners[end] > multiple.long()) | (multiple & (partners[end] > 1))
+    new[:, 2] *= conjugated & meets
     new[:, 1].masked_fill_(lost[src] | lost[dst], 0)
     return new, alive & (old[:, 2] == 1) & (new[:, 2] == 0)

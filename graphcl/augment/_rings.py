@@ -6,7 +6,8 @@ the part of the tree below a tree edge, it cancels unless exactly one end lies t
 that tree edge. So a tree edge lies on a cycle if its sum is not zero (a chance cancellation has probability 2^-63).
 The random numbers are hashes, and the sums wrap around in int64: exact, the same on every device.
 
-Source: Pritchard and Thurimella, "Fast computation of small cuts via cycle space sampling", ACM TALG 7, 2011, section 2.
+Source: Pritchard and Thurimella, "Fast computation of small cuts via cycle space sampling", ACM Transactions on
+Algorithms 7, 2011.
 """
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from graphcl._random import hash_ids
 
-__all__ = ["distances", "on_cycle"]
+__all__ = ["components", "distances", "on_cycle"]
 
 
 def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
@@ -27,7 +28,7 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
     low, high = edge_index.amin(0), edge_index.amax(0)
     pair, of_edge = torch.unique(low * num_nodes + high, return_inverse=True)
     low, high = pair // max(num_nodes, 1), pair % max(num_nodes, 1)
-    parent, depth = _forest(torch.cat([low, high]), torch.cat([high, low]), num_nodes)
+    _, parent, depth = _forest(low, high, num_nodes)
     down, up = parent.index_select(0, high) == low, parent.index_select(0, low) == high
     outside, proper = ~(down | up), low != high
     number = hash_ids(0, pair) * (outside & proper)
@@ -44,12 +45,19 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
     return (cyclic & proper).index_select(0, of_edge)
 
 
-def _forest(src: Tensor, dst: Tensor, num_nodes: int) -> tuple[Tensor, int]:
-    """``[N]`` the parent of each node in a breadth-first tree of its component (a root: itself), and the depth.
+def components(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """``[N]`` the first node of each node's component."""
+    return _forest(*edge_index, num_nodes)[0]
 
-    In every round each node takes the smallest label among its neighbours'. The smallest of a component travels one
-    step a round, so whoever a node has it from is its parent.
+
+def _forest(low: Tensor, high: Tensor, num_nodes: int) -> tuple[Tensor, Tensor, int]:
+    """``[N]`` the first node of each node's component, ``[N]`` its parent in a breadth-first tree, and the depth.
+
+    The tree grows from the component's first node, whose parent is itself. In every round each node takes the smallest
+    label among its neighbours'. The smallest of a component travels one step a round, so whoever a node has it from is
+    its parent.
     """
+    src, dst = torch.cat([low, high]), torch.cat([high, low])
     label = torch.arange(num_nodes, device=src.device)
     best = label * (num_nodes + 1)  # label and giver in one number; each node begins with its own of both
     depth = 0
@@ -58,7 +66,7 @@ def _forest(src: Tensor, dst: Tensor, num_nodes: int) -> tuple[Tensor, int]:
         offer = label.index_select(0, giver)
         better = (offer < label.index_select(0, taker)).nonzero().squeeze(1)
         if better.numel() == 0:
-            return best % max(num_nodes, 1), depth
+            return label, best % max(num_nodes, 1), depth
         giver, taker, offer = (t.index_select(0, better) for t in (giver, taker, offer))
         best.scatter_reduce_(0, taker, offer * num_nodes + giver, "amin")
         label.index_copy_(0, taker, best.index_select(0, taker) // num_nodes)

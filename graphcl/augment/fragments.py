@@ -73,7 +73,7 @@ def _rdkit_molecule(data: Any) -> Any:
 
 
 class MarkScaffold(BaseTransform):
-    """Note which atoms belong to the Murcko scaffold: all rings and what links them, with the atoms double-bonded to it.
+    """Note which atoms belong to the Murcko scaffold: all rings, what links them, and what is double-bonded to either.
 
     Adds ``data.scaffold``, a bool per atom, for ``protect="scaffold"``. Runs RDKit, so run it once per molecule, as
     ``pre_transform`` of the data set. A molecule without rings has no scaffold.

@@ -19,7 +19,7 @@ __all__ = ["AtomDrop", "AtomMask", "BondDrop", "SubgraphRemove"]
 def mask_atoms(
     molecule: Molecule, key: Key, *, mask: float, atom: Tensor, bond: Tensor | None, count: Count = "round"
 ) -> Edit:
-    """Replace a share of each molecule's atoms by ``atom`` [9], and the bonds at them by ``bond`` [3] if it is given."""
+    """Replace a share of each molecule's atoms by ``atom`` [9], and the bonds at them by ``bond`` [3] if given."""
     graph = molecule.graph
     k = torch.minimum(how_many(mask, graph.sizes, count), molecule.free_counts)
     chosen = smallest_k(molecule.atom_hashes(key), graph.batch, k, graph.sizes)
@@ -189,7 +189,7 @@ class BondDrop(MoleculeAugmentation):
 
     The number is exact, ``count(drop * m)`` of a molecule's ``m`` bonds, or all that are not protected where they are
     fewer; both directions of a bond go together, and no bond is ever added. Atoms keep their hydrogens and charge, so
-    that the cut leaves an open valence, as at the joints of a fragment. What follows from the bonds does not stay stale:
+    that the cut leaves an open valence, as at the joints of a fragment. What follows from the bonds is not left stale:
 
     - degree (of atom and hydrogens), ring membership and aromaticity are those of the bonds that remain;
     - a bond of a broken aromatic ring becomes unknown (neither single nor double can be told), and a bond that has lost
