@@ -135,12 +135,18 @@ class EdgeDropper(nn.Module):
         """
         graph = Graph.of(data)
         pairs = Pairs.of(graph, directed=False)
-        logits = self.score(h, graph, pairs, edge_attr)
+        logits = self._scores(h, graph, pairs, edge_attr)
         hashes = hash_ids(graph.keys(key).index_select(0, pairs.graph), pairs.code)
         return concrete(logits, hashes, self.temperature).index_select(0, pairs.of_edge)
 
-    def score(self, h: Tensor, graph: Graph, pairs: Pairs, edge_attr: Tensor | None = None) -> Tensor:
-        """``[P]`` the score of each pair of nodes that an edge joins: the logit of keeping it."""
+    def score(self, h: Tensor, data: Data, *, edge_attr: Tensor | None = None) -> Tensor:
+        """``[E]`` the score of each edge, without the draw: sigmoid(score) is the probability of keeping it."""
+        graph = Graph.of(data)
+        pairs = Pairs.of(graph, directed=False)
+        return self._scores(h, graph, pairs, edge_attr).index_select(0, pairs.of_edge)
+
+    def _scores(self, h: Tensor, graph: Graph, pairs: Pairs, edge_attr: Tensor | None) -> Tensor:
+        """``[P]`` the score of each pair of nodes that an edge joins."""
         if h.shape != (graph.num_nodes, self.in_channels):
             raise ValueError(f"expected h of shape {[graph.num_nodes, self.in_channels]}, got {list(h.shape)}")
         begin = graph.ptr.index_select(0, pairs.graph)
