@@ -47,7 +47,7 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
 
 def components(edge_index: Tensor, num_nodes: int) -> Tensor:
     """``[N]`` the first node of each node's component."""
-    return _forest(*edge_index, num_nodes)[0]
+    return _forest(edge_index[0], edge_index[1], num_nodes)[0]
 
 
 def _forest(low: Tensor, high: Tensor, num_nodes: int) -> tuple[Tensor, Tensor, int]:

@@ -97,7 +97,8 @@ class MarkScaffold(BaseTransform):
 
         for atom in molecule.GetAtoms():
             atom.SetIntProp("_node", atom.GetIdx())
-        scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
+        find: Any = MurckoScaffold.GetScaffoldForMol  # which carries no types
+        scaffold = find(molecule)
         data.scaffold = torch.zeros(molecule.GetNumAtoms(), dtype=torch.bool)
         data.scaffold[[atom.GetIntProp("_node") for atom in scaffold.GetAtoms()]] = True
         return data
@@ -168,7 +169,8 @@ class MarkFragments(BaseTransform):
         from rdkit.Chem import BRICS
 
         cut = Chem.RWMol(molecule)
-        for (a, b), _ in BRICS.FindBRICSBonds(molecule):
+        find: Any = BRICS.FindBRICSBonds  # which carries no types
+        for (a, b), _ in find(molecule):
             cut.RemoveBond(a, b)
         data.fragment = torch.zeros(molecule.GetNumAtoms(), dtype=torch.int64)
         for number, atoms in enumerate(sorted(Chem.GetMolFrags(cut, sanitizeFrags=False), key=min)):
