@@ -12,7 +12,7 @@ from torch_geometric.nn import GIN, MLP, global_add_pool
 from graphcl.augment import EdgeDrop, NodeMask, RandomWalkSubgraph
 from graphcl.data import load
 
-EPOCHS, TRAIN = 60, 80
+EPOCHS, TRAIN = 40, 80
 AUGMENT = T.Compose([RandomWalkSubgraph(keep=0.8), EdgeDrop(drop=0.02), NodeMask(mask=0.05, fill=0.0)])  # <- new
 
 

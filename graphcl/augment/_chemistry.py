@@ -169,8 +169,10 @@ def _any(node: Tensor, flag: Tensor, num_nodes: int) -> Tensor:
 
 
 def _cyclic(graph: Graph, alive: Tensor) -> Tensor:
-    """``[E]`` the remaining edges that lie on a cycle."""
-    return torch.zeros_like(alive).masked_scatter_(alive, on_cycle(graph.edge_index[:, alive], graph.num_nodes))
+    """``[E]`` the edges that lie on a cycle of those for which ``alive`` is true."""
+    edges = alive.nonzero().squeeze(1)
+    cyclic = on_cycle(graph.edge_index.index_select(1, edges), graph.num_nodes)
+    return torch.zeros_like(alive).index_copy_(0, edges, cyclic)
 
 
 def _aromatic(molecule: Molecule) -> Tensor:
@@ -189,8 +191,7 @@ def _aromatic(molecule: Molecule) -> Tensor:
 def _still_aromatic(molecule: Molecule, alive: Tensor, cyclic: Tensor, keep_nodes: Tensor | None) -> Tensor:
     """``[E]`` the remaining bonds that are still aromatic."""
     graph, aromatic = molecule.graph, _aromatic(molecule)
-    still = alive & cyclic & aromatic
-    still[still.clone()] = on_cycle(graph.edge_index[:, still], graph.num_nodes)
+    still = _cyclic(graph, alive & cyclic & aromatic)
     # Where a bond, or an atom, went that divided two fused rings, a larger ring remains, which need not be aromatic.
     src, dst = graph.edge_index
     ring = components(graph.edge_index[:, still], graph.num_nodes)

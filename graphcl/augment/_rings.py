@@ -25,7 +25,7 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
         edge_index: ``[2, E]``; directions, duplicates and self-loops make no cycle.
         num_nodes: N. Time grows with (N + E) times the largest distance of a node from the first of its component.
     """
-    low, high = edge_index.amin(0), edge_index.amax(0)
+    low, high = (f(edge_index[0], edge_index[1]) for f in (torch.minimum, torch.maximum))
     pair, of_edge = torch.unique(low * num_nodes + high, return_inverse=True)
     low, high = pair // max(num_nodes, 1), pair % max(num_nodes, 1)
     _, parent, depth = _forest(low, high, num_nodes)
