@@ -1,7 +1,9 @@
 """Molecules as augmentations see them, and the features that must follow when atoms or bonds go."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,8 +54,13 @@ class Molecule:
 
     @classmethod
     def of(cls, data: Data, vocab: str, protect: str | None = None) -> "Molecule":
-        graph = Graph.of(data)
-        x, bonds = data._store.get("x"), data._store.get("edge_attr")
+        """The molecules of a ``Data`` or ``Batch``, whose numbers are those of the table ``vocab``."""
+        return cls.read(Graph.of(data), data._store, vocab, protect)
+
+    @classmethod
+    def read(cls, graph: Graph, stored: Mapping[str, Any], vocab: str, protect: str | None = None) -> "Molecule":
+        """The molecules of which ``graph`` is the structure and ``stored`` are the attributes."""
+        x, bonds = stored.get("x"), stored.get("edge_attr")
         if x is None or x.dtype != torch.int64 or x.dim() != 2 or x.size(1) != 9:
             raise ValueError(
                 f"expected molecules with x [atoms, 9] of int64, got {_told(x)}; make them with ogb.utils.smiles2graph "
@@ -66,7 +73,7 @@ class Molecule:
             raise ValueError(f"expected bond types of OGB, got PyG's aromatic bond ({other}); give vocab='pyg'")
         protected = None
         if protect is not None:
-            protected = node_attribute(data, protect, "MarkScaffold() or MarkFunctionalGroups()")
+            protected = node_attribute(graph, stored, protect, "MarkScaffold() or MarkFunctionalGroups()")
             if protected.dtype != torch.bool:
                 raise TypeError(f"expected {protect!r} of dtype bool, true for protected atoms, got {protected.dtype}")
         return cls(graph, x, bonds, VOCABULARIES[vocab], protected)
@@ -88,10 +95,10 @@ def _told(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else "none"
 
 
-def node_attribute(data: Data, name: str, marker: str) -> Tensor:
+def node_attribute(graph: Graph, stored: Mapping[str, Any], name: str, marker: str) -> Tensor:
     """The attribute of that name, one value per node."""
-    value = data._store.get(name)
-    if not isinstance(value, Tensor) or value.dim() != 1 or value.numel() != data.num_nodes:
+    value = stored.get(name)
+    if not isinstance(value, Tensor) or value.shape != (graph.num_nodes,):
         raise ValueError(
             f"expected an attribute {name!r} with one value per atom, got {_told(value)}; apply {marker} to each "
             f"molecule first, as pre_transform or transform of the data set"

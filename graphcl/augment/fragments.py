@@ -215,5 +215,5 @@ class BRICSFragment(Augmentation):
 
     def view(self, data: Data, key: Key) -> Data:
         molecule = Molecule.of(data, self.vocab)
-        fragment = node_attribute(data, "fragment", "MarkFragments()")
+        fragment = node_attribute(molecule.graph, data._store, "fragment", "MarkFragments()")
         return apply(data, molecule.graph, keep_fragment(molecule, key, fragment))

@@ -222,14 +222,6 @@ def test_an_exact_number_of_bonds_goes(drop: float, count: str, molecule: Make) 
         assert torch.equal(data.x[:, 2] - view.x[:, 2], degrees[0] - degrees[1])
 
 
-def test_no_bond_is_ever_added_by_default(molecule: Make) -> None:
-    from graphcl.augment import EdgePerturb
-
-    for kind, _ in SHARES:
-        assert "add" not in vars(kind())
-    assert EdgePerturb(add=0.0).view(molecule("CCO"), 0).num_edges <= 4
-
-
 # --- atoms and parts removed ------------------------------------------------------------------------------------------
 
 
