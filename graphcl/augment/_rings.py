@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from graphcl._random import hash_ids
+from graphcl.augment._ties import unordered
 
 __all__ = ["components", "distances", "on_cycle"]
 
@@ -25,17 +26,15 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
         edge_index: ``[2, E]``; directions, duplicates and self-loops make no cycle.
         num_nodes: N. Time grows with (N + E) times the largest distance of a node from the first of its component.
     """
-    low, high = (f(edge_index[0], edge_index[1]) for f in (torch.minimum, torch.maximum))
-    pair, of_edge = torch.unique(low * num_nodes + high, return_inverse=True)
-    low, high = pair // max(num_nodes, 1), pair % max(num_nodes, 1)
+    low, high, of_edge = unordered(edge_index, num_nodes)
     _, parent, depth = _forest(low, high, num_nodes)
     down, up = parent.index_select(0, high) == low, parent.index_select(0, low) == high
     outside, proper = ~(down | up), low != high
-    number = hash_ids(0, pair) * (outside & proper)
-    total = pair.new_zeros(num_nodes + 1)  # the last one stands above the roots
+    number = hash_ids(0, high * num_nodes + low) * (outside & proper)
+    total = low.new_zeros(num_nodes + 1)  # the last one stands above the roots
     total.scatter_add_(0, low, number).scatter_add_(0, high, -number)
     above = torch.cat([parent, parent.new_full((1,), num_nodes)])
-    above = torch.where(above == torch.arange(num_nodes + 1, device=pair.device), num_nodes, above)
+    above = torch.where(above == torch.arange(num_nodes + 1, device=low.device), num_nodes, above)
     # Below each node at distance < 2^i, then < 2^(i + 1): what lies there, and what the nodes 2^i below have summed.
     for _ in range(depth.bit_length()):
         total = total.scatter_add(0, above, total)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl._random import Key, hash_ids
+from graphcl._random import Key
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Pairs
+from graphcl.augment._ties import Ties
 
 __all__ = ["EdgeDropper", "concrete", "mean_drop"]
 
@@ -134,31 +134,29 @@ class EdgeDropper(nn.Module):
             ValueError: A shape is not as described.
         """
         graph = Graph.of(data)
-        pairs = Pairs.of(graph, directed=False)
-        logits = self._scores(h, graph, pairs, edge_attr)
-        hashes = hash_ids(graph.keys(key).index_select(0, pairs.graph), pairs.code)
-        return concrete(logits, hashes, self.temperature).index_select(0, pairs.of_edge)
+        ties = Ties.of(graph)
+        logits = self._scores(h, graph, ties, edge_attr)
+        return concrete(logits, ties.hashes(graph, key), self.temperature).index_select(0, ties.of_edge)
 
     def score(self, h: Tensor, data: Data, *, edge_attr: Tensor | None = None) -> Tensor:
         """``[E]`` the score of each edge, without the draw: sigmoid(score) is the probability of keeping it."""
         graph = Graph.of(data)
-        pairs = Pairs.of(graph, directed=False)
-        return self._scores(h, graph, pairs, edge_attr).index_select(0, pairs.of_edge)
+        ties = Ties.of(graph)
+        return self._scores(h, graph, ties, edge_attr).index_select(0, ties.of_edge)
 
-    def _scores(self, h: Tensor, graph: Graph, pairs: Pairs, edge_attr: Tensor | None) -> Tensor:
-        """``[P]`` the score of each pair of nodes that an edge joins."""
+    def _scores(self, h: Tensor, graph: Graph, ties: Ties, edge_attr: Tensor | None) -> Tensor:
+        """``[P]`` the score of each two nodes that an edge joins."""
         if h.shape != (graph.num_nodes, self.in_channels):
             raise ValueError(f"expected h of shape {[graph.num_nodes, self.in_channels]}, got {list(h.shape)}")
-        begin = graph.ptr.index_select(0, pairs.graph)
-        a, b = h.index_select(0, begin + pairs.minor), h.index_select(0, begin + pairs.major)
+        a, b = h.index_select(0, ties.low), h.index_select(0, ties.high)
         features = []
         if self.edge_channels:
             shape = (graph.num_edges, self.edge_channels)
             if edge_attr is None or edge_attr.shape != shape:
                 got = "none" if edge_attr is None else list(edge_attr.shape)
                 raise ValueError(f"expected edge_attr of shape {list(shape)}, got {got}")
-            total = h.new_zeros(a.size(0), self.edge_channels).index_add(0, pairs.of_edge, edge_attr.to(h.dtype))
-            times = h.new_zeros(a.size(0), 1).index_add(0, pairs.of_edge, h.new_ones(graph.num_edges, 1))
+            total = h.new_zeros(a.size(0), self.edge_channels).index_add(0, ties.of_edge, edge_attr.to(h.dtype))
+            times = h.new_zeros(a.size(0), 1).index_add(0, ties.of_edge, h.new_ones(graph.num_edges, 1))
             features = [total / times]
         elif edge_attr is not None:
             raise ValueError("expected no edge_attr, got some; build EdgeDropper(..., edge_channels=...) to use it")

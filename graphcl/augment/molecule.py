@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from graphcl._random import Key, fold, hash_ids
+from graphcl._random import Key, fold
 from graphcl.augment._chemistry import Molecule, MoleculeAugmentation, check_vocab, refresh
 from graphcl.augment._edit import Edit
-from graphcl.augment._pairs import Pairs
 from graphcl.augment._rings import distances
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
+from graphcl.augment._ties import Ties
 from graphcl.augment._vocabulary import Vocab
 
 __all__ = ["AtomDrop", "AtomMask", "BondDrop", "SubgraphRemove"]
@@ -41,16 +41,15 @@ def drop_atoms(molecule: Molecule, key: Key, *, drop: float, count: Count = "rou
 def drop_bonds(molecule: Molecule, key: Key, *, drop: float, count: Count = "round") -> Edit:
     """Drop a share of each molecule's bonds, both directions together; those at protected atoms stay."""
     graph = molecule.graph
-    pairs = Pairs.of(graph, directed=False)
-    hashes = hash_ids(graph.keys(key).index_select(0, pairs.graph), pairs.code)
-    k = how_many(drop, pairs.counts, count)
+    ties = Ties.of(graph)
+    hashes = ties.hashes(graph, key)
+    k = how_many(drop, ties.counts, count)
     if molecule.protected is not None:
-        begin = graph.ptr.index_select(0, pairs.graph)
-        kept = molecule.protected[begin + pairs.major] | molecule.protected[begin + pairs.minor]
+        kept = molecule.protected[ties.low] | molecule.protected[ties.high]
         hashes.masked_fill_(kept, -1)
-        k = torch.minimum(k, torch.zeros_like(k).scatter_add_(0, pairs.graph, (~kept).long()))
-    dropped = smallest_k(hashes, pairs.graph, k, pairs.counts)
-    return refresh(molecule, keep_edges=~dropped.index_select(0, pairs.of_edge))
+        k = torch.minimum(k, torch.zeros_like(k).scatter_add_(0, ties.graph, (~kept).long()))
+    dropped = smallest_k(hashes, ties.graph, k, ties.counts)
+    return refresh(molecule, keep_edges=~dropped.index_select(0, ties.of_edge))
 
 
 def remove_subgraph(molecule: Molecule, key: Key, *, remove: float, count: Count = "round") -> Edit:
