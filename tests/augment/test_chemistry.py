@@ -15,7 +15,7 @@ from torch_geometric.utils.smiles import e_map, x_map
 from graphcl.augment import AtomDrop, AtomMask, BondDrop, BRICSFragment, Compose, MarkFragments, SubgraphRemove
 from graphcl.augment._chemistry import Molecule, _refresh_bonds, _still_aromatic, refresh
 from graphcl.augment._edit import apply
-from graphcl.augment._rings import on_cycle
+from graphcl.augment._cycles import on_cycle
 
 Make = Callable[..., Data]
 

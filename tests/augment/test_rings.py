@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcl.augment._rings import components, distances, on_cycle
+from graphcl.augment._cycles import components, distances, on_cycle
 
 
 @st.composite
