@@ -4,6 +4,7 @@ Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that w
 """
 
 from graphcl.augment.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask
+from graphcl.augment.adgcl import EdgeDropper
 from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.centralities import centrality
 from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
@@ -13,8 +14,11 @@ from graphcl.augment.ego import EgoSubgraph
 from graphcl.augment.feature_mask import FeatureDropout, FeatureMask
 from graphcl.augment.feature_noise import FeatureNoise, FeatureScale
 from graphcl.augment.feature_shuffle import FeatureShuffle
+from graphcl.augment.fragments import BRICSFragment, MarkFragments, MarkFunctionalGroups, MarkScaffold
 from graphcl.augment.growth import GrowthSubgraph
 from graphcl.augment.hetero import HeteroAugmentation, HeteroEdgeDrop, HeteroFeatureMask, HeteroNodeDrop
+from graphcl.augment.joao import JOAO
+from graphcl.augment.molecule import AtomDrop, AtomMask, BondDrop, SubgraphRemove
 from graphcl.augment.nodes import NodeDrop, NodeMask
 from graphcl.augment.spectral import SpectralEdgeDrop
 from graphcl.augment.star import StarSubgraph
@@ -23,9 +27,14 @@ from graphcl.augment.subgraph import RandomWalkSubgraph
 __all__ = [
     "AdaptiveEdgeDrop",
     "AdaptiveFeatureMask",
+    "AtomDrop",
+    "AtomMask",
     "Augmentation",
+    "BRICSFragment",
+    "BondDrop",
     "Compose",
     "EdgeDrop",
+    "EdgeDropper",
     "EdgePerturb",
     "EditAugmentation",
     "EgoSubgraph",
@@ -41,6 +50,10 @@ __all__ = [
     "HeteroFeatureMask",
     "HeteroNodeDrop",
     "Identity",
+    "JOAO",
+    "MarkFragments",
+    "MarkFunctionalGroups",
+    "MarkScaffold",
     "NodeDrop",
     "NodeMask",
     "PPRDiffusion",
@@ -49,6 +62,7 @@ __all__ = [
     "RandomWalkSubgraph",
     "SpectralEdgeDrop",
     "StarSubgraph",
+    "SubgraphRemove",
     "Views",
     "centrality",
 ]

@@ -30,6 +30,7 @@ class Edit:
         like_edges: ``[A]`` the edge whose attributes each new edge copies.
         rows: per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
         values: per node attribute, what replaces it whole (``[N, ...]``), before ``rows``.
+        edge_rows: the same, per edge attribute.
     """
 
     keep_nodes: Tensor | None = None
@@ -38,6 +39,7 @@ class Edit:
     like_edges: Tensor | None = None
     rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     values: dict[str, Tensor] = field(default_factory=dict)
+    edge_rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
 
 def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
@@ -45,6 +47,7 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
     keep_nodes = keep_edges = None
     new, like = [], []
     rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    edge_rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
     for edit, nodes, edges in parts:
         if edit.keep_nodes is not None:
             if keep_nodes is None:
@@ -59,10 +62,15 @@ def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
             like.append(edges[edit.like_edges])
         for name, (index, values) in _all_rows(edit).items():
             rows.setdefault(name, []).append((nodes[index], values))
-    joined = {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in rows.items()}
+        for name, (index, values) in edit.edge_rows.items():
+            edge_rows.setdefault(name, []).append((edges[index], values))
+    joined, edge_joined = (
+        {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in parts.items()}
+        for parts in (rows, edge_rows)
+    )
     if not new:
-        return Edit(keep_nodes, keep_edges, rows=joined)
-    return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), joined)
+        return Edit(keep_nodes, keep_edges, rows=joined, edge_rows=edge_joined)
+    return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), rows=joined, edge_rows=edge_joined)
 
 
 def _all_rows(edit: Edit) -> dict[str, tuple[Tensor, Tensor]]:
@@ -82,7 +90,7 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     store = out._store
     for name, values in edit.values.items():
         store[name] = values.to(store[name].dtype)
-    for name, (index, values) in edit.rows.items():
+    for name, (index, values) in (*edit.rows.items(), *edit.edge_rows.items()):
         # Out of place, so that rows with a gradient (a learned token) keep it.
         store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))
     if edit.keep_nodes is None and edit.keep_edges is None and edit.new_edges is None:

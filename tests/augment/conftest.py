@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.utils import from_smiles
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -63,6 +64,26 @@ def _differences(a: Any, b: Any, path: str = "") -> list[str]:
         same = torch.equal(a, b) or bool(((a == b) | ((a != a) & (b != b))).all())
         return [] if same else [f"{path}: {a.tolist()} and {b.tolist()}"]
     return [] if a == b else [f"{path}: {a!r} and {b!r}"]
+
+
+def _molecule(smiles: str, vocab: str = "ogb", graph_id: int | None = None) -> Data:
+    """A molecule with the features of OGB or of PyG."""
+    if vocab == "pyg":
+        data = from_smiles(smiles)
+    else:
+        from ogb.utils import smiles2graph
+
+        graph = smiles2graph(smiles)
+        x, edges, bonds = (torch.from_numpy(graph[key]) for key in ("node_feat", "edge_index", "edge_feat"))
+        data = Data(x=x, edge_index=edges, edge_attr=bonds, smiles=smiles)
+    if graph_id is not None:
+        data.graph_id = torch.tensor([graph_id])
+    return data
+
+
+@pytest.fixture(scope="session")
+def molecule() -> Make:
+    return _molecule
 
 
 @pytest.fixture(scope="session")
