@@ -1,7 +1,9 @@
 """Where each graph's nodes and edges lie: what every augmentation reads, for one graph or a batch alike."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from torch_geometric.data.storage import N_KEYS
 
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph", "begins", "offsets"]
+__all__ = ["Graph", "begins", "columns", "offsets", "where"]
 
 
 def offsets(counts: Tensor) -> Tensor:
@@ -21,6 +23,21 @@ def offsets(counts: Tensor) -> Tensor:
 def begins(group: Tensor, num_groups: int) -> Tensor:
     """``[G + 1]`` where each of G groups begins, and the end of the last, from the ascending groups of the elements."""
     return torch.searchsorted(group, torch.arange(num_groups + 1, device=group.device))
+
+
+def where(mask: Tensor) -> Tensor:
+    """``[K]`` the positions at which ``mask`` [M] is true, ascending."""
+    if mask.device.type == "cpu":  # numpy takes a tenth of torch's time
+        return torch.from_numpy(mask.numpy().nonzero()[0])
+    return mask.nonzero().squeeze(1)
+
+
+def columns(edges: Tensor, index: Tensor) -> Tensor:
+    """``[2, K]`` the columns of ``edges`` [2, E] at ``index``."""
+    out = edges.new_empty(2, index.numel())
+    for row, to in zip(edges, out, strict=True):
+        torch.index_select(row, 0, index, out=to)
+    return out
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,8 @@ class Graph:
         graph_id: ``[G]`` the name under which a graph's randomness is drawn.
         features: Node features, or ``None``.
         rows: ``[N]`` where in ``features`` the nodes are; ``None`` for all of them.
+        stored: Every attribute of the data that this is a part of, by name.
+        edge_rows: ``[E]`` where in edge-level attributes of ``stored`` the edges are; ``None`` for all of them.
     """
 
     edge_index: Tensor
@@ -42,6 +61,8 @@ class Graph:
     graph_id: Tensor
     features: Tensor | None
     rows: Tensor | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    edge_rows: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Graph":
@@ -56,9 +77,10 @@ class Graph:
         if edge_index.dtype != torch.int64:
             raise TypeError(f"expected edge_index of dtype int64, got {edge_index.dtype}; write edge_index.long()")
         batch, ptr = _nodes(data, edge_index.device)
-        graph = cls(edge_index, batch, ptr, _names(data, ptr), data._store.get("x"))
+        stored = dict(data._store.items())
+        graph = cls(edge_index, batch, ptr, _names(data, ptr), stored.get("x"), stored=stored)
         slices = data._store.__dict__.get("_slice_dict", {}).get("edge_index")
-        if "batch" in data._store and (slices is None or int(slices[-1]) != graph.num_edges):
+        if "batch" in stored and (slices is None or int(slices[-1]) != graph.num_edges):
             # Not as PyG has collated them: put together by hand, or changed afterwards.
             home = graph.edge_batch
             if bool((batch[1:] < batch[:-1]).any()) or bool((home[1:] < home[:-1]).any()):
@@ -91,6 +113,33 @@ class Graph:
             return self.features
         return self.features.index_select(0, self.rows)
 
+    def edge_values(self, name: str) -> Tensor:
+        """``[E, ...]`` an edge-level attribute.
+
+        Raises:
+            ValueError: There is no such attribute, or it has not one row per edge.
+        """
+        value = self.stored.get(name)
+        whole = self.stored["edge_index"].size(1) if "edge_index" in self.stored else self.num_edges
+        if not isinstance(value, Tensor) or value.dim() == 0 or value.size(0) != whole or name == "edge_index":
+            got = "none" if value is None else f"{list(value.shape) if isinstance(value, Tensor) else type(value)}"
+            there = [k for k, v in self.stored.items() if "edge" in k and k != "edge_index" and isinstance(v, Tensor)]
+            raise ValueError(
+                f"expected an attribute {name!r} with one row for each of {whole} edges, got {got}; "
+                f"edge attributes of these data: {', '.join(there) or 'none'}"
+            )
+        return value if self.edge_rows is None else value.index_select(0, self.edge_rows)
+
+    @property
+    def edge_pair(self) -> Tensor | None:
+        """``[E]`` the names that :class:`PairIndex` has given to the pairs of the edges, if it has."""
+        names, whole = self.stored.get("edge_pair"), self.stored.get("edge_index")
+        if not isinstance(names, Tensor) or whole is None or names.shape != whole.shape[1:]:
+            return None
+        if names.dtype != torch.int64:
+            return None
+        return names if self.edge_rows is None else names.index_select(0, self.edge_rows)
+
     @cached_property
     def sizes(self) -> Tensor:
         """``[G]`` nodes of each graph."""
@@ -99,16 +148,22 @@ class Graph:
     @cached_property
     def local(self) -> Tensor:
         """``[N]`` each node's number within its graph."""
+        if self.num_graphs == 1:
+            return torch.arange(self.num_nodes, device=self.device)
         return torch.arange(self.num_nodes, device=self.device) - self.ptr.index_select(0, self.batch)
 
     @cached_property
     def edge_batch(self) -> Tensor:
         """``[E]`` the graph of each edge."""
+        if self.num_graphs == 1:
+            return self.batch.new_zeros(self.num_edges)
         return self.batch.index_select(0, self.edge_index[0])
 
     @cached_property
     def edge_ptr(self) -> Tensor:
         """``[G + 1]`` the first edge of each graph."""
+        if self.num_graphs == 1:
+            return torch.tensor([0, self.num_edges], device=self.device)
         return begins(self.edge_batch, self.num_graphs)
 
     @cached_property
@@ -122,7 +177,8 @@ class Graph:
 
     def node_hashes(self, key: Key) -> Tensor:
         """``[N]`` one hash per node, of (key, graph, number within the graph)."""
-        return hash_ids(self.keys(key).index_select(0, self.batch), self.local)
+        keys = self.keys(key)
+        return hash_ids(keys if self.num_graphs == 1 else keys.index_select(0, self.batch), self.local)
 
     def split(self, part: Tensor, num_parts: int) -> list[tuple["Graph", Tensor, Tensor]]:
         """The graphs of each part (``part`` is ``[G]``), with the positions of their nodes and edges here.
@@ -142,12 +198,14 @@ class Graph:
         )
         edge_index = self.edge_index.index_select(1, edges) - shift.index_select(0, edge_batch)
         rows = nodes if self.rows is None else self.rows.index_select(0, nodes)
+        edge_rows = edges if self.edge_rows is None else self.edge_rows.index_select(0, edges)
         ends = begins(part, num_parts)[1:]
         bounds = torch.stack([ends, ptr[ends], edge_ptr[ends]], 1).tolist()
         parts, g, n, e = [], 0, 0, 0
         for h, m, f in bounds:
             index = edge_index[:, e:f] - n
-            graph = Graph(index, batch[n:m] - g, ptr[g : h + 1] - n, graph_id[g:h], self.features, rows[n:m])
+            place = (index, batch[n:m] - g, ptr[g : h + 1] - n, graph_id[g:h])
+            graph = Graph(*place, self.features, rows[n:m], self.stored, edge_rows[e:f])
             parts.append((graph, nodes[n:m], edges[e:f]))
             g, n, e = h, m, f
         return parts

@@ -10,9 +10,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphcl.augment._graph import Graph, begins
+from graphcl._random import Key, hash_ids, in_blocks
+from graphcl.augment._graph import Graph, begins, where
+from graphcl.augment._select import Count, how_many, in_order, smallest_k
 
-__all__ = ["Absent", "Pairs"]
+__all__ = ["Absent", "Pairs", "code_of"]
+
+
+def code_of(source: Tensor, target: Tensor, *, directed: bool, bits: int = 32) -> Tensor:
+    """A name for the pair of ends of each edge: the larger node, then the smaller; source, then target if directed."""
+    if directed:
+        return (source << bits).bitwise_or_(target)
+    return (torch.maximum(source, target) << bits).bitwise_or_(torch.minimum(source, target))
 
 
 @dataclass(frozen=True)
@@ -35,14 +44,16 @@ class Pairs:
     directed: bool
 
     @classmethod
-    def of(cls, graph: Graph, *, directed: bool) -> "Pairs":
-        src, dst = graph.edge_index
-        major, minor = (src, dst) if directed else (torch.maximum(src, dst), torch.minimum(src, dst))
+    def of(cls, graph: Graph, *, directed: bool, trust_names: bool = True) -> "Pairs":
+        """The pairs of ``graph``, found by sorting its edges, or by the names in ``edge_pair`` where they hold true."""
+        bits = max(graph.num_nodes - 1, 1).bit_length()
         # Graphs lie one after another, so that cells of the whole batch's matrix are ordered by graph, too.
-        width = max(graph.num_nodes, 1)
-        cell, of_edge = torch.unique(major * width + minor, return_inverse=True)
-        major = cell // width
-        minor = cell - major * width
+        cell = in_blocks(lambda src, dst: code_of(src, dst, directed=directed, bits=bits), *graph.edge_index)
+        found = None if directed or not trust_names else _by_name(graph, cell)
+        cell, of_edge = _by_sorting(cell, 2 * bits) if found is None else found
+        major, minor = cell >> bits, cell & ((1 << bits) - 1)
+        if graph.num_graphs == 1:
+            return cls(torch.zeros_like(cell), major, minor, of_edge, cell.new_full((1,), cell.numel()), directed)
         home = graph.batch.index_select(0, major)
         begin = graph.ptr.index_select(0, home)
         counts = begins(home, graph.num_graphs).diff()
@@ -52,6 +63,54 @@ class Pairs:
     def code(self) -> Tensor:
         """``[P]`` a name of the pair within its graph, the same in every batch."""
         return (self.major << 32) | self.minor
+
+    def hashes(self, graph: Graph, key: Key) -> Tensor:
+        """``[P]`` one hash per pair, of (key, graph, pair)."""
+        keys = graph.keys(key)
+        return hash_ids(keys if graph.num_graphs == 1 else keys.index_select(0, self.graph), self.code)
+
+    def choose(self, hashes: Tensor, share: float, count: Count) -> Tensor:
+        """``[P]`` true for ``count(share * m)`` of each graph's ``m`` pairs, those with the smallest hashes."""
+        return smallest_k(hashes, self.graph, how_many(share, self.counts, count), self.counts)
+
+
+def _by_sorting(cell: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """The distinct cells, ascending, and which of them each edge has."""
+    if cell.device.type != "cpu" or cell.numel() == 0:
+        return torch.unique(cell, return_inverse=True)
+    ordered, place = in_order(cell, bits, stable=False)
+    fresh = torch.ones_like(ordered, dtype=torch.bool)
+    torch.ne(ordered[1:], ordered[:-1], out=fresh[1:])
+    rank = fresh.cumsum(0).sub_(1)
+    return ordered.index_select(0, where(fresh)), torch.empty_like(rank).scatter_(0, place, rank)
+
+
+def _by_name(graph: Graph, cell: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The same without sorting, or ``None`` where the names of the pairs are missing or no longer true.
+
+    Whatever has happened to the graph since they were given: they are true if and only if all edges of a name lie in
+    one cell and the cells of rising names rise.
+    """
+    names = graph.edge_pair
+    if names is None or names.numel() == 0 or int(names.min()) < 0:
+        return None
+    if graph.num_graphs > 1:
+        last = graph.ptr.new_full((graph.num_graphs,), -1).scatter_reduce_(0, graph.edge_batch, names, "amax")
+        size = int((last + 1).sum())
+    else:
+        size = int(names.max()) + 1
+    if size > 8 * names.numel():  # few edges are left of many, or these are no names: sorting is as fast
+        return None
+    if graph.num_graphs > 1:
+        names = names + (last.cumsum(0) - last + torch.arange(graph.num_graphs, device=last.device))[graph.edge_batch]
+    table = cell.new_full((size,), -1).scatter_(0, names, cell)
+    if not torch.equal(table.index_select(0, names), cell):
+        return None
+    used = table >= 0
+    if not bool(used.all()):  # names of edges that a view has dropped
+        table = table.index_select(0, where(used))
+        names = (used.cumsum(0) - 1).index_select(0, names)
+    return (table, names) if bool((table[1:] > table[:-1]).all()) else None
 
 
 class Absent:
