@@ -213,7 +213,7 @@ def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edg
     if key == "edge_pair" and edges.grown is not None:
         # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.
         return value.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
-    if edges.fills and not holds_node_ids(data, key, value, first):
+    if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
         value = value.clone()
         for index, number in edges.fills:
             if not value.is_floating_point() and number != int(number):

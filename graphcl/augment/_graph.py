@@ -113,22 +113,21 @@ class Graph:
             return self.features
         return self.features.index_select(0, self.rows)
 
-    def edge_values(self, name: str) -> Tensor:
-        """``[E, ...]`` an edge-level attribute.
+    def stored_edges(self, name: str) -> Tensor:
+        """An edge attribute of the whole data; ``edge_rows`` says where in it the edges are.
 
         Raises:
             ValueError: There is no such attribute, or it has not one row per edge.
         """
-        value = self.stored.get(name)
-        whole = self.stored["edge_index"].size(1) if "edge_index" in self.stored else self.num_edges
-        if not isinstance(value, Tensor) or value.dim() == 0 or value.size(0) != whole or name == "edge_index":
-            got = "none" if value is None else f"{list(value.shape) if isinstance(value, Tensor) else type(value)}"
-            there = [k for k, v in self.stored.items() if "edge" in k and k != "edge_index" and isinstance(v, Tensor)]
+        value, edges = self.stored.get(name), self.stored.get("edge_index", self.edge_index).size(1)
+        if name == "edge_index" or not isinstance(value, Tensor) or value.shape[:1] != (edges,):
+            got = list(value.shape) if isinstance(value, Tensor) else "none" if value is None else type(value).__name__
+            named = [key for key, v in self.stored.items() if key.startswith("edge_") and isinstance(v, Tensor)]
             raise ValueError(
-                f"expected an attribute {name!r} with one row for each of {whole} edges, got {got}; "
-                f"edge attributes of these data: {', '.join(there) or 'none'}"
+                f"expected an edge attribute {name!r} with one row for each of {edges} edges, got {got}; what these "
+                f"data have: {', '.join(key for key in named if key != 'edge_index') or 'no edge attributes'}"
             )
-        return value if self.edge_rows is None else value.index_select(0, self.edge_rows)
+        return value
 
     @property
     def edge_pair(self) -> Tensor | None:

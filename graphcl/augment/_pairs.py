@@ -119,6 +119,7 @@ class Absent:
     Attributes:
         counts: ``[G]`` how many each graph has.
         first: ``[G]`` the place of each graph's first one.
+        bits: All places lie below 2^bits.
     """
 
     def __init__(self, graph: Graph, pairs: Pairs) -> None:
@@ -136,6 +137,7 @@ class Absent:
         self.before = number - torch.arange(number.numel(), device=number.device)
         self.counts = total - begins(home, graph.num_graphs).diff()
         self.first = self.counts.cumsum(0) - self.counts
+        self.bits = 2 * max(graph.num_nodes, 1).bit_length()
         self.graph, self.directed = graph, pairs.directed
 
     def at(self, place: Tensor, home: Tensor) -> Tensor:

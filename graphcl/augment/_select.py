@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Count", "check_count", "check_share", "how_many", "in_order", "smallest_k"]
+__all__ = ["Count", "check_count", "check_share", "how_many", "in_order", "repeated", "smallest_k"]
 
 Count = Literal["round", "floor"]
 """How a share becomes a number of elements: the nearest integer, or the integer below (the authors' recipe)."""
@@ -21,10 +21,11 @@ def check_share(name: str, share: float) -> float:
     return float(share)
 
 
-def check_count(count: str) -> Count:
-    """``count``, or ``ValueError`` if it is no known rule."""
+def check_count(count: str, *others: str) -> Count:
+    """``count``, or ``ValueError`` if it is no known rule; ``others`` are named as allowed, too."""
     if count not in ("round", "floor"):
-        raise ValueError(f"expected count to be 'round' or 'floor', got {count!r}")
+        rules = ", ".join(map(repr, (*others, "round")))
+        raise ValueError(f"expected count to be {rules} or 'floor', got {count!r}")
     return count  # type: ignore[return-value]
 
 
@@ -48,6 +49,14 @@ def in_order(code: Tensor, bits: int, *, stable: bool = True) -> tuple[Tensor, T
         order = torch.from_numpy(code.numpy().argsort())
         return code.index_select(0, order), order
     return torch.sort(code, stable=stable)
+
+
+def repeated(values: Tensor, bits: int) -> Tensor:
+    """``[M]`` true where a value, all of which lie in [0, 2^``bits``), has stood before."""
+    ordered, order = in_order(values, bits)
+    again = torch.zeros_like(values, dtype=torch.bool)
+    again[1:] = ordered[1:] == ordered[:-1]
+    return torch.empty_like(again).scatter_(0, order, again)
 
 
 def smallest_k(hashes: Tensor, group: Tensor, k: Tensor, sizes: Tensor) -> Tensor:

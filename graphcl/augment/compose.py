@@ -32,9 +32,9 @@ class Compose(Augmentation):
         augmentations: At least one augmentation.
 
     Example:
-        >>> from graphcl.augment import EdgeDrop, NodeDrop
-        >>> Compose([NodeDrop(drop=0.1), EdgeDrop(drop=0.2)])
-        Compose(augmentations=[NodeDrop(drop=0.1, count='round'), EdgeDrop(drop=0.2, directed=False)])
+        >>> from graphcl.augment import NodeDrop
+        >>> Compose([Identity(), NodeDrop(drop=0.1)])
+        Compose(augmentations=[Identity(), NodeDrop(drop=0.1, remove=True, count='round')])
     """
 
     def __init__(self, augmentations: Sequence[Augmentation]) -> None:
@@ -58,7 +58,7 @@ class RandomChoice(EditAugmentation):
     Example:
         >>> from graphcl.augment import EdgePerturb, NodeDrop
         >>> RandomChoice([NodeDrop(drop=0.1), EdgePerturb(drop=0.1, add=0.1)]).augmentations[0]
-        NodeDrop(drop=0.1, count='round')
+        NodeDrop(drop=0.1, remove=True, count='round')
 
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020 ("random4" in the authors' code).
     """

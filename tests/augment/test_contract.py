@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,15 @@ import graphcl.augment
 from graphcl.augment import (
     Augmentation,
     Compose,
+    EdgeAdd,
     EdgeDrop,
+    EdgeMask,
     EdgePerturb,
+    EdgeRewire,
     Identity,
     NodeDrop,
     NodeMask,
+    PairIndex,
     RandomChoice,
     RandomWalkSubgraph,
 )
@@ -41,23 +46,42 @@ ALL: list[Augmentation] = [
     Identity(),
     NodeDrop(drop=0.3),
     NodeDrop(drop=1.0, count="floor"),
+    NodeDrop(drop=0.4, remove=False),
     NodeMask(mask=0.5),
     NodeMask(mask=0.5, fill=-2),
     NodeMask(mask=0.9, fill="gaussian"),
+    NodeMask(mask=0.5, fill=[7, -1, 0]),
+    PairIndex(),
     EdgeDrop(drop=0.4),
     EdgeDrop(drop=0.4, directed=True),
+    EdgeDrop(drop=0.4, count="round"),
+    EdgeDrop(drop=0.4, count="floor", directed=True),
+    EdgeAdd(add=0.4),
+    EdgeAdd(add=1.0, directed=True, count="floor", fill=3),
+    EdgeRewire(share=0.5),
+    EdgeRewire(share=0.9, directed=True, count="floor"),
+    EdgeMask(mask=0.5),
+    EdgeMask(mask=0.5, fill="gaussian", count="floor"),
+    EdgeMask(mask=0.5, attr=["edge_attr"], fill=[1, 2], directed=True),
+    EdgeMask(mask=0.6, attr=["edge_weight", "edge_type"], fill=-3),
     EdgePerturb(drop=0.3, add=0.3),
     EdgePerturb(drop=0.2, add=1.0, directed=True),
     EdgePerturb(drop=1.0, add=0.0),
+    EdgePerturb(drop=0.2, add=0.5, fill=0),
     RandomWalkSubgraph(keep=0.5),
     RandomWalkSubgraph(keep=0.2, count="floor"),
     Compose([RandomWalkSubgraph(keep=0.9), EdgePerturb(drop=0.5, add=0.5), NodeDrop(drop=0.3)]),
     RandomChoice(RANDOM4),
     RandomChoice([Identity(), RandomChoice([EdgeDrop(drop=0.9), NodeDrop(drop=0.5)]), NodeMask(mask=0.5)]),
+    RandomChoice([NodeDrop(drop=0.4, remove=False), EdgeAdd(add=0.6, fill=2), EdgeRewire(share=0.5), PairIndex()]),
+    RandomChoice([EdgeMask(mask=0.5, fill=1), EdgeAdd(add=0.6, fill=3), NodeDrop(drop=0.4)]),
+    Compose([PairIndex(), EdgeDrop(drop=0.5, count="round"), EdgeAdd(add=0.5), EdgeRewire(share=0.5)]),
 ]
-KEEP_NODES = (Identity, NodeMask, EdgeDrop, EdgePerturb)
-RANDOM = [aug for aug in ALL if repr(aug) not in (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))]
-STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug)]  # the others need features
+KEEP_NODES = (Identity, PairIndex, NodeMask, EdgeDrop, EdgeAdd, EdgePerturb, EdgeRewire, EdgeMask)
+SAME = (Identity(), PairIndex(), EdgePerturb(drop=1.0, add=0.0))
+RANDOM = [aug for aug in ALL if repr(aug) not in map(repr, SAME)]
+STRUCTURAL = [aug for aug in ALL if "Mask(" not in repr(aug)]  # the others need features of nodes or edges
+NEW_EDGES = ("EdgeAdd", "EdgePerturb", "EdgeRewire")  # they copy attributes of other edges, or move edges
 UNDIRECTED = [aug for aug in ALL if not getattr(aug, "directed", False)]
 
 
@@ -304,7 +328,7 @@ def test_graphs_without_a_name_are_named_by_their_place(aug: Augmentation, make:
 def test_equal_graphs_get_different_views(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list([make(20, ring(20))] * 40)
     views = aug.view(batch, 0).to_data_list()
-    told = {repr([view.x.tolist(), view.edge_index.tolist(), view.node_label.tolist()]) for view in views}
+    told = {repr([view.x.tolist(), view.edge_index.tolist(), view.edge_attr.tolist(), view.edge_weight.tolist()]) for view in views}
     assert len(told) > 3
 
 
@@ -367,9 +391,10 @@ def test_everything_is_carried(aug: Augmentation, graphs: str, make: Make) -> No
         # Edge level: every kept or copied edge brings the attributes of one edge of its graph, all of the same one.
         assert view.edge_attr.shape == (e, 2)
         triples = {tuple(row) for row in torch.cat([data.edge_attr, _column(data)], 1).tolist()}
-        assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
+        if not ("EdgeMask" in repr(aug) or ("Edge" in repr(aug) and re.search(r"fill=\d", repr(aug)))):
+            assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
         assert e == 0 or int(view.edge_index.max()) < n
-        if "EdgePerturb" not in repr(aug):
+        if not any(name in repr(aug) for name in (*NEW_EDGES, "EdgeMask")):
             assert torch.equal(view.edge_type, _types(kept[view.edge_index]))
         # Graph level: as it was.
         for name in ("y", "target", "graph_id"):
@@ -394,7 +419,7 @@ def _types(edges: torch.Tensor) -> torch.Tensor:
 def test_the_dtype_of_features_is_kept(aug: Augmentation, dtype: torch.dtype, make: Make) -> None:
     data = make(10, ring(10), graph_id=1)
     data.x = (10 * data.x).to(dtype)
-    if dtype == torch.int64 and ("fill='mean'" in repr(aug) or "fill='gaussian'" in repr(aug)):
+    if dtype == torch.int64 and re.search("NodeMask[^)]*fill='(mean|gaussian)'", repr(aug)):
         with pytest.raises(TypeError, match="floating-point"):
             aug.view(data, 0)
     else:
@@ -440,7 +465,7 @@ def test_node_ids_follow_their_nodes(aug: Augmentation, make: Make) -> None:
     if isinstance(aug, KEEP_NODES):
         assert carried == 30
     if isinstance(aug, NodeDrop):
-        assert refused > 0
+        assert (refused > 0) == aug.remove
 
 
 @every
@@ -503,7 +528,7 @@ def test_a_class_with_its_own_rules(aug: Augmentation, make: Make, differences: 
     for n in (5, 9, 7):
         data = Tree(**make(n, tree(n), seed=n, graph_id=n).to_dict())
         data.parent = torch.arange(n)  # node level: a dropped node takes its reference along
-        if "EdgePerturb" not in repr(aug):  # whose new edges copy the attributes of others
+        if not any(name in repr(aug) for name in NEW_EDGES):
             data.ends = data.edge_index.clone()  # edge level, joined along the second dimension
         members.append(data)
     views = [aug.view(data, 1) for data in members]
@@ -538,6 +563,7 @@ def test_increments_that_a_batch_cannot_tell(aug: Augmentation, make: Make, diff
 def test_a_batch_put_together_by_hand(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(ZOO["molecules"](make))
     hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch, edge_attr=batch.edge_attr)
+    hand.update({name: batch[name] for name in ("edge_weight", "edge_type")})
     hand.graph_id = batch.graph_id
     view, expected = aug.view(hand, 1), aug.view(batch, 1)
     for name in ("x", "edge_index", "batch", "edge_attr"):
@@ -550,6 +576,7 @@ def test_edges_may_come_after_batching(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(members)
     points = Batch.from_data_list([Data(x=data.x, graph_id=data.graph_id) for data in members])
     points.edge_index = batch.edge_index  # as torch_cluster.knn_graph(pos, batch=...) gives them
+    points.update({name: batch[name] for name in ("edge_attr", "edge_weight", "edge_type")})
     view, expected = aug.view(points, 1), aug.view(batch, 1)
     for name in ("x", "edge_index", "batch", "ptr"):
         assert torch.equal(view[name], expected[name])
@@ -641,7 +668,7 @@ def test_a_gpu_makes_the_same_views(aug: Augmentation, make: Make, differences: 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 SHARES = [(NodeDrop, "drop"), (NodeMask, "mask"), (EdgeDrop, "drop"), (EdgePerturb, "drop"), (EdgePerturb, "add")]
-SHARES += [(RandomWalkSubgraph, "keep")]
+SHARES += [(RandomWalkSubgraph, "keep"), (EdgeAdd, "add"), (EdgeRewire, "share"), (EdgeMask, "mask")]
 
 
 @pytest.mark.parametrize(("kind", "name"), SHARES)
@@ -660,7 +687,7 @@ def test_a_share_is_a_number(kind: type, name: str, share: Any) -> None:
         kind(**{name: share})
 
 
-@pytest.mark.parametrize("kind", [NodeDrop, NodeMask, EdgePerturb, RandomWalkSubgraph])
+@pytest.mark.parametrize("kind", [NodeDrop, NodeMask, EdgePerturb, RandomWalkSubgraph, EdgeAdd, EdgeRewire, EdgeMask])
 def test_count_is_round_or_floor(kind: type) -> None:
     with pytest.raises(ValueError, match="expected count to be 'round' or 'floor', got 'ceil'"):
         kind(count="ceil")

@@ -190,7 +190,7 @@ def test_an_unknown_fill_is_refused(fill: str) -> None:
         NodeMask(fill=fill)
 
 
-@pytest.mark.parametrize("fill", [None, True, [0.0]], ids=repr)
+@pytest.mark.parametrize("fill", [None, True, [0.0, None], {}], ids=repr)
 def test_a_fill_is_a_number_or_a_name(fill: object) -> None:
     with pytest.raises(TypeError, match="expected fill to be a number"):
         NodeMask(fill=fill)
