@@ -9,13 +9,14 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 """
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["Key", "below", "fold", "hash_ids", "in_blocks", "normal", "randint", "seed_from"]
+from graphcl._host import BLOCK, in_blocks
+
+__all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
 
 Key = int | Tensor
 """A stream's name: a Python int, or a 0-dim int64 tensor where reading it on the host would stall a device."""
@@ -24,7 +25,6 @@ _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 _M1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _M2 = -7723592293110705685  # 0x94D049BB133111EB
 _WORD = (1 << 64) - 1
-_BLOCK = 1 << 15  # elements: 256 kB of int64 stay in a core's cache, and torch starts no threads for so few
 
 
 def _signed(value: int) -> int:
@@ -42,7 +42,7 @@ def _mix_int(z: int) -> int:
 def _mix_(z: Tensor) -> Tensor:
     if z.device.type == "cpu":
         # numpy shifts unsigned numbers, which torch cannot: a third of the time, the same bits.
-        for part in z.reshape(-1).split(_BLOCK) if z.numel() > 2 * _BLOCK and z.is_contiguous() else (z,):
+        for part in z.reshape(-1).split(BLOCK) if z.numel() > 2 * BLOCK and z.is_contiguous() else (z,):
             u = part.numpy().view(np.uint64)
             u ^= u >> np.uint64(30)
             u *= np.uint64(_M1 & _WORD)
@@ -61,23 +61,6 @@ def _mix_anywhere_(z: Tensor) -> Tensor:
     z *= _M2
     z ^= (z >> 31).bitwise_and_((1 << 33) - 1)
     return z
-
-
-def in_blocks(function: Callable[..., Tensor], *columns: Tensor) -> Tensor:
-    """``function(*columns)`` of an elementwise function of 1-dim tensors of one length.
-
-    On the CPU a long column is worked off block by block: intermediate results then never leave the cache, which is
-    several times as fast. The function must not change its arguments.
-    """
-    n = columns[0].numel()
-    if columns[0].device.type != "cpu" or n <= 2 * _BLOCK:
-        return function(*columns)
-    first = function(*(column[:_BLOCK] for column in columns))
-    out = first.new_empty(n)
-    out[:_BLOCK] = first
-    for i in range(_BLOCK, n, _BLOCK):
-        out[i : i + _BLOCK] = function(*(column[i : i + _BLOCK] for column in columns))
-    return out
 
 
 def seed_from(generator: Generator | None) -> int:
@@ -99,9 +82,9 @@ def hash_ids(key: Key, ids: Tensor) -> Tensor:
 
     Under one key different ids have different hashes: every step of the mixer can be undone.
     """
-    if isinstance(key, int) or key.numel() == 1:
-        return in_blocks(lambda part: _mix_(part * _GOLDEN + key), ids) if ids.dim() == 1 else _mix_(ids * _GOLDEN + key)
-    if ids.dim() == 1 and key.shape == ids.shape:
+    if ids.dim() == 1 and (isinstance(key, int) or key.numel() == 1):
+        return in_blocks(lambda part: _mix_(part * _GOLDEN + key), ids)
+    if ids.dim() == 1 and isinstance(key, Tensor) and key.shape == ids.shape:
         return in_blocks(lambda part, keys: _mix_(part * _GOLDEN + keys), ids, key)
     return _mix_(ids * _GOLDEN + key)
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._host import columns, put, where
 from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
-from graphcl.augment._graph import Graph, begins, columns, offsets, where
+from graphcl.augment._graph import Graph, begins, offsets
 
 __all__ = ["Edit", "apply", "merge"]
 
@@ -53,23 +54,23 @@ class Edit:
 def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
     """One edit of ``graph`` out of edits of disjoint parts of it, each with its positions of nodes and edges."""
     parts = list(parts)
-    true_node, true_edge = torch.ones_like(graph.batch, dtype=torch.bool), graph.edge_index.new_ones((), dtype=torch.bool)
-    names = graph.edge_pair if graph.edge_pair is not None else graph.edge_index.new_full((), -1)
+    all_nodes, all_edges = (graph.ptr.new_ones(n, dtype=torch.bool) for n in (graph.num_nodes, graph.num_edges))
+    names = graph.edge_pair if graph.edge_pair is not None else graph.ptr.new_full((graph.num_edges,), -1)
     added = [(edit, nodes, edges) for edit, nodes, edges in parts if edit.new_edges is not None]
     fills, begin = [], 0
     for edit, _, _ in added:
         fills += [(index + begin, number) for index, number in edit.fill_edges]
         begin += edit.new_edges.size(1) if edit.new_edges is not None else 0
     return Edit(
-        keep_nodes=_spread(true_node, [(edit.keep_nodes, nodes) for edit, nodes, _ in parts]),
-        keep_edges=_spread(true_edge.expand(graph.num_edges), [(edit.keep_edges, edges) for edit, _, edges in parts]),
+        keep_nodes=_spread(all_nodes, [(edit.keep_nodes, nodes) for edit, nodes, _ in parts]),
+        keep_edges=_spread(all_edges, [(edit.keep_edges, edges) for edit, _, edges in parts]),
         new_edges=torch.cat([nodes[edit.new_edges] for edit, nodes, _ in added], 1) if added else None,
         like_edges=torch.cat([edges[edit.like_edges] for edit, _, edges in added]) if added else None,
         rows=_joined([(edit.rows, nodes) for edit, nodes, _ in parts]),
         edge_rows=_joined([(edit.edge_rows, edges) for edit, _, edges in parts]),
         fill_edges=tuple(fills),
-        node_mask=_spread(true_node, [(edit.node_mask, nodes) for edit, nodes, _ in parts]),
-        edge_pair=_spread(names.expand(graph.num_edges), [(edit.edge_pair, edges) for edit, _, edges in parts]),
+        node_mask=_spread(all_nodes, [(edit.node_mask, nodes) for edit, nodes, _ in parts]),
+        edge_pair=_spread(names, [(edit.edge_pair, edges) for edit, _, edges in parts]),
     )
 
 
@@ -77,7 +78,7 @@ def _spread(otherwise: Tensor, parts: list[tuple[Tensor | None, Tensor]]) -> Ten
     """Values of the parts at their positions, and ``otherwise`` where a part has none; ``None`` if none has any."""
     if all(value is None for value, _ in parts):
         return None
-    whole = otherwise.clone(memory_format=torch.contiguous_format)
+    whole = otherwise.clone()
     for value, positions in parts:
         if value is not None:
             whole.scatter_(0, positions, value)
@@ -99,7 +100,7 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     store = out._store
     for name, (index, values) in (*edit.rows.items(), *edit.edge_rows.items()):
         # Out of place, so that rows with a gradient (a learned token) keep it.
-        store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))
+        store[name] = put(store[name], index, values.to(store[name].dtype))
     nodes = edges = None
     if edit.keep_nodes is not None or edit.keep_edges is not None or edit.new_edges is not None:
         old = graph.ptr.cpu()

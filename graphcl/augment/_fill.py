@@ -62,8 +62,7 @@ def _check_type(name: str, value: Tensor, fill: Fill) -> None:
     elif isinstance(fill, str):
         whole = False
     else:
-        whole = all(n == int(n) for n in (fill if isinstance(fill, Sequence) else [fill]) if math.isfinite(n))
-        whole = whole and all(map(math.isfinite, fill if isinstance(fill, Sequence) else [fill]))
+        whole = all(float(n).is_integer() for n in ([fill] if isinstance(fill, int | float) else fill))
     if not whole:
         raise TypeError(
             f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number as mask token, "

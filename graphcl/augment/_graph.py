@@ -12,7 +12,7 @@ from torch_geometric.data.storage import N_KEYS
 
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph", "begins", "columns", "offsets", "where"]
+__all__ = ["Graph", "begins", "offsets"]
 
 
 def offsets(counts: Tensor) -> Tensor:
@@ -23,21 +23,6 @@ def offsets(counts: Tensor) -> Tensor:
 def begins(group: Tensor, num_groups: int) -> Tensor:
     """``[G + 1]`` where each of G groups begins, and the end of the last, from the ascending groups of the elements."""
     return torch.searchsorted(group, torch.arange(num_groups + 1, device=group.device))
-
-
-def where(mask: Tensor) -> Tensor:
-    """``[K]`` the positions at which ``mask`` [M] is true, ascending."""
-    if mask.device.type == "cpu":  # numpy takes a tenth of torch's time
-        return torch.from_numpy(mask.numpy().nonzero()[0])
-    return mask.nonzero().squeeze(1)
-
-
-def columns(edges: Tensor, index: Tensor) -> Tensor:
-    """``[2, K]`` the columns of ``edges`` [2, E] at ``index``."""
-    out = edges.new_empty(2, index.numel())
-    for row, to in zip(edges, out, strict=True):
-        torch.index_select(row, 0, index, out=to)
-    return out
 
 
 @dataclass(frozen=True)

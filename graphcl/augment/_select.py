@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Count", "check_count", "check_share", "how_many", "in_order", "repeated", "smallest_k"]
+from graphcl._host import in_blocks
+
+__all__ = ["Count", "check_count", "check_share", "how_many", "places", "repeated", "smallest_k"]
 
 Count = Literal["round", "floor"]
 """How a share becomes a number of elements: the nearest integer, or the integer below (the authors' recipe)."""
@@ -36,24 +38,22 @@ def how_many(share: float, sizes: Tensor, count: Count) -> Tensor:
     return (exact + 1e-9).floor().long() if count == "floor" else exact.round().long()
 
 
-def in_order(code: Tensor, bits: int, *, stable: bool = True) -> tuple[Tensor, Tensor]:
-    """``code`` [M], which lies in [0, 2^``bits``), sorted, and where each element stood (if stable: equal ones too)."""
-    places = max(code.numel() - 1, 0).bit_length()
-    if code.device.type == "cpu" and bits + places <= 63:
-        # Code and place in one number: numpy sorts numbers twenty times as fast as torch finds their order.
-        packed = (code << places).bitwise_or_(torch.arange(code.numel())).numpy()
-        packed.sort()
-        both = torch.from_numpy(packed)
-        return both >> places, both & ((1 << places) - 1)
-    if code.device.type == "cpu" and not stable:
-        order = torch.from_numpy(code.numpy().argsort())
-        return code.index_select(0, order), order
-    return torch.sort(code, stable=stable)
+def places(count: int) -> int:
+    """How many bits the position of one of ``count`` elements needs."""
+    return max(count - 1, 0).bit_length()
 
 
 def repeated(values: Tensor, bits: int) -> Tensor:
     """``[M]`` true where a value, all of which lie in [0, 2^``bits``), has stood before."""
-    ordered, order = in_order(values, bits)
+    low = places(values.numel())
+    if values.device.type == "cpu" and bits + low <= 63:
+        # Value and place in one number: numpy sorts numbers twenty times as fast as torch finds their order.
+        ordered = (values << low).bitwise_or_(torch.arange(values.numel()))
+        ordered.numpy().sort()
+        order = ordered & ((1 << low) - 1)
+        ordered.bitwise_right_shift_(low)
+    else:
+        ordered, order = torch.sort(values, stable=True)
     again = torch.zeros_like(values, dtype=torch.bool)
     again[1:] = ordered[1:] == ordered[:-1]
     return torch.empty_like(again).scatter_(0, order, again)
@@ -67,8 +67,9 @@ def smallest_k(hashes: Tensor, group: Tensor, k: Tensor, sizes: Tensor) -> Tenso
     group does not depend on how many groups there are.
     """
     bits = max(16, (k.numel() - 1).bit_length())
-    top = (hashes >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1)
-    code = (group << (63 - bits)).bitwise_or_(top) if k.numel() > 1 else top
+    code = in_blocks(lambda part: (part >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1), hashes)
+    if k.numel() > 1:
+        code |= group << (63 - bits)
     k = torch.minimum(k, sizes)
     if code.device.type == "cpu":
         chosen = _up_to_kth(code, group, k, sizes)

@@ -6,10 +6,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key, hash_ids, randint
+from graphcl.augment._absent import Absent
 from graphcl.augment._edit import Edit
-from graphcl.augment._graph import Graph, where
-from graphcl.augment._pairs import Absent, Pairs
+from graphcl.augment._graph import Graph
+from graphcl.augment._pairs import Pairs
 from graphcl.augment._select import Count, check_count, check_share, how_many, repeated, smallest_k
 from graphcl.augment.base import EditAugmentation
 
@@ -40,7 +42,7 @@ def add_edges(
     fill: EdgeFill = "copy",
 ) -> Edit:
     """Add a share of each graph's edges between nodes that no edge joined."""
-    pairs = Pairs.of(graph, directed=directed)
+    pairs = Pairs.find(graph, directed=directed)
     return join_pairs(graph, pairs, key, how_many(add, pairs.counts, count), fill)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key, hash_ids
 from graphcl.augment._edit import Edit, Rows
 from graphcl.augment._fill import Fill, check_fill, fill_rows, means
-from graphcl.augment._graph import Graph, where
+from graphcl.augment._graph import Graph
 from graphcl.augment._pairs import Pairs
 from graphcl.augment._select import Count, check_count, check_share
 from graphcl.augment.base import EditAugmentation
@@ -27,8 +28,8 @@ def mask_edges(
 ) -> Edit:
     """Replace attributes of a share of each graph's edges, both directions of an undirected one together."""
     values = {name: graph.stored_edges(name) for name in attr}
-    pairs = Pairs.of(graph, directed=directed)
-    hashes = pairs.hashes(graph, key)
+    pairs = Pairs.find(graph, directed=directed)
+    hashes = pairs.hashes(key)
     index = where(pairs.choose(hashes, mask, count).index_select(0, pairs.of_edge))
     pair = pairs.of_edge.index_select(0, index)
     rows: Rows = {}

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key, hash_ids, randint
 from graphcl.augment._edit import Edit
-from graphcl.augment._graph import Graph, where
-from graphcl.augment._pairs import Pairs, code_of
+from graphcl.augment._graph import Graph
+from graphcl.augment._pairs import Pairs, code_of, width
 from graphcl.augment._select import Count, check_count, check_share, how_many, repeated, smallest_k
 from graphcl.augment.base import EditAugmentation
 
@@ -17,10 +18,11 @@ _TRIES = 64
 
 def rewire_edges(graph: Graph, key: Key, *, share: float, directed: bool = False, count: Count = "round") -> Edit:
     """Move one end of a share of each graph's edges to another node, where no edge is."""
-    pairs = Pairs.of(graph, directed=directed)
-    proper = pairs.major != pairs.minor
+    pairs = Pairs.find(graph, directed=directed)
+    major, minor = pairs.ends
+    proper = major != minor
     sizes = torch.zeros_like(pairs.counts).scatter_add_(0, pairs.graph, proper.long())
-    hashes = pairs.hashes(graph, key)
+    hashes = pairs.hashes(key)
     # Self-loops stay: with the largest number of all they come last in their graphs.
     rank = torch.where(proper, (hashes >> 1) & ((1 << 63) - 1), -1)
     chosen = where(smallest_k(rank, pairs.graph, how_many(share, sizes, count), pairs.counts) & proper)
@@ -30,11 +32,11 @@ def rewire_edges(graph: Graph, key: Key, *, share: float, directed: bool = False
 
 
 def _find_places(graph: Graph, pairs: Pairs, chosen: Tensor, hashes: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the ``chosen`` pairs those that find a place, and for each ``[2]`` the end that stays and the new other one."""
-    begin = graph.ptr.index_select(0, pairs.graph)
-    bits = max(graph.num_nodes - 1, 1).bit_length()
-    taken = code_of(pairs.major + begin, pairs.minor + begin, directed=True, bits=bits)  # ascending
-    major, minor, home = (t.index_select(0, chosen) for t in (pairs.major + begin, pairs.minor + begin, pairs.graph))
+    """Those of the ``chosen`` pairs that find a place, and ``[2, M]`` the end that stays and the new one."""
+    bits = width(graph)
+    taken, home = pairs.cell, pairs.graph.index_select(0, chosen)
+    cell = taken.index_select(0, chosen)
+    major, minor = cell >> bits, cell & ((1 << bits) - 1)
     stays_major = hashes < 0  # one bit says which end stays
     stays = torch.where(stays_major, major, minor)
     sizes, first = (t.index_select(0, home) for t in (graph.sizes, graph.ptr))
@@ -67,7 +69,7 @@ def _is_in(values: Tensor, ascending: Tensor) -> Tensor:
 
 def _carry_out(graph: Graph, pairs: Pairs, moved: Tensor, ends: Tensor) -> Edit:
     """Every edge of the moved pairs, in its direction, in the new place, with its attributes."""
-    number = torch.full_like(pairs.major, -1).scatter_(0, moved, torch.arange(moved.numel(), device=moved.device))
+    number = torch.full_like(pairs.cell, -1).scatter_(0, moved, torch.arange(moved.numel(), device=moved.device))
     which = number.index_select(0, pairs.of_edge)
     keep = which < 0
     edges = where(~keep)

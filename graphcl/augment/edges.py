@@ -5,7 +5,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from graphcl._random import Key, below, fold, hash_ids, in_blocks
+from graphcl._host import in_blocks
+from graphcl._random import Key, below, fold, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 from graphcl.augment._pairs import Pairs, code_of
@@ -23,8 +24,8 @@ def drop_edges(
 ) -> Edit:
     """Drop edges, both directions of an undirected one together: each with a probability, or an exact share."""
     if count != "bernoulli":
-        pairs = Pairs.of(graph, directed=directed)
-        dropped = pairs.choose(pairs.hashes(graph, key), drop, count)
+        pairs = Pairs.find(graph, directed=directed)
+        dropped = pairs.choose(pairs.hashes(key), drop, count)
         return Edit(keep_edges=~dropped.index_select(0, pairs.of_edge))
     keys = graph.keys(key)
 
@@ -48,8 +49,8 @@ def perturb_edges(
     fill: EdgeFill = "copy",
 ) -> Edit:
     """Drop a share of each graph's edges and add new ones between nodes that no edge joined."""
-    pairs = Pairs.of(graph, directed=directed)
-    dropped = pairs.choose(pairs.hashes(graph, key), drop, count)
+    pairs = Pairs.find(graph, directed=directed)
+    dropped = pairs.choose(pairs.hashes(key), drop, count)
     keep_edges = ~dropped.index_select(0, pairs.of_edge)
     if add == 0:
         return Edit(keep_edges=keep_edges)
@@ -82,9 +83,7 @@ class EdgeDrop(EditAugmentation):
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
     """
 
-    def __init__(
-        self, drop: float = 0.1, *, directed: bool = False, count: Count | Chance = "bernoulli"
-    ) -> None:
+    def __init__(self, drop: float = 0.1, *, directed: bool = False, count: Count | Chance = "bernoulli") -> None:
         self.drop = check_share("drop", drop)
         self.directed = directed
         self.count: Count | Chance = "bernoulli" if count == "bernoulli" else check_count(count, "bernoulli")

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
 from graphcl.augment._fill import Fill, check_fill, fill_rows, means
-from graphcl.augment._graph import Graph, where
+from graphcl.augment._graph import Graph
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
 from graphcl.augment.base import EditAugmentation
 

@@ -11,7 +11,7 @@ __all__ = ["PairIndex", "pair_names"]
 
 def pair_names(graph: Graph) -> Edit:
     """Give each edge the number of its unordered pair of nodes among the pairs of its graph."""
-    pairs = Pairs.of(graph, directed=False, trust_names=False)
+    pairs = Pairs.find(graph, directed=False, trust_names=False)
     names = pairs.of_edge
     if graph.num_graphs > 1:
         first = pairs.counts.cumsum(0) - pairs.counts
@@ -26,11 +26,12 @@ class PairIndex(EditAugmentation):
     :class:`EdgeMask`) must know which edges belong together, and sort them to find out. With the names they need not:
     on a large graph that is used for many views, apply this once. The views are the same, with or without.
 
-    A name is the number of the pair, in the order of its larger, then its smaller node, among the pairs of its graph; so
-    the attribute may be batched, sliced and subset like any other. It is never believed blindly: whoever reads it first
-    makes sure, in one pass, that edges of one name join one pair and that names rise with their pairs, and sorts the
-    edges where that does not hold (edges were added, nodes put in another order). Dropping edges or nodes leaves it
-    true; a view that adds edges to a graph sets the names of that graph's edges to -1, which says unknown.
+    A name is the number of the pair, in the order of its larger, then its smaller node, among the pairs of its graph;
+    so the attribute may be batched, sliced and subset like any other. It is never believed blindly: who reads it makes
+    sure, in one pass, that edges of one name join one pair and that names rise with their pairs, and sorts the edges
+    where that does not hold (edges were added, nodes put in another order). For one large graph the answer is kept
+    until ``edge_index`` or ``edge_pair`` is replaced or written to through torch. Dropping edges or nodes leaves names
+    true; a view that adds edges to a graph sets the names of all its edges to -1, which says unknown.
 
     Example:
         >>> import torch

@@ -328,7 +328,10 @@ def test_graphs_without_a_name_are_named_by_their_place(aug: Augmentation, make:
 def test_equal_graphs_get_different_views(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list([make(20, ring(20))] * 40)
     views = aug.view(batch, 0).to_data_list()
-    told = {repr([view.x.tolist(), view.edge_index.tolist(), view.edge_attr.tolist(), view.edge_weight.tolist()]) for view in views}
+    told = {
+        repr([view.x.tolist(), view.edge_index.tolist(), view.edge_attr.tolist(), view.edge_weight.tolist()])
+        for view in views
+    }
     assert len(told) > 3
 
 

@@ -11,8 +11,9 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
 from graphcl.augment import EdgeDrop, EdgePerturb
+from graphcl.augment._absent import Absent
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Absent, Pairs
+from graphcl.augment._pairs import Pairs
 
 Edges = set[tuple[int, int]]
 
@@ -231,7 +232,7 @@ def test_absent_pairs_are_counted_off(directed: bool, seed: int) -> None:
         edges = torch.randint(n * n, (n + seed,), generator=generator) if n else torch.empty(0, dtype=torch.int64)
         graphs.append(graph(n, [(int(e) // n, int(e) % n) for e in edges], directed=directed))
     structure = Graph.of(Batch.from_data_list(graphs))
-    absent = Absent(structure, Pairs.of(structure, directed=directed))
+    absent = Absent(structure, Pairs.find(structure, directed=directed))
     expected = []
     for g, data in enumerate(graphs):
         begin, n = int(structure.ptr[g]), data.num_nodes
@@ -251,7 +252,7 @@ def test_absent_pairs_are_counted_off(directed: bool, seed: int) -> None:
 def test_pairs_of_a_graph_too_large_for_an_exact_square_root() -> None:
     n, none = 2**31, torch.empty(0, dtype=torch.int64)
     structure = Graph(none.view(2, 0), none, torch.tensor([0, n]), torch.tensor([0]), None)
-    absent = Absent(structure, Pairs(none, none, none, none, torch.tensor([0]), directed=False))
+    absent = Absent(structure, Pairs(structure, none, none, directed=False))
     generator = torch.Generator().manual_seed(0)
     majors = torch.cat(
         [torch.tensor([1, 2, 94_906_267, n - 2]), torch.randint(2**28, n - 1, (5000,), generator=generator)]
@@ -267,10 +268,10 @@ def test_pairs_of_a_graph_too_large_for_an_exact_square_root() -> None:
 def test_pairs_name_each_edge_once(directed: bool) -> None:
     data = Batch.from_data_list([graph(4, [(0, 1), (1, 0), (3, 3), (2, 0)], directed=True), path(3)])
     structure = Graph.of(data)
-    pairs = Pairs.of(structure, directed=directed)
+    pairs = Pairs.find(structure, directed=directed)
     assert pairs.counts.tolist() == ([4, 4] if directed else [3, 2])
     for e, (u, v) in enumerate(data.edge_index.t().tolist()):
         p = pairs.of_edge[e]
         begin = structure.ptr[pairs.graph[p]]
-        ends = (int(begin + pairs.major[p]), int(begin + pairs.minor[p]))
+        ends = tuple(int(begin + end[p]) for end in pairs.ends)
         assert ends == ((u, v) if directed else (max(u, v), min(u, v)))
