@@ -91,7 +91,7 @@ class EdgeMask(EditAugmentation):
         count: Count = "round",
     ) -> None:
         self.mask = check_share("mask", mask)
-        names = [attr] if isinstance(attr, str) else list(attr)
+        names = [attr] if isinstance(attr, str) else list(attr) if isinstance(attr, Sequence) else []
         if not names or not all(isinstance(name, str) for name in names):
             raise TypeError(f"expected attr to be the name of an edge attribute, or several, got {attr!r}")
         self.attr = attr if isinstance(attr, str) else names

@@ -88,6 +88,47 @@ def test_dropping_none_and_all() -> None:
     assert view.edge_attr.shape == (0,)
 
 
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("count", ["round", "floor"])
+@pytest.mark.parametrize("m", [0, 1, 4, 5, 6, 19])
+@pytest.mark.parametrize("drop", [0.0, 0.1, 0.3, 1.0])
+def test_an_exact_share_is_dropped(drop: float, m: int, count: str, directed: bool) -> None:
+    data = path(m + 1, directed=directed)
+    view = EdgeDrop(drop=drop, count=count, directed=directed).view(data, 0)
+    gone = round(drop * m) if count == "round" else int(drop * m + 1e-9)
+    assert view.num_edges == (m - gone) * (1 if directed else 2)
+    assert edges_of(view) <= edges_of(data)
+    # It is the first half of perturbing.
+    half = EdgePerturb(drop=drop, add=0.0, count=count, directed=directed).view(data, 0)
+    assert torch.equal(view.edge_attr, half.edge_attr)
+
+
+def test_every_graph_of_a_batch_loses_its_own_share_uniformly() -> None:
+    data = path(6)
+    view = EdgeDrop(drop=0.4, count="round").view(copies(data, 4000), 0)
+    kept = Counter(frozenset(e for e in edges_of(part) if e[0] < e[1]) for part in view.to_data_list())
+    assert len(kept) == comb(5, 2)
+    assert stats.chisquare(list(kept.values())).pvalue > 1e-3
+
+
+def test_one_large_graph_is_dropped_as_in_a_batch() -> None:
+    # Above 65,536 edges a long column is worked off in blocks.
+    large, small = path(50_000), path(7)
+    for aug in (EdgeDrop(drop=0.3), EdgeDrop(drop=0.3, directed=True), EdgeDrop(drop=0.3, count="round")):
+        for data in (large, small):
+            data.graph_id = torch.tensor([data.num_nodes])
+        alone = aug.view(large, 5)
+        both = aug.view(Batch.from_data_list([small, large]), 5)
+        assert torch.equal(both[1].edge_index, alone.edge_index)
+        assert alone.num_edges / large.num_edges == pytest.approx(0.7, abs=0.01)
+        assert aug.directed or is_undirected(alone.edge_index)
+
+
+def test_a_count_is_one_of_three() -> None:
+    with pytest.raises(ValueError, match="expected count to be 'bernoulli', 'round' or 'floor', got 'ceil'"):
+        EdgeDrop(count="ceil")
+
+
 # --- perturbation: how many -------------------------------------------------------------------------------------------
 
 
