@@ -114,4 +114,5 @@ def normal(hashes: Tensor) -> Tensor:
 
     A table because logarithm and cosine differ in the last bit between devices, and a view must not.
     """
-    return _normal_table(hashes.device)[(hashes >> 48).bitwise_and_(0xFFFF)]
+    place = (hashes >> 48).bitwise_and_(0xFFFF)
+    return _normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)

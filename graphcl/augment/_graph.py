@@ -140,7 +140,7 @@ class Graph:
     def edge_batch(self) -> Tensor:
         """``[E]`` the graph of each edge."""
         if self.num_graphs == 1:
-            return self.batch.new_zeros(self.num_edges)
+            return self.batch.new_zeros(1).expand(self.num_edges)
         return self.batch.index_select(0, self.edge_index[0])
 
     @cached_property

@@ -62,7 +62,7 @@ class Pairs:
     def graph(self) -> Tensor:
         """``[P]`` the graph of each pair."""
         if self.of.num_graphs == 1:
-            return torch.zeros_like(self.cell)
+            return self.cell.new_zeros(1).expand(self.cell.numel())
         return self.of.batch.index_select(0, self.cell >> width(self.of))
 
     @cached_property
@@ -108,18 +108,20 @@ def _by_sorting(graph: Graph, *, directed: bool) -> tuple[Tensor, Tensor]:
         ordered = cell.index_select(0, place)
     else:
         # Cell and edge in one number: numpy sorts numbers twenty times as fast as torch finds their order.
-        number = torch.arange(graph.num_edges)
-        packed = in_blocks(
-            lambda src, dst, e: (code_of(src, dst, directed=directed, bits=bits) << low).bitwise_or_(e),
-            *graph.edge_index,
-            number,
-        )
-        packed.numpy().sort()
+        number = torch.arange(graph.num_edges, out=empty_like(graph.edge_index, graph.num_edges))
+
+        def pack(source: Tensor, target: Tensor, number: Tensor) -> Tensor:
+            code = code_of(source, target, directed=directed, bits=bits).numpy()
+            return torch.from_numpy(np.bitwise_or(np.left_shift(code, low, out=code), number.numpy(), out=code))
+
+        packed = in_blocks(pack, *graph.edge_index, number)
+        if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
+            packed.numpy().sort()
         place, ordered = torch.bitwise_and(packed, (1 << low) - 1, out=number), packed.bitwise_right_shift_(low)
     fresh = torch.ones_like(ordered, dtype=torch.bool)
     torch.ne(ordered[1:], ordered[:-1], out=fresh[1:])
     cell = ordered.index_select(0, where(fresh))
-    rank = torch.cumsum(fresh, 0, out=ordered).sub_(1)
+    rank = fresh.cumsum(0).sub_(1)
     return cell, empty_like(rank, rank.numel()).scatter_(0, place, rank)
 
 
