@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from graphcl._host import BLOCK, in_blocks
+
 __all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
 
 Key = int | Tensor
@@ -40,12 +42,13 @@ def _mix_int(z: int) -> int:
 def _mix_(z: Tensor) -> Tensor:
     if z.device.type == "cpu":
         # numpy shifts unsigned numbers, which torch cannot: a third of the time, the same bits.
-        u = z.numpy().view(np.uint64)
-        u ^= u >> np.uint64(30)
-        u *= np.uint64(_M1 & _WORD)
-        u ^= u >> np.uint64(27)
-        u *= np.uint64(_M2 & _WORD)
-        u ^= u >> np.uint64(31)
+        for part in z.reshape(-1).split(BLOCK) if z.numel() > 2 * BLOCK and z.is_contiguous() else (z,):
+            u = part.numpy().view(np.uint64)
+            u ^= u >> np.uint64(30)
+            u *= np.uint64(_M1 & _WORD)
+            u ^= u >> np.uint64(27)
+            u *= np.uint64(_M2 & _WORD)
+            u ^= u >> np.uint64(31)
         return z
     return _mix_anywhere_(z)
 
@@ -75,16 +78,24 @@ def fold(key: Key, value: Key) -> Key:
 
 
 def hash_ids(key: Key, ids: Tensor) -> Tensor:
-    """One 64-bit hash per element of ``ids`` (int64); ``key`` is one key or a tensor of keys that broadcasts."""
+    """One 64-bit hash per element of ``ids`` (int64); ``key`` is one key or a tensor of keys that broadcasts.
+
+    Under one key different ids have different hashes: every step of the mixer can be undone.
+    """
+    if ids.dim() == 1 and (isinstance(key, int) or key.numel() == 1):
+        return in_blocks(lambda part: _mix_(part * _GOLDEN + key), ids)
+    if ids.dim() == 1 and isinstance(key, Tensor) and key.shape == ids.shape:
+        return in_blocks(lambda part, keys: _mix_(part * _GOLDEN + keys), ids, key)
     return _mix_(ids * _GOLDEN + key)
 
 
 def below(hashes: Tensor, probability: float | Tensor) -> Tensor:
     """True with the given probability; compared as 53-bit integers, so that every device agrees."""
-    top = (hashes >> 11).bitwise_and_((1 << 53) - 1)
     if isinstance(probability, Tensor):
-        return top < (probability.double() * 2.0**53).long()
-    return top < int(probability * 2.0**53)
+        return (hashes >> 11).bitwise_and_((1 << 53) - 1) < (probability.double() * 2.0**53).long()
+    if hashes.device.type == "cpu" and hashes.dim() > 0:
+        return torch.from_numpy(hashes.numpy().view(np.uint64) >> np.uint64(11) < np.uint64(int(probability * 2.0**53)))
+    return (hashes >> 11).bitwise_and_((1 << 53) - 1) < int(probability * 2.0**53)
 
 
 def randint(hashes: Tensor, high: Tensor | int) -> Tensor:
@@ -103,4 +114,5 @@ def normal(hashes: Tensor) -> Tensor:
 
     A table because logarithm and cosine differ in the last bit between devices, and a view must not.
     """
-    return _normal_table(hashes.device)[(hashes >> 48).bitwise_and_(0xFFFF)]
+    place = (hashes >> 48).bitwise_and_(0xFFFF)
+    return _normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)

@@ -9,6 +9,9 @@ from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.centralities import centrality
 from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
 from graphcl.augment.diffusion import HeatDiffusion, PPRDiffusion
+from graphcl.augment.edge_add import EdgeAdd
+from graphcl.augment.edge_mask import EdgeMask
+from graphcl.augment.edge_rewire import EdgeRewire
 from graphcl.augment.edges import EdgeDrop, EdgePerturb
 from graphcl.augment.ego import EgoSubgraph
 from graphcl.augment.feature_mask import FeatureDropout, FeatureMask
@@ -20,6 +23,7 @@ from graphcl.augment.hetero import HeteroAugmentation, HeteroEdgeDrop, HeteroFea
 from graphcl.augment.joao import JOAO
 from graphcl.augment.molecule import AtomDrop, AtomMask, BondDrop, SubgraphRemove
 from graphcl.augment.nodes import NodeDrop, NodeMask
+from graphcl.augment.pair_index import PairIndex
 from graphcl.augment.spectral import SpectralEdgeDrop
 from graphcl.augment.star import StarSubgraph
 from graphcl.augment.subgraph import RandomWalkSubgraph
@@ -33,9 +37,12 @@ __all__ = [
     "BRICSFragment",
     "BondDrop",
     "Compose",
+    "EdgeAdd",
     "EdgeDrop",
     "EdgeDropper",
+    "EdgeMask",
     "EdgePerturb",
+    "EdgeRewire",
     "EditAugmentation",
     "EgoSubgraph",
     "FeatureDropout",
@@ -57,6 +64,7 @@ __all__ = [
     "NodeDrop",
     "NodeMask",
     "PPRDiffusion",
+    "PairIndex",
     "RandomApply",
     "RandomChoice",
     "RandomWalkSubgraph",

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import is_sparse
 
+from graphcl import _host
 from graphcl.augment._graph import Graph
 
 __all__ = ["STRUCTURE", "holds_node_ids", "levels", "like_first_nodes", "renumber", "take", "take_list"]
@@ -70,7 +71,7 @@ def _level_by_size(data: Data, key: str, value: Tensor, graph: Graph) -> str:
 
 def take(data: Data, key: str, value: Tensor, index: Tensor) -> Tensor:
     """The rows of ``value`` at ``index``, along the dimension in which PyG joins this attribute."""
-    return value.index_select(data.__cat_dim__(key, value, data._store) or 0, index)
+    return _host.take(value, index, data.__cat_dim__(key, value, data._store) or 0)
 
 
 def take_list(data: Data, key: str, value: Any, graph: Graph, nodes: Tensor | None, edges: Tensor | None) -> Any:

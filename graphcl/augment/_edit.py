@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._host import columns, put, where
 from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
 from graphcl.augment._graph import Graph, begins, offsets
 
 __all__ = ["Edit", "apply", "merge"]
+
+
+Rows = dict[str, tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -30,50 +34,49 @@ class Edit:
         like_edges: ``[A]`` the edge whose attributes each new edge copies.
         rows: per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
         values: per node attribute, what replaces it whole (``[N, ...]``), before ``rows``.
-        edge_rows: the same, per edge attribute.
+        edge_rows: the same as ``rows`` per edge attribute.
+        fill_edges: which of the new edges (``[K]``, positions in ``new_edges``) get a number in every edge attribute
+            instead of a copy.
+        node_mask: ``[N]`` bool to store under that name: false for nodes that stay but no longer count.
+        edge_pair: ``[E]`` names of the edges' pairs to store (see :class:`PairIndex`).
     """
 
     keep_nodes: Tensor | None = None
     keep_edges: Tensor | None = None
     new_edges: Tensor | None = None
     like_edges: Tensor | None = None
-    rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
     values: dict[str, Tensor] = field(default_factory=dict)
-    edge_rows: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    edge_rows: Rows = field(default_factory=dict)
+    fill_edges: tuple[tuple[Tensor, float], ...] = ()
+    node_mask: Tensor | None = None
+    edge_pair: Tensor | None = None
 
 
 def merge(graph: Graph, parts: Iterable[tuple[Edit, Tensor, Tensor]]) -> Edit:
     """One edit of ``graph`` out of edits of disjoint parts of it, each with its positions of nodes and edges."""
-    keep_nodes = keep_edges = None
-    new, like = [], []
-    rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    edge_rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    for edit, nodes, edges in parts:
-        if edit.keep_nodes is not None:
-            if keep_nodes is None:
-                keep_nodes = graph.batch.new_ones(graph.num_nodes, dtype=torch.bool)
-            keep_nodes.scatter_(0, nodes, edit.keep_nodes)
-        if edit.keep_edges is not None:
-            if keep_edges is None:
-                keep_edges = graph.batch.new_ones(graph.num_edges, dtype=torch.bool)
-            keep_edges.scatter_(0, edges, edit.keep_edges)
-        if edit.new_edges is not None and edit.like_edges is not None:
-            new.append(nodes[edit.new_edges])
-            like.append(edges[edit.like_edges])
-        for name, (index, values) in _all_rows(edit).items():
-            rows.setdefault(name, []).append((nodes[index], values))
-        for name, (index, values) in edit.edge_rows.items():
-            edge_rows.setdefault(name, []).append((edges[index], values))
-    joined, edge_joined = (
-        {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in parts.items()}
-        for parts in (rows, edge_rows)
+    parts = list(parts)
+    all_nodes, all_edges = (graph.ptr.new_ones(n, dtype=torch.bool) for n in (graph.num_nodes, graph.num_edges))
+    names = graph.edge_pair if graph.edge_pair is not None else graph.ptr.new_full((graph.num_edges,), -1)
+    added = [(edit, nodes, edges) for edit, nodes, edges in parts if edit.new_edges is not None]
+    fills, begin = [], 0
+    for edit, _, _ in added:
+        fills += [(index + begin, number) for index, number in edit.fill_edges]
+        begin += edit.new_edges.size(1) if edit.new_edges is not None else 0
+    return Edit(
+        keep_nodes=_spread(all_nodes, [(edit.keep_nodes, nodes) for edit, nodes, _ in parts]),
+        keep_edges=_spread(all_edges, [(edit.keep_edges, edges) for edit, _, edges in parts]),
+        new_edges=torch.cat([nodes[edit.new_edges] for edit, nodes, _ in added], 1) if added else None,
+        like_edges=torch.cat([edges[edit.like_edges] for edit, _, edges in added]) if added else None,
+        rows=_joined([(_all_rows(edit), nodes) for edit, nodes, _ in parts]),
+        edge_rows=_joined([(edit.edge_rows, edges) for edit, _, edges in parts]),
+        fill_edges=tuple(fills),
+        node_mask=_spread(all_nodes, [(edit.node_mask, nodes) for edit, nodes, _ in parts]),
+        edge_pair=_spread(names, [(edit.edge_pair, edges) for edit, _, edges in parts]),
     )
-    if not new:
-        return Edit(keep_nodes, keep_edges, rows=joined, edge_rows=edge_joined)
-    return Edit(keep_nodes, keep_edges, torch.cat(new, 1), torch.cat(like), rows=joined, edge_rows=edge_joined)
 
 
-def _all_rows(edit: Edit) -> dict[str, tuple[Tensor, Tensor]]:
+def _all_rows(edit: Edit) -> Rows:
     """The rows that an edit replaces, those of its ``values`` among them: in a whole, a part's values are some rows."""
     rows = dict(edit.rows)
     for name, values in edit.values.items():
@@ -84,6 +87,26 @@ def _all_rows(edit: Edit) -> dict[str, tuple[Tensor, Tensor]]:
     return rows
 
 
+def _spread(otherwise: Tensor, parts: list[tuple[Tensor | None, Tensor]]) -> Tensor | None:
+    """Values of the parts at their positions, and ``otherwise`` where a part has none; ``None`` if none has any."""
+    if all(value is None for value, _ in parts):
+        return None
+    whole = otherwise.clone()
+    for value, positions in parts:
+        if value is not None:
+            whole.scatter_(0, positions, value)
+    return whole
+
+
+def _joined(parts: list[tuple[Rows, Tensor]]) -> Rows:
+    """Rows of the parts as rows of the whole."""
+    found: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    for rows, positions in parts:
+        for name, (index, values) in rows.items():
+            found.setdefault(name, []).append((positions[index], values))
+    return {name: (torch.cat([i for i, _ in r]), torch.cat([v for _, v in r])) for name, r in found.items()}
+
+
 def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
     out = copy.copy(data)
@@ -92,17 +115,21 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
         store[name] = values.to(store[name].dtype)
     for name, (index, values) in (*edit.rows.items(), *edit.edge_rows.items()):
         # Out of place, so that rows with a gradient (a learned token) keep it.
-        store[name] = store[name].index_copy(0, index, values.to(store[name].dtype))
-    if edit.keep_nodes is None and edit.keep_edges is None and edit.new_edges is None:
-        return out
-    old = graph.ptr.cpu()
-    level = levels(out, graph, old)
-    nodes = None if edit.keep_nodes is None else _Nodes(graph, edit.keep_nodes)
-    edges = _Edges(graph, edit)
-    ids = _carry(out, data, level, graph, old[:-1], nodes, edges)
-    if nodes is not None:
-        _name_nodes(out, level, graph, nodes)
-    _update_bookkeeping(out, level, ids, nodes, edges)
+        store[name] = put(store[name], index, values.to(store[name].dtype))
+    nodes = edges = None
+    if edit.keep_nodes is not None or edit.keep_edges is not None or edit.new_edges is not None:
+        old = graph.ptr.cpu()
+        level = levels(out, graph, old)
+        nodes = None if edit.keep_nodes is None else _Nodes(graph, edit.keep_nodes)
+        edges = _Edges(graph, edit)
+        ids = _carry(out, data, level, graph, old[:-1], nodes, edges)
+        if nodes is not None:
+            _name_nodes(out, level, graph, nodes)
+        _update_bookkeeping(out, level, ids, nodes, edges)
+    if edit.node_mask is not None:
+        _mark_nodes(out, graph, edit.node_mask, nodes)
+    if edit.edge_pair is not None:
+        _name_pairs(out, graph, edit.edge_pair, edges)
     return out
 
 
@@ -111,7 +138,7 @@ class _Nodes:
 
     def __init__(self, graph: Graph, keep: Tensor) -> None:
         self.keep = keep
-        self.index = keep.nonzero().squeeze(1)
+        self.index = where(keep)
         before = offsets(keep)
         self.number = before[:-1]
         self.ptr = before.index_select(0, graph.ptr)
@@ -124,38 +151,49 @@ class _Edges:
         index: ``[E']`` positions of old edges.
         counts: ``[G]`` edges per graph.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
+        fills: positions in the view of new edges whose attributes become a number, and the number.
+        grown: ``[G]`` the graphs that have got new edges, if there are any.
     """
 
     def __init__(self, graph: Graph, edit: Edit) -> None:
         keep = edit.keep_edges
         self.added: Tensor | None = None
         self.ends: Tensor | None = None
+        self.grown: Tensor | None = None
+        self.fills: list[tuple[Tensor, float]] = []
         if edit.keep_nodes is not None:
             src, dst = edit.keep_nodes.index_select(0, graph.edge_index.flatten()).view(2, -1)
             keep = src & dst if keep is None else src & dst & keep
         if keep is None:
             self.index, self.counts = torch.arange(graph.num_edges, device=graph.device), graph.edge_counts
         else:
-            self.index = keep.nonzero().squeeze(1)
-            self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
+            self.index = where(keep)
+            if graph.num_graphs == 1:
+                self.counts = self.index.new_full((1,), self.index.numel())
+            else:
+                self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
         if edit.new_edges is not None and edit.like_edges is not None:
-            self._add(graph, edit.new_edges, edit.like_edges, edit.keep_nodes)
+            self._add(graph, edit, edit.new_edges, edit.like_edges)
 
-    def _add(self, graph: Graph, new: Tensor, like: Tensor, keep_nodes: Tensor | None) -> None:
-        if keep_nodes is not None:
-            alive = keep_nodes[new].all(0)
-            new, like = new[:, alive], like[alive]
+    def _add(self, graph: Graph, edit: Edit, new: Tensor, like: Tensor) -> None:
+        filled = torch.full_like(like, -1)
+        for i, (index, _) in enumerate(edit.fill_edges):
+            filled[index] = i
+        if edit.keep_nodes is not None:
+            alive = where(edit.keep_nodes[new].all(0))
+            new, like, filled = new[:, alive], like[alive], filled[alive]
         # Each graph's new edges follow its old ones, because a batch keeps a graph's edges together.
         home, order = torch.sort(graph.batch.index_select(0, new[0]), stable=True)
-        self.ends, like = new.index_select(1, order), like.index_select(0, order)
+        self.ends, like, filled = columns(new, order), like.index_select(0, order), filled.index_select(0, order)
         extra = begins(home, graph.num_graphs).diff()
         kept, before = self.index, extra.cumsum(0) - extra
         old = torch.arange(kept.numel(), device=graph.device)
         old += before.index_select(0, graph.edge_batch.index_select(0, kept))
         added = torch.arange(like.numel(), device=graph.device) + self.counts.cumsum(0).index_select(0, home)
         self.index = kept.new_empty(kept.numel() + like.numel()).scatter_(0, old, kept).scatter_(0, added, like)
-        self.added = added
+        self.added, self.grown = added, extra > 0
         self.counts = self.counts + extra
+        self.fills = [(added[where(filled == i)], number) for i, (_, number) in enumerate(edit.fill_edges)]
 
 
 def _carry(
@@ -163,11 +201,11 @@ def _carry(
 ) -> set[str]:
     """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
     store = out._store
-    edge_index = graph.edge_index.index_select(1, edges.index)
+    edge_index = columns(graph.edge_index, edges.index)
     if edges.added is not None and edges.ends is not None:
         edge_index.index_copy_(1, edges.added, edges.ends)
     if nodes is not None:
-        edge_index = nodes.number.index_select(0, edge_index.flatten()).view(2, -1)
+        edge_index = nodes.number.index_select(0, edge_index.view(-1)).view(2, -1)
     store["edge_index"] = edge_index
     ids = {"edge_index"}
     for key, kind in level.items():
@@ -175,7 +213,7 @@ def _carry(
         if kind == "list":
             value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
         elif kind == "edge":
-            value = take(out, key, value, edges.index)
+            value = _of_edges(out, data, key, take(out, key, value, edges.index), first, edges)
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
@@ -184,6 +222,66 @@ def _carry(
         if value is not store[key]:
             store[key] = value
     return ids
+
+
+def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edges: _Edges) -> Tensor:
+    """An edge attribute of the view, out of what its edges have brought along."""
+    if key == "edge_pair" and edges.grown is not None:
+        # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.
+        return value.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
+    if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
+        value = value.clone()
+        for index, number in edges.fills:
+            if not value.is_floating_point() and number != int(number):
+                raise TypeError(
+                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give a whole "
+                    f"number, or fill='copy'"
+                )
+            value.index_fill_(data.__cat_dim__(key, value, data._store) or 0, index, number)
+    return value
+
+
+def _mark_nodes(out: Data, graph: Graph, mask: Tensor, nodes: _Nodes | None) -> None:
+    """Store which nodes still count, as far as they did before."""
+    before = out._store.get("node_mask")
+    if nodes is not None:
+        mask = mask.index_select(0, nodes.index)
+    if before is not None:
+        if not isinstance(before, Tensor) or before.dtype != torch.bool or before.shape != mask.shape:
+            raise ValueError(
+                f"expected node_mask to be the [{mask.numel()}] bool that NodeDrop(remove=False) writes, got "
+                f"{before.dtype if isinstance(before, Tensor) else type(before).__name__}; give yours another name"
+            )
+        mask = mask & before
+    _store_new(out, "node_mask", mask, graph.ptr if nodes is None else nodes.ptr)
+
+
+def _name_pairs(out: Data, graph: Graph, names: Tensor, edges: _Edges | None) -> None:
+    """Store the names of the edges' pairs."""
+    if edges is None:
+        _store_new(out, "edge_pair", names, graph.edge_ptr)
+        return
+    names = names.index_select(0, edges.index)
+    if edges.grown is not None:
+        names = names.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
+    _store_new(out, "edge_pair", names, offsets(edges.counts))
+
+
+def _store_new(out: Data, name: str, value: Tensor, slices: Tensor) -> None:
+    """Store an attribute as if it had been there before the graphs were joined."""
+    store, hidden = out._store, out._store.__dict__
+    known = name in store
+    store[name] = value
+    if not known:
+        for key in ("batch", "ptr"):  # they come last in a batch that PyG has collated
+            if key in store:
+                last = store[key]
+                del store[key]
+                store[key] = last
+    if "_slice_dict" in hidden:
+        slices = slices.cpu()
+        hidden["_slice_dict"] = {**hidden["_slice_dict"], name: slices}
+        hidden["_inc_dict"] = {**hidden["_inc_dict"], name: torch.zeros_like(slices[:-1])}
 
 
 def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -> None:

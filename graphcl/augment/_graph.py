@@ -1,7 +1,9 @@
 """Where each graph's nodes and edges lie: what every augmentation reads, for one graph or a batch alike."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +36,8 @@ class Graph:
         graph_id: ``[G]`` the name under which a graph's randomness is drawn.
         features: Node features, or ``None``.
         rows: ``[N]`` where in ``features`` the nodes are; ``None`` for all of them.
+        stored: Every attribute of the data that this is a part of, by name.
+        edge_rows: ``[E]`` where in edge-level attributes of ``stored`` the edges are; ``None`` for all of them.
     """
 
     edge_index: Tensor
@@ -42,6 +46,8 @@ class Graph:
     graph_id: Tensor
     features: Tensor | None
     rows: Tensor | None = None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    edge_rows: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Graph":
@@ -56,9 +62,10 @@ class Graph:
         if edge_index.dtype != torch.int64:
             raise TypeError(f"expected edge_index of dtype int64, got {edge_index.dtype}; write edge_index.long()")
         batch, ptr = _nodes(data, edge_index.device)
-        graph = cls(edge_index, batch, ptr, _names(data, ptr), data._store.get("x"))
+        stored = dict(data._store.items())
+        graph = cls(edge_index, batch, ptr, _names(data, ptr), stored.get("x"), stored=stored)
         slices = data._store.__dict__.get("_slice_dict", {}).get("edge_index")
-        if "batch" in data._store and (slices is None or int(slices[-1]) != graph.num_edges):
+        if "batch" in stored and (slices is None or int(slices[-1]) != graph.num_edges):
             # Not as PyG has collated them: put together by hand, or changed afterwards.
             home = graph.edge_batch
             if bool((batch[1:] < batch[:-1]).any()) or bool((home[1:] < home[:-1]).any()):
@@ -91,6 +98,32 @@ class Graph:
             return self.features
         return self.features.index_select(0, self.rows)
 
+    def stored_edges(self, name: str) -> Tensor:
+        """An edge attribute of the whole data; ``edge_rows`` says where in it the edges are.
+
+        Raises:
+            ValueError: There is no such attribute, or it has not one row per edge.
+        """
+        value, edges = self.stored.get(name), self.stored.get("edge_index", self.edge_index).size(1)
+        if name == "edge_index" or not isinstance(value, Tensor) or value.shape[:1] != (edges,):
+            got = list(value.shape) if isinstance(value, Tensor) else "none" if value is None else type(value).__name__
+            named = [key for key, v in self.stored.items() if key.startswith("edge_") and isinstance(v, Tensor)]
+            raise ValueError(
+                f"expected an edge attribute {name!r} with one row for each of {edges} edges, got {got}; what these "
+                f"data have: {', '.join(key for key in named if key != 'edge_index') or 'no edge attributes'}"
+            )
+        return value
+
+    @property
+    def edge_pair(self) -> Tensor | None:
+        """``[E]`` the names that :class:`PairIndex` has given to the pairs of the edges, if it has."""
+        names, whole = self.stored.get("edge_pair"), self.stored.get("edge_index")
+        if not isinstance(names, Tensor) or whole is None or names.shape != whole.shape[1:]:
+            return None
+        if names.dtype != torch.int64:
+            return None
+        return names if self.edge_rows is None else names.index_select(0, self.edge_rows)
+
     @cached_property
     def sizes(self) -> Tensor:
         """``[G]`` nodes of each graph."""
@@ -99,16 +132,22 @@ class Graph:
     @cached_property
     def local(self) -> Tensor:
         """``[N]`` each node's number within its graph."""
+        if self.num_graphs == 1:
+            return torch.arange(self.num_nodes, device=self.device)
         return torch.arange(self.num_nodes, device=self.device) - self.ptr.index_select(0, self.batch)
 
     @cached_property
     def edge_batch(self) -> Tensor:
         """``[E]`` the graph of each edge."""
+        if self.num_graphs == 1:
+            return self.batch.new_zeros(1).expand(self.num_edges)
         return self.batch.index_select(0, self.edge_index[0])
 
     @cached_property
     def edge_ptr(self) -> Tensor:
         """``[G + 1]`` the first edge of each graph."""
+        if self.num_graphs == 1:
+            return torch.tensor([0, self.num_edges], device=self.device)
         return begins(self.edge_batch, self.num_graphs)
 
     @cached_property
@@ -122,7 +161,8 @@ class Graph:
 
     def node_hashes(self, key: Key) -> Tensor:
         """``[N]`` one hash per node, of (key, graph, number within the graph)."""
-        return hash_ids(self.keys(key).index_select(0, self.batch), self.local)
+        keys = self.keys(key)
+        return hash_ids(keys if self.num_graphs == 1 else keys.index_select(0, self.batch), self.local)
 
     def split(self, part: Tensor, num_parts: int) -> list[tuple["Graph", Tensor, Tensor]]:
         """The graphs of each part (``part`` is ``[G]``), with the positions of their nodes and edges here.
@@ -142,12 +182,14 @@ class Graph:
         )
         edge_index = self.edge_index.index_select(1, edges) - shift.index_select(0, edge_batch)
         rows = nodes if self.rows is None else self.rows.index_select(0, nodes)
+        edge_rows = edges if self.edge_rows is None else self.edge_rows.index_select(0, edges)
         ends = begins(part, num_parts)[1:]
         bounds = torch.stack([ends, ptr[ends], edge_ptr[ends]], 1).tolist()
         parts, g, n, e = [], 0, 0, 0
         for h, m, f in bounds:
             index = edge_index[:, e:f] - n
-            graph = Graph(index, batch[n:m] - g, ptr[g : h + 1] - n, graph_id[g:h], self.features, rows[n:m])
+            place = (index, batch[n:m] - g, ptr[g : h + 1] - n, graph_id[g:h])
+            graph = Graph(*place, self.features, rows[n:m], self.stored, edge_rows[e:f])
             parts.append((graph, nodes[n:m], edges[e:f]))
             g, n, e = h, m, f
         return parts

@@ -1,18 +1,38 @@
-"""The pairs of nodes that edges join: each pair once, numbered so that the pairs *without* an edge can be counted off.
+"""The pairs of nodes that edges join, each once: found by one sort of the edges, or by the names that they carry."""
 
-Inside a graph of n nodes the unordered pair a < b has the number b (b - 1) / 2 + a, an ordered pair (u, v), u != v, the
-number u (n - 1) + v - [v > u]. Sorted, the numbers of the existing edges tell where the r-th absent one is, without
-trying any that exist.
-"""
-
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._host import BLOCK, empty_like, in_blocks, where
+from graphcl._random import Key, hash_ids
 from graphcl.augment._graph import Graph, begins
+from graphcl.augment._select import Count, how_many, places, smallest_k
 
-__all__ = ["Absent", "Pairs"]
+__all__ = ["Pairs", "code_of", "width"]
+
+
+def code_of(source: Tensor, target: Tensor, *, directed: bool, bits: int = 32) -> Tensor:
+    """A name for the pair of ends of each edge: the larger node, then the smaller; source, then target if directed."""
+    if source.device.type == "cpu":  # numpy compares and shifts several times as fast
+        high, low = source.numpy(), target.numpy()
+        if not directed:
+            high, low = np.maximum(high, low), np.minimum(high, low)
+        code = np.left_shift(high, bits, out=None if directed else high)
+        return torch.from_numpy(np.bitwise_or(code, low, out=code))
+    if not directed:
+        source, target = torch.maximum(source, target), torch.minimum(source, target)
+    return (source << bits).bitwise_or_(target)
+
+
+def width(graph: Graph) -> int:
+    """How many bits a node of the batch needs."""
+    return max(graph.num_nodes - 1, 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -20,78 +40,154 @@ class Pairs:
     """The P distinct pairs joined by the edges of a graph, ordered by graph and within it by number.
 
     Attributes:
-        graph: ``[P]`` the graph of each pair.
-        major, minor: ``[P]`` its two nodes, numbered within the graph: the larger and the smaller, or where directed
-            source and target.
+        of: The graph.
+        cell: ``[P]`` each pair's code in the batch's numbering, ascending; graphs lie one after another.
         of_edge: ``[E]`` the pair of each edge.
-        counts: ``[G]`` pairs per graph.
+        directed: Whether the two directions of an edge are two pairs.
     """
 
-    graph: Tensor
-    major: Tensor
-    minor: Tensor
+    of: Graph
+    cell: Tensor
     of_edge: Tensor
-    counts: Tensor
     directed: bool
 
     @classmethod
-    def of(cls, graph: Graph, *, directed: bool) -> "Pairs":
-        src, dst = graph.edge_index
-        major, minor = (src, dst) if directed else (torch.maximum(src, dst), torch.minimum(src, dst))
-        # Graphs lie one after another, so that cells of the whole batch's matrix are ordered by graph, too.
-        width = max(graph.num_nodes, 1)
-        cell, of_edge = torch.unique(major * width + minor, return_inverse=True)
-        major = cell // width
-        minor = cell - major * width
-        home = graph.batch.index_select(0, major)
-        begin = graph.ptr.index_select(0, home)
-        counts = begins(home, graph.num_graphs).diff()
-        return cls(home, major - begin, minor - begin, of_edge, counts, directed)
+    def find(cls, graph: Graph, *, directed: bool, trust_names: bool = True) -> "Pairs":
+        """The pairs of ``graph``, found by sorting its edges, or by the names in ``edge_pair`` where they hold true."""
+        named = None if directed or not trust_names else _by_name(graph)
+        cell, of_edge = named or _by_sorting(graph, directed=directed)
+        return cls(graph, cell, of_edge, directed)
 
-    @property
-    def code(self) -> Tensor:
-        """``[P]`` a name of the pair within its graph, the same in every batch."""
-        return (self.major << 32) | self.minor
+    @cached_property
+    def graph(self) -> Tensor:
+        """``[P]`` the graph of each pair."""
+        if self.of.num_graphs == 1:
+            return self.cell.new_zeros(1).expand(self.cell.numel())
+        return self.of.batch.index_select(0, self.cell >> width(self.of))
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """``[G]`` pairs per graph."""
+        if self.of.num_graphs == 1:
+            return self.cell.new_full((1,), self.cell.numel())
+        return begins(self.graph, self.of.num_graphs).diff()
+
+    @cached_property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """``[P]`` and ``[P]`` the two nodes, numbered within the graph: larger and smaller, or source and target."""
+        bits = width(self.of)
+        major, minor = self.cell >> bits, self.cell & ((1 << bits) - 1)
+        if self.of.num_graphs == 1:
+            return major, minor
+        begin = self.of.ptr.index_select(0, self.graph)
+        return major.sub_(begin), minor.sub_(begin)
+
+    def hashes(self, key: Key) -> Tensor:
+        """``[P]`` one hash per pair, of (key, graph, pair)."""
+        keys, bits = self.of.keys(key), width(self.of)
+        if self.of.num_graphs == 1:
+            mask = (1 << bits) - 1
+            return in_blocks(lambda cell: hash_ids(keys, (cell >> bits << 32).bitwise_or_(cell & mask)), self.cell)
+        major, minor = self.ends
+        return hash_ids(keys.index_select(0, self.graph), (major << 32).bitwise_or_(minor))
+
+    def choose(self, hashes: Tensor, share: float, count: Count) -> Tensor:
+        """``[P]`` true for ``count(share * m)`` of each graph's ``m`` pairs, those with the smallest hashes."""
+        return smallest_k(hashes, self.graph, how_many(share, self.counts, count), self.counts)
 
 
-class Absent:
-    """The pairs of different nodes of one graph that no edge joins, counted through all graphs.
+def _by_sorting(graph: Graph, *, directed: bool) -> tuple[Tensor, Tensor]:
+    """The distinct cells, ascending, and which of them each edge has."""
+    bits = width(graph)
+    if graph.device.type != "cpu" or graph.num_edges == 0:
+        return torch.unique(code_of(*graph.edge_index, directed=directed, bits=bits), return_inverse=True)
+    low = places(graph.num_edges)
+    if 2 * bits + low > 63:
+        cell = code_of(*graph.edge_index, directed=directed, bits=bits)
+        place = torch.from_numpy(cell.numpy().argsort())
+        ordered = cell.index_select(0, place)
+    else:
+        # Cell and edge in one number: numpy sorts numbers twenty times as fast as torch finds their order.
+        number = torch.arange(graph.num_edges, out=empty_like(graph.edge_index, graph.num_edges))
 
-    Attributes:
-        counts: ``[G]`` how many each graph has.
-        first: ``[G]`` the place of each graph's first one.
+        def pack(source: Tensor, target: Tensor, number: Tensor) -> Tensor:
+            code = code_of(source, target, directed=directed, bits=bits).numpy()
+            return torch.from_numpy(np.bitwise_or(np.left_shift(code, low, out=code), number.numpy(), out=code))
+
+        packed = in_blocks(pack, *graph.edge_index, number)
+        if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
+            packed.numpy().sort()
+        place, ordered = torch.bitwise_and(packed, (1 << low) - 1, out=number), packed.bitwise_right_shift_(low)
+    fresh = torch.ones_like(ordered, dtype=torch.bool)
+    torch.ne(ordered[1:], ordered[:-1], out=fresh[1:])
+    cell = ordered.index_select(0, where(fresh))
+    rank = fresh.cumsum(0).sub_(1)
+    return cell, empty_like(rank, rank.numel()).scatter_(0, place, rank)
+
+
+def _by_name(graph: Graph) -> tuple[Tensor, Tensor] | None:
+    """The same without sorting, or ``None`` where the names of the pairs are missing or no longer true.
+
+    Whatever has happened to the graph since they were given: they are true if and only if all edges of a name lie in
+    one cell and the cells of rising names rise.
     """
+    names, bits = graph.edge_pair, width(graph)
+    if names is None or names.numel() == 0:
+        return None
+    cell = _recall(graph.edge_index, names)
+    if cell is not None:
+        return cell, names
+    least, most = (int(value) for value in torch.stack(torch.aminmax(names)).tolist())
+    if least < 0:
+        return None
+    size = most + 1
+    if graph.num_graphs > 1:
+        last = graph.ptr.new_full((graph.num_graphs,), -1).scatter_reduce_(0, graph.edge_batch, names, "amax")
+        size = int((last + 1).sum())
+    if size > 8 * names.numel():  # few edges are left of many, or these are no names: sorting is as fast
+        return None
+    if graph.num_graphs > 1:
+        names = names + (last.cumsum(0) - last + torch.arange(graph.num_graphs, device=last.device))[graph.edge_batch]
+    table = empty_like(names, size).fill_(-1)
+    columns = (*graph.edge_index, names)
+    for src, dst, name in zip(*(torch.split(c, BLOCK if c.device.type == "cpu" else c.numel()) for c in columns)):
+        table.scatter_(0, name, code_of(src, dst, directed=False, bits=bits))
+    same = in_blocks(
+        lambda src, dst, name: table.index_select(0, name) == code_of(src, dst, directed=False, bits=bits), *columns
+    )
+    if not bool(same.all()):
+        return None
+    used = table >= 0
+    complete = bool(used.all())
+    if not complete:  # a view has dropped edges, and their names with them
+        table = table.index_select(0, where(used))
+        names = (used.cumsum(0) - 1).index_select(0, names)
+    if not bool((table[1:] > table[:-1]).all()):
+        return None
+    if complete and graph.num_graphs == 1 and graph.edge_rows is None:
+        _remember(graph.edge_index, names, table)
+    return table, names
 
-    def __init__(self, graph: Graph, pairs: Pairs) -> None:
-        n = graph.sizes
-        total = n * (n - 1) if pairs.directed else n * (n - 1) // 2
-        proper = (pairs.major != pairs.minor).nonzero().squeeze(1)
-        major, minor, home = (t.index_select(0, proper) for t in (pairs.major, pairs.minor, pairs.graph))
-        if pairs.directed:
-            inside = major * (n.index_select(0, home) - 1) + minor - (minor > major).long()
-        else:
-            inside = major * (major - 1) // 2 + minor
-        self.begin = total.cumsum(0) - total
-        number = self.begin.index_select(0, home) + inside
-        # How many absent ones come before each existing one.
-        self.before = number - torch.arange(number.numel(), device=number.device)
-        self.counts = total - begins(home, graph.num_graphs).diff()
-        self.first = self.counts.cumsum(0) - self.counts
-        self.graph, self.directed = graph, pairs.directed
 
-    def at(self, place: Tensor, home: Tensor) -> Tensor:
-        """``[2, R]`` the absent pairs at the given places (which lie in graphs ``home``), in the batch's numbering."""
-        number = place + torch.searchsorted(self.before, place, right=True)
-        inside = number - self.begin.index_select(0, home)
-        if self.directed:
-            width = (self.graph.sizes.index_select(0, home) - 1).clamp(min=1)
-            major = inside // width
-            minor = inside - major * width
-            minor = minor + (minor >= major).long()
-        else:
-            major = ((1 + (1 + 8 * inside.double()).sqrt()) / 2).floor().long()
-            # Just below a whole number the square root rounds up to it; never down from one, for n below 2^31.
-            major = major - (major * (major - 1) // 2 > inside).long()
-            minor = inside - major * (major - 1) // 2
-        ends = (major, minor) if self.directed else (minor, major)
-        return torch.stack(ends) + self.graph.ptr.index_select(0, home)
+# A large graph is looked at for every view, always through the same two tensors: what they were found to say is kept
+# as long as both live and neither was written to, by the version that torch counts for autograd.
+_known: dict[int, tuple[Any, Any, tuple[int, int], Tensor]] = {}
+
+
+def _recall(edge_index: Tensor, names: Tensor) -> Tensor | None:
+    edges_ref, names_ref, versions, cell = _known.get(id(names), (None, None, (0, 0), names))
+    if edges_ref is None or edges_ref() is not edge_index or names_ref() is not names:
+        return None
+    return cell if versions == (edge_index._version, names._version) else None
+
+
+def _remember(edge_index: Tensor, names: Tensor, cell: Tensor) -> None:
+    if edge_index.is_inference() or names.is_inference():  # torch counts no versions of these
+        return
+    place = id(names)
+
+    def forget(_: Any) -> None:
+        _known.pop(place, None)
+
+    refs = (weakref.ref(edge_index, forget), weakref.ref(names, forget))
+    _known[place] = (*refs, (edge_index._version, names._version), cell)

@@ -1,90 +1,77 @@
 """Edge dropping and edge perturbation."""
 
-import torch
+from dataclasses import replace
+from typing import Literal
+
 from torch import Tensor
 
-from graphcl._random import Key, below, fold, hash_ids, randint
+from graphcl._host import in_blocks
+from graphcl._random import Key, below, fold, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Absent, Pairs
-from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
+from graphcl.augment._pairs import Pairs, code_of
+from graphcl.augment._select import Count, check_count, check_share, how_many
 from graphcl.augment.base import EditAugmentation
+from graphcl.augment.edge_add import EdgeFill, check_edge_fill, join_pairs
 
 __all__ = ["EdgeDrop", "EdgePerturb", "drop_edges", "perturb_edges"]
 
+Chance = Literal["bernoulli"]
 
-def drop_edges(graph: Graph, key: Key, *, drop: float, directed: bool = False) -> Edit:
-    """Drop every edge with probability ``drop``, both directions of an undirected one together."""
-    src, dst = graph.local.index_select(0, graph.edge_index.flatten()).view(2, -1)
-    if not directed:
-        src, dst = torch.maximum(src, dst), torch.minimum(src, dst)
-    hashes = hash_ids(graph.keys(key).index_select(0, graph.edge_batch), (src << 32) | dst)
-    return Edit(keep_edges=~below(hashes, drop))
+
+def drop_edges(
+    graph: Graph, key: Key, *, drop: float, directed: bool = False, count: Count | Chance = "bernoulli"
+) -> Edit:
+    """Drop edges, both directions of an undirected one together: each with a probability, or an exact share."""
+    if count != "bernoulli":
+        pairs = Pairs.find(graph, directed=directed)
+        dropped = pairs.choose(pairs.hashes(key), drop, count)
+        return Edit(keep_edges=~dropped.index_select(0, pairs.of_edge))
+    keys = graph.keys(key)
+
+    def keep(source: Tensor, target: Tensor, key: Tensor = keys) -> Tensor:
+        return ~below(hash_ids(key, code_of(source, target, directed=directed)), drop)
+
+    if graph.num_graphs == 1:
+        return Edit(keep_edges=in_blocks(keep, *graph.edge_index))
+    source, target = graph.edge_index - graph.ptr.index_select(0, graph.edge_batch)
+    return Edit(keep_edges=in_blocks(keep, source, target, keys.index_select(0, graph.edge_batch)))
 
 
 def perturb_edges(
-    graph: Graph, key: Key, *, drop: float, add: float, directed: bool = False, count: Count = "round"
+    graph: Graph,
+    key: Key,
+    *,
+    drop: float,
+    add: float,
+    directed: bool = False,
+    count: Count = "round",
+    fill: EdgeFill = "copy",
 ) -> Edit:
     """Drop a share of each graph's edges and add new ones between nodes that no edge joined."""
-    pairs = Pairs.of(graph, directed=directed)
-    hashes = hash_ids(graph.keys(key).index_select(0, pairs.graph), pairs.code)
-    dropped = smallest_k(hashes, pairs.graph, how_many(drop, pairs.counts, count), pairs.counts)
+    pairs = Pairs.find(graph, directed=directed)
+    dropped = pairs.choose(pairs.hashes(key), drop, count)
     keep_edges = ~dropped.index_select(0, pairs.of_edge)
     if add == 0:
         return Edit(keep_edges=keep_edges)
-    new, home, hashes = _draw_absent(graph, pairs, fold(key, 1), how_many(add, pairs.counts, count))
-    # Hashed once more, because the hash itself has chosen the pair.
-    again = hash_ids(hashes, torch.ones_like(hashes))
-    like = graph.edge_ptr.index_select(0, home) + randint(again, graph.edge_counts.index_select(0, home))
-    if not directed:
-        new, like = torch.cat([new, new.flip(0)], 1), torch.cat([like, like])
-    return Edit(keep_edges=keep_edges, new_edges=new, like_edges=like)
-
-
-def _draw_absent(graph: Graph, pairs: Pairs, key: Key, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """``k[g]`` distinct absent pairs of each graph, their graphs, and a hash for each."""
-    absent = Absent(graph, pairs)
-    k = torch.minimum(k, absent.counts)
-    # Few absent pairs: list them all and take the k with the smallest hashes. Many: draw with replacement and take the
-    # first k distinct ones; less than one try in 10^14 yields fewer. Both choose uniformly, in O(k).
-    listed = absent.counts <= 4 * k
-    enough = torch.where(k == 1, 1, 2 * k + 16)
-    drawn = torch.where(listed, absent.counts, enough) * (k > 0)
-    home = torch.repeat_interleave(drawn)
-    number = torch.arange(home.numel(), device=k.device) - (drawn.cumsum(0) - drawn).index_select(0, home)
-    hashes = hash_ids(graph.keys(key).index_select(0, home), number)
-    is_listed = listed.index_select(0, home)
-    place = absent.first.index_select(0, home) + torch.where(
-        is_listed, number, randint(hashes, absent.counts.index_select(0, home))
-    )
-    repeated = _repeated(place)
-    # smallest_k compares the upper bits, unsigned: hence the shift, and -1 for the largest.
-    rank = torch.where(is_listed, hashes, number << 32).masked_fill_(repeated, -1)
-    chosen = (smallest_k(rank, home, k, drawn) & ~repeated).nonzero().squeeze(1)
-    place, home, hashes = (t.index_select(0, chosen) for t in (place, home, hashes))
-    return absent.at(place, home), home, hashes
-
-
-def _repeated(values: Tensor) -> Tensor:
-    """True where a value has stood before."""
-    ordered, order = torch.sort(values, stable=True)
-    again = torch.zeros_like(values, dtype=torch.bool)
-    again[1:] = ordered[1:] == ordered[:-1]
-    return torch.empty_like(again).scatter_(0, order, again)
+    added = join_pairs(graph, pairs, fold(key, 1), how_many(add, pairs.counts, count), fill)
+    return replace(added, keep_edges=keep_edges)
 
 
 class EdgeDrop(EditAugmentation):
-    """Drop every edge independently with a given probability.
+    """Drop every edge independently with a given probability, or an exact share of each graph's edges.
 
     Both directions of an undirected edge share one draw and live or die together, without looking whether the graph is
     undirected; duplicates of an edge do too.
 
     Args:
-        drop: The probability, within [0, 1].
+        drop: The probability or share, within [0, 1].
         directed: Draw for each direction by itself.
+        count: ``"bernoulli"``, each edge by itself; or exactly ``count(drop * m)`` of a graph's ``m`` edges, both
+            directions of an undirected edge counted as one, with ``"round"`` or ``"floor"``, uniformly chosen.
 
     Raises:
-        ValueError: ``drop`` lies outside [0, 1].
+        ValueError: ``drop`` lies outside [0, 1], or ``count`` is none of the three.
 
     Example:
         >>> import torch
@@ -96,12 +83,13 @@ class EdgeDrop(EditAugmentation):
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
     """
 
-    def __init__(self, drop: float = 0.1, *, directed: bool = False) -> None:
+    def __init__(self, drop: float = 0.1, *, directed: bool = False, count: Count | Chance = "bernoulli") -> None:
         self.drop = check_share("drop", drop)
         self.directed = directed
+        self.count: Count | Chance = "bernoulli" if count == "bernoulli" else check_count(count, "bernoulli")
 
     def edit(self, graph: Graph, key: Key) -> Edit:
-        return drop_edges(graph, key, drop=self.drop, directed=self.directed)
+        return drop_edges(graph, key, drop=self.drop, directed=self.directed, count=self.count)
 
 
 class EdgePerturb(EditAugmentation):
@@ -109,17 +97,18 @@ class EdgePerturb(EditAugmentation):
 
     The numbers are exact, ``count(drop * m)`` and ``count(add * m)`` of a graph's ``m`` edges, both directions of an
     undirected edge counted as one. New edges join two different nodes of one graph that no edge joined before, in both
-    directions; each copies the attributes (``edge_attr``, ``edge_weight``, ...) of a random edge of its graph. Where
-    fewer pairs are free than asked for, all of them are joined.
+    directions, as :class:`EdgeAdd` adds them; an edge that was dropped does not come back.
 
     Args:
         drop: The share of edges to drop, within [0, 1].
         add: The share of edges to add, within [0, 1]; 0 is what the authors' TU code does.
         directed: Treat the two directions of an edge as two edges.
         count: ``"round"`` or, as in the authors' code, ``"floor"``.
+        fill: The attributes of new edges: ``"copy"``, those of a random edge of the graph, or a number.
 
     Raises:
-        ValueError: A share lies outside [0, 1].
+        ValueError: A share lies outside [0, 1], or ``fill`` is an unknown word.
+        TypeError: ``fill`` is neither number nor word, or not whole where an edge attribute holds whole numbers.
 
     Example:
         >>> import torch
@@ -133,11 +122,21 @@ class EdgePerturb(EditAugmentation):
     Differs from the paper: the authors' code draws added edges without looking whether they exist.
     """
 
-    def __init__(self, drop: float = 0.1, add: float = 0.1, *, directed: bool = False, count: Count = "round") -> None:
+    def __init__(
+        self,
+        drop: float = 0.1,
+        add: float = 0.1,
+        *,
+        directed: bool = False,
+        count: Count = "round",
+        fill: EdgeFill = "copy",
+    ) -> None:
         self.drop = check_share("drop", drop)
         self.add = check_share("add", add)
         self.directed = directed
         self.count = check_count(count)
+        self.fill = check_edge_fill(fill)
 
     def edit(self, graph: Graph, key: Key) -> Edit:
-        return perturb_edges(graph, key, drop=self.drop, add=self.add, directed=self.directed, count=self.count)
+        shares = {"drop": self.drop, "add": self.add}
+        return perturb_edges(graph, key, **shares, directed=self.directed, count=self.count, fill=self.fill)

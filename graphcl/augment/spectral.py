@@ -51,9 +51,9 @@ def spectral_changes(graph: Graph, *, limit: int = 512) -> Tensor:
 
 
 def _changes(graph: Graph) -> Tensor:
-    pairs = Pairs.of(graph, directed=False)
-    proper = (pairs.major != pairs.minor).nonzero().squeeze(1)
-    home, major, minor = (t.index_select(0, proper) for t in (pairs.graph, pairs.major, pairs.minor))
+    pairs = Pairs.find(graph, directed=False)
+    proper = (pairs.ends[0] != pairs.ends[1]).nonzero().squeeze(1)
+    home, major, minor = (t.index_select(0, proper) for t in (pairs.graph, *pairs.ends))
     change = torch.zeros(pairs.graph.numel(), dtype=torch.float64, device=graph.device)
     sizes = ((graph.sizes + _STEP - 1) // _STEP * _STEP).index_select(0, home)
     for size in torch.unique(sizes).tolist():  # not a loop over graphs: at most limit / 8 sizes

@@ -22,8 +22,11 @@ from graphcl.augment import (
     AdaptiveFeatureMask,
     Augmentation,
     Compose,
+    EdgeAdd,
     EdgeDrop,
+    EdgeMask,
     EdgePerturb,
+    EdgeRewire,
     EgoSubgraph,
     FeatureDropout,
     FeatureMask,
@@ -36,6 +39,7 @@ from graphcl.augment import (
     Identity,
     NodeDrop,
     NodeMask,
+    PairIndex,
     PPRDiffusion,
     RandomApply,
     RandomChoice,
@@ -57,11 +61,21 @@ ALL: list[Augmentation] = [
     Identity(),
     NodeDrop(drop=0.3),
     NodeDrop(drop=1.0, count="floor"),
+    NodeDrop(drop=0.4, remove=False),
     NodeMask(mask=0.5),
     NodeMask(mask=0.5, fill=-2),
     NodeMask(mask=0.9, fill="gaussian"),
+    NodeMask(mask=0.5, fill=[7, -1, 0]),
+    PairIndex(),
     EdgeDrop(drop=0.4),
     EdgeDrop(drop=0.4, directed=True),
+    EdgeDrop(drop=0.4, count="round"),
+    EdgeAdd(add=0.4),
+    EdgeAdd(add=1.0, directed=True, count="floor", fill=3),
+    EdgeRewire(share=0.5),
+    EdgeRewire(share=0.9, directed=True, count="floor"),
+    EdgeMask(mask=0.5),
+    EdgeMask(mask=0.6, attr=["edge_weight", "edge_type"], fill=-3),
     EdgePerturb(drop=0.3, add=0.3),
     EdgePerturb(drop=0.2, add=1.0, directed=True),
     EdgePerturb(drop=1.0, add=0.0),
@@ -103,14 +117,19 @@ ALL: list[Augmentation] = [
     PPRDiffusion(threshold=0.01, normalisation="rw", self_loops=False, method="push", cache_bytes=0),
     HeatDiffusion(t=2.0, top_k=2, normalisation="rw", renormalise=True),
     HeatDiffusion(t=5.0, threshold=0.02, method="push", tolerance=1e-5),
+    RandomChoice([NodeDrop(drop=0.4, remove=False), EdgeAdd(add=0.6, fill=2), EdgeRewire(share=0.5), PairIndex()]),
+    RandomChoice([EdgeMask(mask=0.5, fill=[1, 2]), EdgePerturb(drop=0.2, add=0.6, fill=3), NodeDrop(drop=0.4)]),
+    Compose([PairIndex(), EdgeDrop(drop=0.5, count="round"), EdgeAdd(add=0.5), EdgeRewire(share=0.5)]),
 ]
 FEATURES = (FeatureDropout, FeatureMask, FeatureNoise, FeatureScale, FeatureShuffle)
 DIFFUSION = (PPRDiffusion, HeatDiffusion)  # the same in every call; edges are new, without the attributes of the old
-KEEP_NODES: tuple[type, ...] = (Identity, NodeMask, EdgeDrop, EdgePerturb, *FEATURES, *DIFFUSION)
-KEEP_NODES += (AdaptiveEdgeDrop, AdaptiveFeatureMask, SpectralEdgeDrop)
-ALWAYS_ALIKE = (repr(Identity()), repr(EdgePerturb(drop=1.0, add=0.0)))
-RANDOM = [aug for aug in ALL if repr(aug) not in ALWAYS_ALIKE and not isinstance(aug, DIFFUSION)]
-STRUCTURAL = [aug for aug in ALL if "NodeMask" not in repr(aug) and "Feature" not in repr(aug)]  # no features needed
+NEW_EDGES = ("EdgeAdd", "EdgePerturb", "EdgeRewire")  # they copy attributes of other edges, or move edges
+KEEP_NODES: tuple[type, ...] = (Identity, PairIndex, NodeMask, EdgeDrop, EdgeAdd, EdgePerturb, EdgeRewire, EdgeMask)
+KEEP_NODES += (AdaptiveEdgeDrop, AdaptiveFeatureMask, SpectralEdgeDrop, *FEATURES, *DIFFUSION)
+SAME = (Identity(), PairIndex(), EdgePerturb(drop=1.0, add=0.0))
+RANDOM = [aug for aug in ALL if repr(aug) not in map(repr, SAME) and not isinstance(aug, DIFFUSION)]
+# The others need features of nodes or of edges.
+STRUCTURAL = [aug for aug in ALL if not re.search("NodeMask|EdgeMask|Feature", repr(aug))]
 # These ask for molecules (test_molecule.py, test_fragments.py), or are no augmentations.
 ELSEWHERE = {"AtomDrop", "AtomMask", "BondDrop", "BRICSFragment", "SubgraphRemove"}
 ELSEWHERE |= {"EdgeDropper", "JOAO", "MarkFragments", "MarkFunctionalGroups", "MarkScaffold"}
@@ -362,7 +381,10 @@ def test_graphs_without_a_name_are_named_by_their_place(aug: Augmentation, make:
 def test_equal_graphs_get_different_views(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list([make(20, ring(20))] * 40)
     views = aug.view(batch, 0).to_data_list()
-    told = {repr([view.x.tolist(), view.edge_index.tolist(), view.node_label.tolist()]) for view in views}
+    told = {
+        repr([view.x.tolist(), view.edge_index.tolist(), view.edge_attr.tolist(), view.edge_weight.tolist()])
+        for view in views
+    }
     assert len(told) > 3
 
 
@@ -428,9 +450,10 @@ def test_everything_is_carried(aug: Augmentation, graphs: str, make: Make) -> No
             assert view.edge_weight.shape == (e,) and "edge_attr" not in view and "edge_type" not in view
         else:
             assert view.edge_attr.shape == (e, 2)
-            triples = {tuple(row) for row in torch.cat([data.edge_attr, _column(data)], 1).tolist()}
-            assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
-        if "EdgePerturb" not in repr(aug) and not isinstance(aug, DIFFUSION):
+            if not ("EdgeMask" in repr(aug) or ("Edge" in repr(aug) and re.search(r"fill=\d", repr(aug)))):
+                triples = {tuple(row) for row in torch.cat([data.edge_attr, _column(data)], 1).tolist()}
+                assert {tuple(row) for row in torch.cat([view.edge_attr, _column(view)], 1).tolist()} <= triples
+        if not any(name in repr(aug) for name in (*NEW_EDGES, "EdgeMask")) and not isinstance(aug, DIFFUSION):
             assert torch.equal(view.edge_type, _types(kept[view.edge_index]))
         # Graph level: as it was.
         for name in ("y", "target", "graph_id"):
@@ -502,7 +525,7 @@ def test_node_ids_follow_their_nodes(aug: Augmentation, make: Make) -> None:
     if isinstance(aug, KEEP_NODES):
         assert carried == 30
     if isinstance(aug, NodeDrop):
-        assert refused > 0
+        assert (refused > 0) == aug.remove
 
 
 @every
@@ -565,7 +588,7 @@ def test_a_class_with_its_own_rules(aug: Augmentation, make: Make, differences: 
     for n in (5, 9, 7):
         data = Tree(**make(n, tree(n), seed=n, graph_id=n).to_dict())
         data.parent = torch.arange(n)  # node level: a dropped node takes its reference along
-        if "EdgePerturb" not in repr(aug) and not isinstance(aug, DIFFUSION):  # whose edges are new
+        if not any(name in repr(aug) for name in NEW_EDGES) and not isinstance(aug, DIFFUSION):
             data.ends = data.edge_index.clone()  # edge level, joined along the second dimension
         members.append(data)
     views = [aug.view(data, 1) for data in members]
@@ -599,7 +622,8 @@ def test_increments_that_a_batch_cannot_tell(aug: Augmentation, make: Make, diff
 @every
 def test_a_batch_put_together_by_hand(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(ZOO["molecules"](make))
-    hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch, edge_weight=batch.edge_weight)
+    hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch, edge_attr=batch.edge_attr)
+    hand.update({name: batch[name] for name in ("edge_weight", "edge_type")})
     hand.graph_id = batch.graph_id
     view, expected = aug.view(hand, 1), aug.view(batch, 1)
     for name in ("x", "edge_index", "batch", "edge_weight"):
@@ -612,7 +636,7 @@ def test_edges_may_come_after_batching(aug: Augmentation, make: Make) -> None:
     batch = Batch.from_data_list(members)
     points = Batch.from_data_list([Data(x=data.x, graph_id=data.graph_id) for data in members])
     points.edge_index = batch.edge_index  # as torch_cluster.knn_graph(pos, batch=...) gives them
-    points.edge_weight = batch.edge_weight
+    points.update({name: batch[name] for name in ("edge_attr", "edge_weight", "edge_type")})
     view, expected = aug.view(points, 1), aug.view(batch, 1)
     for name in ("x", "edge_index", "batch", "ptr"):
         assert torch.equal(view[name], expected[name])
@@ -707,6 +731,7 @@ SHARES = [(NodeDrop, "drop"), (NodeMask, "mask"), (EdgeDrop, "drop"), (EdgePertu
 SHARES += [(RandomWalkSubgraph, "keep"), (FeatureMask, "mask"), (FeatureDropout, "drop")]
 SHARES += [(GrowthSubgraph, "keep"), (StarSubgraph, "keep"), (SpectralEdgeDrop, "drop")]
 SHARES += [(AdaptiveEdgeDrop, "drop"), (AdaptiveEdgeDrop, "cutoff"), (AdaptiveFeatureMask, "mask")]
+SHARES += [(EdgeAdd, "add"), (EdgeRewire, "share"), (EdgeMask, "mask")]
 
 
 @pytest.mark.parametrize(("kind", "name"), SHARES)
@@ -725,7 +750,11 @@ def test_a_share_is_a_number(kind: type, name: str, share: Any) -> None:
         kind(**{name: share})
 
 
-@pytest.mark.parametrize("kind", [NodeDrop, NodeMask, EdgePerturb, RandomWalkSubgraph, GrowthSubgraph, StarSubgraph])
+COUNTS = [NodeDrop, NodeMask, EdgePerturb, EdgeAdd, EdgeRewire, EdgeMask]
+COUNTS += [RandomWalkSubgraph, GrowthSubgraph, StarSubgraph]
+
+
+@pytest.mark.parametrize("kind", COUNTS)
 def test_count_is_round_or_floor(kind: type) -> None:
     with pytest.raises(ValueError, match="expected count to be 'round' or 'floor', got 'ceil'"):
         kind(count="ceil")

@@ -11,8 +11,9 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
 from graphcl.augment import EdgeDrop, EdgePerturb
+from graphcl.augment._absent import Absent
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Absent, Pairs
+from graphcl.augment._pairs import Pairs
 
 Edges = set[tuple[int, int]]
 
@@ -85,6 +86,47 @@ def test_dropping_none_and_all() -> None:
     view = EdgeDrop(drop=1.0).view(data, 0)
     assert (view.num_nodes, view.num_edges) == (6, 0)
     assert view.edge_attr.shape == (0,)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("count", ["round", "floor"])
+@pytest.mark.parametrize("m", [0, 1, 4, 5, 6, 19])
+@pytest.mark.parametrize("drop", [0.0, 0.1, 0.3, 1.0])
+def test_an_exact_share_is_dropped(drop: float, m: int, count: str, directed: bool) -> None:
+    data = path(m + 1, directed=directed)
+    view = EdgeDrop(drop=drop, count=count, directed=directed).view(data, 0)
+    gone = round(drop * m) if count == "round" else int(drop * m + 1e-9)
+    assert view.num_edges == (m - gone) * (1 if directed else 2)
+    assert edges_of(view) <= edges_of(data)
+    # It is the first half of perturbing.
+    half = EdgePerturb(drop=drop, add=0.0, count=count, directed=directed).view(data, 0)
+    assert torch.equal(view.edge_attr, half.edge_attr)
+
+
+def test_every_graph_of_a_batch_loses_its_own_share_uniformly() -> None:
+    data = path(6)
+    view = EdgeDrop(drop=0.4, count="round").view(copies(data, 4000), 0)
+    kept = Counter(frozenset(e for e in edges_of(part) if e[0] < e[1]) for part in view.to_data_list())
+    assert len(kept) == comb(5, 2)
+    assert stats.chisquare(list(kept.values())).pvalue > 1e-3
+
+
+def test_one_large_graph_is_dropped_as_in_a_batch() -> None:
+    # Above 65,536 edges a long column is worked off in blocks.
+    large, small = path(50_000), path(7)
+    for aug in (EdgeDrop(drop=0.3), EdgeDrop(drop=0.3, directed=True), EdgeDrop(drop=0.3, count="round")):
+        for data in (large, small):
+            data.graph_id = torch.tensor([data.num_nodes])
+        alone = aug.view(large, 5)
+        both = aug.view(Batch.from_data_list([small, large]), 5)
+        assert torch.equal(both[1].edge_index, alone.edge_index)
+        assert alone.num_edges / large.num_edges == pytest.approx(0.7, abs=0.01)
+        assert aug.directed or is_undirected(alone.edge_index)
+
+
+def test_a_count_is_one_of_three() -> None:
+    with pytest.raises(ValueError, match="expected count to be 'bernoulli', 'round' or 'floor', got 'ceil'"):
+        EdgeDrop(count="ceil")
 
 
 # --- perturbation: how many -------------------------------------------------------------------------------------------
@@ -231,7 +273,7 @@ def test_absent_pairs_are_counted_off(directed: bool, seed: int) -> None:
         edges = torch.randint(n * n, (n + seed,), generator=generator) if n else torch.empty(0, dtype=torch.int64)
         graphs.append(graph(n, [(int(e) // n, int(e) % n) for e in edges], directed=directed))
     structure = Graph.of(Batch.from_data_list(graphs))
-    absent = Absent(structure, Pairs.of(structure, directed=directed))
+    absent = Absent(structure, Pairs.find(structure, directed=directed))
     expected = []
     for g, data in enumerate(graphs):
         begin, n = int(structure.ptr[g]), data.num_nodes
@@ -251,7 +293,7 @@ def test_absent_pairs_are_counted_off(directed: bool, seed: int) -> None:
 def test_pairs_of_a_graph_too_large_for_an_exact_square_root() -> None:
     n, none = 2**31, torch.empty(0, dtype=torch.int64)
     structure = Graph(none.view(2, 0), none, torch.tensor([0, n]), torch.tensor([0]), None)
-    absent = Absent(structure, Pairs(none, none, none, none, torch.tensor([0]), directed=False))
+    absent = Absent(structure, Pairs(structure, none, none, directed=False))
     generator = torch.Generator().manual_seed(0)
     majors = torch.cat(
         [torch.tensor([1, 2, 94_906_267, n - 2]), torch.randint(2**28, n - 1, (5000,), generator=generator)]
@@ -267,10 +309,10 @@ def test_pairs_of_a_graph_too_large_for_an_exact_square_root() -> None:
 def test_pairs_name_each_edge_once(directed: bool) -> None:
     data = Batch.from_data_list([graph(4, [(0, 1), (1, 0), (3, 3), (2, 0)], directed=True), path(3)])
     structure = Graph.of(data)
-    pairs = Pairs.of(structure, directed=directed)
+    pairs = Pairs.find(structure, directed=directed)
     assert pairs.counts.tolist() == ([4, 4] if directed else [3, 2])
     for e, (u, v) in enumerate(data.edge_index.t().tolist()):
         p = pairs.of_edge[e]
         begin = structure.ptr[pairs.graph[p]]
-        ends = (int(begin + pairs.major[p]), int(begin + pairs.minor[p]))
+        ends = tuple(int(begin + end[p]) for end in pairs.ends)
         assert ends == ((u, v) if directed else (max(u, v), min(u, v)))

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch_geometric.data import Batch, Data
 
-from graphcl.augment import NodeDrop, NodeMask
+from graphcl.augment import NodeDrop, NodeMask, RandomChoice
 
 
 def star(n: int) -> Data:
@@ -116,6 +116,50 @@ def test_a_negative_reference_is_refused() -> None:
         NodeDrop(drop=0.25).view(data, 0)
 
 
+# --- dropped, but still there ----------------------------------------------------------------------------------------
+
+
+def test_a_mask_marks_the_nodes_that_removal_takes_out() -> None:
+    batch = Batch.from_data_list([star(n) for n in (1, 2, 7, 20)])
+    for key in range(10):
+        removed, marked = NodeDrop(drop=0.4).view(batch, key), NodeDrop(drop=0.4, remove=False).view(batch, key)
+        assert marked.num_nodes == batch.num_nodes
+        assert marked.x is batch.x
+        assert marked.node_mask.dtype == torch.bool
+        assert torch.equal(marked.x[marked.node_mask], removed.x)
+        assert torch.equal(marked.batch[marked.node_mask], removed.batch)
+        number = marked.node_mask.cumsum(0) - 1
+        assert torch.equal(number[marked.edge_index], removed.edge_index)
+        assert marked.node_mask[marked.edge_index].all()
+        assert "n_id" not in marked
+        parts = [part.node_mask for part in marked.to_data_list()]
+        assert [int(mask.sum()) for mask in parts] == [1, 1, 4, 12]
+
+
+def test_a_mask_is_narrowed_by_the_next_view() -> None:
+    first = NodeDrop(drop=0.5, remove=False).view(star(20), 0)
+    second = NodeDrop(drop=0.5, remove=False).view(first, 1)
+    alone = NodeDrop(drop=0.5, remove=False).view(star(20), 1)
+    assert torch.equal(second.node_mask, first.node_mask & alone.node_mask)
+    assert int(first.node_mask.sum()) == 10
+    third = NodeDrop(drop=0.5).view(second, 2)
+    assert torch.equal(third.node_mask, second.node_mask[third.n_id])
+
+
+def test_a_node_mask_of_another_kind_is_refused() -> None:
+    data = star(4)
+    data.node_mask = torch.ones(4)
+    with pytest.raises(ValueError, match=r"node_mask to be the \[4\] bool.*got torch.float32.*another name"):
+        NodeDrop(remove=False).view(data, 0)
+
+
+def test_references_to_marked_nodes_hold() -> None:
+    data = star(4)
+    data.root_index = torch.tensor([0, 3])
+    for key in range(10):
+        assert NodeDrop(drop=0.75, remove=False).view(data, key).root_index.tolist() == [0, 3]
+
+
 # --- masks ------------------------------------------------------------------------------------------------------------
 
 
@@ -190,7 +234,50 @@ def test_an_unknown_fill_is_refused(fill: str) -> None:
         NodeMask(fill=fill)
 
 
-@pytest.mark.parametrize("fill", [None, True, [0.0]], ids=repr)
+@pytest.mark.parametrize("fill", [None, True, [0.0, None], {}], ids=repr)
 def test_a_fill_is_a_number_or_a_name(fill: object) -> None:
     with pytest.raises(TypeError, match="expected fill to be a number"):
         NodeMask(fill=fill)
+
+
+@pytest.mark.parametrize("fill", [[7, 8], (7.0, 8.0), torch.tensor([7.0, 8.0])], ids=str)
+def test_a_row_of_numbers(fill: object) -> None:
+    view = NodeMask(mask=0.5, fill=fill).view(star(6), 0)
+    assert int((view.x == torch.tensor([7.0, 8.0])).all(1).sum()) == 3
+
+
+def test_a_learned_token_gets_its_gradient_in_company_too() -> None:
+    token = torch.full((2,), -1.0, requires_grad=True)
+    batch = copies(star(6), 20)
+    for aug in (NodeMask(mask=0.5, fill=token), RandomChoice([NodeDrop(drop=0.5), NodeMask(mask=0.5, fill=token)])):
+        view = aug.view(batch, 0)
+        masked = int((view.x == -1).all(1).sum())
+        assert masked > 0
+        token.grad = None
+        view.x.sum().backward()
+        assert token.grad is not None
+        assert token.grad.tolist() == [masked, masked]
+
+
+def test_a_token_takes_the_type_of_the_features() -> None:
+    data = star(4)
+    data.x = data.x.half()
+    assert NodeMask(mask=1.0, fill=torch.tensor([0.5, 2.0])).view(data, 0).x.dtype == torch.float16
+
+
+def test_categories_take_a_token_per_column() -> None:
+    data = star(6)
+    data.x = data.x.long()
+    for fill in ([119, 5], torch.tensor([119, 5])):
+        view = NodeMask(mask=0.5, fill=fill).view(data, 0)
+        assert view.x.dtype == torch.int64
+        assert int((view.x == torch.tensor([119, 5])).all(1).sum()) == 3
+    for wrong in ([1, 0.5], torch.tensor([1.0, 2.0]), float("inf")):
+        with pytest.raises(TypeError, match=r"floating-point x.*int64.*token"):
+            NodeMask(fill=wrong).view(data, 0)
+
+
+@pytest.mark.parametrize("fill", [[1.0], torch.zeros(3), torch.zeros(1, 2), torch.tensor(1.0)], ids=str)
+def test_a_row_has_the_shape_of_a_row(fill: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a fill of shape \[2\], a row of 'x', got"):
+        NodeMask(fill=fill).view(star(4), 0)

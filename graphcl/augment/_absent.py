@@ -1,0 +1,60 @@
+"""The pairs of nodes that no edge joins, counted off without trying any that exist.
+
+Inside a graph of n nodes the unordered pair a < b has the number b (b - 1) / 2 + a, an ordered pair (u, v), u != v, the
+number u (n - 1) + v - [v > u]. Sorted, the numbers of the existing edges tell where the r-th absent one is.
+"""
+
+import torch
+from torch import Tensor
+
+from graphcl._host import where
+from graphcl.augment._graph import Graph, begins
+from graphcl.augment._pairs import Pairs
+
+__all__ = ["Absent"]
+
+
+class Absent:
+    """The pairs of different nodes of one graph that no edge joins, counted through all graphs.
+
+    Attributes:
+        counts: ``[G]`` how many each graph has.
+        first: ``[G]`` the place of each graph's first one.
+        bits: All places lie below 2^bits.
+    """
+
+    def __init__(self, graph: Graph, pairs: Pairs) -> None:
+        n = graph.sizes
+        total = n * (n - 1) if pairs.directed else n * (n - 1) // 2
+        major, minor = pairs.ends
+        proper = where(major != minor)
+        major, minor, home = (t.index_select(0, proper) for t in (major, minor, pairs.graph))
+        if pairs.directed:
+            inside = major * (n.index_select(0, home) - 1) + minor - (minor > major).long()
+        else:
+            inside = major * (major - 1) // 2 + minor
+        self.begin = total.cumsum(0) - total
+        number = self.begin.index_select(0, home) + inside
+        # How many absent ones come before each existing one.
+        self.before = number - torch.arange(number.numel(), device=number.device)
+        self.counts = total - begins(home, graph.num_graphs).diff()
+        self.first = self.counts.cumsum(0) - self.counts
+        self.bits = 2 * max(graph.num_nodes, 1).bit_length()
+        self.graph, self.directed = graph, pairs.directed
+
+    def at(self, place: Tensor, home: Tensor) -> Tensor:
+        """``[2, R]`` the absent pairs at the given places (which lie in graphs ``home``), in the batch's numbering."""
+        number = place + torch.searchsorted(self.before, place, right=True)
+        inside = number - self.begin.index_select(0, home)
+        if self.directed:
+            width = (self.graph.sizes.index_select(0, home) - 1).clamp(min=1)
+            major = inside // width
+            minor = inside - major * width
+            minor = minor + (minor >= major).long()
+        else:
+            major = ((1 + (1 + 8 * inside.double()).sqrt()) / 2).floor().long()
+            # Just below a whole number the square root rounds up to it; never down from one, for n below 2^31.
+            major = major - (major * (major - 1) // 2 > inside).long()
+            minor = inside - major * (major - 1) // 2
+        ends = (major, minor) if self.directed else (minor, major)
+        return torch.stack(ends) + self.graph.ptr.index_select(0, home)

@@ -1,0 +1,84 @@
+"""What a masked row becomes: a number, a token, the mean of its graph, or noise."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcl._random import hash_ids, normal
+
+__all__ = ["Fill", "check_fill", "fill_rows", "means"]
+
+Fill = float | Literal["mean", "gaussian"] | Sequence[float] | Tensor
+"""One number for all columns; the mean row of the graph; noise; or a row: a number per column, or a tensor."""
+
+
+def check_fill(fill: Fill) -> Fill:
+    """``fill``, or an error if it is none."""
+    if isinstance(fill, str):
+        if fill not in ("mean", "gaussian"):
+            raise ValueError(f"expected fill to be a number, a row, 'mean' or 'gaussian', got {fill!r}")
+    elif not isinstance(fill, Tensor):
+        numbers = fill if isinstance(fill, list | tuple) else [fill]
+        if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
+            raise TypeError(f"expected fill to be a number, a row of numbers, 'mean' or 'gaussian', got {fill!r}")
+    return fill
+
+
+def fill_rows(
+    name: str, value: Tensor, fill: Fill, k: int, *, mean: Callable[[], Tensor], noise: Callable[[], Tensor]
+) -> Tensor:
+    """``[K, ...]`` what K masked rows of ``value`` become.
+
+    ``mean`` gives the flat mean row of each masked row's graph, ``noise`` a hash for each masked row, and a masked row
+    for itself gets its own numbers from it.
+    """
+    shape = (k, *value.shape[1:])
+    _check_type(name, value, fill)
+    if isinstance(fill, str):
+        if fill == "mean":
+            return mean().reshape(shape)
+        column = torch.arange(math.prod(shape[1:]), device=value.device)
+        return normal(hash_ids(noise()[:, None], column)).mul_(0.5).add_(0.5).to(value.dtype).reshape(shape)
+    if isinstance(fill, int | float):
+        return value.new_full(shape, fill)
+    row = fill if isinstance(fill, Tensor) else torch.tensor(fill)
+    if row.shape != value.shape[1:]:
+        raise ValueError(
+            f"expected a fill of shape {list(value.shape[1:])}, a row of {name!r}, got {list(row.shape)}; give one "
+            f"number per column, or a single number for all"
+        )
+    return row.to(value.device, value.dtype).expand(shape)
+
+
+def _check_type(name: str, value: Tensor, fill: Fill) -> None:
+    if value.is_floating_point():
+        return
+    if isinstance(fill, Tensor):
+        whole = not fill.is_floating_point()
+    elif isinstance(fill, str):
+        whole = False
+    else:
+        whole = all(float(n).is_integer() for n in ([fill] if isinstance(fill, int | float) else fill))
+    if not whole:
+        raise TypeError(
+            f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number as mask token, "
+            f"or one per column"
+        )
+
+
+def means(value: Tensor, rows: Tensor | None, ptr: Tensor) -> Tensor:
+    """``[G, F]`` the mean of each graph's rows, added up in the same order on every device.
+
+    ``rows`` says where in ``value`` the rows are (all of them if ``None``), ``ptr`` [G + 1] which graph's they are.
+    """
+    width = math.prod(value.shape[1:])
+    sizes = ptr.diff()
+    if value.size(0) == 0 or width == 0:
+        return value.new_zeros(sizes.numel(), width)
+    rows = torch.arange(value.size(0), device=value.device) if rows is None else rows
+    total = F.embedding_bag(rows, value.reshape(value.size(0), width), ptr, mode="sum", include_last_offset=True)
+    return total / sizes.clamp(min=1)[:, None].to(value.dtype)
