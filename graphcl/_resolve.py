@@ -43,7 +43,7 @@ def make_view(words: str) -> Augmentation:
 
     Example:
         >>> make_view("node-drop:0.2")
-        NodeDrop(drop=0.2, count='floor')
+        NodeDrop(drop=0.2, remove=True, count='floor')
     """
     name, _, share = words.partition(":")
     if name not in VIEWS:
