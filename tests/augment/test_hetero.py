@@ -115,7 +115,8 @@ def as_lists(value: Any) -> Any:
 
 def test_the_list_is_complete() -> None:
     public = {getattr(graphcl.augment, name) for name in graphcl.augment.__all__}
-    hetero = {cls for cls in public if issubclass(cls, HeteroAugmentation)} - {HeteroAugmentation}
+    classes = {cls for cls in public if isinstance(cls, type)}
+    hetero = {cls for cls in classes if issubclass(cls, HeteroAugmentation)} - {HeteroAugmentation}
     assert hetero <= {type(aug) for aug in ALL}
 
 
