@@ -10,8 +10,8 @@ from graphcl.similarity._checks import check_choice, check_rows
 __all__ = ["Choice", "choose", "explain"]
 
 IMPLEMENTATIONS = ("auto", "dense", "tiled")
-# Up to here (2,048 x 2,048) the whole matrix stays in a CPU's cache, and is as fast as tiles (benchmarks/similarity.py).
-DENSE_PAIRS = 1 << 22
+# Up to here (512 x 512) a matrix is as large as one tile, and one is as fast (benchmarks, one thread).
+DENSE_PAIRS = 1 << 18
 
 
 @dataclass(frozen=True)
