@@ -5,8 +5,8 @@
 Everything that the committed table holds, in one command (about half an hour on two cores). All rows are one loss, that
 of GRACE, which is NT-Xent over 2N rows: its value and gradient are checked against float64 before anything is timed.
 
-- Time: forward and backward, all implementations in turn in one process (A B A B ...), medians. On a shared machine only
-  the ratios mean anything.
+- Time: forward and backward, all implementations in turn in one process (A B A B ...), medians. On a shared machine
+  only the ratios mean anything.
 - Memory: each implementation and size in a process of its own; peak resident memory above the level before the call,
   after a tiny call that loads the libraries; the gradients of the inputs are in it. Address space is limited
   (``--memory-limit``), and an implementation that needs more is listed as out of memory.
@@ -81,7 +81,12 @@ def tiled(z1: Tensor, z2: Tensor, precision: str = "float32") -> Tensor:
     positive = ((z1 * z2).sum(1) / TEMPERATURE).repeat(2)
     item = torch.arange(len(z1)).repeat(2)
     negatives = logsumexp(
-        torch.cat([z1, z2]), scale=1 / TEMPERATURE, exclude=[(item, item)], similarity="dot", impl="tiled", precision=precision
+        torch.cat([z1, z2]),
+        scale=1 / TEMPERATURE,
+        exclude=[(item, item)],
+        similarity="dot",
+        impl="tiled",
+        precision=precision,
     )
     return (torch.logaddexp(positive, negatives) - positive).mean()
 

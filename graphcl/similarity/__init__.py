@@ -2,5 +2,7 @@
 
 from graphcl.similarity.engine import logsumexp, logsumexp_both
 from graphcl.similarity.explain import explain
+from graphcl.similarity.pairwise import pairwise
+from graphcl.similarity.topk import topk
 
-__all__ = ["explain", "logsumexp", "logsumexp_both"]
+__all__ = ["explain", "logsumexp", "logsumexp_both", "pairwise", "topk"]

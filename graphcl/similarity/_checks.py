@@ -49,9 +49,7 @@ def check_pairs(
     if skip.device.type == "cpu" and skip.numel() and not torch.compiler.is_compiling():
         low, high = skip.amin(1).tolist(), skip.amax(1).tolist()
         if min(low) < 0 or high[0] >= query.size(0) or high[1] >= key.size(0):
-            raise ValueError(
-                f"expected skip to hold rows below {query.size(0)} and {key.size(0)}, got {low} to {high}"
-            )
+            raise ValueError(f"expected skip to hold rows below {query.size(0)} and {key.size(0)}, got {low} to {high}")
 
 
 def _whole(name: str, query: Tensor, *tensors: Tensor) -> None:

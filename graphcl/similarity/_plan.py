@@ -6,17 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Pairs", "Plan", "Strip", "Tile", "make_plan"]
+from graphcl.similarity._pairs import Pairs
 
-
-class Pairs(NamedTuple):
-    """The pairs that do not count, as tensors: empty ones bar nothing."""
-
-    exclude_query: Tensor  # [E, M]: pairs that share a group in any of the E lists are left out
-    exclude_key: Tensor  # [E, N]
-    only_query: Tensor  # [0 or 1, M]: only pairs that share a group count
-    only_key: Tensor  # [0 or 1, N]
-    skip: Tensor  # [2, P]: single pairs that are left out
+__all__ = ["Plan", "Strip", "Tile", "make_plan"]
 
 
 class Tile(NamedTuple):
@@ -132,7 +124,7 @@ def _cut(m: int, n: int, triangle: bool, rows: int, columns: int) -> Tensor:
 
 
 def _compare(cuts: Tensor, pairs: Pairs, dense: list[int], rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Which tiles hold pairs that count ``[T]``; which lists must be compared in each ``[E, T]``; whether ``only`` must."""
+    """Which tiles hold pairs that count ``[T]``, need each list of groups ``[E, T]``, and need ``only`` ``[T]``."""
     keep = torch.ones(len(cuts), dtype=torch.bool)
     exclude = torch.zeros(len(dense), len(cuts), dtype=torch.bool)
     only = torch.zeros(len(cuts), dtype=torch.bool)

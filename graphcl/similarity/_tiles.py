@@ -10,8 +10,8 @@ from graphcl.similarity._plan import Plan, Strip, Tile
 
 __all__ = ["Gradients", "Operands", "backward", "expected_keys", "forward", "is_bounded"]
 
-# Beyond this the exponentials of float32 are taken relative to a running maximum. Within it a sum over a billion keys is
-# below 1e36, and one over it, times a gradient a thousand times less than the greatest, is still a normal number.
+# Beyond this the exponentials of float32 are taken relative to a running maximum. Within it a sum over a billion keys
+# is below 1e36, and one over it, times a gradient a hundred times less than the greatest, is still a normal number.
 BOUND = 60.0
 
 
@@ -196,7 +196,7 @@ def backward(
         column_grad: ``[S, N]``, None where only rows were summed.
         column_sums: ``[S, N]``.
         bounded: As in the forward pass.
-        wants: Whether the gradient of query, key and scale is wanted; those of the biases always are where there are any.
+        wants: Whether the gradient of query, key and scale is wanted; those of the biases always are, if any.
     """
     query, key, scale = operands.query, operands.key, operands.scale
     same = query is key

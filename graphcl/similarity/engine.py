@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_pairs, check_rows
 from graphcl.similarity._fold import Folded, fold
-from graphcl.similarity._plan import Pairs
+from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity.dense import logsumexp_dense
 from graphcl.similarity.explain import choose
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
@@ -60,9 +60,9 @@ def logsumexp(
             O((M + N) D); ``"auto"`` chooses (:func:`graphcl.similarity.explain` says which and why).
         precision: ``"bf16"`` lets a CPU with such instructions (AMX) round the factors of every product inside the
             tiles to bfloat16, summed in float32: two to three times as fast, with an error of about ``0.003 * scale``
-            in a single exponent, a hundredth of that in a sum of many, and 0.002 of the gradient at a scale of 20. Leave
-            the positive pair out of the sum and add it in float32, as the losses do: a nearly solved pair's gradient is
-            lost otherwise.
+            in a single exponent, a hundredth of that in a sum of many, and 0.002 of the gradient at a scale of 20.
+            Leave the positive pair out of the sum and add it in float32, as the losses do: a nearly solved pair's
+            gradient is lost otherwise.
 
     Returns:
         ``[M]``, or ``[S, M]`` for S scales; float32 (float64 for float64 inputs). A query with no key left gives -inf
@@ -94,7 +94,7 @@ def logsumexp(
         if choice.impl == "dense":
             sums = _dense(folded, log_weight, exclude, only, skip, 1)
         else:
-            sums = _tiled(folded, log_weight, _pairs(query, keys, exclude, only, skip), precision)
+            sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), precision)
     return sums if _several(scale) else sums[0]
 
 
@@ -153,7 +153,7 @@ def logsumexp_both(
                 folded.scale,
                 folded.query_bias,
                 folded.key_bias,
-                _pairs(query, key, exclude, only, skip),
+                as_pairs(query, key, exclude, only, skip),
                 columns=True,
                 precision=precision,
             )
@@ -164,9 +164,7 @@ def _several(scale: float | Sequence[float] | Tensor) -> bool:
     return scale.dim() > 0 if isinstance(scale, Tensor) else isinstance(scale, Sequence)
 
 
-def _fold(
-    query: Tensor, key: Tensor | None, scale: float | Sequence[float] | Tensor, similarity: Similarity
-) -> Folded:
+def _fold(query: Tensor, key: Tensor | None, scale: float | Sequence[float] | Tensor, similarity: Similarity) -> Folded:
     dtype = torch.promote_types(torch.float32, query.dtype)
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
@@ -188,23 +186,6 @@ def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tenso
     if weight.device.type == "cpu" and not torch.compiler.is_compiling() and not bool((weight > 0).all()):
         raise ValueError(f"expected positive weights, got {weight.min().item()}; leave keys out by exclude=")
     return weight.to(dtype).log()
-
-
-def _pairs(
-    query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
-) -> Pairs:
-    """What does not count, as five tensors."""
-    both = [[groups[side].long() for groups in exclude] for side in (0, 1)]
-    stacked = [
-        torch.stack(groups) if groups else rows.new_empty(0, len(rows), dtype=torch.int64)
-        for groups, rows in zip(both, (query, key), strict=True)
-    ]
-    single = [
-        only[side].long()[None] if only is not None else rows.new_empty(0, len(rows), dtype=torch.int64)
-        for side, rows in enumerate((query, key))
-    ]
-    listed = query.new_empty(2, 0, dtype=torch.int64) if skip is None else skip.long()
-    return Pairs(*stacked, *single, listed)
 
 
 def _dense(

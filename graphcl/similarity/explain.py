@@ -16,7 +16,7 @@ DENSE_PAIRS = 1 << 18
 
 @dataclass(frozen=True)
 class Choice:
-    """The implementation of a call, the reason, and about how many bytes its scratch memory takes, forward and backward."""
+    """The implementation of a call, the reason, and about how many bytes of scratch memory both passes take."""
 
     impl: str
     reason: str

@@ -1,7 +1,6 @@
 """Log-sum-exp over all pairs, tile by tile: memory linear in the rows, on any device.
 
 The tiles are made again in the backward pass, from the rows and one number per row; the matrix of pairs is never held.
-Opaque operators (``torch.library``), so that ``torch.compile`` may go around them and automatic casts do not enter.
 """
 
 from typing import Any
@@ -9,17 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphcl.similarity import _tiles
-from graphcl.similarity._plan import Pairs, Plan, make_plan
-from graphcl.similarity._precision import products
-from graphcl.similarity._tiles import Operands
+from graphcl.similarity import _operators
+from graphcl.similarity._pairs import Pairs
 
 __all__ = ["expected_keys_tiled", "logsumexp_tiled"]
-
-# Measured on a CPU with 2 MiB of second-level cache per core: a tile of 1 MiB and a second one of the same size for the
-# weights of its pairs stay there. Devices that pay for every launch rather than for cache misses get larger ones.
-TILES = {"cpu": (256, 1024)}
-LARGE_TILES = (2048, 4096)
 
 
 def logsumexp_tiled(
@@ -45,7 +37,8 @@ def logsumexp_tiled(
         columns: Whether to sum the columns too.
         precision: ``"float32"`` or ``"bf16"``.
     """
-    return _logsumexp(query, key, scale, query_bias, key_bias, *pairs, columns, precision)
+    arguments = (query, key, scale, query_bias, key_bias, *pairs, columns, precision)
+    return _call(_Logsumexp, arguments) if _transformed() else _operators.logsumexp(*arguments)
 
 
 def expected_keys_tiled(
@@ -55,243 +48,87 @@ def expected_keys_tiled(
 
     For keys without gradient. One pass over the pairs, and none backward.
     """
-    return _expected_keys(query, key, scale, key_bias, *pairs, precision)
+    arguments = (query, key, scale, key_bias, *pairs, precision)
+    return _call(_ExpectedKeys, arguments) if _transformed() else _operators.expected_keys(*arguments)
 
 
-def _operands(
-    query: Tensor, key: Tensor | None, scale: Tensor, query_bias: Tensor | None, key_bias: Tensor | None
-) -> Operands:
-    if key is None:
-        return Operands(query, query, scale, query_bias, query_bias)
-    return Operands(query, key, scale, query_bias, key_bias)
+def _transformed() -> bool:
+    """Whether a transform of ``torch.func`` is on: it asks for functions, and refuses operators with a gradient."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
-def _plan(operands: Operands, pairs: Pairs) -> Plan:
-    rows, columns = TILES.get(operands.query.device.type, LARGE_TILES)
-    own = operands.query is operands.key
-    return make_plan(len(operands.query), len(operands.key), pairs, triangle=own, rows=rows, columns=columns)
+def _call(function: type[torch.autograd.Function], arguments: tuple[Any, ...]) -> Any:
+    return function.apply(*arguments)
 
 
-@torch.library.custom_op("graphcl::logsumexp", mutates_args=())
-def _logsumexp(
-    query: Tensor,
-    key: Tensor | None,
-    scale: Tensor,
-    query_bias: Tensor | None,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    columns: bool,
-    precision: str,
-) -> tuple[Tensor, Tensor]:
-    operands = _operands(query, key, scale, query_bias, key_bias)
-    plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
-    with torch.autocast(query.device.type, enabled=False), products(precision):
-        rows, others = _tiles.forward(operands, plan, columns=columns, bounded=_tiles.is_bounded(operands))
-    return rows, query.new_empty(len(scale), 0) if others is None else others
+class _OneByOne(torch.autograd.Function):
+    """Under ``torch.func.vmap``: one call for each item."""
+
+    @classmethod
+    def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
+        results = [
+            _call(cls, tuple(x if d is None else x.select(d, i) for x, d in zip(inputs, in_dims, strict=True)))
+            for i in range(info.batch_size)
+        ]
+        stacked = tuple(torch.stack(parts) for parts in zip(*results, strict=True))
+        return stacked, (0,) * len(stacked)
 
 
-@_logsumexp.register_fake
-def _(
-    query: Tensor,
-    key: Tensor | None,
-    scale: Tensor,
-    query_bias: Tensor | None,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    columns: bool,
-    precision: str,
-) -> tuple[Tensor, Tensor]:
-    count = query.size(0) if key is None else key.size(0)
-    return query.new_empty(scale.size(0), query.size(0)), query.new_empty(scale.size(0), count if columns else 0)
+class _Logsumexp(_OneByOne):
+    """The operator for the transforms of ``torch.func``."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, Tensor]:
+        return _operators.logsumexp(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        _operators.save_logsumexp(ctx, inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> tuple[Any, ...]:
+        return _operators.logsumexp_gradient(ctx, row_grad, column_grad, _LogsumexpBackward.apply)
 
 
-@torch.library.custom_op("graphcl::logsumexp_backward", mutates_args=())
-def _logsumexp_backward(
-    row_grad: Tensor,
-    column_grad: Tensor,
-    row_sums: Tensor,
-    column_sums: Tensor,
-    query: Tensor,
-    key: Tensor | None,
-    scale: Tensor,
-    query_bias: Tensor | None,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    columns: bool,
-    precision: str,
-    want_query: bool,
-    want_key: bool,
-    want_scale: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    operands = _operands(query, key, scale, query_bias, key_bias)
-    plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
-    with torch.autocast(query.device.type, enabled=False), products(precision):
-        grads = _tiles.backward(
-            operands,
-            plan,
-            row_grad,
-            row_sums,
-            column_grad if columns else None,
-            column_sums if columns else None,
-            bounded=_tiles.is_bounded(operands),
-            wants=(want_query, want_key, want_scale),
-        )
-    none = query.new_empty(0)
-    bias = grads.key_bias if key is not None else None
-    return (
-        none if grads.query is None else grads.query,
-        none.clone() if grads.key is None else grads.key,
-        grads.scale,
-        none.clone() if grads.query_bias is None else grads.query_bias,
-        none.clone() if bias is None else bias,
-    )
+class _LogsumexpBackward(_OneByOne):
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+        return _operators.logsumexp_backward(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> None:
+        _operators.refuse_second(ctx, *grads)
 
 
-@_logsumexp_backward.register_fake
-def _(
-    row_grad: Tensor,
-    column_grad: Tensor,
-    row_sums: Tensor,
-    column_sums: Tensor,
-    query: Tensor,
-    key: Tensor | None,
-    scale: Tensor,
-    query_bias: Tensor | None,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    columns: bool,
-    precision: str,
-    want_query: bool,
-    want_key: bool,
-    want_scale: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    return (
-        torch.empty_like(query) if want_query else query.new_empty(0),
-        torch.empty_like(key) if want_key and key is not None else query.new_empty(0),
-        torch.empty_like(scale),
-        query.new_empty(0) if query_bias is None else torch.empty_like(query_bias),
-        query.new_empty(0) if key_bias is None or key is None else torch.empty_like(key_bias),
-    )
+class _ExpectedKeys(_OneByOne):
+    """The operator for the transforms of ``torch.func``."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, Tensor]:
+        return _operators.expected_keys(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        _operators.save_expected_keys(ctx, inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, row_grad: Tensor, mean_grad: Tensor) -> tuple[Any, ...]:
+        return _operators.expected_keys_gradient(ctx, row_grad, mean_grad, _ExpectedKeysBackward.apply)
 
 
-@torch.library.custom_op("graphcl::expected_keys", mutates_args=())
-def _expected_keys(
-    query: Tensor,
-    key: Tensor,
-    scale: Tensor,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    precision: str,
-) -> tuple[Tensor, Tensor]:
-    operands = Operands(query, key, scale, None, key_bias)
-    plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
-    with torch.autocast(query.device.type, enabled=False), products(precision):
-        return _tiles.expected_keys(operands, plan, bounded=_tiles.is_bounded(operands))
+class _ExpectedKeysBackward(_OneByOne):
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+        return _operators.expected_keys_backward(*inputs)
 
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
 
-@_expected_keys.register_fake
-def _(
-    query: Tensor,
-    key: Tensor,
-    scale: Tensor,
-    key_bias: Tensor | None,
-    exclude_query: Tensor,
-    exclude_key: Tensor,
-    only_query: Tensor,
-    only_key: Tensor,
-    skip: Tensor,
-    precision: str,
-) -> tuple[Tensor, Tensor]:
-    return query.new_empty(1, query.size(0)), torch.empty_like(query)
-
-
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.columns, ctx.precision = inputs
-    ctx.save_for_backward(*tensors, *output)
-
-
-def _differentiate(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> tuple[Any, ...]:
-    *tensors, row_sums, column_sums = ctx.saved_tensors
-    query, key, scale, query_bias, key_bias = tensors[:5]
-    needs = ctx.needs_input_grad[:5]
-    if not any(needs):
-        return (None,) * 12
-    grads = _logsumexp_backward(
-        row_grad,
-        column_grad,
-        row_sums,
-        column_sums,
-        *tensors,
-        ctx.columns,
-        ctx.precision,
-        needs[0],
-        needs[1],
-        needs[2],
-    )
-    return *(grad if need else None for grad, need in zip(grads, needs, strict=True)), *(None,) * 7
-
-
-def _save_expected(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    query, _, scale = inputs[:3]
-    rows, mean = output
-    ctx.mark_non_differentiable(mean)
-    ctx.save_for_backward(query, scale, rows, mean)
-
-
-def _differentiate_expected(ctx: Any, row_grad: Tensor, _: Tensor) -> tuple[Any, ...]:
-    query, scale, rows, mean = ctx.saved_tensors
-    if ctx.needs_input_grad[1] or ctx.needs_input_grad[3]:
-        raise RuntimeError("expected keys without a gradient here; use logsumexp_tiled for keys that need one")
-    grads = _expected_keys_backward(row_grad, query, scale, rows, mean)
-    return grads[0], None, grads[1], *(None,) * 7
-
-
-@torch.library.custom_op("graphcl::expected_keys_backward", mutates_args=())
-def _expected_keys_backward(
-    row_grad: Tensor, query: Tensor, scale: Tensor, rows: Tensor, mean: Tensor
-) -> tuple[Tensor, Tensor]:
-    grad = row_grad[0].masked_fill(rows[0].isneginf(), 0)[:, None]
-    along = (mean * query).sum(1, keepdim=True)
-    return mean * (grad * scale), (grad * along).sum().reshape(1)
-
-
-@_expected_keys_backward.register_fake
-def _(row_grad: Tensor, query: Tensor, scale: Tensor, rows: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(mean), torch.empty_like(scale)
-
-
-def _no_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    pass
-
-
-def _refuse(ctx: Any, *grads: Tensor) -> None:
-    raise RuntimeError(
-        "expected one derivative of a similarity with impl='tiled', got a request for a second one, which it does not "
-        "have; use impl='dense' where gradients of gradients are needed"
-    )
-
-
-_logsumexp.register_autograd(_differentiate, setup_context=_save)
-_logsumexp_backward.register_autograd(_refuse, setup_context=_no_save)
-_expected_keys.register_autograd(_differentiate_expected, setup_context=_save_expected)
-_expected_keys_backward.register_autograd(_refuse, setup_context=_no_save)
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> None:
+        _operators.refuse_second(ctx, *grads)
