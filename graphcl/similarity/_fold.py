@@ -28,6 +28,15 @@ def unit_rows(rows: Tensor) -> Tensor:
     return rows / length.masked_fill(length == 0, torch.inf)
 
 
+def _middle(rows: Tensor) -> Tensor:
+    """About the mean row. Of few digits, so that whole numbers are moved without rounding and equal distances stay so."""
+    if not rows.numel():
+        return rows.new_zeros(rows.size(1))
+    mean = rows.detach().mean(0)
+    step = torch.exp2(torch.floor(torch.log2(mean.abs().max())) - 6)
+    return torch.round(mean / step.masked_fill(step == 0, 1)) * step
+
+
 def fold(query: Tensor, key: Tensor | None, scale: Tensor, similarity: str) -> Folded:
     """Turns a similarity into a dot product with biases.
 
@@ -43,8 +52,7 @@ def fold(query: Tensor, key: Tensor | None, scale: Tensor, similarity: str) -> F
         return Folded(unit_rows(query), None if key is None else unit_rows(key), scale)
     # -|q - k|^2 = 2<q, k> - |q|^2 - |k|^2. Distances do not change when all rows move alike, and about their middle the
     # three terms are small, so that little cancels; the move is the same for all rows and has no share in the gradient.
-    rows = query if key is None else key
-    middle = rows.detach().mean(0) if rows.size(0) else rows.new_zeros(rows.size(1))
+    middle = _middle(query if key is None else key)
     query = query - middle
     query_bias = -scale[:, None] * query.square().sum(1)
     if key is None:
