@@ -29,7 +29,7 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 
 def _middle(rows: Tensor) -> Tensor:
-    """About the mean row. Of few digits, so that whole numbers are moved without rounding and equal distances stay so."""
+    """About the mean row. Of few digits, so that whole numbers move without rounding and equal distances stay so."""
     if not rows.numel():
         return rows.new_zeros(rows.size(1))
     mean = rows.detach().mean(0)

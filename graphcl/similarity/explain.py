@@ -69,7 +69,7 @@ def explain(
     Example:
         >>> import torch
         >>> print(explain(torch.ones(512, 32)))
-        dense: 512 x 512 pairs are at most 4,194,304, where one matrix is as fast; about 4.5 MB of scratch memory
+        dense: 512 x 512 pairs are at most 262,144, where one matrix is as fast; about 4.5 MB of scratch memory
         >>> explain(torch.ones(4096, 32)).impl
         'tiled'
     """

@@ -29,12 +29,16 @@ def problems(draw):
     key = torch.randint(-1, 2, (n, d), generator=generator).double()
     groups = [(integers(4, m), integers(4, n)) for _ in range(3)]
     skip = torch.stack([integers(m, 5), integers(n, 5)]) if m and n and draw(st.booleans()) else None
-    return query, key, {
-        "k": draw(st.integers(1, 9)),
-        "exclude": groups[: draw(st.integers(0, 2))],
-        "only": groups[2] if draw(st.booleans()) else None,
-        "skip": skip,
-    }
+    return (
+        query,
+        key,
+        {
+            "k": draw(st.integers(1, 9)),
+            "exclude": groups[: draw(st.integers(0, 2))],
+            "only": groups[2] if draw(st.booleans()) else None,
+            "skip": skip,
+        },
+    )
 
 
 @settings(max_examples=150)
