@@ -246,10 +246,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[2708, 8192, 16384], help="N, rows of one view")
     parser.add_argument("--widths", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--large", type=int, nargs="*", default=[100_000], help="N for one run of ours, width 128")
-    parser.add_argument("--rounds", type=int, default=15, help="at the least size; fewer at larger ones, at least 3")
+    parser.add_argument("--rounds", type=int, default=11, help="at the least size; fewer at larger ones, at least 3")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="also torch.compile of the first two formulas")
-    parser.add_argument("--memory-limit", type=float, default=17, help="GiB of address space of one implementation")
+    parser.add_argument("--memory-limit", type=float, default=14, help="GiB of address space of one implementation")
     parser.add_argument("--check-up-to", type=int, default=20_000, help="greatest N that is checked against float64")
     parser.add_argument("--out", type=Path, default=RESULTS / "similarity.csv")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
@@ -260,13 +260,16 @@ def main() -> None:
         return
     arguments.command = " ".join(["python benchmarks/similarity.py", *sys.argv[1:]])
     names = [name for name in IMPLEMENTATIONS if arguments.compile or not name.endswith("compiled")]
-    rows = [row for n in arguments.sizes for d in arguments.widths for row in table(arguments, names, n, d)]
-    rows += [row for n in arguments.large for row in table(arguments, ["tiled", "tiled-bf16"], n, 128)]
+    cases = [(names, n, d) for n in arguments.sizes for d in arguments.widths]
+    cases += [(["tiled", "tiled-bf16"], n, 128) for n in arguments.large]
+    rows: list[dict[str, object]] = []
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with open(arguments.out, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    for case in cases:
+        rows += table(arguments, *case)
+        with open(arguments.out, "w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -89,8 +89,12 @@ def make_plan(m: int, n: int, pairs: Pairs, *, triangle: bool, rows: int, column
 
 
 def _is_symmetric(pairs: Pairs, n: int) -> bool:
-    if not torch.equal(pairs.exclude_query, pairs.exclude_key) or not torch.equal(pairs.only_query, pairs.only_key):
-        return False
+    queries, keys = (*pairs.exclude_query, *pairs.only_query), (*pairs.exclude_key, *pairs.only_key)
+    for query_group, key_group in zip(queries, keys, strict=True):
+        # A row of two different groups (some mark "no group" so) does no harm where neither meets another row's.
+        odd = query_group != key_group
+        if torch.isin(query_group[odd], key_group).any() or torch.isin(key_group[odd], query_group).any():
+            return False
     forth, back = pairs.skip[0] * n + pairs.skip[1], pairs.skip[1] * n + pairs.skip[0]
     return torch.equal(torch.unique(forth), torch.unique(back))
 
