@@ -26,7 +26,7 @@ def logsumexp(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"] | None = None,
     *,
-    scale: float | Sequence[float] | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[Groups] = (),
     only: Groups | None = None,
     skip: Int[Tensor, "2 p"] | None = None,
@@ -102,7 +102,7 @@ def logsumexp_both(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"],
     *,
-    scale: float | Sequence[float] | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[Groups] = (),
     only: Groups | None = None,
     skip: Int[Tensor, "2 p"] | None = None,
@@ -160,15 +160,19 @@ def logsumexp_both(
     return (rows, columns) if _several(scale) else (rows[0], columns[0])
 
 
-def _several(scale: float | Sequence[float] | Tensor) -> bool:
+def _several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
     return scale.dim() > 0 if isinstance(scale, Tensor) else isinstance(scale, Sequence)
 
 
-def _fold(query: Tensor, key: Tensor | None, scale: float | Sequence[float] | Tensor, similarity: Similarity) -> Folded:
+def _fold(
+    query: Tensor, key: Tensor | None, scale: float | Sequence[float | Tensor] | Tensor, similarity: Similarity
+) -> Folded:
     dtype = torch.promote_types(torch.float32, query.dtype)
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
         key = key.to(dtype)
+    if isinstance(scale, Sequence) and any(isinstance(s, Tensor) for s in scale):
+        scale = torch.stack([torch.as_tensor(s, dtype=dtype, device=query.device) for s in scale])  # keeps gradients
     scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
     if scales.dim() > 1 or scales.numel() == 0:
         raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")

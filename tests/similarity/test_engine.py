@@ -93,6 +93,11 @@ def test_several_scales(impl, similarity, generator):
     for several in (scales, tuple(scales), torch.tensor(scales)):
         value = logsumexp(query, key, scale=several, exclude=own, similarity=similarity, impl=impl)
         torch.testing.assert_close(value, wanted, rtol=1e-12, atol=1e-12)
+    learnt = torch.tensor(2.0, requires_grad=True)
+    logsumexp(query, key, scale=[0.5, learnt], similarity=similarity, impl=impl)[1].sum().backward()
+    alone = torch.tensor(2.0, requires_grad=True)
+    logsumexp(query, key, scale=alone, similarity=similarity, impl=impl).sum().backward()
+    torch.testing.assert_close(learnt.grad, alone.grad)
     single = logsumexp(query, key, scale=[2.0], exclude=own, similarity=similarity, impl=impl)
     torch.testing.assert_close(single, wanted[1:2])
     for key_or_none in (key, None):
