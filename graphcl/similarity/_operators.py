@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphcl.similarity import _tiles
+from graphcl.similarity import _forward
+from graphcl.similarity._backward import Wants, backward
 from graphcl.similarity._pairs import Pairs
 from graphcl.similarity._plan import Plan, make_plan
 from graphcl.similarity._precision import products
-from graphcl.similarity._tiles import Operands
+from graphcl.similarity._tiles import Operands, is_bounded
 
 __all__ = ["expected_keys", "logsumexp", "refuse_second", "tile_shape"]
 
@@ -61,7 +62,7 @@ def logsumexp(
     operands = _operands(query, key, scale, query_bias, key_bias)
     plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
     with torch.autocast(query.device.type, enabled=False), products(precision):
-        rows, others = _tiles.forward(operands, plan, columns=columns, bounded=_tiles.is_bounded(operands))
+        rows, others = _forward.forward(operands, plan, columns=columns, bounded=is_bounded(operands))
     return rows, query.new_empty(len(scale), 0) if others is None else others
 
 
@@ -109,15 +110,15 @@ def logsumexp_backward(
     operands = _operands(query, key, scale, query_bias, key_bias)
     plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
     with torch.autocast(query.device.type, enabled=False), products(precision):
-        grads = _tiles.backward(
+        grads = backward(
             operands,
             plan,
             row_grad,
             row_sums,
             column_grad if columns else None,
             column_sums if columns else None,
-            bounded=_tiles.is_bounded(operands),
-            wants=(want_query, want_key, want_scale),
+            bounded=is_bounded(operands),
+            wants=Wants(want_query, want_key, want_scale),
         )
     none = query.new_empty(0)
     bias = grads.key_bias if key is not None else None
@@ -177,7 +178,7 @@ def expected_keys(
     operands = Operands(query, key, scale, None, key_bias)
     plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
     with torch.autocast(query.device.type, enabled=False), products(precision):
-        return _tiles.expected_keys(operands, plan, bounded=_tiles.is_bounded(operands))
+        return _forward.expected_keys(operands, plan, bounded=is_bounded(operands))
 
 
 @expected_keys.register_fake

@@ -41,7 +41,7 @@ def problems(draw):
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=90)
 @given(problem=problems(), similarity=st.sampled_from(["dot", "euclidean"]), impl=st.sampled_from(["dense", "tiled"]))
 def test_equals_a_stable_sort(problem, similarity, impl):
     query, key, arguments = problem
