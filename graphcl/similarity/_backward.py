@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graphcl.similarity._plan import Plan, Strip, Tile
-from graphcl.similarity._tiles import Board, Operands
+from graphcl.similarity._tiles import LEAST, Board, Operands
 
 __all__ = ["Gradients", "backward"]
 
@@ -101,12 +101,16 @@ def _pull(
         x.mul_(own if other is None else torch.add(own, other, out=board.view("weights", strip, tile)))
         board.plan.bar(x, strip, tile, 0)
         return x
-    board.plan.bar(x, strip, tile, -torch.inf)
-    if columns is None or other is None or columns.offset is None:
-        return x.sub_(rows.offset[s, strip.start : strip.stop, None]).exp_().mul_(own)
-    back = torch.sub(x, columns.offset[s, tile.start : tile.stop], out=board.view("weights", strip, tile))
-    x.sub_(rows.offset[s, strip.start : strip.stop, None]).exp_().mul_(own)
-    return x.add_(back.exp_().mul_(other))
+    # Of pairs that count, none is above its sum by more than rounding.
+    back = None
+    if columns is not None and columns.offset is not None and other is not None:
+        back = torch.sub(x, columns.offset[s, tile.start : tile.stop], out=board.view("weights", strip, tile))
+        back.clamp_(LEAST, 1).exp_().mul_(other)
+    x.sub_(rows.offset[s, strip.start : strip.stop, None]).clamp_(LEAST, 1).exp_().mul_(own)
+    if back is not None:
+        x.add_(back)
+    board.plan.bar(x, strip, tile, 0)
+    return x
 
 
 class _Accumulators:

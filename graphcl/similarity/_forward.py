@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphcl.similarity._plan import Plan
-from graphcl.similarity._tiles import Board, Operands
+from graphcl.similarity._tiles import LEAST, Board, Operands
 
 __all__ = ["expected_keys", "forward"]
 
@@ -22,9 +22,9 @@ class _Sums:
         total, top = self.total[s, start:stop], self.top[s, start:stop]
         new = torch.maximum(top, exponents.amax(dim))
         reference = new.masked_fill(~new.isfinite(), 0)
-        exponents.sub_(reference.unsqueeze(dim)).exp_()
+        exponents.sub_(reference.unsqueeze(dim)).clamp_(min=LEAST).exp_()
         shrink = (top - reference).exp_()
-        total.mul_(shrink).add_(exponents.sum(dim))
+        total.mul_(shrink).add_(exponents.sum(dim)).masked_fill_(new.isneginf(), 0)
         top.copy_(new)
         return shrink
 

@@ -40,6 +40,8 @@ def _operands(
 
 def _plan(operands: Operands, pairs: Pairs) -> Plan:
     rows, columns = tile_shape(operands.query.device)
+    if len(pairs.only_query):
+        columns = rows  # sorted groups leave little but the diagonal; narrow tiles follow it closely
     own = operands.query is operands.key
     return make_plan(len(operands.query), len(operands.key), pairs, triangle=own, rows=rows, columns=columns)
 

@@ -8,11 +8,14 @@ from torch import Tensor
 
 from graphcl.similarity._plan import Plan, Strip, Tile
 
-__all__ = ["Board", "Operands", "is_bounded"]
+__all__ = ["LEAST", "Board", "Operands", "is_bounded"]
 
-# Beyond this the exponentials of float32 are taken relative to a running maximum. Within it a sum over a billion keys
-# is below 1e36, and one over it, times a gradient a hundred times less than the greatest, is still a normal number.
-BOUND = 60.0
+# Beyond this, exponentials are taken relative to a running maximum. Within it neither a sum over a billion keys nor the
+# weight of a pair, e^x over its sum, leaves the normal numbers of float32 in all but contrived cases.
+BOUND = 40.0
+# An exponential relative to the greatest of its row is not taken below e^-70, 4e-31: no sum can tell, and a CPU computes
+# with smaller numbers, which are not normal ones, a hundred times as slowly.
+LEAST = -70.0
 
 
 class Operands(NamedTuple):
@@ -26,7 +29,7 @@ class Operands(NamedTuple):
 
 
 def is_bounded(operands: Operands) -> bool:
-    """Whether exponentials need no shift: by the lengths of the rows, none is beyond e^60 or below e^-60."""
+    """Whether exponentials need no shift: by the lengths of the rows, none is beyond e^40 or below e^-40."""
     if not operands.query.numel() or not operands.key.numel():
         return True
     bound = operands.scale.abs().max()

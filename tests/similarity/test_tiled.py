@@ -166,7 +166,7 @@ class TestEqualsDense:
 
 
 class TestLargeExponents:
-    """Beyond e^60 exponentials are taken relative to a running maximum."""
+    """Beyond e^40 exponentials are taken relative to a running maximum."""
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     @pytest.mark.parametrize("own", [False, True])
@@ -204,7 +204,7 @@ class TestLargeExponents:
     def test_tiny_temperatures_in_float32(self, own):
         query, key = normal(20, 3, seed=0, dtype=torch.float32), normal(20, 3, seed=1, dtype=torch.float32)
         item = torch.arange(20)
-        for temperature in (0.005, 0.012, 0.0135, 0.0166, 0.0167, 0.02):
+        for temperature in (0.005, 0.012, 0.0135, 0.0166, 0.0249, 0.0251):
             leaf = query.clone().requires_grad_()
             value = logsumexp(leaf, None if own else key, scale=1 / temperature, exclude=[(item, item)], impl="tiled")
             value.sum().backward()
@@ -396,7 +396,7 @@ class TestWork:
     def test_sorted_groups_touch_the_tiles_along_the_diagonal(self, counted):
         z, graph = normal(64, 3, seed=0), torch.arange(64) // 4
         logsumexp(z, scale=1.0, only=(graph, graph), impl="tiled")
-        assert counted["pairs"] <= 64 * 16
+        assert counted["pairs"] == 64 * 4
 
     def test_tiles_without_a_pair_are_left_out(self, counted):
         z, half = normal(640, 3, seed=0), torch.arange(640) // 320
