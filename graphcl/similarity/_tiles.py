@@ -13,7 +13,7 @@ __all__ = ["LEAST", "Board", "Operands", "is_bounded"]
 # Beyond this, exponentials are taken relative to a running maximum. Within it neither a sum over a billion keys nor the
 # weight of a pair, e^x over its sum, leaves the normal numbers of float32 in all but contrived cases.
 BOUND = 40.0
-# An exponential relative to the greatest of its row is not taken below e^-70, 4e-31: no sum can tell, and a CPU computes
+# An exponential relative to the greatest of its row is not taken below e^-70, 4e-31: no sum can tell, and a CPU reckons
 # with smaller numbers, which are not normal ones, a hundred times as slowly.
 LEAST = -70.0
 
