@@ -1,22 +1,23 @@
 """Which pairs are no negatives, and what a row costs once its negatives are summed up."""
 
 from collections.abc import Sequence
-from functools import partial
-from inspect import signature
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphcl.losses._checks import check_ids
-from graphcl.similarity import logsumexp
+from graphcl.similarity import logsumexp, logsumexp_both
 
-__all__ = ["barred_groups", "group_pair", "log_count", "log_sum", "mean_cost", "shares_group", "stack_groups"]
-
-# Rows come here at length one, or as they are where plain products are meant: the engine must not normalise them again.
-_engine: Any = logsumexp
-if "similarity" in signature(logsumexp).parameters:
-    _engine = partial(_engine, similarity="dot")
+__all__ = [
+    "barred_groups",
+    "group_pair",
+    "log_count",
+    "log_sum",
+    "log_sum_both",
+    "mean_cost",
+    "shares_group",
+    "stack_groups",
+]
 
 _NOWHERE = torch.iinfo(torch.int64).min
 
@@ -42,11 +43,24 @@ def barred_groups(z: Tensor, exclude: Sequence[Tensor], copies: int = 1) -> list
 
 
 def log_sum(
-    query: Tensor, key: Tensor, *, scale: float | Tensor, exclude: Sequence[tuple[Tensor, Tensor]] = ()
+    query: Tensor,
+    key: Tensor,
+    *,
+    scale: float | Sequence[float] | Tensor,
+    exclude: Sequence[tuple[Tensor, Tensor]] = (),
 ) -> Tensor:
-    """``[M]`` log of the sum over keys of exp(scale <q, k>), plain products, through the similarity engine."""
-    result: Tensor = _engine(query, key, scale=scale, exclude=exclude)
-    return result
+    """``[M]`` log of the sum over keys of exp(scale <q, k>); ``[S, M]`` for S scales.
+
+    Plain products: rows come here at length one, or as they are where that is meant.
+    """
+    return logsumexp(query, key, scale=scale, exclude=exclude, similarity="dot")
+
+
+def log_sum_both(
+    z1: Tensor, z2: Tensor, *, scale: float | Tensor, exclude: Sequence[tuple[Tensor, Tensor]] = ()
+) -> tuple[Tensor, Tensor]:
+    """``[N]`` and ``[N]``, the sums of :func:`log_sum` from each view to the other, in one pass."""
+    return logsumexp_both(z1, z2, scale=scale, exclude=exclude, similarity="dot")
 
 
 def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> Tensor:

@@ -67,9 +67,11 @@ def hard_negative(
     z = unit_rows(torch.cat([z1, z2]))
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
-    negatives = log_sum(z, z, scale=(1.0 + concentration) / temperature, exclude=barred)
-    if concentration > 0:
-        weights = log_sum(z, z, scale=concentration / temperature, exclude=barred)
+    if concentration == 0:
+        negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
+    else:
+        scales = z.new_tensor([1.0 + concentration, concentration]) / temperature
+        negatives, weights = log_sum(z, z, scale=scales, exclude=barred)
         # A row without a negative has both at -inf, where their difference is NaN: there it stays -inf.
         negatives = negatives - weights.masked_fill(weights == -torch.inf, 0) + log_n
     return debiased_cost(positive, negatives, log_n, class_prior, temperature)

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
+from graphcl.losses._negatives import barred_groups, log_sum, log_sum_both, mean_cost
 
 __all__ = ["InfoNCE", "info_nce"]
 
@@ -59,12 +59,15 @@ def info_nce(
     z1, z2 = unit_rows(z1), unit_rows(z2)
     positive = (z1 * z2).sum(1) / temperature
 
-    def one_way(query: Tensor, key: Tensor) -> Tensor:
-        # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
-        negatives = log_sum(query, key, scale=1.0 / temperature, exclude=barred)
-        return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
-
-    return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)
+    # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
+    scale = 1.0 / temperature
+    sums = (
+        log_sum_both(z1, z2, scale=scale, exclude=barred)
+        if symmetric
+        else (log_sum(z1, z2, scale=scale, exclude=barred),)
+    )
+    costs = [mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator) for negatives in sums]
+    return sum(costs[1:], costs[0]) / len(costs)
 
 
 class InfoNCE(Objective):

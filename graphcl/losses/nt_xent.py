@@ -53,12 +53,11 @@ def nt_xent(
     """
     check_views(z1, z2)
     check_temperature(temperature)
-    barred = barred_groups(
-        z1, exclude, copies=2
-    )  # a row is barred from itself and from its positive, which is added apart
-    n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
-    positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
+    # A row is barred from itself and from its positive, which is added apart.
+    barred = barred_groups(z1, exclude, copies=2)
+    z1, z2 = unit_rows(z1), unit_rows(z2)
+    positive = ((z1 * z2).sum(1) / temperature).repeat(2)
+    z = torch.cat([z1, z2])
     negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 

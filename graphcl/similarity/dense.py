@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["barred_pairs", "logsumexp_dense"]
+__all__ = ["barred_pairs", "logsumexp_dense", "scores_dense"]
 
 Groups = tuple[Tensor, Tensor]
 
@@ -24,6 +24,20 @@ def barred_pairs(
     return barred
 
 
+def scores_dense(
+    query: Tensor,
+    key: Tensor,
+    scale: float | Tensor,
+    query_bias: Tensor | None = None,
+    key_bias: Tensor | None = None,
+) -> Tensor:
+    """``[M, N]`` exponents: scaled dot products, plus one number for each query and one for each key."""
+    scores = (scale * query) @ key.T
+    if query_bias is not None:
+        scores = scores + query_bias[:, None]
+    return scores if key_bias is None else scores + key_bias
+
+
 def logsumexp_dense(
     query: Tensor,
     key: Tensor,
@@ -31,9 +45,15 @@ def logsumexp_dense(
     exclude: Sequence[Groups],
     only: Groups | None,
     skip: Tensor | None,
+    query_bias: Tensor | None = None,
+    key_bias: Tensor | None = None,
+    dim: int = 1,
 ) -> Tensor:
-    """Log-sum-exp over the keys of each query that are not barred; -inf, with zero gradient, where there is none."""
-    scores = (scale * query) @ key.T
+    """Log-sum-exp over the pairs of each query that are not barred; -inf, with zero gradient, where there is none.
+
+    ``dim=0`` sums over the queries of each key instead.
+    """
+    scores = scores_dense(query, key, scale, query_bias, key_bias)
     # The fill is also what gives rows without a key a gradient of zero: that of logsumexp itself is NaN there.
     scores = scores.masked_fill(barred_pairs(query, key, exclude, only, skip), -torch.inf)
-    return torch.logsumexp(scores, 1)
+    return torch.logsumexp(scores, dim)

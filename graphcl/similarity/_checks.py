@@ -1,0 +1,60 @@
+"""What every function over pairs demands of its arguments."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["Groups", "check_choice", "check_pairs", "check_rows"]
+
+Groups = tuple[Tensor, Tensor]
+
+
+def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    """One of a few names."""
+    if value not in allowed:
+        quoted = [repr(a) for a in allowed]
+        raise ValueError(f"expected {name} to be {', '.join(quoted[:-1])} or {quoted[-1]}, got {value!r}")
+
+
+def check_rows(query: Tensor, key: Tensor) -> None:
+    """Two floating-point matrices of one width on one device."""
+    if query.dim() != 2 or key.dim() != 2 or query.size(1) != key.size(1):
+        raise ValueError(
+            f"expected query [M, D] and key [N, D] with the same D, got {list(query.shape)} and {list(key.shape)}"
+        )
+    if not (query.is_floating_point() and key.is_floating_point()):
+        raise TypeError(f"expected floating-point embeddings, got {query.dtype} and {key.dtype}")
+    if query.device != key.device:
+        raise ValueError(f"expected query and key on one device, got {query.device} and {key.device}")
+
+
+def check_pairs(
+    query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
+) -> None:
+    """Groups of whole numbers, one for each row; single pairs within the rows."""
+    for groups in [*exclude, *([only] if only is not None else [])]:
+        if groups[0].shape != query.shape[:1] or groups[1].shape != key.shape[:1]:
+            raise ValueError(
+                f"expected groups of shapes [{query.size(0)}] and [{key.size(0)}], "
+                f"got {list(groups[0].shape)} and {list(groups[1].shape)}"
+            )
+        _whole("groups", query, *groups)
+    if skip is None:
+        return
+    if skip.dim() != 2 or skip.size(0) != 2:
+        raise ValueError(f"expected skip of shape [2, P], got {list(skip.shape)}")
+    _whole("skip", query, skip)
+    # Reading the numbers would make a GPU wait; there an impossible pair is an error of the device, or has no effect.
+    if skip.device.type == "cpu" and skip.numel() and not torch.compiler.is_compiling():
+        low, high = skip.amin(1).tolist(), skip.amax(1).tolist()
+        if min(low) < 0 or high[0] >= query.size(0) or high[1] >= key.size(0):
+            raise ValueError(f"expected skip to hold rows below {query.size(0)} and {key.size(0)}, got {low} to {high}")
+
+
+def _whole(name: str, query: Tensor, *tensors: Tensor) -> None:
+    for tensor in tensors:
+        if tensor.is_floating_point() or tensor.is_complex():
+            raise TypeError(f"expected {name} of whole numbers, got {tensor.dtype}; call .long()")
+        if tensor.device != query.device:
+            raise ValueError(f"expected {name} on {query.device} like the query, got {tensor.device}")
