@@ -132,7 +132,16 @@ def _check_pickles(raw: Path) -> None:
             continue
         try:
             for operation, argument, _ in pickletools.genops(path.read_bytes()):
-                called = operation.name in ("STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID")
+                called = operation.name in (
+                    "STACK_GLOBAL",
+                    "INST",
+                    "OBJ",
+                    "EXT1",
+                    "EXT2",
+                    "EXT4",
+                    "PERSID",
+                    "BINPERSID",
+                )
                 if called or (operation.name == "GLOBAL" and argument not in _PICKLED):
                     raise DataError(
                         f"{path} names {argument or operation.name}, and Planetoid's own files nothing but arrays and "
