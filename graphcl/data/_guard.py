@@ -68,7 +68,8 @@ def guarded(
         check: Called with the raw folder before it is processed for the first time.
     """
 
-    class Guarded(base):  # type: ignore[misc, valid-type]
+    class Guarded(base):
+        root: str
         _scratch = ""
 
         @property

@@ -6,6 +6,7 @@ version on the network. Here the classes are named, nothing is asked, and nothin
 """
 
 import contextlib
+import csv
 import io
 import shutil
 import sys
@@ -49,9 +50,9 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
 
     Returns:
         A data set with OGB's split as its attribute ``split``: a dictionary with ``train``, ``valid`` and ``test``,
-        each positions of nodes or graphs, or for link sets a dictionary with ``edge``, ``edge_neg`` and so on. On node sets
-        the graph carries the split as ``train_mask``, ``val_mask`` and ``test_mask`` too, and a single task's ``y`` is
-        flat. Edges are as OGB gives them: ``ogbn-arxiv`` is directed.
+        each positions of nodes or graphs, or for link sets a dictionary with ``edge``, ``edge_neg`` and so on. On node
+        sets the graph carries the split as ``train_mask``, ``val_mask`` and ``test_mask`` too, and a single task's
+        ``y`` is flat. Edges are as OGB gives them: ``ogbn-arxiv`` is directed.
 
     Raises:
         DataError: If the name is unknown or heterogeneous, files are missing or damaged, the download fails or the
@@ -85,12 +86,11 @@ def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str
     if not part:
         raise DataError(f"expected a name that begins with ogbn-, ogbl- or ogbg-, got {name!r}.")
     module = _import(part)
-    import pandas
-
-    table = pandas.read_csv(Path(module.__file__).parent / "master.csv", index_col=0, keep_default_na=False)
-    if name not in table:
-        raise DataError(f"OGB has no set {name!r}: expected one of {', '.join(table)}.")
-    facts = dict(table[name])
+    with (Path(module.__file__).parent / "master.csv").open(newline="") as file:
+        rows = {row[""]: row for row in csv.DictReader(file)}  # one row per fact, one column per set
+    if name not in rows["version"]:
+        raise DataError(f"OGB has no set {name!r}: expected one of {', '.join(sorted(set(rows['version']) - {''}))}.")
+    facts = {fact: row[name] for fact, row in rows.items()}
     if facts.get("is hetero") == "True":
         raise DataError(f"{name} has several types of nodes or edges: expected a set with one of each.")
     return getattr(module, class_name), facts

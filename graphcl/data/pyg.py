@@ -52,6 +52,8 @@ _PICKLED = {
     "numpy.core.multiarray _reconstruct",
     "scipy.sparse.csr csr_matrix",
 }
+# Other ways to name something to call; files as old as these use none of them.
+_CALLING = {"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID"}
 
 
 def load_pyg(collection: str, name: str, root: str | Path) -> ListDataset:
@@ -110,7 +112,7 @@ def _read(collection: str, kind: Collection, name: str, base: Path, processed: P
     check = _check_pickles if collection == "Planetoid" else _nothing_to_check
     cls = guarded(getattr(datasets, collection), hint=hint, check=check)
     if not name:
-        cls.name = collection  # type: ignore[attr-defined]
+        cls.name = collection
     arguments: dict[str, Any] = {"name": name} if name else {}
     try:
         data = cls(str(base), **arguments, **kind.arguments)[0]
@@ -132,17 +134,7 @@ def _check_pickles(raw: Path) -> None:
             continue
         try:
             for operation, argument, _ in pickletools.genops(path.read_bytes()):
-                called = operation.name in (
-                    "STACK_GLOBAL",
-                    "INST",
-                    "OBJ",
-                    "EXT1",
-                    "EXT2",
-                    "EXT4",
-                    "PERSID",
-                    "BINPERSID",
-                )
-                if called or (operation.name == "GLOBAL" and argument not in _PICKLED):
+                if operation.name in _CALLING or (operation.name == "GLOBAL" and argument not in _PICKLED):
                     raise DataError(
                         f"{path} names {argument or operation.name}, and Planetoid's own files nothing but arrays and "
                         f"lists: it could run code. Delete it and take the file from github.com/kimiyoung/planetoid."

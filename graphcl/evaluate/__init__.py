@@ -30,7 +30,7 @@ from graphcl.evaluate.node_baselines import (
 )
 from graphcl.evaluate.node_probes import SplitScore, node_score
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
-from graphcl.evaluate.node_runner import NodeEvaluation, NodeModel, evaluate_links, evaluate_nodes
+from graphcl.evaluate.node_runner import NodeEvaluation, evaluate_links, evaluate_nodes
 from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash, node_splits, random_splits
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
@@ -39,7 +39,7 @@ from graphcl.evaluate.rows import Note, Provenance, result_rows
 from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
 from graphcl.evaluate.suite import compared_embeddings
-from graphcl.evaluate.supervised import SupervisedGCN
+from graphcl.evaluate.supervised import NodeModel, SupervisedGCN
 from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 

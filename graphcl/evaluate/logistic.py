@@ -67,7 +67,7 @@ def fit_logistic(
     width = x.size(1)
     target = y.to(x.dtype).unsqueeze(1) if rows == 1 else y
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:  # type: ignore[type-arg]
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weight = torch.from_numpy(flat).to(x).view(rows, width + 1)
         coef, intercept = weight[:, :width], weight[:, width]
         logits = torch.addmm(intercept, x, coef.T)

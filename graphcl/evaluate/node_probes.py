@@ -95,7 +95,7 @@ def check_task(y: IntArray, splits: list[NodeSplit], protocol: NodeProtocol, met
 class quiet(warnings.catch_warnings):
     """Silences what probes warn of and scores count: iteration limits, and classes missing from an inner fold."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         from sklearn.exceptions import ConvergenceWarning
 
         super().__enter__()

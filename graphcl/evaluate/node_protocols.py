@@ -81,8 +81,8 @@ _ALL = (
         splits="public",
         scaler="standard",
         grid=_PENALTIES,
-        source="Yang et al., Revisiting Semi-Supervised Learning with Graph Embeddings, ICML 2016 (the split); Velickovic "
-        "et al., Deep Graph Infomax, ICLR 2019 (logistic regression on frozen embeddings)",
+        source="Yang et al., Revisiting Semi-Supervised Learning with Graph Embeddings, ICML 2016 (the split); "
+        "Velickovic et al., Deep Graph Infomax, ICLR 2019 (logistic regression on frozen embeddings)",
     ),
     NodeProtocol(
         name="node-linear-random-10-10-80",
@@ -104,7 +104,7 @@ _ALL = (
         train=0.2,
         count=20,
         inner="shuffle",
-        source="Thakoor et al., Large-Scale Representation Learning on Graphs via Bootstrapping, ICLR 2022, authors' code",
+        source="Thakoor et al., Large-Scale Representation Learning on Graphs via Bootstrapping, ICLR 2022, code",
     ),
     NodeProtocol(
         name="node-grace-10-90",
@@ -123,7 +123,7 @@ _ALL = (
         splits="fixed",
         scaler="standard",
         grid=_PENALTIES,
-        source="Pei et al., Geom-GCN, ICLR 2020 (ten splits); Platonov et al., ICLR 2023; Mernyei and Cangea, Wiki-CS, 2020",
+        source="Pei et al., Geom-GCN, ICLR 2020 (ten splits); Platonov et al., ICLR 2023; Mernyei and Cangea, 2020",
     ),
     NodeProtocol(
         name="ogb-linear",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +20,11 @@ from graphcl.evaluate.link import LinkSplit, link_score
 from graphcl.evaluate.node_probes import check_task, quiet, score_of, score_split, unit_rows
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits
+from graphcl.evaluate.supervised import NodeModel
 
-__all__ = ["NodeEvaluation", "NodeModel", "evaluate_links", "evaluate_nodes"]
+__all__ = ["NodeEvaluation", "evaluate_links", "evaluate_nodes"]
 
 RAW = "raw"
-
-
-class NodeModel(Protocol):
-    """A model that learns from the labels of a split, as :class:`SupervisedGCN` does: what embeddings compete with."""
-
-    @property
-    def key(self) -> str:
-        """All that decides its scores beside split and seed."""
-
-    def __call__(self, split: NodeSplit, seed: int) -> FloatArray:
-        """Scores ``[nodes, classes]``, the classes in ascending order, without a look at the test nodes' labels."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +265,8 @@ def _run(
     """All rows of all methods: read where they are known, computed where they are not."""
     rows: dict[str, list[list[_Row]]] = {}
     for method in methods:
-        rows[method], same = [], {}
+        rows[method] = []
+        same: dict[str, dict[Any, _Row]] = {}
         for index, seed in enumerate(seeds):
             made_of, compute = task_of(method, index, seed)
             key = _digest_text(common, made_of)

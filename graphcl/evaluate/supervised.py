@@ -1,6 +1,7 @@
 """The supervised yardstick of node classification: a two-layer GCN that sees the labels of the training nodes."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,25 @@ from torch_geometric.data import Data
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.node_splits import NodeSplit
 
-__all__ = ["SupervisedGCN"]
+__all__ = ["NodeModel", "SupervisedGCN"]
 
 SPARSE = 0.2  # share of non-zero features below which only these are multiplied
 
 
-class SupervisedGCN:
+class NodeModel(ABC):
+    """A model that learns from the labels of a split: what frozen embeddings compete with."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """All that decides its scores beside split and seed, as a text."""
+
+    @abstractmethod
+    def __call__(self, split: NodeSplit, seed: int) -> FloatArray:
+        """Scores ``[nodes, classes]``, the classes in ascending order, without a look at the test nodes' labels."""
+
+
+class SupervisedGCN(NodeModel):
     """A two-layer GCN trained with the labels of a split; the row ``supervised`` of a table.
 
     Features that are nowhere negative are scaled to rows of sum 1, and a directed graph is taken as undirected. Trained
@@ -151,12 +165,12 @@ class _GCN(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: "_Rows | Tensor", adjacency: _Rows) -> Tensor:
-        drop = {"p": self.dropout, "training": self.training}
         if isinstance(x, _Rows):
             product = x.times(self.first.weight.T.contiguous(), self.dropout, self.training)
         else:
-            product = nn.functional.dropout(x, **drop) @ self.first.weight.T
-        hidden = nn.functional.dropout((adjacency.times(product) + self.first.bias).relu(), **drop)
+            product = nn.functional.dropout(x, self.dropout, self.training) @ self.first.weight.T
+        hidden = (adjacency.times(product) + self.first.bias).relu()
+        hidden = nn.functional.dropout(hidden, self.dropout, self.training)
         return adjacency.times(hidden @ self.second.weight.T) + self.second.bias
 
 

@@ -41,7 +41,8 @@ def format_table(rows: Sequence[Result]) -> str:
         seeds = "seed" if first.seeds == 1 else "seeds"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
         texts.append(
-            f"{title}: {metric} in %, {first.seeds} {seeds} x {first.folds} {_parts(first)}, {first.n_test} {_tested(first)}"
+            f"{title}: {metric} in %, {first.seeds} {seeds} x {first.folds} {_parts(first)}, "
+            f"{first.n_test} {_tested(first)}"
         )
         p_title = "p (Holm)" if many else "p"
         lines = [("method", "mean ± over seeds", "± over folds", "lift over untrained [95 %]", p_title)]
