@@ -43,15 +43,20 @@ COLLECTIONS: Mapping[str, Collection] = {
     "Coauthor": Collection("Coauthor", {name: name for name in ("CS", "Physics")}),
 }
 
-# All that the pickled matrices, arrays and adjacency lists of Planetoid need.
+# All that pickled matrices, arrays and adjacency lists need, under the names of then and of now.
 _PICKLED = {
     "__builtin__ list",
+    "builtins list",
+    "_codecs encode",  # how Python 3 writes bytes for Python 2
     "collections defaultdict",
     "numpy dtype",
     "numpy ndarray",
     "numpy.core.multiarray _reconstruct",
+    "numpy._core.multiarray _reconstruct",
     "scipy.sparse.csr csr_matrix",
+    "scipy.sparse._csr csr_matrix",
 }
+
 # Other ways to name something to call; files as old as these use none of them.
 _CALLING = {"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID"}
 
