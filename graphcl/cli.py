@@ -144,7 +144,12 @@ def _evaluate_parser() -> Any:
     )
     parser.add_argument("run", type=str, help="the run folder")
     parser.add_argument(
-        "--protocol", type=str | None, default=None, help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm"
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="for graphs tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm; for nodes node-linear-public, "
+        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; by "
+        "default the first one on the data set's card",
     )
     parser.add_argument("--root", type=str | None, default=None, help="data folder; by default the run's")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
@@ -313,6 +318,8 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
     config = _run_config(folder)
     root = root or config["root"]
     entry = card(config["dataset"], root=root)
+    if entry.level == "node":
+        return _score_nodes(folder, config, entry, protocol_name, root, pick_device(device_name), jobs=jobs)
     chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
     if entry.level != "graph" or entry.task != "classification":
         raise RunError(
@@ -347,6 +354,65 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
     write_results(folder.path / "scores.csv", rows)
     print(format_table(rows))
     print("One seed: the interval is over its folds. The committed tables are over several seeds.")
+    print(f"run folder: {folder.path}")
+    return 0
+
+
+def _score_nodes(
+    folder: Any, config: Mapping[str, Any], entry: Any, protocol_name: str | None, root: str | None, device: Any, *,
+    jobs: int,
+) -> int:  # fmt: skip
+    """Score a run on one graph, its nodes beside raw features, the untrained encoder and a supervised network."""
+    from graphcl.data import load
+    from graphcl.evaluate import (
+        Note,
+        Provenance,
+        SupervisedGCN,
+        compared_node_embeddings,
+        evaluate_nodes,
+        format_table,
+        node_protocol,
+        result_rows,
+        write_results,
+    )
+
+    chosen = node_protocol(protocol_name or (entry.protocols[0] if entry.protocols else "node-linear-random"))
+    if chosen.probe == "link":
+        raise RunError(
+            f"expected a protocol that scores nodes, got {chosen.name}: its edges must be taken away before "
+            f"pretraining; use link_split and evaluate_links in Python"
+        )
+    data = load(config["dataset"], root=root, features=config["features"])[0].to(str(device))
+
+    def make(seed: int) -> Any:
+        return make_method(config, data.num_features, seed=seed).to(device)
+
+    def trained(seed: int) -> Any:
+        method = make(seed)
+        folder.load_weights(method)
+        return method
+
+    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    evaluation = evaluate_nodes(
+        compared_node_embeddings(data, [seed], make=make, trained={name: trained}),
+        data,
+        chosen,
+        [seed],
+        models={"supervised": SupervisedGCN(data)} if chosen.probe == "logistic" else None,
+        metric="auc" if entry.metric == "auc" and chosen.probe != "liblinear" else "accuracy",
+        n_jobs=jobs,
+    )
+    command = f"graphcl evaluate {shlex.quote(str(folder.path))} --protocol {chosen.name}"
+    rows = result_rows(
+        evaluation,
+        dataset=entry.name,
+        features=config["features"] or entry.features or "",
+        notes={name: Note(epochs=config["epochs"], selected_by="fixed epoch")},
+        provenance=Provenance(device=str(device), command=command),
+    )
+    write_results(folder.path / "scores.csv", rows)
+    print(format_table(rows))
+    print("One seed: an interval is over splits alone. The committed tables are over several seeds.")
     print(f"run folder: {folder.path}")
     return 0
 

@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from graphcl.cli import main
+from graphcl.evaluate import read_results
 
 FAST = ["--epochs", "2", "--hidden", "4", "--layers", "1", "--threads", "1", "--device", "cpu"]
 
@@ -234,3 +235,30 @@ def test_half_written_raw_files(capsys, tu_home):
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
     message = refused(capsys, "datasets", "add", "Rings", "--from", str(tu_home))
     assert "Rings_A.txt" in message or "Rings_graph_indicator.txt" in message
+
+
+def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
+    from graphcl._resolve import make_method
+    from graphcl.train import RunFolder
+
+    settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}
+    folder = RunFolder(tmp_path / "run")
+    folder.create(settings)
+    whole = yaml.safe_load(run_defaults(capsys)) | settings
+    folder.save_weights(make_method(whole, 50))
+    assert main(["evaluate", str(folder.path), "--device", "cpu"]) == 0
+    table = capsys.readouterr().out
+    assert "synthetic-social, node-linear-public: accuracy in %, 1 seed x 1 split, 700 nodes a split" in table
+    assert main(["evaluate", str(folder.path), "--device", "cpu", "--protocol", "node-fixed-splits"]) == 0
+    methods = [row.method for row in read_results(folder.path / "scores.csv")]
+    assert methods == ["raw", "untrained-init", "untrained", "GraphCL", "supervised"] * 2
+    assert main(["evaluate", str(folder.path), "--protocol", "link"]) == 2
+    assert "link_split and evaluate_links" in capsys.readouterr().err
+    assert main(["evaluate", str(folder.path), "--protocol", "node-liner"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def run_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["pretrain", "--print-config"])
+    return capsys.readouterr().out

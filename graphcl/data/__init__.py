@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
     from graphcl.data.molecules import synthetic_molecules
+    from graphcl.data.ogb import load_ogb
     from graphcl.data.packed import PackedDataset
+    from graphcl.data.pyg import load_pyg
     from graphcl.data.social import karate_club, synthetic_social
     from graphcl.data.tu import load_tu
 
@@ -33,6 +35,8 @@ __all__ = [
     "home",
     "karate_club",
     "load",
+    "load_ogb",
+    "load_pyg",
     "load_tu",
     "synthetic_molecules",
     "synthetic_social",
@@ -44,6 +48,8 @@ _LAZY = {
     "ListDataset": "lists",
     "PackedDataset": "packed",
     "karate_club": "social",
+    "load_ogb": "ogb",
+    "load_pyg": "pyg",
     "load_tu": "tu",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",

@@ -20,9 +20,9 @@ from graphcl.errors import DataError
 __all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "write_card"]
 
 MARKER = "GRAPHCL_DATASETS"
-LOADERS = ("tu", "embedded")
-LEVELS = ("graph", "node")
-TASKS = ("classification", "regression")
+LOADERS = ("tu", "embedded", "pyg", "ogb")
+LEVELS = ("graph", "node", "link")
+TASKS = ("classification", "regression", "link-prediction")
 DEFAULT_FEATURES = ("constant", "degree", "degree-onehot")
 COUNTS = ("graphs", "nodes", "edges", "features", "edge_features", "classes")
 
@@ -45,10 +45,11 @@ class Card:
     Attributes:
         name: The name it is loaded by.
         title: One line on what its graphs are.
-        loader: ``tu`` (raw files of the TU collection) or ``embedded`` (made by the package).
+        loader: ``tu`` (raw files of the TU collection), ``pyg`` (another data set class of PyTorch Geometric), ``ogb``
+            (the Open Graph Benchmark) or ``embedded`` (made by the package).
         arguments: The loader's arguments.
-        level: ``graph`` or ``node``: what the labels belong to.
-        task: ``classification`` or ``regression``.
+        level: ``graph``, ``node`` or ``link``: what is predicted.
+        task: ``classification``, ``regression`` or ``link-prediction``.
         metric: What the protocols report.
         licence: The licence of the data, in words where there is none.
         citation: Whom to cite.

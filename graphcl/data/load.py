@@ -50,9 +50,10 @@ def load(name: str, *, root: str | Path | None = None, features: str | None = No
     ]
     if wrong:
         message = f"{name} is not what its card {entry.path} says: got {', '.join(wrong)}."
-        if entry.loader == "tu":
+        if entry.loader != "embedded":
+            place = home(root) / "TU" / name / "raw" if entry.loader == "tu" else home(root)
             message += (
-                f" The raw files in {home(root) / 'TU' / name / 'raw'} are of another edition or incomplete, or the "
+                f" The raw files in {place} are of another edition or incomplete, or the "
                 f"processed file beside them is stale: mend the former or delete the latter, and load again."
             )
         raise DataError(message)
@@ -71,6 +72,12 @@ def load_raw(entry: Card, root: Path) -> "InMemoryDataset":
         from graphcl.data.tu import load_tu
 
         dataset: InMemoryDataset = load_tu(entry.name, root)
+    elif entry.loader == "pyg":
+        dataset = _from_pyg(entry, root)
+    elif entry.loader == "ogb":
+        from graphcl.data.ogb import load_ogb
+
+        dataset = load_ogb(entry.name, root / "ogb")
     else:
         from graphcl.data.lists import ListDataset
 
@@ -95,6 +102,19 @@ def measure(dataset: "InMemoryDataset") -> dict[str, int]:
         "edge_features": int(data.num_edge_features),
         "classes": classes,
     }
+
+
+def _from_pyg(entry: Card, root: Path) -> "InMemoryDataset":
+    """Load a set of PyTorch Geometric under the card's name."""
+    from graphcl.data.pyg import load_pyg
+
+    arguments = dict(entry.arguments)
+    collection, name = arguments.pop("collection", ""), arguments.pop("name", "")
+    if arguments or not isinstance(collection, str) or not isinstance(name, str):
+        raise DataError(f"{entry.path}, key 'arguments': expected collection and name, got {dict(entry.arguments)}.")
+    dataset = load_pyg(collection, name, root)
+    dataset.name = entry.name
+    return dataset
 
 
 def _embedded(entry: Card) -> "list[Data]":

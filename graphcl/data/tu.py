@@ -4,10 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import torch
-from torch_geometric.data import Data
 from torch_geometric.datasets import TUDataset
 
+from graphcl.data._guard import check_processed, damaged
 from graphcl.data.home import no_empty_folders
 from graphcl.data.tu_check import KINDS, TARGETS, check_raw, count_lines, missing_files, raw_file
 from graphcl.data.tu_copy import copy_raw
@@ -43,7 +42,7 @@ def load_tu(name: str, root: str | Path) -> TUDataset:
         present = [raw_file(raw, name, kind).name for kind in KINDS if raw_file(raw, name, kind).is_file()]
         if present:
             raise DataError(f"{raw} has {', '.join(present)} but lacks {', '.join(missing)}: copy them there.")
-    _check_processed(processed)
+    check_processed(processed)
     try:
         with no_empty_folders(processed, raw, folder, folder.parent, root):
             dataset = _CheckedTUDataset(str(root / "TU"), name, archive=root / "TU_zip" / f"{name}.zip")
@@ -67,7 +66,7 @@ class _CheckedTUDataset(TUDataset):
         try:
             super().__init__(root, name)
         except (RuntimeError, ValueError, KeyError, AttributeError, AssertionError) as error:
-            raise _delete(Path(self.processed_paths[0]), str(error)) from error
+            raise damaged(Path(self.processed_paths[0]), str(error)) from error
 
     @property
     def log(self) -> bool:
@@ -129,26 +128,6 @@ class _CheckedTUDataset(TUDataset):
                 self._processed_name = "data.pt"
 
 
-def _check_processed(folder: Path) -> None:
-    """Read what PyG would read, but only as tensors and plain containers: PyG falls back to unpickling anything."""
-    # Not the context manager `safe_globals`: on leaving it takes away what PyG itself had registered.
-    torch.serialization.add_safe_globals([Data])
-    for name, expected in (("data.pt", tuple), ("pre_transform.pt", str), ("pre_filter.pt", str)):
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
-            content = torch.load(path, weights_only=True, mmap=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise _delete(
-                path, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            ) from error
-        if not isinstance(content, expected):
-            raise _delete(path, f"expected a {expected.__name__}, got a {type(content).__name__}")
-        if expected is str and content != "None":
-            raise _delete(folder / "data.pt", f"processed with {path.stem}={content}, not as the raw files are")
-
-
 def _check_sizes(dataset: TUDataset, raw: Path, processed: Path) -> None:
     targets = [raw_file(raw, dataset.name, kind) for kind in TARGETS]
     labels = next(path for path in targets if path.is_file())
@@ -156,7 +135,7 @@ def _check_sizes(dataset: TUDataset, raw: Path, processed: Path) -> None:
     data, slices = dataset._data, dataset.slices
     read = len(slices["x"]) - 1 if "x" in slices else len(data._num_nodes)
     if read != num_graphs or data.num_nodes != num_nodes:
-        raise _delete(
+        raise damaged(
             processed / "data.pt",
             f"it holds {read} graphs and {data.num_nodes} nodes, the raw files {num_graphs} and {num_nodes}",
         )
@@ -166,10 +145,3 @@ def _check_sizes(dataset: TUDataset, raw: Path, processed: Path) -> None:
             f"graphs without edges at the end of a data set. Reorder the raw files so that the last graph has an edge, "
             f"or remove those graphs."
         )
-
-
-def _delete(path: Path, reason: str) -> DataError:
-    return DataError(
-        f"{path} is damaged or does not belong to the raw files ({reason}). Delete {path} and load again: it is made "
-        f"anew from the raw files."
-    )

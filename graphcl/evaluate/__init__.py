@@ -8,7 +8,30 @@ from graphcl.evaluate.baselines import (
     untrained_init_embeddings,
 )
 from graphcl.evaluate.cache import cached
+from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, paired_lift
+from graphcl.evaluate.link import (
+    LinkScore,
+    LinkSplit,
+    hits_at,
+    link_score,
+    link_split,
+    mean_reciprocal_rank,
+    ogb_link_split,
+)
+from graphcl.evaluate.logistic import LogisticFit, fit_logistic
+from graphcl.evaluate.node_baselines import (
+    compared_node_embeddings,
+    embed_nodes,
+    raw_node_embeddings,
+    untrained_init_node_embeddings,
+    untrained_node_embeddings,
+)
+from graphcl.evaluate.node_probes import SplitScore, node_score
+from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
+from graphcl.evaluate.node_runner import NodeEvaluation, evaluate_links, evaluate_nodes
+from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash, node_splits, random_splits
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
@@ -16,10 +39,43 @@ from graphcl.evaluate.rows import Note, Provenance, result_rows
 from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
 from graphcl.evaluate.suite import compared_embeddings
+from graphcl.evaluate.supervised import NodeModel, SupervisedGCN
 from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "kmeans_scores",
+    "knn_votes",
+    "LinkScore",
+    "LinkSplit",
+    "hits_at",
+    "link_score",
+    "link_split",
+    "mean_reciprocal_rank",
+    "ogb_link_split",
+    "LogisticFit",
+    "fit_logistic",
+    "compared_node_embeddings",
+    "embed_nodes",
+    "raw_node_embeddings",
+    "untrained_init_node_embeddings",
+    "untrained_node_embeddings",
+    "SplitScore",
+    "node_score",
+    "NODE_PROTOCOLS",
+    "NodeProtocol",
+    "node_protocol",
+    "with_splits",
+    "NodeEvaluation",
+    "NodeModel",
+    "evaluate_links",
+    "evaluate_nodes",
+    "NodeSplit",
+    "mask_splits",
+    "node_split_hash",
+    "node_splits",
+    "random_splits",
+    "SupervisedGCN",
     "COLUMNS",
     "Evaluation",
     "Fold",

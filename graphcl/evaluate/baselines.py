@@ -110,7 +110,7 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     Args:
         method: a module with an ``encoder`` that is called as ``encoder(x, edge_index, batch, num_graphs=...)``; its
             running statistics change, its weights, mode and momentum do not.
-        batches: the batches of one epoch, of clean graphs.
+        batches: the batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
         seed: seed for dropout, if the encoder has any; the global generators are left as they were.
     """
     encoder: Any = method.encoder
@@ -125,7 +125,10 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
         torch.manual_seed(seed)
         encoder.train()
         for batch in batches:
-            encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
+            if batch.batch is None:  # one graph
+                encoder(batch.x, batch.edge_index)
+            else:
+                encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     encoder.train(training)

@@ -28,7 +28,8 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
     Args:
         trained: scores [seeds, folds].
         untrained: scores [seeds, folds], from the same seeds and the same folds.
-        n_test: size of a test fold.
+        n_test: size of a test fold; 0 where nothing was resampled, as the seeds of one fixed split: the interval is
+            then the plain paired t interval.
         n_train: size of the training part beside it.
         confidence: of the interval.
 
@@ -56,8 +57,8 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
         raise ValueError(f"expected at least 2 paired scores, got {a.size}; use more seeds or folds")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("expected finite scores, got NaN or infinite values")
-    if n_test <= 0 or n_train <= 0:
-        raise ValueError(f"expected positive n_test and n_train, got {n_test} and {n_train}")
+    if n_test < 0 or n_train <= 0:
+        raise ValueError(f"expected n_test of at least 0 and positive n_train, got {n_test} and {n_train}")
     if not 0 < confidence < 1:
         raise ValueError(f"expected a confidence between 0 and 1, got {confidence}")
     difference = (a - b).ravel()

@@ -8,6 +8,8 @@ the kernel alone moves GraphCL on REDDIT-BINARY from 89.5 to 82.6.
 import difflib
 from dataclasses import dataclass, replace
 
+from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
+
 __all__ = ["PROTOCOLS", "Protocol", "protocol", "with_folds"]
 
 KERNELS = ("linear", "rbf", "precomputed")
@@ -92,6 +94,8 @@ def protocol(name: str) -> Protocol:
         >>> protocol("tu-rbf-svm").folds
         10
     """
+    if name in NODE_PROTOCOLS:
+        raise ValueError(f"expected a protocol for graphs, got {name}, which scores nodes; use node_protocol({name!r})")
     if name not in PROTOCOLS:
         near = difflib.get_close_matches(name, PROTOCOLS, n=3, cutoff=0.4) or sorted(PROTOCOLS)
         raise ValueError(f"expected a known protocol, got {name!r}; did you mean {' or '.join(near)}?")

@@ -22,16 +22,17 @@ class Result:
     Args:
         dataset: name of the card.
         method: class name, or one of raw, untrained-init, untrained, wl, supervised, scratch, fingerprint.
-        protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's.
+        protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's, and node features
+            (``raw``) rows of length 1 in place of a standard scaler.
         features: node features, where they were a choice.
-        metric: ``accuracy``, ...
+        metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``; all in percent.
         mean: mean over seeds of the mean over folds.
         std: standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
         std_over: what ``std`` is over, ``seeds``.
         std_folds: standard deviation over the folds of one seed (divisor n - 1), averaged over seeds.
         seeds: number of seeds.
-        folds: number of folds.
-        n_test: graphs that one seed tests, over all its folds.
+        folds: number of folds, or of splits.
+        n_test: graphs that one seed tests, over all its folds; nodes or pairs that one split tests.
         epochs: epochs of pretraining, 0 for an untrained encoder.
         selected_by: what chose the epoch, for example ``fixed epoch``.
         lift: mean difference to ``untrained``, seed by seed and fold by fold.
@@ -76,9 +77,9 @@ class Result:
     date: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, str, str, str, str]:
         """What a row is about; a table has one row for each."""
-        return self.dataset, self.method, self.protocol, self.features
+        return self.dataset, self.method, self.protocol, self.features, self.metric
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
@@ -111,7 +112,7 @@ def summarise(scores: Any) -> tuple[float, float | None, float | None]:
 
 
 def merge_results(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Returns the rows of both; a new row replaces the old row of the same data set, method, protocol and features."""
+    """Returns the rows of both; a new row replaces the old row about the same (its ``key``)."""
     rows = {row.key: row for row in old}
     rows.update({row.key: row for row in new})
     return list(rows.values())

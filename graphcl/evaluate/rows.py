@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphcl import __version__
+from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.lift import paired_lift
+from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
 from graphcl.evaluate.runner import Evaluation
 
@@ -51,14 +53,18 @@ class Provenance:
 
 
 def result_rows(
-    evaluation: Evaluation,
+    evaluation: Evaluation | NodeEvaluation,
     *,
     dataset: str,
     features: str = "",
     notes: Mapping[str, Note] | None = None,
     provenance: Provenance | None = None,
 ) -> list[Result]:
-    """Returns one row for each method; all but ``untrained`` itself carry their lift over it, if it was scored.
+    """Returns one row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
+
+    The interval of the lift is over seeds and folds or splits, corrected for training parts that overlap. On a single
+    split that comes with the graph, and for clusters, it is over the seeds alone: it then says nothing about other
+    splits, and with one seed there is none.
 
     Args:
         evaluation: scores of all methods on the same folds.
@@ -84,39 +90,44 @@ def result_rows(
         [('untrained', 50.0, None), ('GraphCL', 100.0, 50.0)]
     """
     notes, origin = notes or {}, provenance or Provenance()
-    if unknown := sorted(set(notes) - set(evaluation.accuracy)):
-        raise ValueError(f"expected notes on {', '.join(evaluation.accuracy)}, got one on {', '.join(unknown)}")
+    methods = list(evaluation.seconds)
+    if unknown := sorted(set(notes) - set(methods)):
+        raise ValueError(f"expected notes on {', '.join(methods)}, got one on {', '.join(unknown)}")
     return [
-        _result(evaluation, method, dataset, features, notes.get(method, Note()), origin)
-        for method in evaluation.accuracy
+        _result(evaluation, metric, method, dataset, features, origin, notes.get(method, Note()))
+        for metric, table in evaluation.tables.items()
+        for method in table
     ]
 
 
-def _result(evaluation: Evaluation, method: str, dataset: str, features: str, note: Note, origin: Provenance) -> Result:
-    scores, folds = evaluation.accuracy[method], evaluation.protocol.folds
+def _result(
+    evaluation: Evaluation | NodeEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance,
+    note: Note,
+) -> Result:  # fmt: skip
+    scores = evaluation.tables[metric][method]
     mean, over_seeds, over_folds = summarise(scores)
     lift = None
-    if method != BASELINE and BASELINE in evaluation.accuracy:
-        n_test = evaluation.num_graphs / folds
-        untrained = evaluation.accuracy[BASELINE]
-        lift = paired_lift(scores, untrained, n_test=n_test, n_train=evaluation.num_graphs - n_test)
+    if method != BASELINE and BASELINE in evaluation.tables[metric]:
+        lift = _lift(scores, evaluation.tables[metric][BASELINE], evaluation.sizes)
+    interval = lift is not None and len(lift) > 1
     return Result(
         dataset=dataset,
         method=method,
         protocol=evaluation.protocol.name,
         features=features,
+        metric=metric,
         mean=mean,
         std=over_seeds,
         std_folds=over_folds,
         seeds=len(evaluation.seeds),
-        folds=folds,
-        n_test=evaluation.num_graphs,
+        folds=scores.shape[1],
+        n_test=evaluation.num_tested,
         epochs=note.epochs,
         selected_by=note.selected_by,
-        lift=lift.mean if lift else None,
-        lift_low=lift.low if lift else None,
-        lift_high=lift.high if lift else None,
-        p=lift.p if lift else None,
+        lift=lift[0] if lift else None,
+        lift_low=lift[1] if lift and interval else None,
+        lift_high=lift[2] if lift and interval else None,
+        p=lift[3] if lift and interval else None,
         published=note.published,
         published_source=note.published_source,
         split_hash=evaluation.split_hash,
@@ -126,3 +137,13 @@ def _result(evaluation: Evaluation, method: str, dataset: str, features: str, no
         command=origin.command,
         date=origin.date,
     )
+
+
+def _lift(scores: FloatArray, untrained: FloatArray, sizes: tuple[float, float] | None) -> tuple[float, ...]:
+    """The mean difference, and where there are at least two independent ones its interval and p value."""
+    if sizes is None:
+        # One split, or none: the parts of a seed are no new sample of the data, and only seeds count.
+        scores, untrained, sizes = scores.mean(axis=1)[:, None], untrained.mean(axis=1)[:, None], (0.0, 1.0)
+    if scores.size < 2:
+        return (float((scores - untrained).mean()),)
+    return paired_lift(scores, untrained, n_test=sizes[0], n_train=sizes[1])

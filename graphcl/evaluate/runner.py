@@ -3,23 +3,21 @@
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphcl.errors import DataError
 from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_kernel, check_labels
-from graphcl.evaluate._files import read_csv, write_csv
+from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.probes import FoldScore, fold_scores
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.splits import split_hash, stratified_folds
 
 __all__ = ["Evaluation", "evaluate_embeddings", "raw_path"]
-
-RAW_COLUMNS = ("method", "seed", "fold", "accuracy", "penalty", "unconverged", "seconds", "key")
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,22 @@ class Evaluation:
     num_graphs: int
     split_hash: str
 
+    @property
+    def tables(self) -> dict[str, dict[str, FloatArray]]:
+        """For each metric and method, percent [seeds, folds]."""
+        return {"accuracy": self.accuracy}
+
+    @property
+    def num_tested(self) -> int:
+        """Graphs that one seed tests, over all its folds."""
+        return self.num_graphs
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """Graphs in a test fold, and in the training part beside it."""
+        tested = self.num_graphs / self.protocol.folds
+        return tested, self.num_graphs - tested
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -59,6 +73,10 @@ class _Row:
     unconverged: int
     seconds: float
     key: str
+
+    @property
+    def part(self) -> int:
+        return self.fold
 
 
 def evaluate_embeddings(
@@ -108,7 +126,7 @@ def evaluate_embeddings(
         [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     """
     tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
-    store = _RawFile(Path(raw) if raw is not None else None)
+    store = RawFile(Path(raw) if raw is not None else None, _Row)
     rows: dict[str, list[list[_Row]]] = {}
     for method, matrices in tasks.items():
         rows[method] = []
@@ -131,7 +149,7 @@ def evaluate_embeddings(
     return evaluation
 
 
-def raw_path(folder: str | Path, dataset: str, protocol: Protocol, features: str = "") -> Path:
+def raw_path(folder: str | Path, dataset: str, protocol: Protocol | NodeProtocol, features: str = "") -> Path:
     """Returns where the scores per seed and fold of a data set and protocol lie.
 
     Args:
@@ -195,33 +213,6 @@ def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int) -> str:
 
 def _row(method: str, seed: int, score: FoldScore, seconds: float, key: str) -> _Row:
     return _Row(method, seed, score.fold, score.accuracy, score.penalty, score.unconverged, round(seconds, 3), key)
-
-
-class _RawFile:
-    """The scores per seed and fold in a CSV file, or in memory only."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.rows: dict[tuple[str, int], dict[int, _Row]] = {}
-        for number, row in enumerate(read_csv(path, RAW_COLUMNS) if path else [], start=1):
-            try:
-                entry = _Row(
-                    row["method"], int(row["seed"]), int(row["fold"]), float(row["accuracy"]), float(row["penalty"]),
-                    int(row["unconverged"]), float(row["seconds"]), row["key"],
-                )  # fmt: skip
-            except ValueError as error:
-                raise DataError(f"{path}, row {number}: {error}; delete the row to compute it again") from error
-            self.rows.setdefault((entry.method, entry.seed), {})[entry.fold] = entry
-
-    def find(self, method: str, seed: int, key: str) -> dict[int, _Row]:
-        """The folds that are there for this very embedding."""
-        return {fold: row for fold, row in self.rows.get((method, seed), {}).items() if row.key == key}
-
-    def put(self, method: str, seed: int, rows: Iterable[_Row]) -> None:
-        """Replaces all folds of a method and seed."""
-        self.rows[method, seed] = {row.fold: row for row in sorted(rows, key=lambda row: row.fold)}
-        if self.path is not None:
-            write_csv(self.path, RAW_COLUMNS, (vars(row) for group in self.rows.values() for row in group.values()))
 
 
 def _collect(rows: Mapping[str, list[list[_Row]]], y: IntArray, protocol: Protocol, seeds: Sequence[int]) -> Evaluation:

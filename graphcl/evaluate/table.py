@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from graphcl.evaluate.lift import holm
+from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.results import Result
 
 __all__ = ["format_table"]
@@ -33,14 +34,15 @@ def format_table(rows: Sequence[Result]) -> str:
     many = len({row.dataset for row in rows if row.p is not None}) > 1
     blocks: dict[tuple[str, ...], list[Result]] = {}
     for row in rows:
-        blocks.setdefault((row.dataset, row.features, row.protocol), []).append(row)
+        blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
     texts = []
-    for (dataset, features, protocol), block in blocks.items():
+    for (dataset, features, protocol, metric), block in blocks.items():
         first = block[0]
         seeds = "seed" if first.seeds == 1 else "seeds"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
         texts.append(
-            f"{title}: {first.metric} in %, {first.seeds} {seeds} x {first.folds} folds, {first.n_test} graphs"
+            f"{title}: {metric} in %, {first.seeds} {seeds} x {first.folds} {_parts(first)}, "
+            f"{first.n_test} {_tested(first)}"
         )
         p_title = "p (Holm)" if many else "p"
         lines = [("method", "mean ± over seeds", "± over folds", "lift over untrained [95 %]", p_title)]
@@ -50,21 +52,39 @@ def format_table(rows: Sequence[Result]) -> str:
     return "\n".join(texts[:-1])
 
 
+def _base(row: Result) -> NodeProtocol | None:
+    """The node-level protocol of a row, also under a changed number of splits."""
+    return next((entry for name, entry in NODE_PROTOCOLS.items() if row.protocol.startswith(name)), None)
+
+
+def _parts(row: Result) -> str:
+    base = _base(row)
+    word = "fold" if base is None else "run" if base.probe == "kmeans" else "split"
+    return word if base is not None and row.folds == 1 else f"{word}s"
+
+
+def _tested(row: Result) -> str:
+    base = _base(row)
+    return "graphs" if base is None else "pairs a split" if base.probe == "link" else "nodes a split"
+
+
 def _cells(row: Result, p: float | None) -> tuple[str, str, str, str, str]:
     mean = f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "")
     folds = f"{row.std_folds:.2f}" if row.std_folds is not None else "-"
-    if row.lift is None or row.lift_low is None or row.lift_high is None:
+    if row.lift is None:
         return row.method, mean, folds, "-", "-"
+    if row.lift_low is None or row.lift_high is None:  # one seed on one split: a difference without an interval
+        return row.method, mean, folds, f"{row.lift:+.2f}", "-"
     lift = f"{row.lift:+.2f} [{row.lift_low:+.2f}, {row.lift_high:+.2f}]"
     return row.method, mean, folds, lift, "-" if p is None else f"{p:.4f}"
 
 
-def _corrected_p(rows: Sequence[Result]) -> dict[tuple[str, str, str, str], float]:
-    families: dict[tuple[str, str], dict[str, Result]] = {}
+def _corrected_p(rows: Sequence[Result]) -> dict[tuple[str, ...], float]:
+    families: dict[tuple[str, ...], dict[str, Result]] = {}
     for row in rows:
         if row.p is not None:
-            families.setdefault((row.method, row.protocol), {})[f"{row.dataset}/{row.features}"] = row
-    corrected: dict[tuple[str, str, str, str], float] = {}
+            families.setdefault((row.method, row.protocol, row.metric), {})[f"{row.dataset}/{row.features}"] = row
+    corrected: dict[tuple[str, ...], float] = {}
     for family in families.values():
         p_values = holm({name: row.p for name, row in family.items() if row.p is not None})
         corrected.update({family[name].key: p for name, p in p_values.items()})

@@ -74,7 +74,8 @@ def test_refusals():
         ((good[0], good[0], {"n_test": 1, "n_train": 2}), "one shape"),
         ((good[:1, :1], good[:1, :1], {"n_test": 1, "n_train": 2}), "at least 2 paired scores, got 1"),
         ((good * np.nan, good, {"n_test": 1, "n_train": 2}), "finite"),
-        ((good, good, {"n_test": 0, "n_train": 2}), "positive"),
+        ((good, good, {"n_test": -1, "n_train": 2}), "at least 0"),
+        ((good, good, {"n_test": 1, "n_train": 0}), "positive"),
         ((good, good, {"n_test": 1, "n_train": 2, "confidence": 95}), "between 0 and 1"),
     ]
     for (a, b, options), message in cases:

@@ -1,0 +1,384 @@
+"""Scores of many node embeddings under one protocol, on the same splits, kept on disk seed by seed."""
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from graphcl.evaluate._checks import FloatArray, IntArray, to_numpy
+from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
+from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.link import LinkSplit, link_score
+from graphcl.evaluate.node_probes import check_task, quiet, score_of, score_split, unit_rows
+from graphcl.evaluate.node_protocols import NodeProtocol
+from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits
+from graphcl.evaluate.supervised import NodeModel
+
+__all__ = ["NodeEvaluation", "evaluate_links", "evaluate_nodes"]
+
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class NodeEvaluation:
+    """Scores of several methods under one node-level protocol, on the same splits.
+
+    Args:
+        protocol: how they were scored.
+        seeds: model seeds; the splits are the same for all of them.
+        tables: for each metric and method, percent [seeds, splits].
+        choice: for each method, the chosen C or number of neighbours [seeds, splits].
+        unconverged: for each method, the number of fits that reached the iteration limit.
+        seconds: for each method, the time its scores took, in this run or an earlier one.
+        num_tested: nodes, or pairs, that one split tests; the average where splits differ.
+        sizes: what a split tests, and the labels that it gives away before (training and validation); ``None`` where
+            no data is resampled, so that nothing is to be corrected for.
+        split_hash: hash of all splits.
+    """
+
+    protocol: NodeProtocol
+    seeds: tuple[int, ...]
+    tables: dict[str, dict[str, FloatArray]]
+    choice: dict[str, FloatArray]
+    unconverged: dict[str, int]
+    seconds: dict[str, float]
+    num_tested: int
+    sizes: tuple[float, float] | None
+    split_hash: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One score of one split as the raw file keeps it."""
+
+    method: str
+    seed: int
+    split: int
+    metric: str
+    score: float
+    choice: float
+    unconverged: int
+    seconds: float
+    key: str
+
+    @property
+    def part(self) -> tuple[int, str]:
+        return self.split, self.metric
+
+
+def evaluate_nodes(
+    embeddings: Mapping[str, Sequence[Any]],
+    data: Any,
+    protocol: NodeProtocol,
+    seeds: Sequence[int],
+    *,
+    models: Mapping[str, NodeModel] | None = None,
+    metric: str = "accuracy",
+    raw: str | Path | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[str, int], None] | None = None,
+) -> NodeEvaluation:
+    """Scores each method's embedding of each seed on the splits of a protocol.
+
+    With a raw file, every score is written as soon as its seed is done, and a score whose embedding, labels, splits and
+    protocol are the same as before is read and not computed again.
+
+    Args:
+        embeddings: for each method its embeddings [nodes, dimensions], one for each seed. The name ``raw`` is for the
+            node features: see :mod:`graphcl.evaluate.node_protocols` on their scaler.
+        data: the graph: ``y`` [nodes], and its masks where the protocol uses them. Its edges and features are not read.
+        protocol: how to score; not a link protocol, for which there is :func:`evaluate_links`.
+        seeds: the model seeds.
+        models: models that learn from labels, scored on the same splits; only under protocols that fit a probe.
+        metric: ``accuracy``, or ``auc`` for two classes; k-means gives ``nmi`` and ``ari`` whatever is said here.
+        raw: CSV file of the scores per seed and split; see ``raw_path``.
+        n_jobs: threads to share the splits.
+        progress: called with method and seed after each.
+
+    Returns:
+        A ``NodeEvaluation``.
+
+    Raises:
+        ValueError: no seeds or repeated ones, another number of embeddings than seeds or of rows than nodes, and what
+            ``node_splits`` and ``node_score`` refuse.
+        DataError: an unreadable raw file.
+
+    Warns:
+        RuntimeWarning: fits that did not converge, with their number.
+
+    Example:
+        >>> from graphcl.data import load
+        >>> from graphcl.evaluate import evaluate_nodes, node_protocol
+        >>> network = load("synthetic-social")[0]
+        >>> scores = evaluate_nodes({"raw": [network.x]}, network, node_protocol("node-fixed-splits"), [0])
+        >>> scores.tables["accuracy"]["raw"].round(1).tolist()
+        [[31.9]]
+    """
+    if protocol.probe == "link":
+        raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
+    _check_seeds(seeds, n_jobs)
+    if (models or {}) and protocol.probe not in ("logistic", "liblinear"):
+        raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
+    checked = _check_embeddings(embeddings, int(data.num_nodes), seeds, models or {})
+    splits = node_splits(data, protocol)
+    used = np.unique(np.concatenate([part for split in splits for part in split])) if splits else None
+    y = check_node_labels(data.y, int(data.num_nodes), used)
+    if protocol.probe == "kmeans":
+        _check_clusters(y)
+    else:
+        check_task(y, splits, protocol, metric)
+    metrics = ("nmi", "ari") if protocol.probe == "kmeans" else (metric,)
+    number = protocol.count if protocol.probe == "kmeans" else len(splits)
+
+    def task_of(method: str, row: int, seed: int) -> tuple[str, Callable[[int], Any]]:
+        if method in (models or {}):
+            model = (models or {})[method]
+            return model.key + str(seed), lambda part: _model_scores(model, y, splits[part], seed, metric)
+        x = checked[method][row]
+        settings = replace(protocol, scaler="l2") if method == RAW and protocol.scaler == "standard" else protocol
+        if protocol.probe == "kmeans":
+            return _digest(x), lambda part: _clusters(x, y, part, settings)
+        return _digest(x), lambda part: _probe_scores(x, y, splits[part], settings, metric)
+
+    common = _digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
+    store = RawFile(Path(raw) if raw is not None else None, _Row)
+    rows = _run(
+        [*checked, *(models or {})], seeds, number, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress
+    )
+    tested = float(np.mean([len(split.test) for split in splits])) if splits else float(len(y))
+    seen = float(np.mean([len(split.train) + len(split.validation) for split in splits])) if splits else 0.0
+    resampled = protocol.splits == "random" or (protocol.splits == "fixed" and len(splits) > 1)
+    return _collect(
+        rows, protocol, seeds, metrics, round(tested), (tested, seen) if resampled else None, node_split_hash(splits)
+    )
+
+
+def evaluate_links(
+    embeddings: Mapping[str, Sequence[Any]],
+    splits: Sequence[LinkSplit],
+    protocol: NodeProtocol,
+    seeds: Sequence[int],
+    *,
+    raw: str | Path | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[str, int], None] | None = None,
+) -> NodeEvaluation:
+    """Scores each method's embedding of each seed on the held-out edges of that seed.
+
+    Args:
+        embeddings: for each method its embeddings [nodes, dimensions], one for each seed, each made from the graph of
+            that seed's split.
+        splits: for each seed its split: ``link_split(data, seed=seed)``, or OGB's.
+        protocol: ``link`` or ``ogb-link``.
+        seeds: the model seeds.
+        raw: CSV file of the scores per seed.
+        n_jobs: threads to share the seeds of one method.
+        progress: called with method and seed after each.
+
+    Returns:
+        A ``NodeEvaluation`` with the metrics ``auc``, ``mrr`` and ``hits@50``.
+
+    Raises:
+        ValueError: a protocol for nodes, another number of splits than seeds, and what ``link_score`` refuses.
+
+    Example:
+        >>> from graphcl.data import load
+        >>> from graphcl.evaluate import evaluate_links, link_split, node_protocol
+        >>> network = load("synthetic-social")[0]
+        >>> splits = [link_split(network, seed=0)]
+        >>> list(evaluate_links({"raw": [network.x]}, splits, node_protocol("link"), [0]).tables)
+        ['auc', 'mrr', 'hits@50']
+    """
+    if protocol.probe != "link":
+        raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
+    _check_seeds(seeds, n_jobs)
+    if len(splits) != len(seeds):
+        raise ValueError(f"expected {len(seeds)} splits, one for each seed, got {len(splits)}")
+    checked = _check_embeddings(embeddings, int(splits[0].data.num_nodes or 0), seeds, {})
+    metrics = ("auc", "mrr", "hits@50")
+
+    def task_of(method: str, row: int, seed: int) -> tuple[str, Callable[[int], Any]]:
+        x = checked[method][row]
+        settings = replace(protocol, scaler="l2") if method == RAW and protocol.scaler == "standard" else protocol
+        return _digest(x) + node_split_hash([splits[row][1:]]), lambda part: _linked(x, splits[row], settings)
+
+    store = RawFile(Path(raw) if raw is not None else None, _Row)
+    common = _digest_text(_settings(protocol), metrics)
+    rows = _run(list(checked), seeds, 1, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress)
+    tested = splits[0].test.shape[1] + splits[0].test_negatives.shape[1]
+    sizes = None
+    if protocol.splits == "random":
+        share = 1 - protocol.train - protocol.validation
+        sizes = (share, 1 - share)
+    hashed = node_split_hash([split[1:] for split in splits])
+    return _collect(rows, protocol, seeds, metrics, tested, sizes, hashed)
+
+
+# metric -> score in [0, 1]; the choice; fits without convergence
+_Scores = tuple[dict[str, float], float, int]
+
+
+def _probe_scores(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, metric: str) -> _Scores:
+    found = score_split(x, y, split, protocol, metric)
+    return {metric: found.score}, found.choice, found.unconverged
+
+
+def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, metric: str) -> _Scores:
+    scores = to_numpy(model(split, seed))
+    if scores.shape != (len(y), int(y.max()) + 1) or not np.isfinite(scores).all():
+        raise ValueError(
+            f"expected finite scores [{len(y)}, {int(y.max()) + 1}] from {model.key}, got shape {list(scores.shape)}"
+        )
+    return {metric: score_of(y[split.test], scores[split.test], metric)}, 0.0, 0
+
+
+def _clusters(x: Rows, y: IntArray, run: int, protocol: NodeProtocol) -> _Scores:
+    rows = take(x, np.arange(len(y)))
+    return kmeans_scores(unit_rows(rows) if protocol.scaler == "l2" else rows, y, run=run), 0.0, 0
+
+
+def _linked(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> _Scores:
+    found = link_score(x, split, protocol)
+    return found.scores, found.choice, found.unconverged
+
+
+def _run(
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    number: int,
+    metrics: Sequence[str],
+    task_of: Callable[[str, int, int], tuple[str, Callable[[int], _Scores]]],
+    common: str,
+    store: RawFile[_Row],
+    *,
+    n_jobs: int,
+    progress: Callable[[str, int], None] | None,
+) -> dict[str, list[list[_Row]]]:
+    """All rows of all methods: read where they are known, computed where they are not."""
+    rows: dict[str, list[list[_Row]]] = {}
+    for method in methods:
+        rows[method] = []
+        same: dict[str, dict[Any, _Row]] = {}
+        for index, seed in enumerate(seeds):
+            made_of, compute = task_of(method, index, seed)
+            key = _digest_text(common, made_of)
+            # Raw features are the same for every seed: what one seed computed serves the others.
+            done = store.find(method, seed, key) or {
+                part: replace(row, seed=seed, seconds=0.0) for part, row in same.get(key, {}).items()
+            }
+            missing = [part for part in range(number) if any((part, name) not in done for name in metrics)]
+            if missing:
+                done |= {row.part: row for row in _compute(compute, missing, method, seed, key, n_jobs)}
+            store.put(method, seed, done.values())
+            same[key] = done
+            rows[method].append([done[part, name] for part in range(number) for name in metrics])
+            if progress is not None:
+                progress(method, seed)
+    return rows
+
+
+def _compute(
+    compute: Callable[[int], _Scores], parts: Sequence[int], method: str, seed: int, key: str, n_jobs: int
+) -> Iterable[_Row]:
+    start = time.perf_counter()
+    # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
+    with quiet(), ThreadPoolExecutor(n_jobs) as pool:
+        found = list(pool.map(compute, parts))
+    each = round((time.perf_counter() - start) / len(parts), 3)
+    for part, (scores, choice, unconverged) in zip(parts, found, strict=True):
+        for order, (name, score) in enumerate(scores.items()):
+            # Counted once, under the first metric, as one fit gives all of them.
+            bad, seconds = (int(unconverged), each) if order == 0 else (0, 0.0)
+            yield _Row(method, seed, part, name, float(score), float(choice), bad, seconds, key)
+
+
+def _collect(
+    rows: Mapping[str, list[list[_Row]]],
+    protocol: NodeProtocol,
+    seeds: Sequence[int],
+    metrics: Sequence[str],
+    num_tested: int,
+    sizes: tuple[float, float] | None,
+    split_hash: str,
+) -> NodeEvaluation:
+    def table(method: str, metric: str, value: Callable[[_Row], float]) -> FloatArray:
+        return np.array([[value(r) for r in group if r.metric == metric] for group in rows[method]], dtype=np.float64)
+
+    flat = {method: [row for group in groups for row in group] for method, groups in rows.items()}
+    evaluation = NodeEvaluation(
+        protocol=protocol,
+        seeds=tuple(seeds),
+        tables={name: {method: table(method, name, lambda r: 100 * r.score) for method in rows} for name in metrics},
+        choice={method: table(method, metrics[0], lambda r: r.choice) for method in rows},
+        unconverged={method: sum(row.unconverged for row in group) for method, group in flat.items()},
+        seconds={method: round(sum(row.seconds for row in group), 3) for method, group in flat.items()},
+        num_tested=num_tested,
+        sizes=sizes,
+        split_hash=split_hash,
+    )
+    if found := [f"{count} for {method}" for method, count in evaluation.unconverged.items() if count]:
+        warnings.warn(
+            f"{protocol.name}: logistic regressions that reached max_iter={protocol.max_iter}: {', '.join(found)}; "
+            f"their scores stand, but read them with care",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return evaluation
+
+
+def _check_seeds(seeds: Sequence[int], n_jobs: int) -> None:
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    if n_jobs < 1:
+        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
+
+
+def _check_embeddings(
+    embeddings: Mapping[str, Sequence[Any]], num_nodes: int, seeds: Sequence[int], models: Mapping[str, NodeModel]
+) -> dict[str, list[Rows]]:
+    """Checks everything before the first fit, as a fit may come an hour later."""
+    if twice := sorted(set(embeddings) & set(models)):
+        raise ValueError(f"expected a method under embeddings or under models, got both for {', '.join(twice)}")
+    if not embeddings and not models:
+        raise ValueError("expected embeddings or models of at least one method, got none")
+    checked: dict[str, list[Rows]] = {}
+    for method, matrices in embeddings.items():
+        if len(matrices) != len(seeds):
+            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
+        checked[method] = [check_rows(x, f"embeddings of {method}") for x in matrices]
+        for x in checked[method]:
+            if len(x) != num_nodes:
+                raise ValueError(f"expected {num_nodes} rows in the embeddings of {method}, one per node, got {len(x)}")
+    return checked
+
+
+def _check_clusters(y: IntArray) -> None:
+    clusters = int(y.max()) + 1
+    if clusters > len(y):
+        raise ValueError(f"expected at most one cluster per node ({len(y)}), got {clusters} clusters")
+
+
+def _settings(protocol: NodeProtocol) -> str:
+    """What decides a score; name and source may change without it."""
+    values = {key: value for key, value in vars(protocol).items() if key not in ("name", "source", "count")}
+    return repr(sorted(values.items()))
+
+
+def _digest(x: Rows) -> str:
+    array = np.ascontiguousarray(x.cpu().numpy() if isinstance(x, torch.Tensor) else x)
+    return hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
+
+
+def _digest_text(*parts: Any) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return digest.hexdigest()[:16]
