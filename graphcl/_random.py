@@ -19,7 +19,9 @@ from graphcl._host import BLOCK, in_blocks
 __all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
 
 Key = int | Tensor
-"""A stream's name: a Python int, or a 0-dim int64 tensor where reading it on the host would stall a device."""
+"""A stream's name: a Python int, or a 0-dim int64 tensor where reading it on the host would stall a device.
+
+A ``[G]`` tensor names one stream per graph."""
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 _M1 = -4658895280553007687  # 0xBF58476D1CE4E5B9

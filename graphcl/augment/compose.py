@@ -210,9 +210,10 @@ def _edit(augmentation: Augmentation, graph: Graph, key: Key, number: int) -> Ed
 def _edit_parts(members: list[Augmentation], choice: Tensor, graph: Graph, key: Key, number: int) -> Edit:
     """Each member's changes to the graphs that chose it."""
     parts = graph.split(choice, len(members))
-    edits = [
-        _edit(member, part, fold(key, i + 1), number) for i, (member, (part, _, _)) in enumerate(zip(members, parts))
-    ]
+    edits = []
+    for i, (member, (part, _, _)) in enumerate(zip(members, parts)):
+        own = key[choice == i] if isinstance(key, Tensor) and key.dim() > 0 else key
+        edits.append(_edit(member, part, fold(own, i + 1), number))
     return merge(graph, ((edit, nodes, edges) for edit, (_, nodes, edges) in zip(edits, parts)))
 
 

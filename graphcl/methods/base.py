@@ -1,15 +1,21 @@
 """What every method is: a module whose call on a graph, or a batch of graphs, gives the loss of one step."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import Key, fold, seed_from
+from graphcl.augment import Augmentation
+from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.nn import Embeddings, GraphEncoder
 
-__all__ = ["Method"]
+__all__ = ["Method", "View", "ViewMethod"]
+
+View = Callable[[Data], Data]
+"""Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
 
 
 class Method(nn.Module, ABC):
@@ -40,10 +46,17 @@ class Method(nn.Module, ABC):
         if generator is not None:
             return self.loss_of(data, seed_from(generator))
         # On a device the key stays a tensor: reading the step on the host would wait for the queue.
-        loss = self.loss_of(data, fold(self.seed, int(self.step) if self.step.device.type == "cpu" else self.step))
+        loss = self.loss_of(data, self.key_at(int(self.step) if self.step.device.type == "cpu" else self.step))
+        self._count_step()
+        return loss
+
+    def key_at(self, step: Key) -> Key:
+        """The key of a step: all that is random in it follows from this."""
+        return fold(self.seed, step)
+
+    def _count_step(self) -> None:
         if self.training:
             self.step += 1
-        return loss
 
     @abstractmethod
     def loss_of(self, data: Data, key: Key) -> Tensor:
@@ -62,3 +75,50 @@ class Method(nn.Module, ABC):
 
     def after_step(self) -> None:
         """What has to happen once the optimiser has moved: nothing here; elsewhere moving targets, queues."""
+
+
+class ViewMethod(Method):
+    """A method whose step makes views of the data and compares them.
+
+    Args:
+        encoder: From graphs to embeddings.
+        views: Transforms, one per view.
+        seed: The seed of every random choice in the method.
+
+    Raises:
+        TypeError: A view cannot be called.
+    """
+
+    def __init__(self, encoder: GraphEncoder, *, views: Sequence[View], seed: int = 0) -> None:
+        super().__init__(encoder, seed=seed)
+        self.views = tuple(views)
+        for view in self.views:
+            if not callable(view):
+                raise TypeError(
+                    f"expected a view to be a transform of graphs, got {view!r}; for the clean one Identity()"
+                )
+
+    @property
+    def can_look_ahead(self) -> bool:
+        """Whether views of several steps can be made at once: every graph's view depends on its own key alone."""
+        return all(map(is_keyed_by_graph, self.views))
+
+    def views_of(self, data: Data, key: Key) -> list[Data]:
+        """The views of the step that ``key`` names; with one key per graph, views of several steps side by side."""
+        return [
+            view.view(data, fold(key, i)) if isinstance(view, Augmentation) else view(data)
+            for i, view in enumerate(self.views)
+        ]
+
+    @abstractmethod
+    def contrast(self, views: Sequence[Data]) -> Tensor:
+        """The loss of views of the same graphs, a scalar."""
+
+    def loss_of(self, data: Data, key: Key) -> Tensor:
+        return self.contrast(self.views_of(data, key))
+
+    def take_step(self, views: Sequence[Data]) -> Tensor:
+        """The loss of the next step, whose views were made beforehand with its key (:meth:`key_at`)."""
+        loss = self.contrast(views)
+        self._count_step()
+        return loss

@@ -1,13 +1,11 @@
 """GraphCL: contrast of two augmented views of each graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl._random import Key, fold
 from graphcl.augment import (
-    Augmentation,
     EdgePerturb,
     Identity,
     NodeDrop,
@@ -16,13 +14,10 @@ from graphcl.augment import (
     RandomWalkSubgraph,
 )
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method
+from graphcl.methods.base import View, ViewMethod
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphCL", "random4"]
-
-View = Callable[[Data], Data]
-"""Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
 
 
 def random4() -> RandomChoice:
@@ -42,7 +37,7 @@ def random4() -> RandomChoice:
     )
 
 
-class GraphCL(Method):
+class GraphCL(ViewMethod):
     """Pull the two views of a graph together and the views of different graphs apart.
 
     The loss is InfoNCE between the projected graph embeddings of the two views, at temperature 0.2 and without the
@@ -85,23 +80,13 @@ class GraphCL(Method):
         loss: nn.Module | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(encoder, seed=seed)
-        self.views = (Identity(), random4()) if views is None else tuple(views)
+        super().__init__(encoder, views=(Identity(), random4()) if views is None else views, seed=seed)
         if len(self.views) != 2:
             raise ValueError(f"expected two views, got {len(self.views)}")
-        for view in self.views:
-            if not callable(view):
-                raise TypeError(
-                    f"expected a view to be a transform of graphs, got {view!r}; for the clean one Identity()"
-                )
         self.head = projection_head(encoder.out_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
-    def loss_of(self, data: Data, key: Key) -> Tensor:
-        views = [
-            view.view(data, fold(key, i)) if isinstance(view, Augmentation) else view(data)
-            for i, view in enumerate(self.views)
-        ]
+    def contrast(self, views: Sequence[Data]) -> Tensor:
         z1, z2 = project_views(self.head, [embeddings.graph for embeddings in self.encoder.encode_views(views)])
         loss: Tensor = self.loss(z1, z2)
         return loss

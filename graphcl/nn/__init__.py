@@ -1,6 +1,6 @@
 """Encoders, readouts and heads. Any PyG model can take the encoder's place."""
 
-from graphcl.nn.embeddings import Embeddings, GraphEncoder
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
 from graphcl.nn.heads import project_views, projection_head
 from graphcl.nn.norm import BatchNorm
@@ -19,5 +19,6 @@ __all__ = [
     "mean_readout",
     "project_views",
     "projection_head",
+    "split_batch",
     "sum_readout",
 ]

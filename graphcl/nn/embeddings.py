@@ -10,7 +10,7 @@ from torch_geometric.data import Batch, Data
 from graphcl.nn.encoders import JointEncoder
 from graphcl.nn.readouts import Readout, sum_readout
 
-__all__ = ["Embeddings", "GraphEncoder"]
+__all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
 
 class Embeddings(NamedTuple):
@@ -99,11 +99,46 @@ class GraphEncoder(nn.Module):
 
 def _graphs(data: Data) -> tuple[Tensor | None, int]:
     """The batch vector, if there is one, and the number of graphs."""
-    batch = data._store.get("batch")
+    batch, ptr = data._store.get("batch"), data._store.get("ptr")
     if batch is None:
         return None, 1
-    return batch, data.num_graphs if isinstance(data, Batch) else _count(batch)
+    if isinstance(data, Batch):
+        return batch, data.num_graphs
+    return batch, _count(batch) if ptr is None else ptr.numel() - 1
 
 
 def _count(batch: Tensor) -> int:
     return int(batch.max()) + 1 if batch.numel() else 0
+
+
+def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
+    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and no more.
+
+    Args:
+        batch: Graphs side by side, as PyG collates them.
+        counts: How many graphs each part has; their sum is the batch's.
+
+    Returns:
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``.
+
+    Example:
+        >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
+        >>> first, second = split_batch(Batch.from_data_list(graphs), [1, 2])
+        >>> second.edge_index.tolist(), second.ptr.tolist()
+        ([[0, 3], [1, 4]], [0, 3, 5])
+    """
+    ends = torch.tensor([0, *counts]).cumsum(0)
+    edges = batch._slice_dict["edge_index"][ends].tolist()
+    nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
+    parts = []
+    for i in range(len(counts)):
+        (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
+        parts.append(
+            Data(
+                x=batch.x[n:m],
+                edge_index=batch.edge_index[:, e:f] - n,
+                batch=batch.batch[n:m] - g,
+                ptr=batch.ptr[g : h + 1] - n,
+            )
+        )
+    return parts

@@ -1,8 +1,18 @@
 """Training: the loop, checkpoints and run folders. It knows nothing of evaluation."""
 
+from graphcl.train.ahead import losses_ahead
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
 from graphcl.train.loop import History, check_graphs, fit
 from graphcl.train.run import RunFolder
 
-__all__ = ["History", "RunFolder", "check_graphs", "fit", "load_checkpoint", "pick_device", "save_checkpoint"]
+__all__ = [
+    "History",
+    "RunFolder",
+    "check_graphs",
+    "fit",
+    "load_checkpoint",
+    "losses_ahead",
+    "pick_device",
+    "save_checkpoint",
+]

@@ -1,5 +1,6 @@
 """Pretraining: one plain loop over packed batches, that can be stopped at any step and gone on with."""
 
+import math
 import signal
 import threading
 import time
@@ -9,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch_geometric.data import Batch
 
 from graphcl.data import PackedDataset
 from graphcl.errors import CheckpointError, RunError
 from graphcl.methods import Method
+from graphcl.train.ahead import losses_ahead
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.run import RunFolder
 
@@ -115,8 +116,9 @@ def fit(
             torch.set_rng_state(state.random)
         method.train()
         saved = time.monotonic()
+        steps = losses_ahead(method, packed, _schedule(packed, batch_size, seed, epochs, state.epoch, state.batch))
         while state.epoch < epochs and not stopped():
-            if not _epoch(state, packed, batch_size, seed, stopped, bar, folder):
+            if not _epoch(state, packed, batch_size, seed, steps, stopped, bar, folder):
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary()}
@@ -134,26 +136,38 @@ def fit(
     return history
 
 
+def _schedule(
+    packed: PackedDataset, batch_size: int, seed: int, epochs: int, epoch: int, batch: int
+) -> Iterator[torch.Tensor]:
+    """The graphs of each step that is left, from a batch of an epoch on."""
+    for number in range(epoch, epochs):
+        batches = _batches(packed, batch_size, seed, number)
+        yield from (index for index in batches[batch if number == epoch else 0 :] if index.numel() > 1)
+
+
+def _batches(packed: PackedDataset, batch_size: int, seed: int, epoch: int) -> tuple[torch.Tensor, ...]:
+    order: torch.Tensor = packed.loader(batch_size, shuffle=True, seed=seed, epoch=epoch).order
+    return order.split(batch_size)
+
+
 def _epoch(
     state: "_State",
     packed: PackedDataset,
     batch_size: int,
     seed: int,
+    steps: Iterator[tuple[torch.Tensor, Callable[[], torch.Tensor]]],
     stopped: Callable[[], bool],
     bar: Any,
     folder: RunFolder | None,
 ) -> bool:
     """The rest of one epoch; false if it was stopped on the way."""
-    loader = packed.loader(batch_size, shuffle=True, seed=seed, epoch=state.epoch)
-    batches = loader.order.split(batch_size)
-    for index in batches[state.batch :]:
+    for index in _batches(packed, batch_size, seed, state.epoch)[state.batch :]:
         if stopped():
             return False
         if index.numel() > 1:
             start = time.perf_counter()
-            batch = packed.batch(index)
-            loss = _step(state.method, state.optimizer, batch)
-            if not torch.isfinite(torch.tensor(loss)):
+            loss = _step(state.method, state.optimizer, next(steps)[1])
+            if not math.isfinite(loss):
                 raise RunError(_non_finite(loss, state, index, folder))
             state.note(loss, index.numel(), time.perf_counter() - start)
         state.batch += 1
@@ -162,9 +176,9 @@ def _epoch(
     return True
 
 
-def _step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
+def _step(method: Method, optimizer: torch.optim.Optimizer, loss_of_step: Callable[[], torch.Tensor]) -> float:
     optimizer.zero_grad(set_to_none=True)
-    loss = method(batch)
+    loss = loss_of_step()
     loss.backward()
     optimizer.step()
     method.after_step()
