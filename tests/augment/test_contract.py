@@ -47,6 +47,7 @@ from graphcl.augment import (
     SpectralEdgeDrop,
     StarSubgraph,
 )
+from graphcl.augment._keyed import is_keyed_by_graph
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -723,6 +724,21 @@ def test_a_gpu_makes_the_same_views(aug: Augmentation, make: Make, differences: 
         assert differences(view.cpu(), aug.view(batch, 3)) == []
         seeded = [aug(data, generator=torch.Generator().manual_seed(2)) for data in (batch.clone().to("cuda"), batch)]
         assert differences(seeded[0].cpu(), seeded[1]) == []
+
+
+# --- one key per graph ------------------------------------------------------------------------------------------------
+
+
+@over([aug for aug in ALL if is_keyed_by_graph(aug)])
+@zoo
+def test_one_key_per_graph_gives_each_its_own_view(
+    aug: Augmentation, graphs: str, make: Make, differences: Compare
+) -> None:
+    members = ZOO[graphs](make)
+    keys = [11, -5, 2**60] * len(members)
+    views = [aug.view(data, key) for data, key in zip(members, keys, strict=False)]
+    view = aug.view(Batch.from_data_list(members), torch.tensor(keys[: len(members)]))
+    assert differences(view, Batch.from_data_list(views)) == []
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
