@@ -1,7 +1,7 @@
 """What the views of this package are compared with: the same changes, graph by graph, as they are usually written.
 
 ``authors_*`` follow the recipe of the GraphCL authors: a deep copy of each graph, numpy's choice of nodes, a dense
-adjacency matrix, and afterwards a loop over all nodes of all graphs that renumbers what is left. ``torch_*`` are the
+adjacency matrix, collation, and a loop over all nodes and edges of the batch that renumbers. ``torch_*`` are the
 same changes in a loop over graphs with PyG's own functions. ``plain_*`` are the shortest tensor code for one large
 graph, and ``pygcl_*`` the formulas of the PyGCL library. Written from descriptions of those programs, to measure by.
 """
@@ -10,41 +10,37 @@ import copy
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 from torch_geometric.utils import subgraph
 
 # --- the recipe of the GraphCL authors, one graph at a time ----------------------------------------------------------
 
 
-def _dense(data: Data) -> Tensor:
+def _keep_only(data: Data, kept: list[int], dropped: np.ndarray | list[int]) -> Data:
+    """By a dense matrix, and with a table of new numbers that their code makes here and uses nowhere."""
+    _ = {node: i for i, node in enumerate(kept)}
     adjacency = torch.zeros((data.num_nodes, data.num_nodes))
     adjacency[data.edge_index[0], data.edge_index[1]] = 1
-    return adjacency
-
-
-def authors_drop_nodes(data: Data, rng: np.random.Generator, share: float = 0.1) -> Data:
-    data = copy.deepcopy(data)
-    n = data.num_nodes
-    dropped = rng.choice(n, int(n * share), replace=False)
-    adjacency = _dense(data)
     adjacency[dropped, :] = 0
     adjacency[:, dropped] = 0
     data.edge_index = adjacency.nonzero().t()
     return data
 
 
-def authors_perturb_edges(data: Data, rng: np.random.Generator, share: float = 0.1) -> Data:
+def authors_drop_nodes(data: Data, rng: np.random.Generator, share: float = 0.1) -> Data:
     data = copy.deepcopy(data)
-    n, m = data.num_nodes, data.num_edges
-    count = int(m * share)
+    n = data.num_nodes
+    dropped = rng.choice(n, int(n * share), replace=False)
+    return _keep_only(data, [node for node in range(n) if node not in dropped], dropped)
+
+
+def authors_perturb_edges(data: Data, rng: np.random.Generator, share: float = 0.1) -> Data:
+    """Drops edges, each direction by itself; their code for these data sets adds none."""
+    data = copy.deepcopy(data)
+    m = data.num_edges
     edges = data.edge_index.t().numpy()
-    added = rng.choice(n, (count, 2))
-    existing = {(int(a), int(b)) for a, b in edges}
-    new = [pair for pair in added if (int(pair[0]), int(pair[1])) not in existing]
-    kept = edges[rng.choice(m, m - count, replace=False)]
-    joined = np.concatenate([kept, np.array(new).reshape(-1, 2)])
-    data.edge_index = torch.tensor(joined, dtype=torch.int64).t()
+    kept = edges[rng.choice(m, m - int(m * share), replace=False)]
+    data.edge_index = torch.tensor(kept).t()
     return data
 
 
@@ -57,38 +53,35 @@ def authors_mask_nodes(data: Data, rng: np.random.Generator, share: float = 0.1)
 
 
 def authors_subgraph(data: Data, rng: np.random.Generator, share: float = 0.2) -> Data:
+    """Draws from the neighbours of the first node until it has enough, or has tried as often as there are nodes."""
     data = copy.deepcopy(data)
     n, wanted = data.num_nodes, int(data.num_nodes * share)
     edges = data.edge_index.numpy()
     kept = [int(rng.integers(n))]
     around = set(edges[1][edges[0] == kept[0]].tolist())
-    tries = 0
-    while len(kept) <= wanted and tries <= n and around:
-        tries += 1
-        chosen = int(rng.choice(sorted(around)))
-        if chosen in kept:
-            continue
-        kept.append(chosen)
-        around |= set(edges[1][edges[0] == chosen].tolist())
-    dropped = [node for node in range(n) if node not in kept]
-    adjacency = _dense(data)
-    adjacency[dropped, :] = 0
-    adjacency[:, dropped] = 0
-    data.edge_index = adjacency.nonzero().t()
-    return data
+    for _ in range(n):
+        if len(kept) > wanted or not around:
+            break
+        chosen = int(rng.choice(list(around)))
+        if chosen not in kept:
+            kept.append(chosen)
+            around.union(edges[1][edges[0] == chosen].tolist())  # their code forgets the result, too
+    return _keep_only(data, kept, [node for node in range(n) if node not in kept])
 
 
-def authors_relabel(graphs: list[Data]) -> None:
-    """The loop of the authors' training step: nodes without an edge go, the others are renumbered."""
-    for data in graphs:
-        edges = data.edge_index.numpy()
-        left = [node for node in range(data.num_nodes) if node in edges[0] or node in edges[1]]
-        if not left:
-            continue
-        number = {node: i for i, node in enumerate(left)}
-        data.x = data.x[left]
-        pairs = [[number[a], number[b]] for a, b in zip(edges[0], edges[1]) if a != b]
-        data.edge_index = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).t()
+def authors_batch(graphs: list[Data]) -> Batch:
+    """Collation, and the loop of their training step over all nodes and edges of the batch.
+
+    Nodes that no edge names go, and the others are renumbered: every node is looked for among all edges.
+    """
+    batch = Batch.from_data_list(graphs)
+    edges = batch.edge_index.numpy()
+    left = [node for node in range(batch.num_nodes) if node in edges[0] or node in edges[1]]
+    number = {node: i for i, node in enumerate(left)}
+    batch.x, batch.batch = batch.x[left], batch.batch[left]
+    pairs = [[number[edges[0, e]], number[edges[1, e]]] for e in range(edges.shape[1]) if edges[0, e] != edges[1, e]]
+    batch.edge_index = torch.tensor(pairs).t()
+    return batch
 
 
 # --- the same with PyG's functions, one graph at a time --------------------------------------------------------------
@@ -104,7 +97,7 @@ def torch_drop_nodes(data: Data, share: float = 0.1) -> Data:
 def torch_drop_edges(data: Data, share: float = 0.1) -> Data:
     one_way = data.edge_index[0] < data.edge_index[1]
     pairs, attributes = data.edge_index[:, one_way], data.edge_attr[one_way]
-    kept = torch.randperm(pairs.size(1))[int(pairs.size(1) * share) :]
+    kept = torch.rand(pairs.size(1)) >= share
     pairs, attributes = pairs[:, kept], attributes[kept]
     edge_index = torch.cat([pairs, pairs.flip(0)], 1)
     return Data(x=data.x, edge_index=edge_index, edge_attr=attributes.repeat(2, 1), y=data.y)

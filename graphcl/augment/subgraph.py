@@ -40,15 +40,11 @@ class _Roads:
 
     def walk(self, at: Tensor, draws: Tensor) -> Tensor:
         """``[T, W]`` the nodes that W walks visit from ``at`` in T steps; ``draws`` is ``[T, W]``, not negative."""
-        # One step is a few tiny operations, and numpy starts them three times as fast.
-        on_host = at.device.type == "cpu"
-        way, *roads = (t.numpy() if on_host else t for t in (at, self.first, self.degree, self.target))
-        first, degree, target = roads
         path = []
-        for draw in draws.numpy() if on_host else draws:
-            way = target[first[way] + draw % degree[way]]
-            path.append(way)
-        return torch.from_numpy(np.stack(path)) if on_host else torch.stack(path)
+        for draw in draws:
+            at = self.target[self.first[at] + draw % self.degree[at]]
+            path.append(at)
+        return torch.stack(path)
 
 
 def _walk(graph: Graph, roads: _Roads, key: Key, k: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +57,8 @@ def _walk(graph: Graph, roads: _Roads, key: Key, k: Tensor) -> tuple[Tensor, Ten
     # A walk comes back and so needs more steps than it keeps nodes; past its limit the rest is grown. Each walk has a
     # limit of its own, lest it depend on the other graphs of the batch.
     limit, step, length = 4 * k + 16, 1, 16
+    if graph.device.type == "cpu":
+        return kept, _walk_on_host(roads, keys, at, kept, k, limit)
     while True:
         going = ((found < k) & (limit >= step)).nonzero().squeeze(1)
         if going.numel() == 0:
@@ -72,6 +70,29 @@ def _walk(graph: Graph, roads: _Roads, key: Key, k: Tensor) -> tuple[Tensor, Ten
         at[going] = path[-1]
         # Looking less and less often costs few operations, and memory no more than the walks' limits.
         step, length = step + length, 2 * length
+
+
+def _walk_on_host(roads: _Roads, keys: Tensor, at: Tensor, kept: Tensor, k: Tensor, limit: Tensor) -> Tensor:
+    """The same step by step, marking ``kept``: numpy starts an operation so fast that one need not save on them."""
+    first, degree, target, seen = (t.numpy() for t in (roads.first, roads.degree, roads.target, kept))
+    way, wanted, last = at.numpy(), k.numpy(), limit.numpy()
+    found = np.minimum(wanted, 1)
+    step = 1
+    while (going := ((found < wanted) & (last >= step)).nonzero()[0]).size > 0:
+        here, missing, end = way[going], (wanted - found)[going], last[going]
+        times = torch.arange(step, step + _STRIDE)[:, None]
+        draws = (hash_ids(keys[torch.from_numpy(going)], times) >> 1).bitwise_and_((1 << 63) - 1).numpy()
+        for time, draw in enumerate(draws, step):
+            here = target[first[here] + draw % degree[here]]
+            new = ~seen[here] & (missing > 0) & (time <= end)
+            seen[here[new]] = True
+            missing = missing - new
+        found[going], way[going] = wanted[going] - missing, here
+        step += _STRIDE
+    return torch.from_numpy(found)
+
+
+_STRIDE = 16  # steps between looking which walks still go on
 
 
 def _note_new(path: Tensor, kept: Tensor, found: Tensor, wanted: Tensor, in_time: Tensor) -> Tensor:
