@@ -41,7 +41,7 @@ def in_blocks(function: Callable[..., Tensor], *values: Tensor) -> Tensor:
 
 def take(value: Tensor, index: Tensor, dim: int = 0) -> Tensor:
     """``value.index_select(dim, index)``."""
-    if value.device.type != "cpu" or _is_tracked(value):
+    if index.numel() < BLOCK or value.device.type != "cpu" or _is_tracked(value):
         return value.index_select(dim, index)
     shape = list(value.shape)
     shape[dim] = index.numel()
@@ -49,7 +49,9 @@ def take(value: Tensor, index: Tensor, dim: int = 0) -> Tensor:
 
 
 def columns(value: Tensor, index: Tensor) -> Tensor:
-    """``[R, K]`` the columns of ``value`` [R, M] at ``index`` [K]; row by row, which is faster by half."""
+    """``[R, K]`` the columns of ``value`` [R, M] at ``index`` [K]; many of them row by row, which is faster by half."""
+    if index.numel() < BLOCK:
+        return value.index_select(1, index)
     out = empty_like(value, value.size(0), index.numel())
     for row, to in zip(value, out, strict=True):
         torch.index_select(row, 0, index, out=to)

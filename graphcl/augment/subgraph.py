@@ -82,11 +82,15 @@ def _walk_on_host(roads: _Roads, keys: Tensor, at: Tensor, kept: Tensor, k: Tens
         here, missing, end = way[going], (wanted - found)[going], last[going]
         times = torch.arange(step, step + _STRIDE)[:, None]
         draws = (hash_ids(keys[torch.from_numpy(going)], times) >> 1).bitwise_and_((1 << 63) - 1).numpy()
+        hurried = step + _STRIDE - 1 > end.min()
         for time, draw in enumerate(draws, step):
             here = target[first[here] + draw % degree[here]]
-            new = ~seen[here] & (missing > 0) & (time <= end)
-            seen[here[new]] = True
-            missing = missing - new
+            old = seen[here]
+            new = (missing > 0) > old  # true where the left is and the right is not
+            if hurried:
+                new &= time <= end
+            seen[here] = old | new
+            missing -= new
         found[going], way[going] = wanted[going] - missing, here
         step += _STRIDE
     return torch.from_numpy(found)
