@@ -18,7 +18,9 @@ from graphcl import augment as A
 from graphcl.data import load
 
 # A new augmentation joins by a line: here, ...
-BOTH = [A.Identity(), A.NodeDrop(drop=0.2), A.EdgePerturb(drop=0.1, add=0.1), A.RandomWalkSubgraph(keep=0.5)]
+BOTH = [A.Identity(), A.NodeDrop(drop=0.2), A.EdgePerturb(drop=0.1, add=0.1), A.EdgeRewire(share=0.1)]
+BOTH += [A.RandomWalkSubgraph(keep=0.5), A.GrowthSubgraph(keep=0.5), A.EgoSubgraph(hops=2), A.StarSubgraph(keep=0.3)]
+BOTH += [A.AdaptiveEdgeDrop(drop=0.3), A.SpectralEdgeDrop(drop=0.3)]
 MOLECULE = [  # ... here, if it asks for atoms and bonds ...
     A.AtomMask(mask=0.25, vocab="pyg"),
     A.AtomMask(mask=0.25, bonds=True, vocab="pyg"),
@@ -34,7 +36,9 @@ SOCIAL = [A.NodeMask(mask=0.2), A.EdgeDrop(drop=0.3), A.Compose([A.NodeDrop(drop
 KEY, COLUMNS = 4, 4
 FAINT, KEPT, MASKED, ADDED, REFRESHED = "#c6c6c6", "#555555", "#e8871e", "#1a9850", "#3b6fb6"
 ELEMENTS = {6: ("", "#b8b8b8"), 7: ("N", "#8da9e8"), 8: ("O", "#ef8a80"), 17: ("Cl", "#93d18b")}
-NOT_IN_TITLES = re.compile(r"augmentations=|(, )?(vocab|count)='\w+'|, \w+=(None|False)")
+NOT_IN_TITLES = re.compile(
+    r"Compose\(augmentations=\[|\]\)|(, )?(vocab|count|fill)='\w+'|, (\w+=(None|False)|(remove|cutoff|limit)=\w+\.?\d*)"
+)
 
 
 def molecule():

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from graphcl.augment import Augmentation, EdgeDrop, EdgePerturb, Identity, NodeDrop, NodeMask, RandomWalkSubgraph
+from graphcl import augment
+from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
 from graphcl.losses import InfoNCE
 from graphcl.methods import GraphCL, Method, random4
@@ -14,16 +15,28 @@ from graphcl.nn import GIN, GraphEncoder, Readout, max_readout, mean_readout, su
 
 __all__ = ["ENCODERS", "METHODS", "READOUTS", "VIEWS", "make_encoder", "make_method", "make_view", "near"]
 
-# Each with the strength of the GraphCL recipe, unless another share is given: "node-drop:0.2".
-VIEWS: Mapping[str, Callable[[float | None], Augmentation]] = {
-    "identity": lambda share: Identity(),
-    "node-drop": lambda share: NodeDrop(drop=0.1 if share is None else share, count="floor"),
-    "edge-drop": lambda share: EdgeDrop(drop=0.1 if share is None else share),
-    "edge-perturb": lambda share: _perturb(0.1 if share is None else share),
-    "node-mask": lambda share: NodeMask(mask=0.1 if share is None else share, fill="gaussian", count="floor"),
-    "subgraph": lambda share: RandomWalkSubgraph(keep=0.2 if share is None else share, count="floor"),
-    "random4": lambda share: random4(),
+Make = Callable[[float], Augmentation]
+
+# Each with the share it has unless another is given ("node-drop:0.2"); those of the GraphCL recipe as they are there.
+_WITH_SHARE: Mapping[str, tuple[float, Make]] = {
+    "node-drop": (0.1, lambda share: augment.NodeDrop(share, count="floor")),
+    "edge-drop": (0.1, lambda share: augment.EdgeDrop(share)),
+    "edge-add": (0.1, lambda share: augment.EdgeAdd(share)),
+    "edge-perturb": (0.1, lambda share: augment.EdgePerturb(share, share, count="floor")),
+    "edge-rewire": (0.1, lambda share: augment.EdgeRewire(share)),
+    "edge-drop-adaptive": (0.1, lambda share: augment.AdaptiveEdgeDrop(share)),
+    "edge-drop-spectral": (0.1, lambda share: augment.SpectralEdgeDrop(share)),
+    "node-mask": (0.1, lambda share: augment.NodeMask(share, fill="gaussian", count="floor")),
+    "feature-mask": (0.1, lambda share: augment.FeatureMask(share)),
+    "feature-mask-adaptive": (0.1, lambda share: augment.AdaptiveFeatureMask(share)),
+    "feature-dropout": (0.1, lambda share: augment.FeatureDropout(share)),
+    "feature-noise": (0.1, lambda share: augment.FeatureNoise(share)),
+    "subgraph": (0.2, lambda share: augment.RandomWalkSubgraph(share, count="floor")),
+    "subgraph-growth": (0.8, lambda share: augment.GrowthSubgraph(share)),
+    "subgraph-star": (0.2, lambda share: augment.StarSubgraph(share)),
 }
+_ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity, "random4": random4}
+VIEWS = (*_ALONE, *_WITH_SHARE)
 READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
 ENCODERS = ("gin", "gcn", "sage", "gat")
 METHODS = ("graphcl",)
@@ -48,16 +61,15 @@ def make_view(words: str) -> Augmentation:
     name, _, share = words.partition(":")
     if name not in VIEWS:
         raise ConfigError(f"expected a view out of {', '.join(VIEWS)}, got {name!r}; nearest: {near(name, VIEWS)}")
-    if share and name in ("identity", "random4"):
-        raise ConfigError(f"expected {name} without a share, got {words!r}")
+    if name in _ALONE:
+        if share:
+            raise ConfigError(f"expected {name} without a share, got {words!r}")
+        return _ALONE[name]()
+    usual, make = _WITH_SHARE[name]
     try:
-        return VIEWS[name](float(share) if share else None)
+        return make(float(share) if share else usual)
     except ValueError as error:
         raise ConfigError(f"view {words!r}: {error}") from error
-
-
-def _perturb(share: float) -> Augmentation:
-    return EdgePerturb(drop=share, add=share, count="floor")
 
 
 def make_encoder(name: str, in_channels: int, *, hidden: int, layers: int, readout: str) -> GraphEncoder:
