@@ -42,12 +42,61 @@ def speed_table() -> str:
     return "\n".join(lines)
 
 
+def views_table() -> str:
+    """Ratios at one thread: batches against loops over graphs, one large graph against plain tensor code."""
+    rows = [row for row in read("augment") if row["threads"] == "1"]
+    small = [row for row in rows if "molecules" in row["scale"]]
+    scales = list(dict.fromkeys(row["scale"] for row in small))
+    at = {(row["view"], row["opponent"], row["scale"]): row for row in small}
+    lines = ["| batch of molecules | against | " + " | ".join(scales) + " |", "| --- | --- |" + " --- |" * len(scales)]
+    for view, opponent in dict.fromkeys((row["view"], row["opponent"]) for row in small):
+        ratios = [at.get((view, opponent, scale)) for scale in scales]
+        lines.append(
+            f"| {view} | {opponent} | "
+            + " | ".join(f"{float(r['ratio_median']):.0f} x" if r else "-" for r in ratios)
+            + " |"
+        )
+    lines += [
+        "",
+        "| 100,000 nodes, 1,000,000 edges, 128 features | against | time of theirs / ours |",
+        "| --- | --- | --- |",
+    ]
+    for row in rows:
+        if row not in small and row["ratio_median"]:
+            lines.append(f"| {row['view']} | {row['opponent']} | {row['ratio_median']} |")
+    return "\n".join(lines)
+
+
+def similarity_table() -> str:
+    """Time against the formula of GRACE, and memory."""
+    rows = [row for row in read("similarity") if row["n"] and row["d"] in ("128", "256")]
+    lines = ["| rows per view x width | " + " | ".join(NAMES.values()) + " |", "| --- |" + " --- |" * len(NAMES)]
+    at = {(row["n"], row["d"], row["impl"]): row for row in rows}
+    for n, d in dict.fromkeys((row["n"], row["d"]) for row in rows):
+        cells = []
+        for impl in NAMES:
+            row = at.get((n, d, impl))
+            cells.append("-" if row is None else cell_of_time(row))
+        lines.append(f"| {int(n):,} x {d} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+NAMES = {"grace": "GRACE formula", "pygcl": "PyGCL formula", "tiled": "graphcl", "tiled-bf16": "graphcl, bf16 products"}
+
+
+def cell_of_time(row: dict[str, str]) -> str:
+    if not row["median_s"]:
+        return "out of memory"
+    return f"{float(row['median_s']):.3g} s, {float(row['peak_extra_mb']):,.0f} MB"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit 1 if the README is not current")
     check = parser.parse_args().check
     text = new = README.read_text()
-    for name, table in (("tu", tu_table()), ("speed", speed_table())):
+    tables = {"tu": tu_table(), "speed": speed_table(), "views": views_table(), "similarity": similarity_table()}
+    for name, table in tables.items():
         before, rest = new.split(f"<!-- {name} -->\n", 1)
         after = rest[rest.index(f"<!-- /{name} -->") :]
         new = f"{before}<!-- {name} -->\n{table}\n{after}"

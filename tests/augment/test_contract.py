@@ -359,6 +359,17 @@ def test_graphs_without_any_attribute(aug: Augmentation, graphs: str, make: Make
 
 
 @every
+def test_batches_of_1_7_and_128_graphs(aug: Augmentation, make: Make, differences: Compare) -> None:
+    members = [make(n := 3 + i % 10, [*tree(n), (0, n - 1)], seed=i, graph_id=3 * i) for i in range(128)]
+    singles = [aug.view(data, 5) for data in members]
+    for size in (1, 7, 128):
+        batches = [members[i : i + size] for i in range(0, 128, size)]
+        views = [Batch.from_data_list(singles[i : i + size]) for i in range(0, 128, size)]
+        for some, view in list(zip(batches, views, strict=True))[:8]:
+            assert differences(aug.view(Batch.from_data_list(some), 5), view) == []
+
+
+@every
 def test_a_view_does_not_depend_on_the_company(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = ZOO["all sorts"](make)
     whole = aug.view(Batch.from_data_list(members), 6).to_data_list()
