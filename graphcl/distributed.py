@@ -68,7 +68,7 @@ def row_counts(rows: Tensor) -> list[int]:
     kind = _DTYPES.index(rows.dtype) if rows.dtype in _DTYPES else -1
     own = torch.tensor([rows.size(0), rows.dim(), math.prod(rows.shape[1:]), kind], device=rows.device)
     facts = own.new_empty(world(), 4)
-    dist.all_gather_into_tensor(facts.view(-1), own)
+    _gather_equal(facts.view(-1), own)
     table = facts.tolist()
     if len({(dim, width) for _, dim, width, _ in table}) > 1:
         raise ValueError(
@@ -155,7 +155,7 @@ class _Gather(torch.autograd.Function):
         if not everything.numel():
             return everything
         if len(set(counts)) == 1:
-            dist.all_gather_into_tensor(_bytes(everything), _bytes(rows))
+            _gather_equal(_bytes(everything), _bytes(rows))
             return everything
         # One broadcast from each rank straight into its place: nothing is padded.
         parts = everything.split(counts)
@@ -187,6 +187,12 @@ class _SumOwn(torch.autograd.Function):
 def _apply(function: type[torch.autograd.Function], rows: Tensor, counts: list[int]) -> Tensor:
     result: Tensor = function.apply(rows, counts)
     return result
+
+
+def _gather_equal(everything: Tensor, own: Tensor) -> None:
+    # The name changed in torch 2.13.
+    gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+    gather(everything, own)
 
 
 def _bytes(tensor: Tensor) -> Tensor:

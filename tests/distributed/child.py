@@ -13,8 +13,12 @@ import torch
 import torch.distributed as dist
 
 
+# As in setup.cfg: an int may stand for a float.
+TYPES = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+
+
 def main(file: str, name: str, rank: int, world: int, folder: Path) -> None:
-    warnings.simplefilter("error", UserWarning)
+    warnings.simplefilter("error")
     torch.set_num_threads(1)
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
     if loopback:  # no other machine is asked for anything
@@ -26,7 +30,7 @@ def main(file: str, name: str, rank: int, world: int, folder: Path) -> None:
         world_size=world,
         timeout=timedelta(seconds=60),
     )
-    with jaxtyping.install_import_hook("graphcl", "beartype.beartype"):
+    with jaxtyping.install_import_hook("graphcl", TYPES):
         spec = importlib.util.spec_from_file_location("program", file)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
