@@ -52,8 +52,8 @@ def graphcl_home() -> Path:
     return path
 
 
-@pytest.fixture
-def ranks(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., list[Any]]:
+@pytest.fixture(scope="session")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
     """Runs a function of the test's file in W processes of one group (gloo) and returns what it returns in each.
 
     ``ranks(function, world, inputs)``: inputs and results are tensors and plain containers of them.
@@ -61,10 +61,9 @@ def ranks(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., list[
 
     def run(function: Callable[[Any], Any], world: int, inputs: Any) -> list[Any]:
         child = Path(__file__).parent / "distributed" / "child.py"
-        folder = tmp_path / f"{function.__name__}{world}"
-        folder.mkdir()
+        folder = tmp_path_factory.mktemp(function.__name__)
         torch.save(inputs, folder / "inputs.pt")
-        command = [sys.executable, str(child), str(request.path), function.__name__]
+        command = [sys.executable, str(child), function.__code__.co_filename, function.__name__]
         # The package that is tested here, not another one that is installed.
         here = os.pathsep.join(filter(None, [str(Path(graphcl.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}

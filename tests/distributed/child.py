@@ -12,7 +12,6 @@ import jaxtyping
 import torch
 import torch.distributed as dist
 
-
 # As in setup.cfg: an int may stand for a float.
 TYPES = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
