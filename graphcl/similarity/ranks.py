@@ -136,7 +136,8 @@ def _run(
     with torch.autocast(query.device.type, enabled=False):
         folded = fold(query.to(dtype), None if key is None else key.to(dtype), scales.reshape(-1), similarity)
         pairs = as_pairs(query, keys, exclude, None, None)
-        rows, others = _Across.apply(
+        rows, others = _call(
+            _Across,
             folded.query,
             folded.key,
             folded.scale,
@@ -147,6 +148,11 @@ def _run(
             way,
         )
     return (rows, others) if scales.dim() else (rows[0], others[0] if columns else others)
+
+
+def _call(function: type[torch.autograd.Function], *arguments: Any) -> tuple[Tensor, Tensor]:
+    result: tuple[Tensor, Tensor] = function.apply(*arguments)
+    return result
 
 
 class _Side(NamedTuple):
@@ -186,8 +192,9 @@ class _Own(NamedTuple):
     scale: Tensor  # [S]
 
     def _pairs(self, others: Tensor | None, groups: Tensor) -> Pairs:
-        none = [z.new_empty(0, len(z), dtype=torch.int64) for z in (self.rows, self.rows if others is None else others)]
-        return Pairs(self.groups, groups, *none, self.rows.new_empty(2, 0, dtype=torch.int64))
+        keys = self.rows if others is None else others
+        own, other, listed = (groups.new_empty(shape) for shape in ((0, len(self.rows)), (0, len(keys)), (2, 0)))
+        return Pairs(self.groups, groups, own, other, listed)
 
     def sums(self, others: Tensor | None, groups: Tensor) -> Tensor:
         """Log-sums ``[S, n]`` over other rows; None for the own ones, in the role of keys."""

@@ -65,7 +65,6 @@ class Pretraining(nn.Module):
         self.loss, self.settings = LOSSES[c["name"]], c["settings"]
 
     def forward(self, views, exclude, across_ranks):
-        # Both views in one call, because DistributedDataParallel may see a module once for each backward pass.
         z1, z2 = self.encoder(views).chunk(2)
         temperature = self.log_temperature.exp()
         return self.loss(z1, z2, temperature=temperature, exclude=exclude, across_ranks=across_ranks, **self.settings)
