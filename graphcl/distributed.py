@@ -8,6 +8,9 @@ Start one process for each device by ``torchrun`` and open the process group; th
     loss = NTXent(temperature=0.2, across_ranks=True)
     loss(encoder(view1), encoder(view2)).backward()  # the gradient of one process with all the rows
 
+A loss without ``across_ranks`` is right too where every rank computes it in full over the rows of all,
+``loss(all_gather_rows(z1), all_gather_rows(z2))``: W times the work, but the same gradient.
+
 Every rank must make the same calls in the same order, and run the backward pass if any does: a rank that stays away
 lets the others wait until the time limit of the process group. A learnable temperature belongs into the module that is
 wrapped in ``DistributedDataParallel``, like every other weight. Built on the public functions of ``torch.distributed``
@@ -190,7 +193,11 @@ def _apply(function: type[torch.autograd.Function], rows: Tensor, counts: list[i
 
 
 def _gather_equal(everything: Tensor, own: Tensor) -> None:
-    # The name changed in torch 2.13.
+    """Into one tensor, of equal parts."""
+    if everything.device.type == "cpu":
+        dist.all_gather(list(everything.chunk(world())), own)
+        return
+    # This one needs no second copy on a GPU. Its name changed in torch 2.13.
     gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
     gather(everything, own)
 
