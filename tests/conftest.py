@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import hypothesis
 import jaxtyping
 import pytest
 import torch
+
+import graphcl
 
 # The tests' tensors are tiny: threads would only wait for each other, and one thread makes sums reproducible.
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -46,6 +50,43 @@ def graphcl_home() -> Path:
     if not path.is_dir():
         pytest.fail(f"expected GRAPHCL_HOME to name a folder, got {path}, which is none; mend or unset the variable")
     return path
+
+
+@pytest.fixture(scope="session")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
+    """Runs a function of the test's file in W processes of one group (gloo) and returns what it returns in each.
+
+    ``ranks(function, world, inputs)``: inputs and results are tensors and plain containers of them.
+    """
+
+    def run(function: Callable[[Any], Any], world: int, inputs: Any) -> list[Any]:
+        child = Path(__file__).parent / "distributed" / "child.py"
+        folder = tmp_path_factory.mktemp(function.__name__)
+        torch.save(inputs, folder / "inputs.pt")
+        command = [sys.executable, str(child), function.__code__.co_filename, function.__name__]
+        # The package that is tested here, not another one that is installed.
+        here = os.pathsep.join(filter(None, [str(Path(graphcl.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
+        processes = [
+            subprocess.Popen(
+                [*command, str(rank), str(world), str(folder)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in range(world)
+        ]
+        try:
+            said = [process.communicate(timeout=120)[0] for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+        failed = [f"rank {r}:\n{said[r]}" for r, process in enumerate(processes) if process.returncode]
+        assert not failed, "\n".join(failed)
+        return [torch.load(folder / f"result{rank}.pt", weights_only=True) for rank in range(world)]
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -97,7 +97,7 @@ def check_query_key_queue(query: Tensor, key: Tensor, queue: Tensor) -> None:
     check_alike(query=query, key=key, queue=queue)
 
 
-def check_views(z1: Tensor, z2: Tensor) -> None:
+def check_views(z1: Tensor, z2: Tensor, *, least: int = 2) -> None:
     """Two floating-point ``[N, D]`` tensors of one shape and device, with at least two rows."""
     check_floating("z1", z1)
     check_floating("z2", z2)
@@ -108,7 +108,7 @@ def check_views(z1: Tensor, z2: Tensor) -> None:
         )
     if z1.device != z2.device:
         raise ValueError(f"expected z1 and z2 on one device, got {z1.device} and {z2.device}")
-    if z1.size(0) < 2:
+    if z1.size(0) < least:
         raise ValueError(
             f"expected at least 2 rows to contrast, got {z1.size(0)}: the other rows of the batch are the negatives, "
             "and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph), or "

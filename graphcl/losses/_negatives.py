@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphcl.losses._across import Batch
 from graphcl.losses._checks import check_ids
-from graphcl.similarity import logsumexp, logsumexp_both
+from graphcl.similarity import logsumexp, logsumexp_both, ranks
 
 __all__ = [
     "barred_groups",
@@ -28,16 +29,19 @@ def group_pair(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     return query, key.masked_fill(key == -1, _NOWHERE)
 
 
-def barred_groups(z: Tensor, exclude: Sequence[Tensor], copies: int = 1) -> list[tuple[Tensor, Tensor]]:
+def barred_groups(
+    z: Tensor, exclude: Sequence[Tensor], copies: int = 1, batch: Batch | None = None
+) -> list[tuple[Tensor, Tensor]]:
     """The groups that bar an item from itself and, by each vector of ``exclude``, from the items of its group.
 
     ``copies`` is 2 where the rows of the query and the key are those of both views, one after the other.
+    Items are counted through a ``batch`` of all ranks.
     """
     if isinstance(exclude, Tensor):
         raise TypeError("expected exclude to be a list of group vectors, got a tensor; write exclude=[groups]")
     for number, group in enumerate(exclude):
         check_ids(f"exclude[{number}]", group, z.size(0), z.device)
-    item = torch.arange(z.size(0), device=z.device)
+    item = torch.arange(z.size(0), device=z.device) + (0 if batch is None else batch.start)
     vectors = [item, *exclude] if copies == 1 else [group.repeat(copies) for group in (item, *exclude)]
     return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
 
@@ -48,18 +52,45 @@ def log_sum(
     *,
     scale: float | Sequence[float] | Tensor,
     exclude: Sequence[tuple[Tensor, Tensor]] = (),
+    batch: Batch | None = None,
 ) -> Tensor:
     """``[M]`` log of the sum over keys of exp(scale <q, k>); ``[S, M]`` for S scales.
 
-    Plain products: rows come here at length one, or as they are where that is meant.
+    Plain products: rows come here at length one, or as they are where that is meant. With a ``batch``, over the keys of
+    all ranks.
     """
+    if batch is not None:
+        return ranks.logsumexp(
+            query,
+            key,
+            scale=torch.as_tensor(scale),
+            exclude=exclude,
+            similarity="dot",
+            way=batch.way,
+            counts=(batch.rows, batch.rows),
+        )
     return logsumexp(query, key, scale=scale, exclude=exclude, similarity="dot")
 
 
 def log_sum_both(
-    z1: Tensor, z2: Tensor, *, scale: float | Tensor, exclude: Sequence[tuple[Tensor, Tensor]] = ()
+    z1: Tensor,
+    z2: Tensor,
+    *,
+    scale: float | Tensor,
+    exclude: Sequence[tuple[Tensor, Tensor]] = (),
+    batch: Batch | None = None,
 ) -> tuple[Tensor, Tensor]:
     """``[N]`` and ``[N]``, the sums of :func:`log_sum` from each view to the other, in one pass."""
+    if batch is not None:
+        return ranks.logsumexp_both(
+            z1,
+            z2,
+            scale=scale,
+            exclude=exclude,
+            similarity="dot",
+            way=batch.way,
+            counts=(batch.rows, batch.rows),
+        )
     return logsumexp_both(z1, z2, scale=scale, exclude=exclude, similarity="dot")
 
 
@@ -68,16 +99,21 @@ def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor
     return log_sum(torch.zeros_like(query[:, :1]), torch.zeros_like(key[:, :1]), scale=1.0, exclude=exclude)
 
 
-def mean_cost(positive: Tensor, negatives: Tensor, *, positive_in_denominator: bool = True) -> Tensor:
+def mean_cost(
+    positive: Tensor, negatives: Tensor, *, positive_in_denominator: bool = True, batch: Batch | None = None
+) -> Tensor:
     """Mean over the rows of log(denominator) - positive, where ``negatives`` is the log of their sum.
 
-    A row without a negative costs 0, also where the denominator is the negatives' alone.
+    A row without a negative costs 0, also where the denominator is the negatives' alone. With a ``batch``, this rank's
+    part: the mean over the ranks of what they return is the mean over the rows of all.
     """
     if positive_in_denominator:
         # log(1 + e^(negatives - positive)): taking the positive from a sum that it dominates would lose all digits of
         # the gradient of a nearly solved pair, which is the share of the negatives.
-        return torch.logaddexp(torch.zeros_like(positive), negatives - positive).mean()
-    return (negatives - positive).masked_fill(negatives == -torch.inf, 0).mean()
+        costs = torch.logaddexp(torch.zeros_like(positive), negatives - positive)
+    else:
+        costs = (negatives - positive).masked_fill(negatives == -torch.inf, 0)
+    return costs.mean() if batch is None else costs.sum() * batch.share
 
 
 def stack_groups(groups: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from graphcl.losses._across import AcrossRanks, check_across_ranks
 from graphcl.losses._checks import Objective, check_temperature
 from graphcl.losses.info_nce import info_nce
 
@@ -21,6 +22,7 @@ def clip(
     *,
     temperature: float | Tensor = 0.07,
     exclude: Sequence[Int[Tensor, " n"]] = (),
+    across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
     r"""Contrast of the same items in two modalities, such as a graph and its text, or a molecule in 2D and 3D.
 
@@ -35,6 +37,7 @@ def clip(
         temperature: tau > 0; a tensor gets a gradient.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks, as in :func:`info_nce`.
 
     Returns:
         A scalar, the mean over the items and both directions.
@@ -51,7 +54,7 @@ def clip(
     Source: Radford, Kim, Hallacy, Ramesh, Goh, Agarwal, Sastry, Askell, Mishkin, Clark, Krueger, Sutskever, "Learning
     Transferable Visual Models From Natural Language Supervision", ICML 2021, figure 3.
     """
-    return info_nce(z1, z2, temperature=temperature, symmetric=True, exclude=exclude)
+    return info_nce(z1, z2, temperature=temperature, symmetric=True, exclude=exclude, across_ranks=across_ranks)
 
 
 class CLIP(Objective):
@@ -61,6 +64,7 @@ class CLIP(Objective):
 
     Args:
         temperature: tau > 0 at the start.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
         >>> loss = CLIP()
@@ -69,14 +73,16 @@ class CLIP(Objective):
         True
     """
 
-    def __init__(self, *, temperature: float = 0.07) -> None:
+    def __init__(self, *, temperature: float = 0.07, across_ranks: AcrossRanks = False) -> None:
         super().__init__()
         check_temperature(temperature)
+        check_across_ranks(across_ranks)
         if temperature < 1 / _LARGEST_SCALE:
             raise ValueError(f"expected a temperature of at least {1 / _LARGEST_SCALE}, got {temperature!r}")
         self.temperature = temperature
+        self.across_ranks = across_ranks
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
         scale = self.log_scale.clamp(max=math.log(_LARGEST_SCALE)).exp()
-        return clip(z1, z2, temperature=1.0 / scale, exclude=exclude)
+        return clip(z1, z2, temperature=1.0 / scale, exclude=exclude, across_ranks=self.across_ranks)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from graphcl.losses._across import AcrossRanks, check_across_ranks
 from graphcl.losses._checks import Objective, check_temperature
 from graphcl.losses.nt_xent import nt_xent
 
@@ -17,6 +18,7 @@ def grace(
     *,
     temperature: float | Tensor = 0.5,
     exclude: Sequence[Int[Tensor, " n"]] = (),
+    across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
     r"""Node contrast with negatives from the other view and from the node's own view, averaged over both directions.
 
@@ -34,6 +36,7 @@ def grace(
         temperature: tau > 0; a tensor gets a gradient.
         exclude: Group vectors ``[N]``: nodes that share a group in any of them are not each other's negatives.
             -1 is no group.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks, as in :func:`nt_xent`.
 
     Returns:
         A scalar, the mean over the nodes and both directions.
@@ -51,7 +54,7 @@ def grace(
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
     Representation Learning and Beyond 2020, equations 1 and 2.
     """
-    return nt_xent(z1, z2, temperature=temperature, exclude=exclude)
+    return nt_xent(z1, z2, temperature=temperature, exclude=exclude, across_ranks=across_ranks)
 
 
 class GRACE(Objective):
@@ -59,16 +62,19 @@ class GRACE(Objective):
 
     Args:
         temperature: tau > 0.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
         >>> GRACE(temperature=0.4)
-        GRACE(temperature=0.4)
+        GRACE(temperature=0.4, across_ranks=False)
     """
 
-    def __init__(self, *, temperature: float = 0.5) -> None:
+    def __init__(self, *, temperature: float = 0.5, across_ranks: AcrossRanks = False) -> None:
         super().__init__()
         check_temperature(temperature)
+        check_across_ranks(across_ranks)
         self.temperature = temperature
+        self.across_ranks = across_ranks
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
-        return grace(z1, z2, temperature=self.temperature, exclude=exclude)
+        return grace(z1, z2, temperature=self.temperature, exclude=exclude, across_ranks=self.across_ranks)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from graphcl.distributed import world
+from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, log_sum_both, mean_cost
 
@@ -19,6 +21,7 @@ def info_nce(
     symmetric: bool = False,
     positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
+    across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
     r"""Cross-view contrast of N items, each against the N - 1 others in the other view.
 
@@ -36,6 +39,7 @@ def info_nce(
         positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them (a label, a scaffold, the hash of a
             duplicate graph) are not each other's negatives. -1 is no group. An item without a negative costs 0.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks; see below.
 
     Returns:
         A scalar, the mean over the items.
@@ -50,23 +54,36 @@ def info_nce(
         >>> round(info_nce(z, z, temperature=1.0).item(), 4)  # log(1 + 1/e)
         0.3133
 
+    Across ranks: with ``across_ranks=True`` every rank of a ``torch.distributed`` process group calls this with its own
+    rows, and the negatives are the rows of all. Ranks may have unequal rows, also one or none. Groups are compared
+    across ranks. A rank's value is its part W / n times the sum of its rows' costs, for W ranks with n rows in all: the
+    mean over the ranks of the values is the loss of one process with all the rows, and the gradient that
+    ``DistributedDataParallel`` averages is exactly that of this process, also for the temperature. The rows of all
+    ranks are gathered (``"gather"``, the same as True) or passed round a ring that never holds them all (``"ring"``).
+    No second derivatives then. In a single process nothing changes. :mod:`graphcl.distributed` has an example.
+
     Source: van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018, equation 4;
     You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, equation 3.
     """
-    check_views(z1, z2)
+    check_across_ranks(across_ranks)
+    check_views(z1, z2, least=0 if across_ranks and world() > 1 else 2)
     check_temperature(temperature)
-    barred = barred_groups(z1, exclude)
+    batch = all_ranks(z1, across_ranks)
+    barred = barred_groups(z1, exclude, batch=batch)
     z1, z2 = unit_rows(z1), unit_rows(z2)
     positive = (z1 * z2).sum(1) / temperature
 
     # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
     scale = 1.0 / temperature
     sums = (
-        log_sum_both(z1, z2, scale=scale, exclude=barred)
+        log_sum_both(z1, z2, scale=scale, exclude=barred, batch=batch)
         if symmetric
-        else (log_sum(z1, z2, scale=scale, exclude=barred),)
+        else (log_sum(z1, z2, scale=scale, exclude=barred, batch=batch),)
     )
-    costs = [mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator) for negatives in sums]
+    costs = [
+        mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator, batch=batch)
+        for negatives in sums
+    ]
     return sum(costs[1:], costs[0]) / len(costs)
 
 
@@ -77,6 +94,7 @@ class InfoNCE(Objective):
         temperature: tau > 0.
         symmetric: Average both directions.
         positive_in_denominator: Whether the positive pair counts in the denominator.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
         >>> import torch
@@ -86,13 +104,20 @@ class InfoNCE(Objective):
     """
 
     def __init__(
-        self, *, temperature: float = 0.5, symmetric: bool = False, positive_in_denominator: bool = True
+        self,
+        *,
+        temperature: float = 0.5,
+        symmetric: bool = False,
+        positive_in_denominator: bool = True,
+        across_ranks: AcrossRanks = False,
     ) -> None:
         super().__init__()
         check_temperature(temperature)
+        check_across_ranks(across_ranks)
         self.temperature = temperature
         self.symmetric = symmetric
         self.positive_in_denominator = positive_in_denominator
+        self.across_ranks = across_ranks
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
         return info_nce(
@@ -102,4 +127,5 @@ class InfoNCE(Objective):
             symmetric=self.symmetric,
             positive_in_denominator=self.positive_in_denominator,
             exclude=exclude,
+            across_ranks=self.across_ranks,
         )

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from graphcl.distributed import world
+from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
 from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
@@ -19,6 +21,7 @@ def nt_xent(
     temperature: float | Tensor = 0.5,
     positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
+    across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
     r"""Normalised temperature-scaled cross entropy over the 2N embeddings of both views.
 
@@ -35,6 +38,7 @@ def nt_xent(
         positive_in_denominator: False leaves the positive pair out of the denominator (the form of GraphCL's code).
         exclude: Group vectors ``[N]``: items that share a group in any of them (a label, a scaffold, the hash of a
             duplicate graph) are not each other's negatives. -1 is no group. An item without a negative costs 0.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks; see below.
 
     Returns:
         A scalar, the mean over the 2N embeddings.
@@ -48,18 +52,28 @@ def nt_xent(
         >>> round(nt_xent(z, z).item(), 4)  # all equal: log(2N - 1)
         1.9459
 
+    Across ranks: with ``across_ranks=True`` every rank of a ``torch.distributed`` process group calls this with its own
+    rows, and the negatives are the rows of all. Ranks may have unequal rows, also one or none. Groups are compared
+    across ranks. A rank's value is its part W / n times the sum of its rows' costs, for W ranks with n rows in all: the
+    mean over the ranks of the values is the loss of one process with all the rows, and the gradient that
+    ``DistributedDataParallel`` averages is exactly that of this process, also for the temperature. The rows of all
+    ranks are gathered (``"gather"``, the same as True) or passed round a ring that never holds them all (``"ring"``).
+    No second derivatives then. In a single process nothing changes. :mod:`graphcl.distributed` has an example.
+
     Source: Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of Visual Representations",
     ICML 2020, equation 1.
     """
-    check_views(z1, z2)
+    check_across_ranks(across_ranks)
+    check_views(z1, z2, least=0 if across_ranks and world() > 1 else 2)
     check_temperature(temperature)
+    batch = all_ranks(z1, across_ranks, copies=2)
     # A row is barred from itself and from its positive, which is added apart.
-    barred = barred_groups(z1, exclude, copies=2)
+    barred = barred_groups(z1, exclude, copies=2, batch=batch)
     z1, z2 = unit_rows(z1), unit_rows(z2)
     positive = ((z1 * z2).sum(1) / temperature).repeat(2)
     z = torch.cat([z1, z2])
-    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
-    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred, batch=batch)
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator, batch=batch)
 
 
 class NTXent(Objective):
@@ -68,17 +82,22 @@ class NTXent(Objective):
     Args:
         temperature: tau > 0.
         positive_in_denominator: Whether the positive pair counts in the denominator.
+        across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
         >>> NTXent(temperature=0.1)
-        NTXent(temperature=0.1, positive_in_denominator=True)
+        NTXent(temperature=0.1, positive_in_denominator=True, across_ranks=False)
     """
 
-    def __init__(self, *, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
+    def __init__(
+        self, *, temperature: float = 0.5, positive_in_denominator: bool = True, across_ranks: AcrossRanks = False
+    ) -> None:
         super().__init__()
         check_temperature(temperature)
+        check_across_ranks(across_ranks)
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
+        self.across_ranks = across_ranks
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
         return nt_xent(
@@ -87,4 +106,5 @@ class NTXent(Objective):
             temperature=self.temperature,
             positive_in_denominator=self.positive_in_denominator,
             exclude=exclude,
+            across_ranks=self.across_ranks,
         )

@@ -1,8 +1,9 @@
 """Similarities over all pairs: the engine under every contrastive loss. It knows nothing of graphs."""
 
+from graphcl.similarity import ranks
 from graphcl.similarity.engine import logsumexp, logsumexp_both
 from graphcl.similarity.explain import explain
 from graphcl.similarity.pairwise import pairwise
 from graphcl.similarity.topk import topk
 
-__all__ = ["explain", "logsumexp", "logsumexp_both", "pairwise", "topk"]
+__all__ = ["explain", "logsumexp", "logsumexp_both", "pairwise", "ranks", "topk"]

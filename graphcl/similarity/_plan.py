@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphcl.similarity._pairs import Pairs
 
-__all__ = ["Plan", "Strip", "Tile", "make_plan"]
+__all__ = ["Plan", "Strip", "Tile", "is_symmetric", "make_plan"]
 
 
 class Tile(NamedTuple):
@@ -69,7 +69,7 @@ def make_plan(m: int, n: int, pairs: Pairs, *, triangle: bool, rows: int, column
         rows: Height of a tile.
         columns: Width of a tile, a multiple of ``rows``.
     """
-    triangle = triangle and _is_symmetric(pairs, n)
+    triangle = triangle and is_symmetric(pairs, n)
     dense, listed = _split(pairs, m, n)
     block = torch.div(listed[0], rows, rounding_mode="floor") * n + listed[1]
     block, order = block.sort()
@@ -88,7 +88,7 @@ def make_plan(m: int, n: int, pairs: Pairs, *, triangle: bool, rows: int, column
     return Plan(triangle, strips, pairs, listed[:, order])
 
 
-def _is_symmetric(pairs: Pairs, n: int) -> bool:
+def is_symmetric(pairs: Pairs, n: int) -> bool:
     queries, keys = (*pairs.exclude_query, *pairs.only_query), (*pairs.exclude_key, *pairs.only_key)
     for query_group, key_group in zip(queries, keys, strict=True):
         # A row of two different groups (some mark "no group" so) does no harm where neither meets another row's.

@@ -1,0 +1,336 @@
+"""Log-sum-exp over the keys of all ranks: gathered, or passed round a ring that never holds them all.
+
+Both ways are one algorithm. The rows of the other ranks come by, all at once or block by block, and every rank works
+out the *complete* gradient of its own rows: a row that is a key of others is pulled by each of them with a weight that
+takes two numbers, the log-sum and its gradient, so only those travel in the backward pass (and with the ring, the rows
+once more). No gradient of a row ever does.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from graphcl.distributed import all_gather_rows, rank, ring, row_counts
+from graphcl.similarity import _operators
+from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_rows
+from graphcl.similarity._fold import fold
+from graphcl.similarity._pairs import Pairs, as_pairs
+from graphcl.similarity._plan import is_symmetric
+
+__all__ = ["logsumexp", "logsumexp_both"]
+
+Counts = Sequence[int]
+
+
+def logsumexp(
+    query: Float[Tensor, "m d"],
+    key: Float[Tensor, "n d"] | None = None,
+    *,
+    scale: float | Tensor,
+    exclude: Sequence[Groups] = (),
+    similarity: str = "cosine",
+    way: str = "gather",
+    counts: tuple[Counts, Counts] | None = None,
+) -> Float[Tensor, "*s m"]:
+    r"""Log of the sum of exponentiated similarities of each of this rank's queries to the keys of all ranks.
+
+    As :func:`graphcl.similarity.logsumexp`, which one process with the rows of all ranks would call. What a rank does
+    with its own log-sums is a loss of its own; **the gradients are those of the sum of all ranks' losses**: complete
+    for the rank's own rows, and for the scale a share, whose sum over the ranks is the gradient. All ranks must run the
+    backward pass if one does.
+
+    Args:
+        query: ``[M, D]``, this rank's rows; M may differ from rank to rank and may be 0.
+        key: ``[N, D]``, this rank's keys. None compares all ranks' queries among themselves; the pair of a row with
+            itself counts unless it is excluded.
+        scale: The factor of the similarities; a tensor, which gets a gradient, may hold several. The same on all ranks.
+        exclude: Pairs of group vectors ``([M], [N])`` of this rank's rows; groups are compared across ranks, so the
+            own index must be counted through from rank 0.
+        similarity: ``"cosine"`` or ``"dot"``.
+        way: ``"gather"`` brings the rows of all ranks here, O(sum of N x D) memory; ``"ring"`` holds those of two ranks
+            at a time, and passes them round in both passes.
+        counts: The rows of the query and of the key on each rank, where they are known
+            (:func:`graphcl.distributed.row_counts`): spares a message.
+
+    Returns:
+        ``[M]``, or ``[S, M]`` for S scales; a query with no key left on any rank gives -inf.
+
+    Raises:
+        ValueError: Shapes, devices or group lengths do not fit, here or between ranks, or a name is unknown.
+        TypeError: The inputs are not floating point, groups are not whole numbers, or the ranks' dtypes differ.
+        RuntimeError: A second derivative is asked for.
+
+    Example:
+        >>> z = torch.eye(2)
+        >>> own = torch.arange(2)
+        >>> logsumexp(z, scale=2.0, exclude=[(own, own)])  # one process: its own keys
+        tensor([0., 0.])
+    """
+    rows, _ = _run(query, None if key is query else key, scale, exclude, similarity, way, counts, False)
+    return rows
+
+
+def logsumexp_both(
+    query: Float[Tensor, "m d"],
+    key: Float[Tensor, "n d"],
+    *,
+    scale: float | Tensor,
+    exclude: Sequence[Groups] = (),
+    similarity: str = "cosine",
+    way: str = "gather",
+    counts: tuple[Counts, Counts] | None = None,
+) -> tuple[Float[Tensor, "*s m"], Float[Tensor, "*s n"]]:
+    """The log-sums of :func:`logsumexp` over all ranks' keys of each query, and over all ranks' queries of each key.
+
+    Args:
+        query: ``[M, D]``.
+        key: ``[N, D]``.
+        scale: As in :func:`logsumexp`.
+        exclude: As in :func:`logsumexp`.
+        similarity: As in :func:`logsumexp`.
+        way: As in :func:`logsumexp`.
+        counts: As in :func:`logsumexp`.
+
+    Returns:
+        ``[M]`` and ``[N]``, or ``[S, M]`` and ``[S, N]`` for S scales, of this rank's rows.
+
+    Raises:
+        ValueError: As in :func:`logsumexp`.
+        TypeError: As in :func:`logsumexp`.
+        RuntimeError: As in :func:`logsumexp`.
+
+    Example:
+        >>> rows, columns = logsumexp_both(torch.ones(2, 3), torch.ones(5, 3), scale=0.0)
+        >>> rows.exp().round(), columns.exp().round()
+        (tensor([5., 5.]), tensor([2., 2., 2., 2., 2.]))
+    """
+    return _run(query, key, scale, exclude, similarity, way, counts, True)
+
+
+def _run(
+    query: Tensor,
+    key: Tensor | None,
+    scale: float | Tensor,
+    exclude: Sequence[Groups],
+    similarity: str,
+    way: str,
+    counts: tuple[Counts, Counts] | None,
+    columns: bool,
+) -> tuple[Tensor, Tensor]:
+    keys = query if key is None else key
+    check_rows(query, keys)
+    check_pairs(query, keys, exclude, None, None)
+    check_choice("similarity", similarity, ("cosine", "dot"))
+    check_choice("way", way, ("gather", "ring"))
+    dtype = torch.promote_types(torch.float32, torch.promote_types(query.dtype, keys.dtype))
+    scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
+    if scales.dim() > 1 or scales.numel() == 0:
+        raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
+    if counts is None:
+        of_query = row_counts(query)
+        counts = (of_query, of_query if key is None else row_counts(key))
+    with torch.autocast(query.device.type, enabled=False):
+        folded = fold(query.to(dtype), None if key is None else key.to(dtype), scales.reshape(-1), similarity)
+        pairs = as_pairs(query, keys, exclude, None, None)
+        rows, others = _call(
+            _Across,
+            folded.query,
+            folded.key,
+            folded.scale,
+            pairs.exclude_query,
+            pairs.exclude_key,
+            [list(each) for each in counts],
+            columns,
+            way,
+        )
+    return (rows, others) if scales.dim() else (rows[0], others[0] if columns else others)
+
+
+def _call(function: type[torch.autograd.Function], *arguments: Any) -> tuple[Tensor, Tensor]:
+    result: tuple[Tensor, Tensor] = function.apply(*arguments)
+    return result
+
+
+class _Side(NamedTuple):
+    """The rows of one kind (queries, keys, or both in one), and how those of all ranks come by."""
+
+    rows: Tensor  # [n, D], this rank's
+    groups: Tensor  # [G, n]
+    counts: list[int]  # n on each rank
+    held: tuple[Tensor, Tensor] | None  # rows and groups [N, G] of all ranks; None with the ring
+
+    def blocks(self, state: Tensor | None = None) -> Iterator[tuple[bool, Tensor, Tensor, Tensor]]:
+        """Rows, groups and state ``[T, n]`` of all ranks in blocks, each with whether it is this rank's own."""
+        state = self.rows.new_empty(0, len(self.rows)) if state is None else state
+        if self.held is None:
+            for step, (rows, groups, more) in enumerate(ring(self.rows, self.groups.T, state.T, counts=self.counts)):
+                yield step == 0, rows, groups.T, more.T
+            return
+        every_row, every_group = self.held
+        every_state = all_gather_rows(state.T, counts=self.counts)
+        start = sum(self.counts[: rank()])
+        stop = start + self.counts[rank()]
+        for own, part in ((False, slice(0, start)), (True, slice(start, stop)), (False, slice(stop, None))):
+            yield own, every_row[part], every_group[part].T, every_state[part].T
+
+
+def _side(rows: Tensor, groups: Tensor, counts: list[int], way: str) -> _Side:
+    if way == "ring":
+        return _Side(rows, groups, counts, None)
+    return _Side(rows, groups, counts, (all_gather_rows(rows, counts=counts), all_gather_rows(groups.T, counts=counts)))
+
+
+class _Own(NamedTuple):
+    """This rank's rows in one role, and what is summed over others for them. No autograd in here."""
+
+    rows: Tensor  # [n, D]
+    groups: Tensor  # [E, n]
+    scale: Tensor  # [S]
+
+    def _pairs(self, others: Tensor | None, groups: Tensor) -> Pairs:
+        keys = self.rows if others is None else others
+        own, other, listed = (groups.new_empty(shape) for shape in ((0, len(self.rows)), (0, len(keys)), (2, 0)))
+        return Pairs(self.groups, groups, own, other, listed)
+
+    def sums(self, others: Tensor | None, groups: Tensor) -> Tensor:
+        """Log-sums ``[S, n]`` over other rows; None for the own ones, in the role of keys."""
+        pairs = self._pairs(others, groups)
+        return _operators.logsumexp(self.rows, others, self.scale, None, None, *pairs, False, "float32")[0]
+
+    def pull(
+        self, others: Tensor | None, groups: Tensor, row: Tensor | None, column: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The gradients of the own rows and of the scale.
+
+        ``row`` holds the log-sums of the own rows over the others, then the gradients of these log-sums, ``[2S, n]``;
+        ``column`` those of the others over the own rows. None where there are none.
+        """
+        s = len(self.scale)
+        sums, grads = (self.rows.new_zeros(2 * s, len(self.rows)) if row is None else row).split(s)
+        other_sums, other_grads = (self.rows.new_empty(2 * s, 0) if column is None else column).split(s)
+        return _operators.logsumexp_backward(
+            grads,
+            other_grads,
+            sums,
+            other_sums,
+            self.rows,
+            others,
+            self.scale,
+            None,
+            None,
+            *self._pairs(others, groups),
+            column is not None,
+            "float32",
+            True,
+            False,
+            True,
+        )[0:3:2]
+
+
+def _total(own: _Own, side: _Side, *, among: bool) -> Tensor:
+    """Log-sums of the own rows over all ranks' keys; ``among``: the own rows are keys, each pair reckoned once."""
+    total = own.rows.new_full((len(own.scale), len(own.rows)), -torch.inf)
+    for mine, rows, groups, _ in side.blocks():
+        if len(rows) and len(own.rows):
+            total = torch.logaddexp(total, own.sums(None if mine and among else rows, groups[-len(own.groups) :]))
+    return total
+
+
+def _pull_between(own: _Own, side: _Side, row: Tensor | None, column: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The gradients of rows of one kind that meet those of another."""
+    total, scale = torch.zeros_like(own.rows), torch.zeros_like(own.scale)
+    for _, rows, groups, state in side.blocks(column):
+        if len(rows) and len(own.rows):
+            more, share = own.pull(rows, groups, row, None if column is None else state)
+            total += more
+            scale += share
+    return total, scale
+
+
+def _pull_among(own: _Own, key_groups: Tensor, side: _Side, row: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of rows that meet rows of their own kind: each pulls as a query and is pulled as a key."""
+    total, scale = torch.zeros_like(own.rows), torch.zeros_like(own.scale)
+    as_key = own._replace(groups=key_groups)
+    for mine, rows, groups, state in side.blocks(row):
+        if not len(rows) or not len(own.rows):
+            continue
+        as_query, as_keys = groups.split(len(key_groups)) if len(groups) else (groups, groups)
+        if mine:
+            more, share = own.pull(None, as_keys, row, None)
+        else:
+            if _bars_alike(own.groups, key_groups, as_query, as_keys):
+                more, share = own.pull(rows, as_keys, row, state)
+            else:
+                pulls = own.pull(rows, as_keys, row, None), as_key.pull(rows, as_query, None, state)
+                more, share = pulls[0][0] + pulls[1][0], pulls[0][1] + pulls[1][1]
+            share = share / 2  # the ranks of both rows have it
+        total += more
+        scale += share
+    return total, scale
+
+
+def _bars_alike(query: Tensor, key: Tensor, other_query: Tensor, other_key: Tensor) -> bool:
+    """Whether own row i as a query is barred from other row j exactly if j as a query is from i."""
+    none = query.new_empty(0, 0)
+    both = Pairs(torch.cat([query, other_query], 1), torch.cat([key, other_key], 1), none, none, query.new_empty(2, 0))
+    return is_symmetric(both, 0)
+
+
+class _Across(torch.autograd.Function):
+    """Log-sums of the own queries over the keys of all ranks, and of the own keys over the queries of all ranks."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor | None,
+        scale: Tensor,
+        query_groups: Tensor,
+        key_groups: Tensor,
+        counts: list[list[int]],
+        columns: bool,
+        way: str,
+    ) -> tuple[Tensor, Tensor]:
+        others = query.new_empty(len(scale), 0)
+        if key is None:
+            # A row is a query and a key: its groups in both roles travel with it.
+            sides = [_side(query, torch.cat([query_groups, key_groups]), counts[0], way)]
+        else:
+            if key is query:  # rows of two kinds, whatever they hold
+                key = query.detach()
+            sides = [_side(key, key_groups, counts[1], way)]
+            if columns:
+                sides.append(_side(query, query_groups, counts[0], way))
+                others = _total(_Own(key, key_groups, scale), sides[1], among=False)
+        rows = _total(_Own(query, query_groups, scale), sides[0], among=key is None)
+        held = [tensor for side in sides for tensor in side.held or ()]
+        ctx.save_for_backward(query, key, scale, query_groups, key_groups, rows, others, *held)
+        ctx.counts, ctx.columns, ctx.way = counts, columns, way
+        return rows, others
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, scale, query_groups, key_groups, rows, others, *held = ctx.saved_tensors
+        first, second = tuple(held[:2]) or None, tuple(held[2:]) or None
+        row, column = torch.cat([rows, row_grad]), torch.cat([others, column_grad]) if ctx.columns else None
+        own = _Own(query, query_groups, scale)
+        needs = ctx.needs_input_grad
+        query_grad = key_grad = scale_grad = None
+        if key is None:
+            side = _Side(query, torch.cat([query_groups, key_groups]), ctx.counts[0], first)
+            query_grad, scale_grad = _pull_among(own, key_groups, side, row)
+        else:
+            if needs[0] or needs[2]:
+                side = _Side(key, key_groups, ctx.counts[1], first)
+                query_grad, scale_grad = _pull_between(own, side, row, column)
+            if needs[1]:
+                side = _Side(query, query_groups, ctx.counts[0], second)
+                if second is None:
+                    side = _side(query, query_groups, ctx.counts[0], ctx.way)
+                key_grad, _ = _pull_between(_Own(key, key_groups, scale), side, column, row)
+        return query_grad, key_grad, scale_grad, None, None, None, None, None
