@@ -139,6 +139,7 @@ def logsumexp_both(
         >>> rows.exp().round(), columns.exp().round()
         (tensor([5., 5.]), tensor([2., 2., 2., 2., 2.]))
     """
+    key = key.clone() if key is query else key  # an operator takes no tensor twice
     check_rows(query, key)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))

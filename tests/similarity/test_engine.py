@@ -328,3 +328,15 @@ class TestRefusals:
             logsumexp(self.z, scale=1.0, weight=torch.tensor([1.0, 0.0, 1.0]))
         with pytest.raises(ValueError, match="expected weight on cpu like the key, got meta"):
             logsumexp(self.z, scale=1.0, weight=torch.ones(3, device="meta"))
+
+
+@pytest.mark.parametrize("impl", ["dense", "tiled"])
+def test_both_directions_of_one_tensor(impl):
+    z = torch.randn(7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    rows, columns = logsumexp_both(z, z, scale=2.0, similarity="dot", impl=impl)
+    torch.testing.assert_close(rows, columns)
+    torch.testing.assert_close(rows, torch.logsumexp(2 * z @ z.T, 1))
+    torch.testing.assert_close(
+        torch.autograd.grad((rows + columns).sum(), z),
+        torch.autograd.grad(2 * torch.logsumexp(2 * z @ z.T, 1).sum(), z),
+    )
