@@ -10,8 +10,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._random import Key
+from graphcl.augment._apply import apply
 from graphcl.augment._cycles import components, on_cycle
-from graphcl.augment._edit import Edit, apply
+from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 from graphcl.augment._vocabulary import (
     AROMATIC,

@@ -8,7 +8,8 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, seed_from
-from graphcl.augment._edit import Edit, apply
+from graphcl.augment._apply import apply
+from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 
 __all__ = ["Augmentation", "EditAugmentation"]

@@ -12,7 +12,8 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, fold, randint, seed_from
-from graphcl.augment._edit import Edit, apply, merge
+from graphcl.augment._apply import apply
+from graphcl.augment._edit import Edit, merge
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share
 from graphcl.augment.base import Augmentation, EditAugmentation

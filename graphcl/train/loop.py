@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from graphcl.data import PackedDataset
-from graphcl.errors import CheckpointError, RunError
+from graphcl.errors import RunError
 from graphcl.methods import Method
+from graphcl.train._state import State
 from graphcl.train.ahead import losses_ahead
-from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "check_graphs", "fit"]
@@ -96,7 +96,7 @@ def fit(
     method = method.to(device)
     optimizer = torch.optim.Adam(method.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     settings = {"seed": seed, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "graphs": len(packed)}
-    state = _State(method, optimizer, settings)
+    state = State(method, optimizer, settings)
     if resume:
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")
@@ -151,7 +151,7 @@ def _batches(packed: PackedDataset, batch_size: int, seed: int, epoch: int) -> t
 
 
 def _epoch(
-    state: "_State",
+    state: State,
     packed: PackedDataset,
     batch_size: int,
     seed: int,
@@ -185,75 +185,6 @@ def _step(method: Method, optimizer: torch.optim.Optimizer, loss_of_step: Callab
     return float(loss.detach())
 
 
-class _State:
-    """All that a run consists of at an instant."""
-
-    def __init__(self, method: Method, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]) -> None:
-        self.method, self.optimizer, self.settings = method, optimizer, dict(settings)
-        self.epoch = self.batch = 0
-        self.random: torch.Tensor | None = None
-        self.loss_sum, self.graphs, self.seconds, self.last_loss = 0.0, 0, 0.0, float("nan")
-
-    def note(self, loss: float, graphs: int, seconds: float) -> None:
-        self.last_loss = loss
-        self.loss_sum, self.graphs, self.seconds = (
-            self.loss_sum + loss * graphs,
-            self.graphs + graphs,
-            self.seconds + seconds,
-        )
-
-    def summary(self) -> dict[str, float]:
-        """The epoch's means; begins the next one's."""
-        row = {
-            "loss": self.loss_sum / max(self.graphs, 1),
-            "graphs_per_s": round(self.graphs / max(self.seconds, 1e-9), 1),
-            "seconds": round(self.seconds, 4),
-        }
-        self.loss_sum, self.graphs, self.seconds = 0.0, 0, 0.0
-        return row
-
-    def postfix(self) -> dict[str, str]:
-        rate = self.graphs / max(self.seconds, 1e-9)
-        return {"epoch": str(self.epoch + 1), "loss": f"{self.last_loss:.4f}", "graphs/s": f"{rate:,.0f}"}
-
-    def save(self, folder: RunFolder) -> None:
-        save_checkpoint(
-            folder.checkpoint_file,
-            {
-                "model": self.method.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "random": torch.get_rng_state(),
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "sums": [self.loss_sum, self.graphs, self.seconds],
-                "method": type(self.method).__name__,
-                "settings": self.settings,
-            },
-        )
-
-    def load(self, folder: RunFolder) -> None:
-        path = folder.checkpoint_file
-        state = load_checkpoint(path)
-        changed = [
-            f"{name}={self.settings[name]} (there {state['settings'].get(name)})"
-            for name in self.settings
-            if state["settings"].get(name) != self.settings[name]
-        ]
-        if state["method"] != type(self.method).__name__:
-            changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
-        if changed:
-            raise CheckpointError(
-                f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"
-            )
-        try:
-            self.method.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
-        self.epoch, self.batch, self.random = state["epoch"], state["batch"], state["random"]
-        self.loss_sum, self.graphs, self.seconds = state["sums"]
-
-
 @contextmanager
 def _stop_signal() -> Iterator[Callable[[], bool]]:
     """Turns the first interrupt or termination into a question that the loop asks between steps."""
@@ -278,7 +209,7 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
         restore()
 
 
-def _bar(packed: PackedDataset, batch_size: int, epochs: int, state: _State, progress: bool | None) -> Any:
+def _bar(packed: PackedDataset, batch_size: int, epochs: int, state: State, progress: bool | None) -> Any:
     from tqdm import tqdm
 
     steps = -(-len(packed) // batch_size)
@@ -312,7 +243,7 @@ def check_graphs(packed: PackedDataset, batch_size: int) -> None:
             )
 
 
-def _non_finite(loss: float, state: _State, index: torch.Tensor, folder: RunFolder | None) -> str:
+def _non_finite(loss: float, state: State, index: torch.Tensor, folder: RunFolder | None) -> str:
     shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
     last = folder.checkpoint_file if folder is not None and folder.checkpoint_file.is_file() else "none was written"
     return (

@@ -13,9 +13,9 @@ from torch_geometric.utils import from_smiles
 from torch_geometric.utils.smiles import e_map, x_map
 
 from graphcl.augment import AtomDrop, AtomMask, BondDrop, BRICSFragment, Compose, MarkFragments, SubgraphRemove
+from graphcl.augment._apply import apply
 from graphcl.augment._chemistry import Molecule, _refresh_bonds, _still_aromatic, refresh
 from graphcl.augment._cycles import on_cycle
-from graphcl.augment._edit import apply
 
 Make = Callable[..., Data]
 

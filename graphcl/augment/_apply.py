@@ -1,0 +1,228 @@
+"""The one place that changes a graph: it carries an edit out on a copy, all attributes and a batch's books included."""
+
+import copy
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphcl._host import columns, put, where
+from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
+from graphcl.augment._edit import Edit
+from graphcl.augment._graph import Graph, begins, offsets
+
+__all__ = ["apply"]
+
+
+def apply(data: Data, graph: Graph, edit: Edit) -> Data:
+    """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
+    out = copy.copy(data)
+    store = out._store
+    for name, values in edit.values.items():
+        store[name] = values.to(store[name].dtype)
+    for name, (index, values) in (*edit.rows.items(), *edit.edge_rows.items()):
+        # Out of place, so that rows with a gradient (a learned token) keep it.
+        store[name] = put(store[name], index, values.to(store[name].dtype))
+    nodes = edges = None
+    if edit.keep_nodes is not None or edit.keep_edges is not None or edit.new_edges is not None:
+        old = graph.ptr.cpu()
+        level = levels(out, graph, old)
+        nodes = None if edit.keep_nodes is None else _Nodes(graph, edit.keep_nodes)
+        edges = _Edges(graph, edit)
+        ids = _carry(out, data, level, graph, old[:-1], nodes, edges)
+        if nodes is not None:
+            _name_nodes(out, level, graph, nodes)
+        _update_bookkeeping(out, level, ids, nodes, edges)
+    if edit.node_mask is not None:
+        _mark_nodes(out, graph, edit.node_mask, nodes)
+    if edit.edge_pair is not None:
+        _name_pairs(out, graph, edit.edge_pair, edges)
+    return out
+
+
+class _Nodes:
+    """Which nodes stay (``index``), their new numbers (``number``), and where each graph's begin (``ptr``)."""
+
+    def __init__(self, graph: Graph, keep: Tensor) -> None:
+        self.keep = keep
+        self.index = where(keep)
+        before = offsets(keep)
+        self.number = before[:-1]
+        self.ptr = before.index_select(0, graph.ptr)
+
+
+class _Edges:
+    """Which old edge each edge of the view copies (``index``), and the ends where they are new ones.
+
+    Attributes:
+        index: ``[E']`` positions of old edges.
+        counts: ``[G]`` edges per graph.
+        added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
+        fills: positions in the view of new edges whose attributes become a number, and the number.
+        grown: ``[G]`` the graphs that have got new edges, if there are any.
+    """
+
+    def __init__(self, graph: Graph, edit: Edit) -> None:
+        keep = edit.keep_edges
+        self.added: Tensor | None = None
+        self.ends: Tensor | None = None
+        self.grown: Tensor | None = None
+        self.fills: list[tuple[Tensor, float]] = []
+        if edit.keep_nodes is not None:
+            src, dst = edit.keep_nodes.index_select(0, graph.edge_index.flatten()).view(2, -1)
+            keep = src & dst if keep is None else src & dst & keep
+        if keep is None:
+            self.index, self.counts = torch.arange(graph.num_edges, device=graph.device), graph.edge_counts
+        else:
+            self.index = where(keep)
+            if graph.num_graphs == 1:
+                self.counts = self.index.new_full((1,), self.index.numel())
+            else:
+                self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
+        if edit.new_edges is not None and edit.like_edges is not None:
+            self._add(graph, edit, edit.new_edges, edit.like_edges)
+
+    def _add(self, graph: Graph, edit: Edit, new: Tensor, like: Tensor) -> None:
+        filled = torch.full_like(like, -1)
+        for i, (index, _) in enumerate(edit.fill_edges):
+            filled[index] = i
+        if edit.keep_nodes is not None:
+            alive = where(edit.keep_nodes[new].all(0))
+            new, like, filled = new[:, alive], like[alive], filled[alive]
+        # Each graph's new edges follow its old ones, because a batch keeps a graph's edges together.
+        home, order = torch.sort(graph.batch.index_select(0, new[0]), stable=True)
+        self.ends, like, filled = columns(new, order), like.index_select(0, order), filled.index_select(0, order)
+        extra = begins(home, graph.num_graphs).diff()
+        kept, before = self.index, extra.cumsum(0) - extra
+        old = torch.arange(kept.numel(), device=graph.device)
+        old += before.index_select(0, graph.edge_batch.index_select(0, kept))
+        added = torch.arange(like.numel(), device=graph.device) + self.counts.cumsum(0).index_select(0, home)
+        self.index = kept.new_empty(kept.numel() + like.numel()).scatter_(0, old, kept).scatter_(0, added, like)
+        self.added, self.grown = added, extra > 0
+        self.counts = self.counts + extra
+        self.fills = [(added[where(filled == i)], number) for i, (_, number) in enumerate(edit.fill_edges)]
+
+
+def _carry(
+    out: Data, data: Data, level: dict[str, str], graph: Graph, first: Tensor, nodes: _Nodes | None, edges: _Edges
+) -> set[str]:
+    """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
+    store = out._store
+    edge_index = columns(graph.edge_index, edges.index)
+    if edges.added is not None and edges.ends is not None:
+        edge_index.index_copy_(1, edges.added, edges.ends)
+    if nodes is not None:
+        edge_index = nodes.number.index_select(0, edge_index.view(-1)).view(2, -1)
+    store["edge_index"] = edge_index
+    ids = {"edge_index"}
+    for key, kind in level.items():
+        value = store[key]
+        if kind == "list":
+            value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
+        elif kind == "edge":
+            value = _of_edges(out, data, key, take(out, key, value, edges.index), first, edges)
+        elif kind == "node" and nodes is not None:
+            value = take(out, key, value, nodes.index)
+        if nodes is not None and holds_node_ids(data, key, value, first):
+            value = renumber(key, value, nodes.keep, nodes.number)
+            ids.add(key)
+        if value is not store[key]:
+            store[key] = value
+    return ids
+
+
+def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edges: _Edges) -> Tensor:
+    """An edge attribute of the view, out of what its edges have brought along."""
+    if key == "edge_pair" and edges.grown is not None:
+        # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.
+        return value.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
+    if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
+        value = value.clone()
+        for index, number in edges.fills:
+            if not value.is_floating_point() and number != int(number):
+                raise TypeError(
+                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give a whole "
+                    f"number, or fill='copy'"
+                )
+            value.index_fill_(data.__cat_dim__(key, value, data._store) or 0, index, number)
+    return value
+
+
+def _mark_nodes(out: Data, graph: Graph, mask: Tensor, nodes: _Nodes | None) -> None:
+    """Store which nodes still count, as far as they did before."""
+    before = out._store.get("node_mask")
+    if nodes is not None:
+        mask = mask.index_select(0, nodes.index)
+    if before is not None:
+        if not isinstance(before, Tensor) or before.dtype != torch.bool or before.shape != mask.shape:
+            raise ValueError(
+                f"expected node_mask to be the [{mask.numel()}] bool that NodeDrop(remove=False) writes, got "
+                f"{before.dtype if isinstance(before, Tensor) else type(before).__name__}; give yours another name"
+            )
+        mask = mask & before
+    _store_new(out, "node_mask", mask, graph.ptr if nodes is None else nodes.ptr)
+
+
+def _name_pairs(out: Data, graph: Graph, names: Tensor, edges: _Edges | None) -> None:
+    """Store the names of the edges' pairs."""
+    if edges is None:
+        _store_new(out, "edge_pair", names, graph.edge_ptr)
+        return
+    names = names.index_select(0, edges.index)
+    if edges.grown is not None:
+        names = names.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
+    _store_new(out, "edge_pair", names, offsets(edges.counts))
+
+
+def _store_new(out: Data, name: str, value: Tensor, slices: Tensor) -> None:
+    """Store an attribute as if it had been there before the graphs were joined."""
+    store, hidden = out._store, out._store.__dict__
+    known = name in store
+    store[name] = value
+    if not known:
+        for key in ("batch", "ptr"):  # they come last in a batch that PyG has collated
+            if key in store:
+                last = store[key]
+                del store[key]
+                store[key] = last
+    if "_slice_dict" in hidden:
+        slices = slices.cpu()
+        hidden["_slice_dict"] = {**hidden["_slice_dict"], name: slices}
+        hidden["_inc_dict"] = {**hidden["_inc_dict"], name: torch.zeros_like(slices[:-1])}
+
+
+def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -> None:
+    """Record each node's number in the input, unless an earlier view has, and what else counts nodes."""
+    store = out._store
+    if "n_id" not in level:
+        store["n_id"] = graph.local.index_select(0, nodes.index)
+    if "num_nodes" in store:
+        store["num_nodes"] = nodes.index.numel()
+    if "batch" in store:
+        # Last, as in a batch that PyG has collated from single views.
+        del store["batch"], store["ptr"]
+        store["batch"] = graph.batch.index_select(0, nodes.index)
+        store["ptr"] = nodes.ptr
+
+
+def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: _Nodes | None, edges: _Edges) -> None:
+    """Bring ``_slice_dict``, ``_inc_dict`` and ``_num_nodes`` of a batch up to date, on copies."""
+    store, hidden = out._store, out._store.__dict__
+    if "_slice_dict" not in hidden:
+        return
+    slices, added = dict(hidden["_slice_dict"]), dict(hidden["_inc_dict"])
+    now = {"edge": offsets(edges.counts).cpu()}
+    if nodes is not None:
+        now["node"] = nodes.ptr.cpu()
+        slices["n_id"] = now["node"]
+        added.setdefault("n_id", torch.zeros_like(now["node"][:-1]))
+        for key in ids & added.keys():
+            added[key] = like_first_nodes(added[key], now["node"][:-1])
+        if "_num_nodes" in hidden:
+            hidden["_num_nodes"] = now["node"].diff().tolist()
+    for key, kind in (*level.items(), ("edge_index", "edge")):
+        if kind in now and key in slices:
+            slices[key] = now[kind]
+            if f"{key}_ptr" in store:
+                store[f"{key}_ptr"] = now[kind].to(edges.index.device)
+    hidden["_slice_dict"], hidden["_inc_dict"] = slices, added
