@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key, hash_ids
 from graphcl.augment._graph import Graph, offsets
 from graphcl.augment._select import smallest_k
@@ -21,7 +22,7 @@ def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tenso
     ring = start.long() - 1
     if wanted is not None:
         # Few walks end too early: then few edges are left to look at.
-        edges = (_reached(graph, ring) < wanted).index_select(0, graph.edge_batch).nonzero().squeeze(1)
+        edges = where((_reached(graph, ring) < wanted).index_select(0, graph.edge_batch))
         src, dst = src.index_select(0, edges), dst.index_select(0, edges)
     hop = 0
     while hops is None or hop < hops:
@@ -47,7 +48,7 @@ def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
 
     Those in no ring (-1) are left out.
     """
-    nodes = (ring >= 0).nonzero().squeeze(1)
+    nodes = where(ring >= 0)
     home = graph.batch.index_select(0, nodes)
     hashes = hash_ids(graph.keys(key).index_select(0, home), nodes - graph.ptr.index_select(0, home))
     # One number that puts near nodes first and those of one ring in the order of their hashes.

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._host import where
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
@@ -30,9 +31,10 @@ class _Roads:
 
     def __init__(self, graph: Graph) -> None:
         src, dst = graph.edge_index
-        degree = torch.zeros_like(graph.batch).scatter_add_(0, src, torch.ones_like(src))
-        dead = (degree == 0).nonzero().squeeze(1)
-        src, dst = torch.cat([src, dead]), torch.cat([dst, dead])
+        degree = torch.bincount(src, minlength=graph.num_nodes)
+        dead = where(degree == 0)
+        if dead.numel() > 0:
+            src, dst = torch.cat([src, dead]), torch.cat([dst, dead])
         if bool((src[1:] < src[:-1]).any()):
             dst = dst.index_select(0, torch.argsort(src, stable=True))
         self.degree, self.target = degree.clamp(min=1), dst
@@ -80,9 +82,10 @@ def _walk_on_host(roads: _Roads, keys: Tensor, at: Tensor, kept: Tensor, k: Tens
     step = 1
     while (going := ((found < wanted) & (last >= step)).nonzero()[0]).size > 0:
         here, missing, end = way[going], (wanted - found)[going], last[going]
-        times = torch.arange(step, step + _STRIDE)[:, None]
+        stop = step + min(_STRIDE, int(end.max()) - step + 1)
+        times = torch.arange(step, stop)[:, None]
         draws = (hash_ids(keys[torch.from_numpy(going)], times) >> 1).bitwise_and_((1 << 63) - 1).numpy()
-        hurried = step + _STRIDE - 1 > end.min()
+        hurried = stop - 1 > end.min()
         for time, draw in enumerate(draws, step):
             here = target[first[here] + draw % degree[here]]
             old = seen[here]
@@ -92,7 +95,7 @@ def _walk_on_host(roads: _Roads, keys: Tensor, at: Tensor, kept: Tensor, k: Tens
             seen[here] = old | new
             missing -= new
         found[going], way[going] = wanted[going] - missing, here
-        step += _STRIDE
+        step = stop
     return torch.from_numpy(found)
 
 
