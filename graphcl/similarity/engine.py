@@ -1,6 +1,7 @@
 """The one primitive behind every contrast over all pairs: log-sum-exp of similarities, with pairs left out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -10,16 +11,18 @@ from torch import Tensor
 from graphcl.similarity._checks import check_choice, check_pairs, check_rows
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._pairs import Pairs, as_pairs
+from graphcl.similarity._operators import KERNELS
 from graphcl.similarity.dense import logsumexp_dense
-from graphcl.similarity.explain import choose
+from graphcl.similarity.explain import choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
+from graphcl.similarity.triton import rounding
 
 __all__ = ["logsumexp", "logsumexp_both"]
 
 Groups = tuple[Int[Tensor, " m"], Int[Tensor, " n"]]
 Similarity = Literal["cosine", "dot", "euclidean"]
-Impl = Literal["auto", "dense", "tiled"]
-Precision = Literal["float32", "bf16"]
+Impl = Literal["auto", "dense", "tiled", "triton"]
+Precision = Literal["float32", "bf16", "fp16"]
 
 
 def logsumexp(
@@ -88,12 +91,17 @@ def logsumexp(
     check_rows(query, keys)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose(query.size(0), keys.size(0), query.size(1), impl, precision)
+    choice = choose_for(query, keys, impl, precision, skip)
+    format = rounding(precision, query.dtype, query.device)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
         if choice.impl == "dense":
             sums = _dense(folded, log_weight, exclude, only, skip, 1)
+        elif choice.impl == "triton":
+            folded = folded if _mirrored(exclude, only) else _apart(folded)
+            pairs = as_pairs(query, keys, exclude, only, skip)
+            sums = torch.cat([_tiled(one, log_weight, pairs, KERNELS + format) for one in _each_scale(folded)])
         else:
             sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), precision)
     return sums if _several(scale) else sums[0]
@@ -142,22 +150,19 @@ def logsumexp_both(
     check_rows(query, key)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose(query.size(0), key.size(0), query.size(1), impl, precision)
+    choice = choose_for(query, key, impl, precision, skip)
+    format = rounding(precision, query.dtype, query.device)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
             rows, columns = (_dense(folded, None, exclude, only, skip, dim) for dim in (1, 0))
         else:
-            rows, columns = logsumexp_tiled(
-                folded.query,
-                folded.key,
-                folded.scale,
-                folded.query_bias,
-                folded.key_bias,
-                as_pairs(query, key, exclude, only, skip),
-                columns=True,
-                precision=precision,
-            )
+            pairs = as_pairs(query, key, exclude, only, skip)
+            if choice.impl == "triton":
+                parts = [_tiled_both(one, pairs, KERNELS + format) for one in _each_scale(folded)]
+                rows, columns = (torch.cat(side) for side in zip(*parts, strict=True))
+            else:
+                rows, columns = _tiled_both(folded, pairs, precision)
     return (rows, columns) if _several(scale) else (rows[0], columns[0])
 
 
@@ -174,7 +179,10 @@ def _fold(
         key = key.to(dtype)
     if isinstance(scale, Sequence) and any(isinstance(s, Tensor) for s in scale):
         scale = torch.stack([torch.as_tensor(s, dtype=dtype, device=query.device) for s in scale])  # keeps gradients
-    scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
+    if isinstance(scale, int | float):  # a fill, where a copy from the host could not be captured in a CUDA graph
+        scales = torch.full((), scale, dtype=dtype, device=query.device)
+    else:
+        scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
     if scales.dim() > 1 or scales.numel() == 0:
         raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
     return fold(query.to(dtype), key, scales.reshape(-1), similarity)
@@ -213,7 +221,7 @@ def _dense(
     return torch.stack(sums)
 
 
-def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: Precision) -> Tensor:
+def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str) -> Tensor:
     if folded.key is None:
         # Weighted keys are made symmetric by weighting the queries alike, which only adds to their sums.
         bias = _add(folded.query_bias, log_weight, folded.scale)
@@ -223,6 +231,7 @@ def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: P
         return sums if log_weight is None else sums - log_weight
     bias = _add(folded.key_bias, log_weight, folded.scale)
     fixed = not (folded.key.requires_grad or (bias is not None and bias.requires_grad))
+    fixed = fixed and not precision.startswith(KERNELS)  # their backward pass leaves out what nobody asks for
     if fixed and folded.query.requires_grad and torch.is_grad_enabled() and len(folded.scale) == 1:
         sums, _ = expected_keys_tiled(folded.query, folded.key, folded.scale, bias, pairs, precision=precision)
     else:
@@ -231,6 +240,38 @@ def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: P
         )
     # What only the query decides is the same for all keys.
     return sums if folded.query_bias is None else sums + folded.query_bias
+
+
+def _tiled_both(folded: Folded, pairs: Pairs, precision: str) -> tuple[Tensor, Tensor]:
+    return logsumexp_tiled(
+        folded.query,
+        folded.key,
+        folded.scale,
+        folded.query_bias,
+        folded.key_bias,
+        pairs,
+        columns=True,
+        precision=precision,
+    )
+
+
+def _each_scale(folded: Folded) -> list[Folded]:
+    """One after the other, for the kernels: each knows one scale."""
+    if len(folded.scale) == 1:
+        return [folded]
+    biases = [[None] * len(folded.scale) if b is None else b.split(1) for b in (folded.query_bias, folded.key_bias)]
+    every = zip(folded.scale.split(1), *biases, strict=True)
+    return [replace(folded, scale=scale, query_bias=own, key_bias=other) for scale, own, other in every]
+
+
+def _mirrored(exclude: Sequence[Groups], only: Groups | None) -> bool:
+    """Whether what is barred is certainly symmetric; comparing the numbers would make a GPU wait."""
+    return all(own is other for own, other in [*exclude, *([] if only is None else [only])])
+
+
+def _apart(folded: Folded) -> Folded:
+    """Rows among themselves, as two sets of rows."""
+    return folded if folded.key is not None else replace(folded, key=folded.query, key_bias=folded.query_bias)
 
 
 def _add(bias: Tensor | None, log_weight: Tensor | None, scale: Tensor) -> Tensor | None:
