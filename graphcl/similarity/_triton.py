@@ -2,11 +2,11 @@
 
 Imports Triton, so it is imported only inside the functions of :mod:`graphcl.similarity.triton`.
 
-The names are those of the launches: ``Q [M, NC * BD]`` and ``K [N, NC * BD]`` are rows so scaled that their product, times
-``MU``, is an exponent of two. A strip is BM rows of Q, a tile BN rows of K. ``GQ [E + ONLY, M]`` and ``GK`` hold the groups,
-``QLO, QHI [E + ONLY, strips]`` and ``KLO, KHI`` their extremes, by which a tile knows whether any of its pairs can share one.
-``BOUNDED`` says, on the device, whether exponentials need a shift: of the two forms of a kernel, one does nothing.
-No kernel adds to memory that another writes: the same call gives the same bits.
+The names are those of the launches: ``Q [M, NC * BD]`` and ``K [N, NC * BD]`` are rows so scaled that their product is
+an exponent of two (with ``SHIFT``, times ``MU``). A strip is BM rows of Q, a tile BN rows of K. ``GQ [E + ONLY, M]`` and
+``GK`` hold the groups, ``QLO, QHI [E + ONLY, strips]`` and ``KLO, KHI`` their extremes, by which a tile knows whether any
+of its pairs can share one. ``BOUNDED`` says, on the device, that exponentials need no shift: of the two forms of a kernel,
+one does nothing. No kernel adds to memory that another writes: the same call gives the same bits.
 """
 
 from typing import no_type_check
@@ -19,31 +19,37 @@ __all__ = ["pull_rows", "sum_both", "sum_rows"]
 
 @triton.jit
 @no_type_check
-def _load(Z, rows, count, chunk, BD: tl.constexpr, NC: tl.constexpr):
-    """Columns of one chunk; rows from ``count`` on are zeros."""
-    place = rows[:, None].to(tl.int64) * (BD * NC) + (chunk * BD + tl.arange(0, BD))[None, :]
-    return tl.load(Z + place, mask=rows[:, None] < count, other=0.0)
+def _load(Z, rows, count, d, LENGTH: tl.constexpr):
+    """Columns ``d`` of rows of some length; rows from ``count`` on are zeros."""
+    return tl.load(Z + rows[:, None].to(tl.int64) * LENGTH + d[None, :], mask=rows[:, None] < count, other=0.0)
 
 
 @triton.jit
 @no_type_check
-def _left(Q, rows, M, mu, chunk, BD: tl.constexpr, NC: tl.constexpr):
-    q = _load(Q, rows, M, chunk, BD, NC)
-    return (q.to(tl.float32) * mu).to(q.dtype)
+def _whole(Q, rows, M, BD: tl.constexpr, NC: tl.constexpr):
+    """The rows of a strip where they are one chunk; else nothing that is used."""
+    if NC == 1:
+        q = _load(Q, rows, M, tl.arange(0, BD), BD)
+    else:
+        q = M
+    return q
 
 
 @triton.jit
 @no_type_check
 def _products(
-    q, Q, K, rows, cols, M, N, mu, BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, NC: tl.constexpr, P: tl.constexpr
-):
-    """A tile of exponents; ``q`` is used where a row is one chunk."""
+    q, Q, K, rows, cols, M, N, BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, NC: tl.constexpr,
+    P: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
+    """A tile of exponents."""
     if NC == 1:
-        x = tl.dot(q, tl.trans(_load(K, cols, N, 0, BD, NC)), input_precision=P)
+        x = tl.dot(q, tl.trans(_load(K, cols, N, tl.arange(0, BD), BD)), input_precision=P)
     else:
         x = tl.zeros([BM, BN], tl.float32)
-        for c in tl.static_range(NC):
-            x = tl.dot(_left(Q, rows, M, mu, c, BD, NC), tl.trans(_load(K, cols, N, c, BD, NC)), x, input_precision=P)
+        for c in tl.range(NC, num_stages=STAGES):
+            d = c * BD + tl.arange(0, BD)
+            one, other = _load(Q, rows, M, d, BD * NC), _load(K, cols, N, d, BD * NC)
+            x = tl.dot(one, tl.trans(other), x, input_precision=P)
     return x
 
 
@@ -86,14 +92,16 @@ def sum_rows(
     BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, NC: tl.constexpr, SPLITS: tl.constexpr,
     E: tl.constexpr, ONLY: tl.constexpr, BIAS: tl.constexpr, SHIFT: tl.constexpr, P: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """``TOP``, ``SUM [SPLITS, M]``: the sum of a row over one part of the keys is ``SUM * 2^TOP``; grid strips * SPLITS."""
+    """``TOP``, ``SUM [SPLITS, M]``: the sum of a row over one part of the keys is ``SUM * 2^TOP``.
+
+    Grid: strips * SPLITS.
+    """
     if tl.load(BOUNDED) == SHIFT:
         return
     strip, part = tl.program_id(0) // SPLITS, tl.program_id(0) % SPLITS
     strips, tiles = tl.cdiv(M, BM), tl.cdiv(N, BN)
     rows = strip * BM + tl.arange(0, BM)
-    mu = tl.load(MU)
-    q = _left(Q, rows, M, mu, 0, BD, NC)
+    q = _whole(Q, rows, M, BD, NC)
     if BIAS:
         own_bias = tl.load(QB + rows, mask=rows < M, other=0.0)
     total = tl.zeros([BM], tl.float32)
@@ -105,7 +113,9 @@ def sum_rows(
         if run:
             some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
             cols = t * BN + tl.arange(0, BN)
-            x = _products(q, Q, K, rows, cols, M, N, mu, BM, BN, BD, NC, P)
+            x = _products(q, Q, K, rows, cols, M, N, BM, BN, BD, NC, P, STAGES)
+            if SHIFT:
+                x = x * tl.load(MU)
             if BIAS:
                 x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
             if SHIFT:
@@ -136,17 +146,16 @@ def sum_both(
     BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, NC: tl.constexpr, TRIANGLE: tl.constexpr,
     E: tl.constexpr, ONLY: tl.constexpr, BIAS: tl.constexpr, P: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Adds the sums of rows and columns to line c of ``ROWS [programs, M]`` and ``COLS [programs, N]``, which hold zeros.
+    """Adds the sums of rows and columns to line c of ``ROWS [programs, M]`` and ``COLS [programs, N]``: zeros before.
 
-    Program c takes an equal share of all tiles, strip after strip. ``TRIANGLE``: queries are keys, only tiles that reach
-    the diagonal or lie below it are visited, and ``COLS`` is ``ROWS``.
+    Program c takes an equal share of all tiles, strip after strip. ``TRIANGLE``: queries are keys, only tiles that
+    reach the diagonal or lie below it are visited, and ``COLS`` is ``ROWS``.
     """
     if tl.load(BOUNDED) == 0:
         return
     c, programs = tl.program_id(0).to(tl.int64), tl.num_programs(0)
     R: tl.constexpr = BM // BN
     strips, tiles = tl.cdiv(M, BM), tl.cdiv(N, BN)
-    mu = tl.load(MU)
     if TRIANGLE:  # strip i has (i + 1) R tiles, the last strip perhaps fewer
         count = strips.to(tl.int64) * (strips + 1) // 2 * R
     else:
@@ -168,7 +177,7 @@ def sum_both(
         lo = tl.maximum(begin - before, 0).to(tl.int32)
         hi = tl.minimum(tl.minimum(end - before, width), tiles).to(tl.int32)
         rows = strip * BM + tl.arange(0, BM)
-        q = _left(Q, rows, M, mu, 0, BD, NC)
+        q = _whole(Q, rows, M, BD, NC)
         if BIAS:
             own_bias = tl.load(QB + rows, mask=rows < M, other=0.0)
         total = tl.zeros([BM], tl.float32)
@@ -179,7 +188,7 @@ def sum_both(
             if run:
                 some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
                 cols = t * BN + tl.arange(0, BN)
-                x = _products(q, Q, K, rows, cols, M, N, mu, BM, BN, BD, NC, P)
+                x = _products(q, Q, K, rows, cols, M, N, BM, BN, BD, NC, P, STAGES)
                 if BIAS:
                     x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
                 x = tl.exp2(x)
@@ -207,13 +216,13 @@ def pull_rows(
     Q, K, QB, KB, GQ, GK, QLO, QHI, KLO, KHI, MU, BOUNDED, WQ, WK, LQ, LK, FACTOR, DQ, DB, M, N, D,
     BM: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr, NC: tl.constexpr, SPLITS: tl.constexpr,
     E: tl.constexpr, ONLY: tl.constexpr, BIAS: tl.constexpr, SHIFT: tl.constexpr,
-    OWN: tl.constexpr, OTHER: tl.constexpr, P: tl.constexpr, STAGES: tl.constexpr,
+    OWN: tl.constexpr, OTHER: tl.constexpr, BO: tl.constexpr, P: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """``DQ [SPLITS, M, D]``: ``FACTOR`` times the sum over keys of ``2^x (WQ_i + WK_j) K_j``, over one part of the keys.
+    """``DQ [SPLITS, M, D]``: ``FACTOR`` times the sum of ``2^x (WQ_i + WK_j) K_j`` over one part of the keys.
 
-    With ``SHIFT`` the weights stand for ``WQ_i 2^-LQ_i`` and ``WK_j 2^-LK_j``, which need not be numbers by themselves.
+    With ``SHIFT`` the weights stand for ``WQ_i 2^-LQ_i`` and ``WK_j 2^-LK_j``, which alone may be too small or large.
     ``OWN`` and ``OTHER`` say which of the two there are. ``DB [SPLITS, M]``, with a bias, gets the sum without K.
-    Grid strips * SPLITS, chunks of the result.
+    Grid strips * SPLITS, chunks of BO columns of the result (BD where a row is one chunk).
     """
     if tl.load(BOUNDED) == SHIFT:
         return
@@ -221,8 +230,7 @@ def pull_rows(
     chunk = tl.program_id(1)
     strips, tiles = tl.cdiv(M, BM), tl.cdiv(N, BN)
     rows = strip * BM + tl.arange(0, BM)
-    mu = tl.load(MU)
-    q = _left(Q, rows, M, mu, 0, BD, NC)
+    q = _whole(Q, rows, M, BD, NC)
     if BIAS:
         own_bias = tl.load(QB + rows, mask=rows < M, other=0.0)
         pulled = tl.zeros([BM], tl.float32)
@@ -230,7 +238,8 @@ def pull_rows(
         own = tl.load(WQ + rows, mask=rows < M, other=0.0)
         if SHIFT:
             own_log = tl.load(LQ + rows, mask=rows < M, other=0.0)
-    acc = tl.zeros([BM, BD], tl.float32)
+    d = chunk * BO + tl.arange(0, BO)
+    acc = tl.zeros([BM, BO], tl.float32)
     for t in tl.range(tiles * part // SPLITS, tiles * (part + 1) // SPLITS, num_stages=STAGES):
         run = True
         if ONLY:
@@ -238,11 +247,13 @@ def pull_rows(
         if run:
             some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
             cols = t * BN + tl.arange(0, BN)
-            k = _load(K, cols, N, chunk, BD, NC)
             if NC == 1:
+                k = _load(K, cols, N, d, BD)
                 x = tl.dot(q, tl.trans(k), input_precision=P)
             else:
-                x = _products(q, Q, K, rows, cols, M, N, mu, BM, BN, BD, NC, P)
+                x = _products(q, Q, K, rows, cols, M, N, BM, BN, BD, NC, P, STAGES)
+            if SHIFT:
+                x = x * tl.load(MU)
             if BIAS:
                 x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
             if OTHER:
@@ -267,9 +278,11 @@ def pull_rows(
                 p = _bar(p, 0.0, rows, cols, GQ, GK, M, N, E, ONLY)
             if BIAS:
                 pulled += tl.sum(tl.where(cols[None, :] < N, p, 0.0), 1)
+            if NC > 1:
+                place = cols[:, None].to(tl.int64) * (BD * NC) + d[None, :]
+                k = tl.load(K + place, mask=(cols[:, None] < N) & (d[None, :] < BD * NC), other=0.0)
             acc = tl.dot(p.to(k.dtype), k, acc, input_precision=P)
     line = part.to(tl.int64) * M + rows
-    d = chunk * BD + tl.arange(0, BD)
     place = line[:, None] * D + d[None, :]
     tl.store(DQ + place, acc * tl.load(FACTOR), mask=(rows[:, None] < M) & (d[None, :] < D))
     if BIAS:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_pairs, check_rows
 from graphcl.similarity._fold import Folded, fold
-from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._operators import KERNELS
+from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity.dense import logsumexp_dense
 from graphcl.similarity.explain import choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
@@ -271,7 +271,9 @@ def _mirrored(exclude: Sequence[Groups], only: Groups | None) -> bool:
 
 def _apart(folded: Folded) -> Folded:
     """Rows among themselves, as two sets of rows."""
-    return folded if folded.key is not None else replace(folded, key=folded.query, key_bias=folded.query_bias)
+    if folded.key is not None:
+        return folded
+    return replace(folded, key=folded.query.view_as(folded.query), key_bias=folded.query_bias)
 
 
 def _add(bias: Tensor | None, log_weight: Tensor | None, scale: Tensor) -> Tensor | None:

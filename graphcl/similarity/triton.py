@@ -22,15 +22,14 @@ __all__ = ["FORMATS", "backward_triton", "forward_triton", "is_available", "roun
 LOG2_E = math.log2(math.e)
 # Exponentials need no shift where none is beyond e^70 or below e^-70: a sum of 10^8 of them is still a float32.
 BOUND = 70 * LOG2_E
-# Weights of pairs are multiplied by this before they are rounded, so that one of N shares is a normal number in float16.
+# Weights of pairs are multiplied by this before they are rounded: one of N shares is then a normal number in float16.
 LIFT = 2.0**14
-# A power of two below which scaled rows would lose digits in float16: the scale is then applied to the products.
+# Below this bound, scaled rows would lose digits in float16: the scale is then applied to the products.
 LEAST = 2.0**-6
 
 # What rows and weights are rounded to, and how tensor cores multiply them.
 FORMATS = {
     "fp16": (torch.float16, "ieee"),
-    "bf16": (torch.bfloat16, "ieee"),
     "tf32": (torch.float32, "tf32"),
     "float32": (torch.float32, "tf32x3"),  # three products for one, about as exact as float32
 }
@@ -44,12 +43,10 @@ def is_available() -> bool:
 def rounding(precision: str, dtype: torch.dtype, device: torch.device) -> str:
     """The format of the tiles for a precision and the type of the rows.
 
-    Half-precision rows, autocast and ``torch.set_float32_matmul_precision("medium")`` all allow 16 bits, and float16 is
-    the better of the two: rows are scaled to its range before they are rounded.
+    Half-precision rows, autocast and ``torch.set_float32_matmul_precision("medium")`` all allow 16 bits. These are
+    always float16: as fast as bfloat16 and eight times as exact, since rows are scaled to its range before.
     """
-    if precision != "float32":
-        return precision
-    if dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
+    if precision != "float32" or dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
         return "fp16"
     return {"highest": "float32", "high": "tf32", "medium": "fp16"}[torch.get_float32_matmul_precision()]
 
@@ -64,23 +61,28 @@ class Tiling:
     warps: int
 
 
-# By bytes of a number and width of a chunk, forward and backward: what fits into 227 KB of shared memory and into the
-# registers of sm_90 (a test compiles them all). Narrower rows take the first entry.
+# By bytes of a number and greatest width of a row, forward and backward; 0 is for rows in chunks. What fits into 227 KB
+# of shared memory and the registers of sm_90: a test compiles them all.
 TILINGS = {
     (2, 128): (Tiling(128, 128, 2, 4), Tiling(128, 64, 3, 8)),
-    (2, 256): (Tiling(128, 128, 2, 8), Tiling(128, 64, 2, 8)),
-    (2, 512): (Tiling(128, 32, 2, 8), Tiling(64, 64, 2, 8)),
-    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 32, 2, 4)),
-    (4, 256): (Tiling(64, 32, 2, 4), Tiling(64, 32, 2, 8)),
+    (2, 256): (Tiling(128, 128, 2, 8), Tiling(64, 64, 3, 8)),
+    (2, 512): (Tiling(128, 32, 2, 8), Tiling(64, 32, 3, 8)),
+    (2, 0): (Tiling(128, 128, 4, 8), Tiling(64, 64, 3, 8)),
+    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 16, 2, 8)),
+    (4, 0): (Tiling(64, 64, 2, 8), Tiling(64, 64, 2, 8)),
 }
+ROOMY = ((9, 0), (10, 0), (10, 3))  # compute capabilities with that much
 # For devices with less shared memory (99 KB is the least from sm_80 on).
 SMALL_TILINGS = {
     (2, 128): (Tiling(64, 64, 2, 4), Tiling(64, 64, 2, 4)),
-    (2, 256): (Tiling(64, 32, 2, 4), Tiling(64, 32, 2, 4)),
-    (2, 512): (Tiling(32, 32, 2, 4), Tiling(32, 32, 2, 8)),
-    (4, 128): (Tiling(32, 32, 2, 4), Tiling(32, 32, 2, 4)),
-    (4, 256): (Tiling(32, 16, 2, 4), Tiling(32, 16, 2, 4)),
+    (2, 256): (Tiling(64, 32, 2, 4), Tiling(64, 32, 2, 8)),
+    (2, 512): (Tiling(32, 16, 2, 4), Tiling(32, 16, 2, 8)),
+    (2, 0): (Tiling(64, 64, 2, 4), Tiling(64, 32, 2, 8)),
+    (4, 128): (Tiling(32, 32, 2, 4), Tiling(32, 16, 2, 8)),
+    (4, 0): (Tiling(32, 32, 2, 4), Tiling(32, 32, 2, 4)),
 }
+# Columns of the gradient that one program makes where rows are in chunks, by bytes of a number: it makes all exponents.
+RESULT = {2: 256, 4: 128}
 
 
 class Shape(NamedTuple):
@@ -96,14 +98,16 @@ def cut(width: int, size: int) -> Shape:
     One chunk, unless it is too wide for the chip or the zeros at its end would cost more than a third.
     """
     whole = max(16, 1 << (width - 1).bit_length())
-    if whole <= (512 if size == 2 else 256) and (whole <= 128 or 3 * whole <= 4 * width):
+    if whole <= (512 if size == 2 else 128) and (whole <= 128 or 3 * whole <= 4 * width):
         return Shape(whole, 1)
-    chunk = 128 if -(-width // 128) * 128 <= 1.2 * width else 64
+    chunk = 128 // size
     return Shape(chunk, -(-width // chunk))
 
 
 def tilings(shape: Shape, size: int, table: dict[tuple[int, int], tuple[Tiling, Tiling]]) -> tuple[Tiling, Tiling]:
     """Forward and backward, of one of the tables above."""
+    if shape.chunks > 1:
+        return table[size, 0]
     return next(pair for (bytes_, width), pair in table.items() if bytes_ == size and width >= shape.width)
 
 
@@ -116,7 +120,7 @@ class Prepared(NamedTuple):
     key_bias: Tensor | None  # [N]
     query_factor: Tensor  # [1] what the rows were multiplied by
     key_factor: Tensor  # [1]
-    times: Tensor  # [1] what the products are still to be multiplied by
+    times: Tensor  # [1] what the products are still to be multiplied by; one where bounded
     bounded: Tensor  # [1] one where exponentials need no shift, else zero
     shape: Shape
     format: str
@@ -156,7 +160,7 @@ def prepare(operands: Operands, format: str) -> Prepared:
         query_factor,
         key_factor,
         times,
-        (limit <= BOUND).int(),  # zero for NaN
+        ((limit <= BOUND) & shared & (base > 0)).int(),  # zero for NaN
         shape,
         format,
     )
@@ -209,10 +213,9 @@ def _extremes(groups: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _tilings(rows: Prepared) -> tuple[Tiling, Tiling]:
-    device, table = rows.query.device, TILINGS
-    if device.type == "cuda" and torch.cuda.get_device_properties(device).shared_memory_per_block_optin < 227 << 10:
-        table = SMALL_TILINGS
-    return tilings(rows.shape, rows.query.element_size(), table)
+    device = rows.query.device
+    large = device.type != "cuda" or torch.cuda.get_device_capability(device) in ROOMY
+    return tilings(rows.shape, rows.query.element_size(), TILINGS if large else SMALL_TILINGS)
 
 
 def _processors(device: torch.device) -> int:
@@ -253,13 +256,12 @@ def forward_triton(operands: Operands, pairs: Pairs, *, columns: bool, format: s
     rows, barred = prepare(operands, format), _barred(pairs)
     if operands.query is not operands.key and not columns:
         return _sums(rows, barred, (0, 1))[None], None
-    turned = _turn(rows)
-    shifted = _sums(rows, barred, (1,)), _sums(turned, barred.turned(), (1,)) if columns else None
-    plain = _sums_both(rows, barred, triangle=operands.query is operands.key)
+    plain_rows, plain_columns = _sums_both(rows, barred, triangle=operands.query is operands.key)
     choose = rows.bounded.bool()
-    found = [None if b is None else torch.where(choose, a, b)[None] for a, b in zip(plain, shifted, strict=True)]
-    assert found[0] is not None
-    return found[0], found[1]
+    row_sums = torch.where(choose, plain_rows, _sums(rows, barred, (1,)))[None]
+    if plain_columns is None:
+        return row_sums, None
+    return row_sums, torch.where(choose, plain_columns, _sums(_turn(rows), barred.turned(), (1,)))[None]
 
 
 def _turn(rows: Prepared) -> Prepared:
@@ -318,7 +320,7 @@ def backward_triton(
     format: str,
     wants: Wants,
 ) -> Gradients:
-    """Gradients of ``sum(row_grad * row_sums) + sum(column_grad * column_sums)``; all arguments as in the tiled form."""
+    """Gradients of ``sum(row_grad * row_sums) + sum(column_grad * column_sums)``; arguments as in the tiled form."""
     query, key, scale, query_bias, key_bias = operands
     own = query is key
     rows, barred = prepare(operands, format), _barred(pairs)
@@ -384,10 +386,11 @@ def _pull(
     first, constants = _arguments(rows, barred, tiling)
     nothing = _Weights(factor, factor)
     weights = [own or nothing, other or nothing]
+    result = rows.shape.width if rows.shape.chunks == 1 else RESULT[rows.query.element_size()]
     gradient = factor.new_empty(splits, m, width)
     pulled = factor.new_empty(splits, m if constants["BIAS"] else 0)
     for shift in (0, 1):
-        _triton.pull_rows[(strips * splits, rows.shape.chunks)](
+        _triton.pull_rows[(strips * splits, -(-width // result))](
             *first,
             *(w.factor for w in weights),
             *(w.offset for w in weights),
@@ -401,6 +404,7 @@ def _pull(
             SHIFT=shift,
             OWN=own is not None,
             OTHER=other is not None,
+            BO=result,
             **constants,
         )
     gradient, pulled = (x[0] if splits == 1 else x.sum(0) for x in (gradient, pulled))
