@@ -2,11 +2,11 @@
 
 Imports Triton, so it is imported only inside the functions of :mod:`graphcl.similarity.triton`.
 
-The names are those of the launches: ``Q [M, NC * BD]`` and ``K [N, NC * BD]`` are rows so scaled that their product is
-an exponent of two (with ``SHIFT``, times ``MU``). A strip is BM rows of Q, a tile BN rows of K. ``GQ [E + ONLY, M]`` and
-``GK`` hold the groups, ``QLO, QHI [E + ONLY, strips]`` and ``KLO, KHI`` their extremes, by which a tile knows whether any
-of its pairs can share one. ``BOUNDED`` says, on the device, that exponentials need no shift: of the two forms of a kernel,
-one does nothing. No kernel adds to memory that another writes: the same call gives the same bits.
+The names are those of the launches: ``Q [M, NC * BD]`` and ``K [N, NC * BD]`` are rows so scaled that their product
+is an exponent of two (with ``SHIFT``, times ``MU``). A strip is BM rows of Q, a tile BN rows of K. ``GQ [E + ONLY, M]``
+and ``GK`` hold the groups, ``QLO, QHI [E + ONLY, strips]`` and ``KLO, KHI`` their extremes, by which a tile knows
+whether any of its pairs can share one. ``BOUNDED`` says, on the device, that exponentials need no shift: of the two
+forms of a kernel, one does nothing. No kernel adds to memory that another writes: the same call gives the same bits.
 """
 
 from typing import no_type_check

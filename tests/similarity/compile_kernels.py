@@ -1,6 +1,6 @@
-"""Compiles the kernels of Triton for a GPU that need not be here, and prints what the machine code needs, as JSON lines.
+"""Compiles the kernels of Triton for a GPU that need not be here, and prints what the machine code needs: JSON lines.
 
-    python tests/similarity/compile_kernels.py [90]
+    python tests/similarity/compile_kernels.py
 
 Run by `test_triton.py` in a process of its own, where kernels are not made for the interpreter.
 """
@@ -8,7 +8,6 @@ Run by `test_triton.py` in a process of its own, where kernels are not made for 
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,7 +22,7 @@ TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 POINTERS = {"BOUNDED": "*i32"} | dict.fromkeys(("GQ", "GK", "QLO", "QHI", "KLO", "KHI"), "*i64")
 
 
-def compile_one(name, constants, format, width, capability, *, lists=(1, 0), bias=False):
+def compile_one(name, constants, format, width, capability=90, *, lists=(1, 0), bias=False):
     """One kernel with the tiling that a launch would choose."""
     kernel, (dtype, products) = getattr(_triton, name), launch.FORMATS[format]
     size = dtype.itemsize
@@ -85,6 +84,7 @@ KERNELS = [
     ("pull_rows", BOTH | {"OTHER": False}),
     ("pull_rows", BOTH | {"SHIFT": 1}),
 ]
+# The forms, the widths and the formats that launches use; few, because each takes a second.
 CASES = [(kernel, "fp16", width, {}) for width in (128, 256, 512, 300) for kernel in KERNELS]
 CASES += [(kernel, "float32", width, {}) for width in (128, 300) for kernel in KERNELS]
 CASES += [(kernel, "tf32", 128, {}) for kernel in KERNELS]
@@ -93,5 +93,5 @@ CASES += [(kernel, "fp16", 64, {"lists": (3, 1), "bias": True}) for kernel in KE
 
 if __name__ == "__main__":
     for (name, constants), format, width, options in CASES:
-        row = compile_one(name, constants, format, width, int((sys.argv[1:] or ["90"])[0]), **options)
+        row = compile_one(name, constants, format, width, **options)
         print(json.dumps(row), flush=True)

@@ -3,9 +3,13 @@
 The interpreter checks what is computed, not how tensor cores round float32: that is for the tests marked ``gpu``.
 """
 
+import json
 import math
+import os
+import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -265,6 +269,102 @@ class TestTorch:
         chosen = choose(60, 60, 8, "triton")
         monkeypatch.setattr(engine, "choose_for", lambda *_: chosen)
         torch.testing.assert_close(nt_xent(z1, z2, temperature=0.2).double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.gpu
+@needs_triton
+class TestOnAGpu:
+    """With the tiles of a real launch."""
+
+    @staticmethod
+    def views(n, d):
+        z1 = torch.nn.functional.normalize(normal(n, d, seed=0))
+        return z1, torch.nn.functional.normalize(z1 + 0.1 * normal(n, d, seed=1))
+
+    @pytest.mark.parametrize("d", [32, 128, 200, 256, 300, 512, 700])
+    @pytest.mark.parametrize("precision", ["float32", "fp16"])
+    @pytest.mark.parametrize("temperature", [0.005, 0.1])
+    def test_equals_float64(self, d, precision, temperature):
+        limits = {"float32": (2e-6, 1e-5), "fp16": (1e-3, 2e-3)}[precision]
+        z1, z2 = self.views(1501, d)
+        scale = torch.tensor(1 / temperature, device=DEVICE)
+        item = torch.arange(1501, device=DEVICE).repeat(2)
+        options = {"precision": precision, "value": limits[0], "gradient": limits[1]}
+        assert_equal_to_float64(
+            logsumexp, {"query": torch.cat([z1, z2]), "scale": scale}, exclude=[(item, item)], **options
+        )
+        label = integers(7, 1501, seed=5)
+        leaves = {"query": z1, "key": z2, "scale": scale}
+        assert_equal_to_float64(logsumexp_both, leaves, only=(label, label), **options)
+        assert_equal_to_float64(logsumexp, leaves, exclude=[(label, label)], similarity="euclidean", **options)
+
+    def test_the_same_bits_and_a_graph(self):
+        leaves = {"query": torch.cat(self.views(3000, 128)), "scale": torch.tensor(10.0, device=DEVICE)}
+        item = torch.arange(3000, device=DEVICE).repeat(2)
+        call = lambda: differentiate(logsumexp, leaves, "triton", exclude=[(item, item)], precision="fp16")  # noqa: E731
+        first, second = call(), call()
+        for one, other in zip(first[0] + first[1], second[0] + second[1], strict=True):
+            assert torch.equal(one, other)
+        z = leaves["query"].clone().requires_grad_()
+
+        def step():
+            value = logsumexp(z, scale=10.0, exclude=[(item, item)], impl="triton", precision="fp16")
+            return torch.autograd.grad(value.mean(), z)[0]
+
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                wanted = step()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            captured = step()
+        graph.replay()
+        assert torch.equal(captured, wanted)
+
+    @pytest.mark.parametrize("d", [128, 256])
+    def test_memory_is_linear(self, d):
+        n = 65_536
+        z = torch.cat(self.views(n, d)).requires_grad_()
+        item = torch.arange(n, device=DEVICE).repeat(2)
+        for _ in range(2):
+            z.grad = None
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            value = logsumexp(z, scale=5.0, exclude=[(item, item)], similarity="dot", precision="fp16", impl="triton")
+            value.mean().backward()
+            peak = torch.cuda.max_memory_allocated() - before
+        assert peak <= 14 * 2 * n * d + 64 * 2**20
+
+
+@needs_triton
+class TestMachineCode:
+    """What the compiler makes of the kernels for sm_90. Takes about a minute: with ``-m slow``."""
+
+    @pytest.mark.slow
+    def test_for_hopper(self):
+        here = Path(__file__)
+        environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+        environment["PYTHONPATH"] = str(here.parents[2])
+        command = [sys.executable, here.with_name("compile_kernels.py")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(rows) == 56
+        for row in rows:
+            assert row["shared"] <= 227 << 10, row
+            assert row["HGMMA"] > 0, row  # the tensor cores of sm_90, and none of an older way to them
+            assert row["HMMA"] == 0, row
+            assert row["atomics"] == 0, row
+            # One exponential for a pair, two with a shift in the backward pass; forward, one more for each row's sum.
+            twice = row["kernel"] == "pull_rows" and row["constants"]["SHIFT"] and row["constants"]["OTHER"]
+            shrink = row["exp2"] - row["exponentials"] * (2 if twice else 1)
+            assert 0 <= shrink <= (8 if row["kernel"] == "sum_rows" and row["constants"]["SHIFT"] else 0), row
+            # Nothing spilled, but for a few registers where a program holds 64 x 512 sums or compares four lists.
+            assert row["local"] == 0, row
+            wide, many = (row["kernel"], row["width"]) == ("pull_rows", 512), row["constants"]["E"] == 3
+            assert row["stack"] <= (96 if wide else 32 if many else 0), row
 
 
 class TestChoice:
