@@ -85,7 +85,7 @@ def _bar(x, value, rows, cols, GQ, GK, M, N, E: tl.constexpr, ONLY: tl.constexpr
     return x
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M", "N"])  # or every other number of rows would be compiled anew
 @no_type_check
 def sum_rows(
     Q, K, QB, KB, GQ, GK, QLO, QHI, KLO, KHI, MU, BOUNDED, TOP, SUM, M, N,
@@ -139,7 +139,7 @@ def sum_rows(
     tl.store(TOP + place, top, mask=rows < M)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M", "N"])  # or every other number of rows would be compiled anew
 @no_type_check
 def sum_both(
     Q, K, QB, KB, GQ, GK, QLO, QHI, KLO, KHI, MU, BOUNDED, ROWS, COLS, M, N,
@@ -210,7 +210,7 @@ def sum_both(
         strip += 1
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["M", "N"])  # or every other number of rows would be compiled anew
 @no_type_check
 def pull_rows(
     Q, K, QB, KB, GQ, GK, QLO, QHI, KLO, KHI, MU, BOUNDED, WQ, WK, LQ, LK, FACTOR, DQ, DB, M, N, D,

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from graphcl.losses.functional import nt_xent
-from graphcl.similarity import engine, explain, logsumexp, logsumexp_both, triton
+from graphcl.similarity import _operators, engine, explain, logsumexp, logsumexp_both, triton
 from graphcl.similarity.explain import choose
 
 module = sys.modules[choose.__module__]  # the function of that name hides it
@@ -233,6 +233,15 @@ class TestTorch:
         for one, other in zip(*(values + grads for values, grads in runs), strict=True):
             assert torch.equal(one, other)
 
+    def test_the_operator_is_a_proper_one(self):
+        none = torch.zeros(0, 20, dtype=torch.int64, device=DEVICE)
+        own, listed = torch.arange(20, device=DEVICE)[None], torch.zeros(2, 0, dtype=torch.int64, device=DEVICE)
+        z, scale = normal(20, 4, seed=0).requires_grad_(), torch.full((1,), 2.0, device=DEVICE, requires_grad=True)
+        for key in (None, normal(20, 4, seed=1).requires_grad_()):
+            arguments = (z, key, scale, None, None, own, own, none, none, listed, key is not None, "triton-fp16")
+            checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+            torch.library.opcheck(_operators.logsumexp, arguments, test_utils=checks)
+
     def test_no_second_derivative(self):
         z = normal(20, 4, seed=0).requires_grad_()
         (grad,) = torch.autograd.grad(logsumexp(z, scale=2.0, impl="triton").sum(), z, create_graph=True)
@@ -364,7 +373,7 @@ class TestMachineCode:
             # Nothing spilled, but for a few registers where a program holds 64 x 512 sums or compares four lists.
             assert row["local"] == 0, row
             wide, many = (row["kernel"], row["width"]) == ("pull_rows", 512), row["constants"]["E"] == 3
-            assert row["stack"] <= (96 if wide else 32 if many else 0), row
+            assert row["stack"] <= (96 if wide else 48 if many else 0), row
 
 
 class TestChoice:
