@@ -98,7 +98,7 @@ def logsumexp(
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     choice = choose_for(query, keys, impl, precision, skip)
-    format = rounding(precision, query.dtype, query.device)
+    kernels = KERNELS + rounding(precision, query.dtype, query.device)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
@@ -107,7 +107,7 @@ def logsumexp(
         elif choice.impl == "triton":
             folded = folded if _mirrored(exclude, only) else _apart(folded)
             pairs = as_pairs(query, keys, exclude, only, skip)
-            sums = torch.cat([_tiled(one, log_weight, pairs, KERNELS + format) for one in _each_scale(folded)])
+            sums = torch.cat([_tiled(one, log_weight, pairs, kernels) for one in _each_scale(folded)])
         else:
             sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), precision)
     return sums if _several(scale) else sums[0]
@@ -158,7 +158,7 @@ def logsumexp_both(
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     choice = choose_for(query, key, impl, precision, skip)
-    format = rounding(precision, query.dtype, query.device)
+    kernels = KERNELS + rounding(precision, query.dtype, query.device)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
@@ -166,7 +166,7 @@ def logsumexp_both(
         else:
             pairs = as_pairs(query, key, exclude, only, skip)
             if choice.impl == "triton":
-                parts = [_tiled_both(one, pairs, KERNELS + format) for one in _each_scale(folded)]
+                parts = [_tiled_both(one, pairs, kernels) for one in _each_scale(folded)]
                 rows, columns = (torch.cat(side) for side in zip(*parts, strict=True))
             else:
                 rows, columns = _tiled_both(folded, pairs, precision)

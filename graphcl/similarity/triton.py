@@ -35,19 +35,28 @@ FORMATS = {
 }
 
 
+AVAILABLE = find_spec("triton") is not None  # once, because torch.compile cannot look
+
+
 def is_available() -> bool:
     """Whether Triton can be imported."""
-    return find_spec("triton") is not None
+    return AVAILABLE
 
 
 def rounding(precision: str, dtype: torch.dtype, device: torch.device) -> str:
-    """The format of the tiles for a precision and the type of the rows.
+    """The format that a precision asks for, by the type of the rows: half-precision rows and autocast allow 16 bits.
 
-    Half-precision rows, autocast and ``torch.set_float32_matmul_precision("medium")`` all allow 16 bits. These are
-    always float16: as fast as bfloat16 and eight times as exact, since rows are scaled to its range before.
+    These are always float16: as fast as bfloat16 and eight times as exact, since rows are scaled to its range before.
     """
     if precision != "float32" or dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
         return "fp16"
+    return "float32"
+
+
+def allowed(format: str) -> str:
+    """The format, or a coarser one for float32 if ``torch.set_float32_matmul_precision`` allows it."""
+    if format != "float32":
+        return format
     return {"highest": "float32", "high": "tf32", "medium": "fp16"}[torch.get_float32_matmul_precision()]
 
 
@@ -128,7 +137,7 @@ class Prepared(NamedTuple):
 
 def prepare(operands: Operands, format: str) -> Prepared:
     """Scales and rounds the rows; everything that depends on their lengths stays on the device."""
-    query, key = operands.query, operands.key
+    query, key, format = operands.query, operands.key, allowed(format)
     dtype = FORMATS[format][0]
     shape = cut(query.size(1), dtype.itemsize)
     own = query is key

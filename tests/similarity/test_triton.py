@@ -220,7 +220,8 @@ class TestPrecision:
             assert triton.rounding("float32", torch.float32, here) == "fp16"
         for setting, format in (("highest", "float32"), ("high", "tf32"), ("medium", "fp16")):
             monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda s=setting: s)
-            assert triton.rounding("float32", torch.float32, here) == format
+            assert triton.allowed("float32") == format
+        assert triton.allowed("fp16") == "fp16"
 
 
 @needs_triton
@@ -241,6 +242,22 @@ class TestTorch:
             arguments = (z, key, scale, None, None, own, own, none, none, listed, key is not None, "triton-fp16")
             checks = ("test_schema", "test_autograd_registration", "test_faketensor")
             torch.library.opcheck(_operators.logsumexp, arguments, test_utils=checks)
+
+    def test_compiles_without_a_graph_break(self):
+        # In a process without the type checks of the tests, which the compiler cannot read.
+        code = f"""if True:
+            import torch
+            from graphcl.similarity import logsumexp
+            z, own = torch.eye(20, 5, device="{DEVICE}").requires_grad_(), torch.arange(20, device="{DEVICE}")
+            def step(rows):
+                return logsumexp(rows, scale=2.0, exclude=[(own, own)], impl="triton").square().mean()
+            compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
+            found, wanted = (torch.autograd.grad(function(z), z)[0] for function in (compiled, step))
+            torch.testing.assert_close(found, wanted)
+            """
+        root = Path(__file__).parents[2]
+        done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
 
     def test_no_second_derivative(self):
         z = normal(20, 4, seed=0).requires_grad_()
@@ -353,10 +370,10 @@ class TestMachineCode:
 
     @pytest.mark.slow
     def test_for_hopper(self):
-        here = Path(__file__)
+        root = Path(__file__).parents[2]
         environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-        environment["PYTHONPATH"] = str(here.parents[2])
-        command = [sys.executable, here.with_name("compile_kernels.py")]
+        environment["PYTHONPATH"] = str(root)
+        command = [sys.executable, root / ".ci" / "compile_kernels.py"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         rows = [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,8 +1,8 @@
 """Compiles the kernels of Triton for a GPU that need not be here, and prints what the machine code needs: JSON lines.
 
-    python tests/similarity/compile_kernels.py
+    python .ci/compile_kernels.py
 
-Run by `test_triton.py` in a process of its own, where kernels are not made for the interpreter.
+Run by `tests/similarity/test_triton.py` in a process of its own, where kernels are not made for the interpreter.
 """
 
 import json
