@@ -13,7 +13,7 @@ from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity.dense import logsumexp_dense
-from graphcl.similarity.explain import choose_for
+from graphcl.similarity.explain import Choice, choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
 
@@ -98,7 +98,7 @@ def logsumexp(
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     choice = choose_for(query, keys, impl, precision, skip)
-    kernels = KERNELS + rounding(precision, query.dtype, query.device)
+    kernels = _kernels(choice, precision, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
@@ -158,7 +158,7 @@ def logsumexp_both(
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     choice = choose_for(query, key, impl, precision, skip)
-    kernels = KERNELS + rounding(precision, query.dtype, query.device)
+    kernels = _kernels(choice, precision, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
@@ -171,6 +171,11 @@ def logsumexp_both(
             else:
                 rows, columns = _tiled_both(folded, pairs, precision)
     return (rows, columns) if _several(scale) else (rows[0], columns[0])
+
+
+def _kernels(choice: Choice, precision: str, query: Tensor) -> str:
+    """How the operators are told of the kernels and their format; before autocast, which decides it too, is off."""
+    return KERNELS + rounding(precision, query.dtype, query.device) if choice.impl == "triton" else ""
 
 
 def _several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
