@@ -11,14 +11,18 @@ from graphcl.similarity._pairs import Pairs
 from graphcl.similarity._plan import Plan, make_plan
 from graphcl.similarity._precision import products
 from graphcl.similarity._tiles import Operands, is_bounded
+from graphcl.similarity.triton import backward_triton, forward_triton
 
-__all__ = ["expected_keys", "logsumexp", "refuse_second", "tile_shape"]
+__all__ = ["KERNELS", "expected_keys", "logsumexp", "refuse_second", "tile_shape"]
 
 # Measured on a CPU with 2 MiB of second-level cache per core, where a tile of 1 MiB and its weights stay. Shapes from
 # 128 x 512 to 1024 x 1024 are within a tenth of each other in float32; with AMX a height of 128 takes a third longer.
 # Devices that pay for every launch rather than for cache misses get larger ones.
 TILES = {"cpu": (256, 1024)}
 LARGE_TILES = (2048, 4096)
+
+# A precision that begins so names the format of the kernels of Triton instead.
+KERNELS = "triton-"
 
 
 def tile_shape(device: torch.device) -> tuple[int, int]:
@@ -36,6 +40,10 @@ def _operands(
     if key is None:
         return Operands(query, query, scale, query_bias, query_bias)
     return Operands(query, key, scale, query_bias, key_bias)
+
+
+def _by_kernels(operands: Operands, precision: str) -> bool:
+    return precision.startswith(KERNELS) and operands.query.numel() > 0 and operands.key.numel() > 0
 
 
 def _plan(operands: Operands, pairs: Pairs) -> Plan:
@@ -62,9 +70,13 @@ def logsumexp(
     precision: str,
 ) -> tuple[Tensor, Tensor]:
     operands = _operands(query, key, scale, query_bias, key_bias)
-    plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
+    pairs = Pairs(exclude_query, exclude_key, only_query, only_key, skip)
     with torch.autocast(query.device.type, enabled=False), products(precision):
-        rows, others = _forward.forward(operands, plan, columns=columns, bounded=is_bounded(operands))
+        if _by_kernels(operands, precision):
+            rows, others = forward_triton(operands, pairs, columns=columns, format=precision.removeprefix(KERNELS))
+        else:
+            plan = _plan(operands, pairs)
+            rows, others = _forward.forward(operands, plan, columns=columns, bounded=is_bounded(operands))
     return rows, query.new_empty(len(scale), 0) if others is None else others
 
 
@@ -110,18 +122,16 @@ def logsumexp_backward(
     want_scale: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     operands = _operands(query, key, scale, query_bias, key_bias)
-    plan = _plan(operands, Pairs(exclude_query, exclude_key, only_query, only_key, skip))
+    pairs = Pairs(exclude_query, exclude_key, only_query, only_key, skip)
+    sums = (row_grad, row_sums, column_grad if columns else None, column_sums if columns else None)
+    wants = Wants(want_query, want_key, want_scale)
     with torch.autocast(query.device.type, enabled=False), products(precision):
-        grads = backward(
-            operands,
-            plan,
-            row_grad,
-            row_sums,
-            column_grad if columns else None,
-            column_sums if columns else None,
-            bounded=is_bounded(operands),
-            wants=Wants(want_query, want_key, want_scale),
-        )
+        if _by_kernels(operands, precision):
+            format = precision.removeprefix(KERNELS)
+            grads = backward_triton(operands, pairs, *sums, format=format, wants=wants)
+        else:
+            plan = _plan(operands, pairs)
+            grads = backward(operands, plan, *sums, bounded=is_bounded(operands), wants=wants)
     none = query.new_empty(0)
     bias = grads.key_bias if key is not None else None
     return (
@@ -266,8 +276,8 @@ def save_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
 
 def refuse_second(ctx: Any, *grads: Tensor) -> None:
     raise RuntimeError(
-        "expected one derivative of a similarity with impl='tiled', got a request for a second one, which it does not "
-        "have; use impl='dense' where gradients of gradients are needed"
+        "expected one derivative of a similarity with impl='tiled' or 'triton', got a request for a second one, which "
+        "they do not have; use impl='dense' where gradients of gradients are needed"
     )
 
 

@@ -1,6 +1,7 @@
 """The one primitive behind every contrast over all pairs: log-sum-exp of similarities, with pairs left out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -9,17 +10,19 @@ from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_pairs, check_rows
 from graphcl.similarity._fold import Folded, fold
+from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity.dense import logsumexp_dense
-from graphcl.similarity.explain import choose
+from graphcl.similarity.explain import Choice, choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
+from graphcl.similarity.triton import rounding
 
 __all__ = ["logsumexp", "logsumexp_both"]
 
 Groups = tuple[Int[Tensor, " m"], Int[Tensor, " n"]]
 Similarity = Literal["cosine", "dot", "euclidean"]
-Impl = Literal["auto", "dense", "tiled"]
-Precision = Literal["float32", "bf16"]
+Impl = Literal["auto", "dense", "tiled", "triton"]
+Precision = Literal["float32", "bf16", "fp16"]
 
 
 def logsumexp(
@@ -57,13 +60,18 @@ def logsumexp(
             product, or ``"euclidean"``, minus the squared distance. Rows that are at length one already may say
             ``"dot"`` and save the normalisation.
         impl: ``"dense"`` holds the M x N matrix; ``"tiled"`` makes it in tiles, again in the backward pass, and holds
-            O((M + N) D); ``"auto"`` chooses (:func:`graphcl.similarity.explain` says which and why).
+            O((M + N) D); ``"triton"`` is that in fused kernels for CUDA (no float64, no ``skip``), which give the same
+            bits in every run and can be captured in a CUDA graph; ``"auto"`` chooses
+            (:func:`graphcl.similarity.explain` says which and why).
         precision: ``"bf16"`` lets a CPU with such instructions (AMX) round the factors of every product inside the
             tiles to bfloat16, summed in float32: about twice as fast. Measured on cosines: an exponent is off by about
             ``0.0003 * scale`` (up to ``0.001 * scale``), the mean of many log-sums by 1e-6 at a scale of 1 and 1e-4 at
             20, the gradient by 0.1 % of its length at a scale of 1 to 5, 0.3 % at 20 and 1 % at 100. Leave the positive
             pair out of the sum and add it in float32, as the losses do: a nearly solved pair's gradient is lost
-            otherwise. Not for dot products of long rows.
+            otherwise. Not for dot products of long rows. The kernels of ``"triton"`` take three tf32 products for one
+            of float32, one after ``torch.set_float32_matmul_precision("high")``, and float16 with ``"fp16"``,
+            ``"bf16"``, ``"medium"``, under autocast and for half-precision rows, whatever their length: an exponent is
+            then off by up to ``0.0005 * scale``, the gradient by 0.1 % of its length at scales up to 20.
 
     Returns:
         ``[M]``, or ``[S, M]`` for S scales; float32 (float64 for float64 inputs). A query with no key left gives -inf
@@ -72,7 +80,8 @@ def logsumexp(
     Raises:
         ValueError: Shapes, devices or group lengths do not fit, or a name is unknown.
         TypeError: The inputs are not floating point, or groups are not whole numbers.
-        RuntimeError: A second derivative of ``impl="tiled"`` is asked for; ``"dense"`` has them.
+        RuntimeError: A second derivative of ``"tiled"`` or ``"triton"`` is asked for; ``"dense"`` has them.
+        ImportError: ``impl="triton"`` without Triton.
 
     Example:
         >>> z = torch.eye(2)
@@ -88,12 +97,17 @@ def logsumexp(
     check_rows(query, keys)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose(query.size(0), keys.size(0), query.size(1), impl, precision)
+    choice = choose_for(query, keys, impl, precision, skip)
+    kernels = _kernels(choice, precision, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
         if choice.impl == "dense":
             sums = _dense(folded, log_weight, exclude, only, skip, 1)
+        elif choice.impl == "triton":
+            folded = folded if _mirrored(exclude, only) else _apart(folded)
+            pairs = as_pairs(query, keys, exclude, only, skip)
+            sums = torch.cat([_tiled(one, log_weight, pairs, kernels) for one in _each_scale(folded)])
         else:
             sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), precision)
     return sums if _several(scale) else sums[0]
@@ -133,6 +147,7 @@ def logsumexp_both(
         ValueError: As in :func:`logsumexp`.
         TypeError: As in :func:`logsumexp`.
         RuntimeError: As in :func:`logsumexp`.
+        ImportError: As in :func:`logsumexp`.
 
     Example:
         >>> rows, columns = logsumexp_both(torch.ones(2, 3), torch.ones(5, 3), scale=0.0)
@@ -143,23 +158,25 @@ def logsumexp_both(
     check_rows(query, key)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose(query.size(0), key.size(0), query.size(1), impl, precision)
+    choice = choose_for(query, key, impl, precision, skip)
+    kernels = _kernels(choice, precision, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
             rows, columns = (_dense(folded, None, exclude, only, skip, dim) for dim in (1, 0))
         else:
-            rows, columns = logsumexp_tiled(
-                folded.query,
-                folded.key,
-                folded.scale,
-                folded.query_bias,
-                folded.key_bias,
-                as_pairs(query, key, exclude, only, skip),
-                columns=True,
-                precision=precision,
-            )
+            pairs = as_pairs(query, key, exclude, only, skip)
+            if choice.impl == "triton":
+                parts = [_tiled_both(one, pairs, kernels) for one in _each_scale(folded)]
+                rows, columns = (torch.cat(side) for side in zip(*parts, strict=True))
+            else:
+                rows, columns = _tiled_both(folded, pairs, precision)
     return (rows, columns) if _several(scale) else (rows[0], columns[0])
+
+
+def _kernels(choice: Choice, precision: str, query: Tensor) -> str:
+    """How the operators are told of the kernels and their format; before autocast, which decides it too, is off."""
+    return KERNELS + rounding(precision, query.dtype, query.device) if choice.impl == "triton" else ""
 
 
 def _several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
@@ -175,7 +192,10 @@ def _fold(
         key = key.to(dtype)
     if isinstance(scale, Sequence) and any(isinstance(s, Tensor) for s in scale):
         scale = torch.stack([torch.as_tensor(s, dtype=dtype, device=query.device) for s in scale])  # keeps gradients
-    scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
+    if isinstance(scale, int | float):  # a fill, where a copy from the host could not be captured in a CUDA graph
+        scales = torch.full((), scale, dtype=dtype, device=query.device)
+    else:
+        scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
     if scales.dim() > 1 or scales.numel() == 0:
         raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
     return fold(query.to(dtype), key, scales.reshape(-1), similarity)
@@ -214,7 +234,7 @@ def _dense(
     return torch.stack(sums)
 
 
-def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: Precision) -> Tensor:
+def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str) -> Tensor:
     if folded.key is None:
         # Weighted keys are made symmetric by weighting the queries alike, which only adds to their sums.
         bias = _add(folded.query_bias, log_weight, folded.scale)
@@ -224,6 +244,7 @@ def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: P
         return sums if log_weight is None else sums - log_weight
     bias = _add(folded.key_bias, log_weight, folded.scale)
     fixed = not (folded.key.requires_grad or (bias is not None and bias.requires_grad))
+    fixed = fixed and not precision.startswith(KERNELS)  # their backward pass leaves out what nobody asks for
     if fixed and folded.query.requires_grad and torch.is_grad_enabled() and len(folded.scale) == 1:
         sums, _ = expected_keys_tiled(folded.query, folded.key, folded.scale, bias, pairs, precision=precision)
     else:
@@ -232,6 +253,40 @@ def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: P
         )
     # What only the query decides is the same for all keys.
     return sums if folded.query_bias is None else sums + folded.query_bias
+
+
+def _tiled_both(folded: Folded, pairs: Pairs, precision: str) -> tuple[Tensor, Tensor]:
+    return logsumexp_tiled(
+        folded.query,
+        folded.key,
+        folded.scale,
+        folded.query_bias,
+        folded.key_bias,
+        pairs,
+        columns=True,
+        precision=precision,
+    )
+
+
+def _each_scale(folded: Folded) -> list[Folded]:
+    """One after the other, for the kernels: each knows one scale."""
+    if len(folded.scale) == 1:
+        return [folded]
+    biases = [[None] * len(folded.scale) if b is None else b.split(1) for b in (folded.query_bias, folded.key_bias)]
+    every = zip(folded.scale.split(1), *biases, strict=True)
+    return [replace(folded, scale=scale, query_bias=own, key_bias=other) for scale, own, other in every]
+
+
+def _mirrored(exclude: Sequence[Groups], only: Groups | None) -> bool:
+    """Whether what is barred is certainly symmetric; comparing the numbers would make a GPU wait."""
+    return all(own is other for own, other in [*exclude, *([] if only is None else [only])])
+
+
+def _apart(folded: Folded) -> Folded:
+    """Rows among themselves, as two sets of rows."""
+    if folded.key is not None:
+        return folded
+    return replace(folded, key=folded.query.view_as(folded.query), key_bias=folded.query_bias)
 
 
 def _add(bias: Tensor | None, log_weight: Tensor | None, scale: Tensor) -> Tensor | None:

@@ -1,15 +1,19 @@
 """Which implementation a call will use, and why."""
 
+import os
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_rows
+from graphcl.similarity.triton import is_available
 
-__all__ = ["Choice", "choose", "explain"]
+__all__ = ["Choice", "choose", "choose_for", "explain"]
 
-IMPLEMENTATIONS = ("auto", "dense", "tiled")
+IMPLEMENTATIONS = ("auto", "dense", "tiled", "triton")
+PRECISIONS = ("float32", "bf16", "fp16")
 # Up to here (512 x 512) a matrix is as large as one tile, and one is as fast (benchmarks, one thread).
 DENSE_PAIRS = 1 << 18
 
@@ -26,22 +30,82 @@ class Choice:
         return f"{self.impl}: {self.reason}; about {self.bytes / 1e6:,.1f} MB of scratch memory"
 
 
-def choose(m: int, n: int, width: int, impl: str = "auto", precision: str = "float32") -> Choice:
-    """The implementation for M x N pairs of rows of some width, in float32."""
+def choose(
+    m: int,
+    n: int,
+    width: int,
+    impl: str = "auto",
+    precision: str = "float32",
+    *,
+    device: str = "cpu",
+    double: bool = False,
+    listed: bool = False,
+) -> Choice:
+    """The implementation for M x N pairs of rows of some width, in float32.
+
+    Args:
+        m: Number of queries.
+        n: Number of keys.
+        width: Length of a row.
+        impl: What is asked for.
+        precision: Of the products.
+        device: The kind of device that holds the rows.
+        double: Whether they are float64.
+        listed: Whether single pairs are left out (``skip``).
+    """
     check_choice("impl", impl, IMPLEMENTATIONS)
-    check_choice("precision", precision, ("float32", "bf16"))
-    if impl == "dense" and precision == "bf16":
-        raise ValueError("expected precision='float32' with impl='dense', the ground truth, got 'bf16'; use 'tiled'")
+    check_choice("precision", precision, PRECISIONS)
+    if impl == "dense" and precision != "float32":
+        raise ValueError(
+            f"expected precision='float32' with impl='dense', the ground truth, got {precision!r}; use 'tiled'"
+        )
+    if impl == "triton":
+        _check_triton(device, double, listed)
     dense, tiled = 17 * m * n, 4 * (m + n) * (width + 4) + 3 * 4 * 256 * 1024
+    # Rounded rows and, where queries are keys, up to 264 lines of partial sums; the gradients.
+    triton = (2 if precision != "float32" else 4) * (m + n) * width + 4 * 264 * max(m, n) + 4 * (m + n) * width
     if impl == "dense":
         return Choice("dense", "asked for", dense)
     if impl == "tiled":
-        return Choice("tiled", "asked for", tiled)
-    if precision == "bf16":
-        return Choice("tiled", "products rounded to bfloat16 are made in tiles only", tiled)
-    if m * n <= DENSE_PAIRS:
+        return _tiled("asked for", tiled, precision)
+    if impl == "triton":
+        return Choice("triton", "asked for", triton)
+    if precision == "float32" and m * n <= DENSE_PAIRS:
         return Choice("dense", f"{m} x {n} pairs are at most {DENSE_PAIRS:,}, where one matrix is as fast", dense)
-    return Choice("tiled", f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache", tiled)
+    large = f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
+    if device == "cuda" and precision == "fp16":
+        for reason, true in (
+            ("Triton is not installed", not is_available()),
+            ("the kernels of Triton know no float64", double),
+            ("the kernels of Triton know no list of single pairs (skip)", listed),
+        ):
+            if true:
+                return _tiled(f"{reason}; {large}", tiled, precision)
+        return Choice("triton", f"only the kernels of Triton round to fp16; {large}", triton)
+    if precision == "float32":
+        # The kernels of Triton have not been measured on a GPU yet: they wait to be asked for.
+        return Choice("tiled", large, tiled)
+    return _tiled("products rounded to bfloat16 are made in tiles only", tiled, precision)
+
+
+def _tiled(reason: str, size: int, precision: str) -> Choice:
+    if precision == "fp16":
+        raise ValueError(
+            "expected precision='float32' or 'bf16' with impl='tiled', got 'fp16', which needs the kernels of Triton: "
+            "a CUDA device, rows of at most 32 bits, no skip= and `pip install triton`"
+        )
+    return Choice("tiled", reason, size)
+
+
+def _check_triton(device: str, double: bool, listed: bool) -> None:
+    if not is_available():
+        raise ImportError("impl='triton' needs Triton: pip install triton, or use impl='tiled'")
+    if device != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise ValueError(f"expected rows on a CUDA device for impl='triton', got {device}; use impl='tiled'")
+    if double:
+        raise ValueError("expected rows of at most 32 bits for impl='triton', got torch.float64; use impl='tiled'")
+    if listed:
+        raise ValueError("expected no skip= with impl='triton', which knows groups only; use impl='tiled'")
 
 
 def explain(
@@ -73,5 +137,20 @@ def explain(
         >>> explain(torch.ones(4096, 32)).impl
         'tiled'
     """
-    check_rows(query, query if key is None else key)
-    return choose(len(query), len(query if key is None else key), query.size(1), impl, precision)
+    keys = query if key is None else key
+    check_rows(query, keys)
+    return choose_for(query, keys, impl, precision, None)
+
+
+def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tensor | None) -> Choice:
+    """:func:`choose` by the arguments of a call."""
+    return choose(
+        query.size(0),
+        key.size(0),
+        query.size(1),
+        impl,
+        precision,
+        device=query.device.type,
+        double=torch.float64 in (query.dtype, key.dtype),
+        listed=skip is not None,
+    )

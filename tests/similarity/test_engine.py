@@ -299,11 +299,11 @@ class TestRefusals:
 
     @pytest.mark.parametrize("function", [logsumexp, logsumexp_both])
     def test_names(self, function):
-        with pytest.raises(ValueError, match="expected impl to be 'auto', 'dense' or 'tiled', got 'fast'"):
+        with pytest.raises(ValueError, match="expected impl to be 'auto', 'dense', 'tiled' or 'triton', got 'fast'"):
             function(self.z, self.z, scale=1.0, impl="fast")
         with pytest.raises(ValueError, match="expected similarity to be 'cosine', 'dot' or 'euclidean', got 'l2'"):
             function(self.z, self.z, scale=1.0, similarity="l2")
-        with pytest.raises(ValueError, match="expected precision to be 'float32' or 'bf16', got 'tf32'"):
+        with pytest.raises(ValueError, match="expected precision to be 'float32', 'bf16' or 'fp16', got 'tf32'"):
             function(self.z, self.z, scale=1.0, precision="tf32")
         with pytest.raises(ValueError, match="expected precision='float32' with impl='dense'"):
             function(self.z, self.z, scale=1.0, impl="dense", precision="bf16")

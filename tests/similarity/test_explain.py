@@ -42,9 +42,9 @@ def test_calls_follow_it(rows, monkeypatch):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="expected impl to be 'auto', 'dense' or 'tiled', got 'fast'"):
+    with pytest.raises(ValueError, match="expected impl to be 'auto', 'dense', 'tiled' or 'triton', got 'fast'"):
         explain(torch.eye(3), impl="fast")
-    with pytest.raises(ValueError, match="expected precision to be 'float32' or 'bf16', got 'half'"):
+    with pytest.raises(ValueError, match="expected precision to be 'float32', 'bf16' or 'fp16', got 'half'"):
         explain(torch.eye(3), precision="half")
     with pytest.raises(ValueError, match="expected precision='float32' with impl='dense'"):
         explain(torch.eye(3), impl="dense", precision="bf16")

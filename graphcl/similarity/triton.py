@@ -1,0 +1,420 @@
+"""Log-sum-exp over all pairs by the kernels of Triton, for CUDA: every tile of pairs lives and dies on the chip.
+
+Rows are scaled once, so that a product of two is an exponent of two, and rounded to what the tensor cores multiply. The
+backward pass goes over strips of rows and owns what it writes: nothing is added atomically, so the same call gives the
+same bits. Nothing waits for the device, and a call can be captured in a CUDA graph.
+"""
+
+import math
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphcl.similarity._backward import Gradients, Wants
+from graphcl.similarity._pairs import Pairs
+from graphcl.similarity._tiles import Operands
+
+__all__ = ["FORMATS", "backward_triton", "forward_triton", "is_available", "rounding"]
+
+LOG2_E = math.log2(math.e)
+# Exponentials need no shift where none is beyond e^70 or below e^-70: a sum of 10^8 of them is still a float32.
+BOUND = 70 * LOG2_E
+# Weights of pairs are multiplied by this before they are rounded: one of N shares is then a normal number in float16.
+LIFT = 2.0**14
+# Below this bound, scaled rows would lose digits in float16: the scale is then applied to the products.
+LEAST = 2.0**-6
+
+# What rows and weights are rounded to, and how tensor cores multiply them.
+FORMATS = {
+    "fp16": (torch.float16, "ieee"),
+    "tf32": (torch.float32, "tf32"),
+    "float32": (torch.float32, "tf32x3"),  # three products for one, about as exact as float32
+}
+
+
+AVAILABLE = find_spec("triton") is not None  # once, because torch.compile cannot look
+
+
+def is_available() -> bool:
+    """Whether Triton can be imported."""
+    return AVAILABLE
+
+
+def rounding(precision: str, dtype: torch.dtype, device: torch.device) -> str:
+    """The format that a precision asks for, by the type of the rows: half-precision rows and autocast allow 16 bits.
+
+    These are always float16: as fast as bfloat16 and eight times as exact, since rows are scaled to its range before.
+    """
+    if precision != "float32" or dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
+        return "fp16"
+    return "float32"
+
+
+def allowed(format: str) -> str:
+    """The format, or a coarser one for float32 if ``torch.set_float32_matmul_precision`` allows it."""
+    if format != "float32":
+        return format
+    return {"highest": "float32", "high": "tf32", "medium": "fp16"}[torch.get_float32_matmul_precision()]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Rows and columns of a tile, stages of the load pipeline, warps."""
+
+    rows: int
+    columns: int
+    stages: int
+    warps: int
+
+
+# By bytes of a number and greatest width of a row, forward and backward; 0 is for rows in chunks. What fits into 227 KB
+# of shared memory and the registers of sm_90: a test compiles them all.
+TILINGS = {
+    (2, 128): (Tiling(128, 64, 3, 4), Tiling(128, 64, 3, 8)),
+    (2, 256): (Tiling(128, 128, 2, 8), Tiling(64, 64, 3, 8)),
+    (2, 512): (Tiling(128, 32, 2, 8), Tiling(64, 32, 3, 8)),
+    (2, 0): (Tiling(128, 128, 4, 8), Tiling(64, 64, 3, 8)),
+    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 16, 2, 8)),
+    (4, 0): (Tiling(64, 64, 2, 8), Tiling(64, 64, 2, 8)),
+}
+ROOMY = ((9, 0), (10, 0), (10, 3))  # compute capabilities with that much
+# For devices with less shared memory (99 KB is the least from sm_80 on).
+SMALL_TILINGS = {
+    (2, 128): (Tiling(64, 64, 2, 4), Tiling(64, 64, 2, 4)),
+    (2, 256): (Tiling(64, 32, 2, 4), Tiling(64, 32, 2, 8)),
+    (2, 512): (Tiling(32, 16, 2, 4), Tiling(32, 16, 2, 8)),
+    (2, 0): (Tiling(64, 64, 2, 4), Tiling(64, 32, 2, 8)),
+    (4, 128): (Tiling(32, 32, 2, 4), Tiling(32, 16, 2, 8)),
+    (4, 0): (Tiling(32, 32, 2, 4), Tiling(32, 32, 2, 4)),
+}
+# Columns of the gradient that one program makes where rows are in chunks, by bytes of a number: it makes all exponents.
+RESULT = {2: 256, 4: 128}
+
+
+class Shape(NamedTuple):
+    """How rows are cut: ``chunks`` of ``width``, zeros at the end."""
+
+    width: int
+    chunks: int
+
+
+def cut(width: int, size: int) -> Shape:
+    """Chunks of rows of some width, of numbers of ``size`` bytes; tensor cores take powers of two from 16 on.
+
+    One chunk, unless it is too wide for the chip or the zeros at its end would cost more than a third.
+    """
+    whole = max(16, 1 << (width - 1).bit_length())
+    if whole <= (512 if size == 2 else 128) and (whole <= 128 or 3 * whole <= 4 * width):
+        return Shape(whole, 1)
+    chunk = 128 // size
+    return Shape(chunk, -(-width // chunk))
+
+
+def tilings(shape: Shape, size: int, table: dict[tuple[int, int], tuple[Tiling, Tiling]]) -> tuple[Tiling, Tiling]:
+    """Forward and backward, of one of the tables above."""
+    if shape.chunks > 1:
+        return table[size, 0]
+    return next(pair for (bytes_, width), pair in table.items() if bytes_ == size and width >= shape.width)
+
+
+class Prepared(NamedTuple):
+    """The operands as the kernels take them."""
+
+    query: Tensor  # [M, chunks * width]
+    key: Tensor  # [N, chunks * width]; the query itself where the rows meet each other
+    query_bias: Tensor | None  # [M] in base 2
+    key_bias: Tensor | None  # [N]
+    query_factor: Tensor  # [1] what the rows were multiplied by
+    key_factor: Tensor  # [1]
+    times: Tensor  # [1] what the products are still to be multiplied by; one where bounded
+    bounded: Tensor  # [1] one where exponentials need no shift, else zero
+    shape: Shape
+    format: str
+
+
+def prepare(operands: Operands, format: str) -> Prepared:
+    """Scales and rounds the rows; everything that depends on their lengths stays on the device."""
+    query, key, format = operands.query, operands.key, allowed(format)
+    dtype = FORMATS[format][0]
+    shape = cut(query.size(1), dtype.itemsize)
+    own = query is key
+    base = operands.scale * LOG2_E  # [1]
+    longest = _longest(query)
+    other = longest if own else _longest(key)
+    bound = base.abs() * longest * other
+    # Both sides share the scale, so that the greatest of either have one length and the exponents of rows among
+    # themselves are symmetric to the last bit.
+    shared = bound >= LEAST
+    root = (base.abs() * other / longest).sqrt()
+    query_factor = torch.where(shared, root, 1 / longest)
+    key_factor = query_factor if own else torch.where(shared, (base.abs() * longest / other).sqrt(), 1 / other)
+    times = torch.where(shared, base.sign(), base * longest * other)
+    biases = [operands.query_bias, operands.key_bias]
+    limit = bound
+    for bias in biases:
+        limit = limit if bias is None else limit + bias.abs().max() * LOG2_E
+    biases = [None if bias is None else bias[0] * LOG2_E for bias in biases]
+    if not own and (biases[0] is None) != (biases[1] is None):
+        rows = query if biases[0] is None else key
+        biases[0 if biases[0] is None else 1] = rows.new_zeros(len(rows))
+    rounded = _rounded(query, query_factor, shape, dtype)
+    return Prepared(
+        rounded,
+        rounded if own else _rounded(key, key_factor, shape, dtype),
+        biases[0],
+        biases[1],
+        query_factor,
+        key_factor,
+        times,
+        ((limit <= BOUND) & shared & (base > 0)).int(),  # zero for NaN
+        shape,
+        format,
+    )
+
+
+def _longest(rows: Tensor) -> Tensor:
+    longest = torch.linalg.vector_norm(rows, dim=1).amax(0, keepdim=True)
+    return torch.where(longest == 0, 1.0, longest)
+
+
+def _rounded(rows: Tensor, factor: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+    wide = shape.width * shape.chunks
+    make = torch.empty if wide == rows.size(1) else torch.zeros
+    out = make(len(rows), wide, dtype=dtype, device=rows.device)
+    torch.mul(rows, factor, out=out[:, : rows.size(1)])
+    return out
+
+
+class Barred(NamedTuple):
+    """The groups as the kernels take them, and how many of the lists exclude (E) or restrict (ONLY)."""
+
+    query: Tensor  # [E + ONLY, M]
+    key: Tensor  # [E + ONLY, N]
+    exclude: int
+    only: int
+
+    def extremes(self, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Least and greatest group of every strip and tile."""
+        return *_extremes(self.query, rows), *_extremes(self.key, columns)
+
+    def turned(self) -> "Barred":
+        """Keys as queries."""
+        return Barred(self.key, self.query, self.exclude, self.only)
+
+
+def _barred(pairs: Pairs) -> Barred:
+    query = torch.cat([pairs.exclude_query, pairs.only_query])
+    key = torch.cat([pairs.exclude_key, pairs.only_key])
+    return Barred(query, key, len(pairs.exclude_query), len(pairs.only_query))
+
+
+def _extremes(groups: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    if not len(groups):
+        return groups, groups
+    missing = -groups.size(1) % size
+    if missing:
+        groups = torch.cat([groups, groups[:, -1:].expand(-1, missing)], 1)
+    low, high = groups.view(len(groups), -1, size).aminmax(dim=2)
+    return low.contiguous(), high.contiguous()
+
+
+def _tilings(rows: Prepared) -> tuple[Tiling, Tiling]:
+    device = rows.query.device
+    large = device.type != "cuda" or torch.cuda.get_device_capability(device) in ROOMY
+    return tilings(rows.shape, rows.query.element_size(), TILINGS if large else SMALL_TILINGS)
+
+
+def _processors(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 2  # Triton's interpreter: few, but more than one
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def _splits(strips: int, tiles: int, device: torch.device) -> int:
+    """Parts of a strip, so that few rows still keep all processors busy."""
+    wanted = 2 * _processors(device) // max(strips, 1)
+    return max(1, min(wanted, tiles, 32))
+
+
+def _arguments(rows: Prepared, barred: Barred, tiling: Tiling) -> tuple[list[Any], dict[str, Any]]:
+    """What all kernels take first, and their constants."""
+    groups = [barred.query, barred.key, *barred.extremes(tiling.rows, tiling.columns)]
+    bias = rows.query_bias is not None
+    # A kernel without biases or groups does not read them; it gets any address.
+    first = [rows.query, rows.key, rows.query_bias if bias else rows.times, rows.key_bias if bias else rows.times]
+    constants = {
+        "BM": tiling.rows,
+        "BN": tiling.columns,
+        "BD": rows.shape.width,
+        "NC": rows.shape.chunks,
+        "E": barred.exclude,
+        "ONLY": barred.only,
+        "BIAS": bias,
+        "P": FORMATS[rows.format][1],
+        "STAGES": tiling.stages,
+        "num_warps": tiling.warps,
+    }
+    return [*first, *groups, rows.times, rows.bounded], constants
+
+
+def forward_triton(operands: Operands, pairs: Pairs, *, columns: bool, format: str) -> tuple[Tensor, Tensor | None]:
+    """Log-sums of the rows ``[1, M]`` and, if asked for, of the columns ``[1, N]``; a single scale."""
+    rows, barred = prepare(operands, format), _barred(pairs)
+    if operands.query is not operands.key and not columns:
+        return _sums(rows, barred, (0, 1))[None], None
+    plain_rows, plain_columns = _sums_both(rows, barred, triangle=operands.query is operands.key)
+    choose = rows.bounded.bool()
+    row_sums = torch.where(choose, plain_rows, _sums(rows, barred, (1,)))[None]
+    if plain_columns is None:
+        return row_sums, None
+    return row_sums, torch.where(choose, plain_columns, _sums(_turn(rows), barred.turned(), (1,)))[None]
+
+
+def _turn(rows: Prepared) -> Prepared:
+    return rows._replace(
+        query=rows.key,
+        key=rows.query,
+        query_bias=rows.key_bias,
+        key_bias=rows.query_bias,
+        query_factor=rows.key_factor,
+        key_factor=rows.query_factor,
+    )
+
+
+def _sums(rows: Prepared, barred: Barred, shifts: tuple[int, ...]) -> Tensor:
+    """``[M]`` log-sums of the rows, by those forms of the kernel that are named; the device runs one of them."""
+    from graphcl.similarity import _triton
+
+    m, n = len(rows.query), len(rows.key)
+    tiling = _tilings(rows)[0]
+    strips = -(-m // tiling.rows)
+    splits = _splits(strips, -(-n // tiling.columns), rows.query.device)
+    first, constants = _arguments(rows, barred, tiling)
+    top, total = rows.times.new_empty(2, splits, m)
+    for shift in shifts:
+        _triton.sum_rows[(strips * splits,)](*first, top, total, m, n, SPLITS=splits, SHIFT=shift, **constants)
+    greatest = top.amax(0)
+    reference = greatest.masked_fill(greatest.isneginf(), 0)
+    return ((total * (top - reference).exp2()).sum(0).log2() + reference) / LOG2_E
+
+
+def _sums_both(rows: Prepared, barred: Barred, *, triangle: bool) -> tuple[Tensor, Tensor | None]:
+    """Log-sums of rows and columns in one pass, without a shift; of a triangle, both are one."""
+    from graphcl.similarity import _triton
+
+    m, n = len(rows.query), len(rows.key)
+    tiling = _tilings(rows)[0]
+    strips, tiles = -(-m // tiling.rows), -(-n // tiling.columns)
+    ratio = tiling.rows // tiling.columns
+    count = strips * (strips + 1) // 2 * ratio if triangle else strips * tiles
+    programs = min(count, _processors(rows.query.device) * (2 if tiling.warps == 4 else 1))
+    first, constants = _arguments(rows, barred, tiling)
+    row_sums = rows.times.new_zeros(programs, m)
+    column_sums = row_sums if triangle else rows.times.new_zeros(programs, n)
+    _triton.sum_both[(programs,)](*first, row_sums, column_sums, m, n, TRIANGLE=triangle, **constants)
+    return row_sums.sum(0).log(), None if triangle else column_sums.sum(0).log()
+
+
+def backward_triton(
+    operands: Operands,
+    pairs: Pairs,
+    row_grad: Tensor,
+    row_sums: Tensor,
+    column_grad: Tensor | None,
+    column_sums: Tensor | None,
+    *,
+    format: str,
+    wants: Wants,
+) -> Gradients:
+    """Gradients of ``sum(row_grad * row_sums) + sum(column_grad * column_sums)``; arguments as in the tiled form."""
+    query, key, scale, query_bias, key_bias = operands
+    own = query is key
+    rows, barred = prepare(operands, format), _barred(pairs)
+    sides = [(row_grad[0], row_sums[0])]
+    if column_grad is not None and column_sums is not None:
+        sides.append((column_grad[0], column_sums[0]))
+    # A row without a key has no gradient, whatever is asked of it.
+    sides = [(grad.masked_fill(sums.isneginf(), 0), sums.masked_fill(sums.isneginf(), 0)) for grad, sums in sides]
+    unit = torch.stack([grad.abs().max() for grad, _ in sides]).amax(0, keepdim=True)
+    unit = unit.masked_fill(unit == 0, 1)
+    weights = [_weights(grad / unit * LIFT, sums, rows.bounded) for grad, sums in sides]
+    of_rows, of_columns = weights[0], weights[-1] if own or len(weights) == 2 else None
+    unit = unit / LIFT
+    # The gradient of the scale is read off that of the query: the products are its part along the row.
+    factor = unit if wants.scale else unit * scale
+    grad_query = grad_key = pulled_query = pulled_key = None
+    if wants.query or wants.scale or query_bias is not None:
+        grad_query, pulled_query = _pull(rows, barred, of_rows, of_columns, factor / rows.key_factor, query.size(1))
+    if not own and (wants.key or key_bias is not None):
+        turned = _turn(rows)
+        factor_key = unit * scale / turned.key_factor
+        grad_key, pulled_key = _pull(turned, barred.turned(), of_columns, of_rows, factor_key, key.size(1))
+    grad_scale = torch.zeros_like(scale)
+    if wants.scale and grad_query is not None:
+        along = torch.linalg.vecdot(query, grad_query).sum(0, keepdim=True)
+        grad_scale = along / 2 if own else along
+        grad_query.mul_(scale)
+    biases = [None if b is None or p is None else (p * unit)[None] for b, p in _zip(operands, pulled_query, pulled_key)]
+    return Gradients(
+        grad_query if wants.query else None,
+        grad_key if wants.key else None,
+        grad_scale,
+        biases[0],
+        biases[1] if not own else None,
+    )
+
+
+def _zip(operands: Operands, query: Tensor | None, key: Tensor | None) -> list[tuple[Tensor | None, Tensor | None]]:
+    return [(operands.query_bias, query), (operands.key_bias, key)]
+
+
+class _Weights(NamedTuple):
+    """How much a row pulls at its pairs: ``factor * 2^(exponent - offset)``, the offset left out without a shift."""
+
+    factor: Tensor  # [M]
+    offset: Tensor  # [M]
+
+
+def _weights(grad: Tensor, sums: Tensor, bounded: Tensor) -> _Weights:
+    return _Weights(torch.where(bounded.bool(), grad * sums.neg().exp(), grad), sums * LOG2_E)
+
+
+def _pull(
+    rows: Prepared, barred: Barred, own: _Weights | None, other: _Weights | None, factor: Tensor, width: int
+) -> tuple[Tensor, Tensor | None]:
+    """``[M, D]`` the gradient of the rows of the query, and ``[M]`` that of their biases if there are any."""
+    from graphcl.similarity import _triton
+
+    m, n = len(rows.query), len(rows.key)
+    tiling = _tilings(rows)[1]
+    strips = -(-m // tiling.rows)
+    splits = _splits(strips, -(-n // tiling.columns), rows.query.device)
+    first, constants = _arguments(rows, barred, tiling)
+    nothing = _Weights(factor, factor)
+    weights = [own or nothing, other or nothing]
+    result = rows.shape.width if rows.shape.chunks == 1 else RESULT[rows.query.element_size()]
+    gradient = factor.new_empty(splits, m, width)
+    pulled = factor.new_empty(splits, m if constants["BIAS"] else 0)
+    for shift in (0, 1):
+        _triton.pull_rows[(strips * splits, -(-width // result))](
+            *first,
+            *(w.factor for w in weights),
+            *(w.offset for w in weights),
+            factor,
+            gradient,
+            pulled,
+            m,
+            n,
+            width,
+            SPLITS=splits,
+            SHIFT=shift,
+            OWN=own is not None,
+            OTHER=other is not None,
+            BO=result,
+            **constants,
+        )
+    gradient, pulled = (x[0] if splits == 1 else x.sum(0) for x in (gradient, pulled))
+    return gradient, pulled if constants["BIAS"] else None
