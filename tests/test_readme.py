@@ -6,6 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch_geometric.data import Batch
+from torch_geometric.loader import DataLoader
+
+from graphcl.data import synthetic_molecules
+from graphcl.methods import GraphCL
+from graphcl.nn import GIN, GraphEncoder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +33,18 @@ def test_the_python_example_runs_and_is_short(tmp_path):
     script.write_text(code + "\nassert z.shape == (len(graphs), 96)\n")
     result = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_shorter_examples_run():
+    graphs = synthetic_molecules(8)
+    known = {"batch": Batch.from_data_list(graphs), "z1": torch.eye(6), "z2": torch.eye(6), "dataset": graphs}
+    known |= {"DataLoader": DataLoader, "method": GraphCL(GraphEncoder(GIN(4)))}
+    known["optimizer"] = torch.optim.SGD(known["method"].parameters(), lr=0.1)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1:]
+    for block in blocks:
+        exec(block, known)
+    assert known["first"].num_graphs == known["second"].num_graphs == 8
+    assert known["loss"].dim() == 0
 
 
 def test_tables_are_current():
