@@ -39,7 +39,7 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
         source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
         if isinstance(value, list | tuple | np.ndarray):
             found[key] = "list"
-        elif not isinstance(value, Tensor) or key.removesuffix("_ptr") in slices.keys() - {key}:
+        elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
             found[key] = "graph"
         elif source in slices:
             found[key] = _level_by_slices(source, slices[source], node_slices, edge_slices)

@@ -84,11 +84,11 @@ def _walk_on_host(roads: _Roads, keys: Tensor, at: Tensor, kept: Tensor, k: Tens
         here, missing, end = way[going], (wanted - found)[going], last[going]
         stop = step + min(_STRIDE, int(end.max()) - step + 1)
         times = torch.arange(step, stop)[:, None]
-        draws = (hash_ids(keys[torch.from_numpy(going)], times) >> 1).bitwise_and_((1 << 63) - 1).numpy()
+        draws = (hash_ids(keys[torch.from_numpy(going)], times).numpy().view(np.uint64) >> np.uint64(1)).view(np.int64)
         hurried = stop - 1 > end.min()
         for time, draw in enumerate(draws, step):
-            here = target[first[here] + draw % degree[here]]
-            old = seen[here]
+            here = target.take(first.take(here) + draw % degree.take(here))  # take starts sooner than brackets
+            old = seen.take(here)
             new = (missing > 0) > old  # true where the left is and the right is not
             if hurried:
                 new &= time <= end
