@@ -85,7 +85,7 @@ NAMES = {"grace": "GRACE formula", "pygcl": "PyGCL formula", "tiled": "graphcl",
 
 
 def cell_of_time(row: dict[str, str]) -> str:
-    if not row["median_s"]:
+    if not row["median_s"].replace(".", "").isdigit():
         return "out of memory"
     return f"{float(row['median_s']):.3g} s, {float(row['peak_extra_mb']):,.0f} MB"
 
