@@ -111,7 +111,7 @@ def test_the_features_are_one_hot() -> None:
 
 
 def test_training_beats_the_untrained_encoder() -> None:
-    """Five points over five seeds is what the set is tuned for (the benchmark has 12); one seed gets a looser bound."""
+    """Five points over several seeds is what the set is tuned for; one seed gets a looser bound."""
     graphs = PackedDataset(MOLECULES, graph_id=True)
 
     def make(seed: int) -> GraphCL:
