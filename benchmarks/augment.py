@@ -47,9 +47,15 @@ def molecule_cases(count: int) -> list[Case]:
     graphs = synthetic_molecules(count)
     batch = Batch.from_data_list(graphs)
     rng = np.random.default_rng(0)
+    perturb = literal.authors_perturb_edges
     authors = {
         "node drop": (NodeDrop(SHARE, count="floor"), literal.authors_drop_nodes, 80),
-        "edge perturb": (EdgePerturb(SHARE, 0, count="floor"), literal.authors_perturb_edges, 25),  # theirs adds none
+        "edge perturb, dropping only, as theirs": (
+            EdgePerturb(SHARE, 0, count="floor"),
+            literal.authors_perturb_edges,
+            25,
+        ),
+        "edge perturb, also adding": (EdgePerturb(SHARE, SHARE, count="floor"), perturb, 25),
         "node mask": (NodeMask(SHARE, fill="gaussian", count="floor"), literal.authors_mask_nodes, 80),
         "subgraph": (RandomWalkSubgraph(0.2, count="floor"), literal.authors_subgraph, 40),
     }
