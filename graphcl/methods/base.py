@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -27,8 +28,12 @@ class Method(nn.Module, ABC):
     Args:
         encoder: From graphs to embeddings.
         seed: The seed of every random choice in the method.
+
+    Attributes:
+        level: What is contrasted: graphs, so that a step needs several of them, or nodes, for which one is enough.
     """
 
+    level: ClassVar[Literal["graph", "node"]] = "graph"
     step: Tensor
 
     def __init__(self, encoder: GraphEncoder, *, seed: int = 0) -> None:

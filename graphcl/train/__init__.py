@@ -3,7 +3,7 @@
 from graphcl.train.ahead import losses_ahead
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
-from graphcl.train.loop import History, check_graphs, fit
+from graphcl.train.loop import History, check_graphs, fit, rate_at
 from graphcl.train.run import RunFolder
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "load_checkpoint",
     "losses_ahead",
     "pick_device",
+    "rate_at",
     "save_checkpoint",
 ]

@@ -19,30 +19,47 @@ class State:
     def __init__(self, method: Method, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]) -> None:
         self.method, self.optimizer, self.settings = method, optimizer, dict(settings)
         self.epoch = self.batch = 0
+        self.best: dict[str, Any] | None = None
         self.random: torch.Tensor | None = None
-        self.loss_sum, self.graphs, self.seconds, self.last_loss = 0.0, 0, 0.0, float("nan")
+        self.loss_sum, self.count, self.seconds, self.last_loss = 0.0, 0, 0.0, float("nan")
 
-    def note(self, loss: float, graphs: int, seconds: float) -> None:
+    def note(self, loss: float, count: int, seconds: float) -> None:
+        """Add a step: its loss, a mean over so many graphs or nodes."""
         self.last_loss = loss
-        self.loss_sum, self.graphs, self.seconds = (
-            self.loss_sum + loss * graphs,
-            self.graphs + graphs,
+        self.loss_sum, self.count, self.seconds = (
+            self.loss_sum + loss * count,
+            self.count + count,
             self.seconds + seconds,
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self, unit: str) -> dict[str, float]:
         """The epoch's means; begins the next one's."""
         row = {
-            "loss": self.loss_sum / max(self.graphs, 1),
-            "graphs_per_s": round(self.graphs / max(self.seconds, 1e-9), 1),
+            "loss": self.loss_sum / max(self.count, 1),
+            f"{unit}_per_s": round(self.count / max(self.seconds, 1e-9), 1),
             "seconds": round(self.seconds, 4),
         }
-        self.loss_sum, self.graphs, self.seconds = 0.0, 0, 0.0
+        self.loss_sum, self.count, self.seconds = 0.0, 0, 0.0
         return row
 
-    def postfix(self) -> dict[str, str]:
-        rate = self.graphs / max(self.seconds, 1e-9)
-        return {"epoch": str(self.epoch + 1), "loss": f"{self.last_loss:.4f}", "graphs/s": f"{rate:,.0f}"}
+    def postfix(self, unit: str) -> dict[str, str]:
+        rate = self.count / max(self.seconds, 1e-9)
+        return {"epoch": str(self.epoch + 1), "loss": f"{self.last_loss:.4f}", f"{unit}/s": f"{rate:,.0f}"}
+
+    def keep_best(self, loss: float) -> None:
+        """Keep a copy of the weights if the epoch that has ended had the lowest loss so far."""
+        if self.best is None or loss < self.best["loss"]:
+            model = {name: value.clone() for name, value in self.method.state_dict().items()}
+            self.best = {"loss": loss, "epoch": self.epoch, "model": model}
+
+    def waited(self) -> int:
+        """Epochs since the lowest loss."""
+        return 0 if self.best is None else int(self.epoch - self.best["epoch"])
+
+    def restore_best(self) -> None:
+        """Go back to the weights of the lowest loss."""
+        if self.best is not None:
+            self.method.load_state_dict(self.best["model"])
 
     def save(self, folder: RunFolder) -> None:
         save_checkpoint(
@@ -53,7 +70,8 @@ class State:
                 "random": torch.get_rng_state(),
                 "epoch": self.epoch,
                 "batch": self.batch,
-                "sums": [self.loss_sum, self.graphs, self.seconds],
+                "sums": [self.loss_sum, self.count, self.seconds],
+                "best": self.best,
                 "method": type(self.method).__name__,
                 "settings": self.settings,
             },
@@ -79,4 +97,5 @@ class State:
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
         self.epoch, self.batch, self.random = state["epoch"], state["batch"], state["random"]
-        self.loss_sum, self.graphs, self.seconds = state["sums"]
+        self.loss_sum, self.count, self.seconds = state["sums"]
+        self.best = state.get("best")

@@ -1,4 +1,4 @@
-"""Pretraining: one plain loop over packed batches, that can be stopped at any step and gone on with."""
+"""Pretraining: one plain loop over steps, that can be stopped at any of them and gone on with."""
 
 import math
 import signal
@@ -7,18 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from graphcl.data import PackedDataset
 from graphcl.errors import RunError
 from graphcl.methods import Method
+from graphcl.train._sources import Source, Step, check_graphs, source_of
 from graphcl.train._state import State
-from graphcl.train.ahead import losses_ahead
 from graphcl.train.run import RunFolder
 
-__all__ = ["History", "check_graphs", "fit"]
+__all__ = ["History", "check_graphs", "fit", "rate_at"]
 
 
 @dataclass
@@ -26,14 +25,17 @@ class History:
     """What a run did.
 
     Attributes:
-        epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs), ``graphs_per_s``, ``seconds``.
+        epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs or nodes), ``graphs_per_s`` or ``nodes_per_s``,
+            ``seconds``.
         interrupted: Whether a signal ended it before its time.
         left_out: Graphs that formed a last batch of one and had nothing to be contrasted with, in each epoch.
+        best_epoch: The epoch whose weights the method has, where ``patience`` chose it.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
     left_out: int = 0
+    best_epoch: int | None = None
 
 
 def fit(
@@ -44,6 +46,12 @@ def fit(
     batch_size: int = 128,
     lr: float = 0.01,
     weight_decay: float = 0.0,
+    optimizer: Literal["adam", "adamw"] = "adam",
+    schedule: Literal["constant", "cosine"] = "constant",
+    warmup: int = 0,
+    clip: float | None = None,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    patience: int | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     folder: RunFolder | None = None,
@@ -51,7 +59,7 @@ def fit(
     checkpoint_seconds: float = 15.0,
     progress: bool | None = None,
 ) -> History:
-    """Pretrain ``method`` on a set of graphs with Adam.
+    """Pretrain ``method`` on a set of graphs, on one graph, or on the batches of a loader.
 
     The order of the graphs is a function of (seed, epoch), the views one of (method.seed, step): a run that is stopped
     and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). The first
@@ -59,11 +67,19 @@ def fit(
 
     Args:
         method: What is trained; it is moved to ``device``.
-        dataset: A data set or list of graphs, or a :class:`graphcl.data.PackedDataset` made with ``graph_id=True``.
-        epochs: Passes over the graphs.
-        batch_size: Graphs per step; a last batch of one graph is left out, as it has no negatives.
-        lr: Adam's learning rate.
-        weight_decay: Adam's L2 penalty.
+        dataset: A data set or list of graphs, or a :class:`graphcl.data.PackedDataset` made with ``graph_id=True``; for
+            a method that contrasts nodes one graph as well, or a loader with a length such as PyG's ``NodeLoader``.
+        epochs: Passes over the data; on one graph steps.
+        batch_size: Graphs per step; a last batch of one graph is left out where it would have no negatives.
+        lr: The learning rate.
+        weight_decay: Adam's L2 penalty, or AdamW's decay.
+        optimizer: ``"adam"`` or ``"adamw"``.
+        schedule: ``"constant"``, or ``"cosine"`` from ``lr`` down to 0 at the end; see :func:`rate_at`.
+        warmup: Epochs in which the learning rate rises to ``lr``.
+        clip: The largest norm that the gradient of all parameters together may have.
+        precision: ``"bf16"`` takes the step under autocast.
+        patience: Stop after so many epochs without a lower loss, and go back to the weights after the epoch of the
+            lowest. The loss needs no labels, so that this is no peeking.
         seed: The seed of the order of the graphs and of dropout.
         device: Where to train.
         folder: Where metrics and checkpoints go; ``None`` writes nothing.
@@ -75,7 +91,8 @@ def fit(
         A :class:`History`.
 
     Raises:
-        ValueError: Fewer than two graphs, no features, features that are not finite, or an argument out of range.
+        ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
+        TypeError: ``dataset`` is none of these, or a loader without a length.
         CheckpointError: The checkpoint is damaged or of another run.
         RunError: The loss became infinite or NaN, or a file could not be written.
 
@@ -89,26 +106,54 @@ def fit(
         1
     """
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
-    packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset, graph_id=True)
-    packed = packed.to(device)
-    history = History(left_out=1 if len(packed) % batch_size == 1 else 0)
-    check_graphs(packed, batch_size)
+    _check_choices(optimizer, schedule, precision, warmup, clip, patience)
+    device = torch.device(device)
+    source = source_of(method, dataset, batch_size, device)
+    history = History(left_out=source.left_out)
     method = method.to(device)
-    optimizer = torch.optim.Adam(method.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    settings = {"seed": seed, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "graphs": len(packed)}
-    state = State(method, optimizer, settings)
+    kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam
+    trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    optim = kind(trained, lr=lr, weight_decay=weight_decay, fused=True)
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "batch_size": batch_size,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "size": source.size,
+    }
+    settings |= {"optimizer": optimizer, "schedule": schedule, "warmup": warmup, "clip": clip, "precision": precision}
+    settings |= {"patience": patience, "length": epochs if schedule != "constant" else None}
+    state = State(method, optim, settings)
     if resume:
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")
         state.load(folder)
         folder.keep_metrics(state.epoch)
         history.epochs = list(folder.read_metrics())
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+
+    def take(step: Step) -> float:
+        rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
+        for group in optim.param_groups:
+            group["lr"] = lr * rate
+        optim.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            loss = step.loss()
+        loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(trained, clip)
+        optim.step()
+        method.after_step()
+        return float(loss.detach())
+
+    def has_waited() -> bool:
+        return patience is not None and state.waited() >= patience
+
+    cuda = [device] if device.type == "cuda" else []
     # Dropout in a user's network draws from torch's default generators: seeded here, given back untouched.
     with (
         torch.random.fork_rng(devices=cuda),
         _stop_signal() as stopped,
-        _bar(packed, batch_size, epochs, state, progress) as bar,
+        _bar(source, epochs, state, progress) as bar,
     ):
         if state.random is None:
             torch.manual_seed(seed)
@@ -116,73 +161,79 @@ def fit(
             torch.set_rng_state(state.random)
         method.train()
         saved = time.monotonic()
-        steps = losses_ahead(method, packed, _schedule(packed, batch_size, seed, epochs, state.epoch, state.batch))
-        while state.epoch < epochs and not stopped():
-            if not _epoch(state, packed, batch_size, seed, steps, stopped, bar, folder):
+        steps = source.steps_from(method, seed, range(state.epoch, epochs), state.batch)
+        while state.epoch < epochs and not has_waited() and not stopped():
+            if not _epoch(state, source, steps, take, stopped, bar, folder):
                 break
             state.epoch, state.batch = state.epoch + 1, 0
-            row = {"epoch": state.epoch, **state.summary()}
+            row = {"epoch": state.epoch, **state.summary(source.unit)}
             history.epochs.append(row)
+            if patience is not None:
+                state.keep_best(row["loss"])
             if folder is not None:
                 folder.append_metrics(row)
                 if time.monotonic() - saved > checkpoint_seconds and state.epoch < epochs:
                     state.save(folder)
                     saved = time.monotonic()
-        history.interrupted = state.epoch < epochs
+        history.interrupted = state.epoch < epochs and not has_waited()
         if folder is not None:
             state.save(folder)
+    if state.best is not None and not history.interrupted:
+        state.restore_best()
+        history.best_epoch = state.best["epoch"]
     if folder is not None and not history.interrupted:
         folder.save_weights(method)
     return history
 
 
-def _schedule(
-    packed: PackedDataset, batch_size: int, seed: int, epochs: int, epoch: int, batch: int
-) -> Iterator[torch.Tensor]:
-    """The graphs of each step that is left, from a batch of an epoch on."""
-    for number in range(epoch, epochs):
-        batches = _batches(packed, batch_size, seed, number)
-        yield from (index for index in batches[batch if number == epoch else 0 :] if index.numel() > 1)
+def rate_at(
+    epoch: float, epochs: int, *, schedule: Literal["constant", "cosine"] = "constant", warmup: int = 0
+) -> float:
+    """The share of the learning rate at a point in time: a linear rise, then constant or half a cosine.
 
+    Args:
+        epoch: The point, in epochs since the start; 0.5 is the middle of the first one.
+        epochs: When the run ends.
+        schedule: ``"constant"``, or ``"cosine"`` down to 0.
+        warmup: Epochs of the rise.
 
-def _batches(packed: PackedDataset, batch_size: int, seed: int, epoch: int) -> tuple[torch.Tensor, ...]:
-    order: torch.Tensor = packed.loader(batch_size, shuffle=True, seed=seed, epoch=epoch).order
-    return order.split(batch_size)
+    Example:
+        >>> [round(rate_at(t, 10, schedule="cosine", warmup=2), 2) for t in (0, 1, 2, 6, 10)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,
+    without restarts.
+    """
+    if epoch < warmup:
+        return epoch / warmup
+    if schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - warmup) / max(epochs - warmup, 1))))
 
 
 def _epoch(
     state: State,
-    packed: PackedDataset,
-    batch_size: int,
-    seed: int,
-    steps: Iterator[tuple[torch.Tensor, Callable[[], torch.Tensor]]],
+    source: Source,
+    steps: Iterator[Step],
+    take: Callable[[Step], float],
     stopped: Callable[[], bool],
     bar: Any,
     folder: RunFolder | None,
 ) -> bool:
     """The rest of one epoch; false if it was stopped on the way."""
-    for index in _batches(packed, batch_size, seed, state.epoch)[state.batch :]:
+    while state.batch < source.steps:
         if stopped():
             return False
-        if index.numel() > 1:
-            start = time.perf_counter()
-            loss = _step(state.method, state.optimizer, next(steps)[1])
-            if not math.isfinite(loss):
-                raise RunError(_non_finite(loss, state, index, folder))
-            state.note(loss, index.numel(), time.perf_counter() - start)
+        start = time.perf_counter()
+        step = next(steps)
+        loss = take(step)
+        if not math.isfinite(loss):
+            raise RunError(_non_finite(loss, state, step, folder))
+        state.note(loss, step.size, time.perf_counter() - start)
         state.batch += 1
         bar.update(1)
-        bar.set_postfix(state.postfix(), refresh=False)
+        bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
-
-
-def _step(method: Method, optimizer: torch.optim.Optimizer, loss_of_step: Callable[[], torch.Tensor]) -> float:
-    optimizer.zero_grad(set_to_none=True)
-    loss = loss_of_step()
-    loss.backward()
-    optimizer.step()
-    method.after_step()
-    return float(loss.detach())
 
 
 @contextmanager
@@ -209,12 +260,12 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
         restore()
 
 
-def _bar(packed: PackedDataset, batch_size: int, epochs: int, state: State, progress: bool | None) -> Any:
+def _bar(source: Source, epochs: int, state: State, progress: bool | None) -> Any:
     from tqdm import tqdm
 
-    steps = -(-len(packed) // batch_size)
     disable = None if progress is None else not progress
-    return tqdm(total=epochs * steps, initial=state.epoch * steps + state.batch, unit="step", disable=disable)
+    done = state.epoch * source.steps + state.batch
+    return tqdm(total=epochs * source.steps, initial=done, unit="step", disable=disable)
 
 
 def _check(**positive: float) -> None:
@@ -223,30 +274,22 @@ def _check(**positive: float) -> None:
             raise ValueError(f"expected {name} above 0, got {value}")
 
 
-def check_graphs(packed: PackedDataset, batch_size: int) -> None:
-    """Refuse what cannot be trained on: fewer than two graphs in a batch, no features, features that are not finite."""
-    if len(packed) < 2 or batch_size < 2:
-        raise ValueError(
-            f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs "
-            "of the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, "
-            "a node-level method"
-        )
-    x = packed.batch([0, 1])._store.get("x")
-    if x is None:
-        raise ValueError("expected node features x, got none; load the set with features='constant' or 'degree'")
-    for index in torch.arange(len(packed)).split(4096):
-        bad = ~torch.isfinite(packed.batch(index).x.float())
-        if bool(bad.any()):
-            raise ValueError(
-                f"expected finite node features, got {int(bad.sum())} NaN or infinite values in x; "
-                "replace them before training (torch.nan_to_num, or drop the column)"
-            )
+def _check_choices(
+    optimizer: str, schedule: str, precision: str, warmup: int, clip: float | None, patience: int | None
+) -> None:
+    known = {"optimizer": ("adam", "adamw"), "schedule": ("constant", "cosine"), "precision": ("fp32", "bf16")}
+    given = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
+    for name, words in known.items():
+        if given[name] not in words:
+            raise ValueError(f"expected {name} to be {' or '.join(words)}, got {given[name]!r}")
+    if warmup < 0:
+        raise ValueError(f"expected warmup of at least 0 epochs, got {warmup}")
+    _check(**{name: value for name, value in (("clip", clip), ("patience", patience)) if value is not None})
 
 
-def _non_finite(loss: float, state: State, index: torch.Tensor, folder: RunFolder | None) -> str:
-    shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
+def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:
     last = folder.checkpoint_file if folder is not None and folder.checkpoint_file.is_file() else "none was written"
     return (
-        f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} (graphs {shown}). Last good "
+        f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} ({step.what}). Last good "
         f"checkpoint: {last}. Try a smaller learning rate, or look at these graphs' features"
     )

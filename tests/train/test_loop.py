@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch_geometric.data import Data
 
+from graphcl.augment import EdgeDrop
 from graphcl.data import PackedDataset
 from graphcl.errors import CheckpointError, RunError
-from graphcl.methods import GraphCL
+from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
-from graphcl.train import RunFolder, fit
+from graphcl.train import RunFolder, fit, rate_at
 
 
 def weights(method):
@@ -199,3 +200,169 @@ def test_the_bar_shows_on_request_and_is_quiet_off_a_terminal(graphs, make, caps
     fit(make(), graphs, epochs=1, batch_size=4, progress=True)
     shown = capsys.readouterr().err
     assert "loss=" in shown and "graphs/s=" in shown and "epoch=1" in shown
+
+
+# --- one graph, loaders, schedules ------------------------------------------------------------------------------------
+
+
+def one_graph(nodes=40):
+    generator = torch.Generator().manual_seed(1)
+    edges = torch.randint(nodes, (2, 3 * nodes), generator=generator)
+    x = torch.randn(nodes, 3, generator=generator)
+    return Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], 1), e=torch.arange(6 * nodes))
+
+
+def grace(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        views = (EdgeDrop(drop=0.1), EdgeDrop(drop=0.1))
+        return GRACE(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), views=views, seed=seed)
+
+
+class Halves:
+    """A loader that draws its batches from torch's generator, and notes which epoch it is told."""
+
+    def __init__(self, data):
+        self.data, self.epochs, self.drawn = data, [], []
+
+    def __len__(self):
+        return 2
+
+    def set_epoch(self, epoch):
+        self.epochs.append(epoch)
+
+    def __iter__(self):
+        for part in torch.randperm(self.data.num_nodes).split(self.data.num_nodes // 2):
+            self.drawn.append(part)
+            batch = self.data.subgraph(part)
+            batch.n_id = part
+            batch.batch_size = 15
+            yield batch
+
+
+@pytest.mark.parametrize("data", [one_graph(), [one_graph()], Halves(one_graph())], ids=["graph", "list", "loader"])
+def test_nodes_of_one_graph(data):
+    history = fit(grace(), data, epochs=40, lr=0.02)
+    rows = history.epochs
+    assert rows[0]["nodes_per_s"] > 0 and history.left_out == 0
+    assert sum(row["loss"] for row in rows[-10:]) / 10 < sum(row["loss"] for row in rows[:10]) / 10 - 0.05
+
+
+def test_a_set_of_graphs_for_a_method_of_nodes_leaves_none_out(graphs):
+    history = fit(grace(), graphs, epochs=1, batch_size=4)  # 13 = 3 * 4 + 1
+    assert history.left_out == 0
+
+
+def test_one_graph_is_refused_where_graphs_are_contrasted(make):
+    with pytest.raises(ValueError, match="several graphs for GraphCL, which contrasts graphs, got one; .*GRACE"):
+        fit(make(), one_graph())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": None}, "expected node features x, got none"),
+        ({"x": torch.full((40, 3), math.inf)}, "got 120 NaN or infinite values"),
+    ],
+)
+def test_one_graph_with_unfit_features_is_refused(change, message):
+    data = one_graph()
+    for key, value in change.items():
+        data[key] = value
+    data.num_nodes = 40
+    with pytest.raises(ValueError, match=message):
+        fit(grace(), data)
+
+
+def test_a_single_node_is_refused():
+    data = Data(x=torch.ones(1, 3), edge_index=torch.zeros(2, 0, dtype=torch.int64))
+    with pytest.raises(ValueError, match="at least 2 nodes to contrast, got 1"):
+        fit(grace(), data)
+
+
+def test_what_is_no_data_is_refused():
+    with pytest.raises(TypeError, match="a loader with a length, got generator"):
+        fit(grace(), (graph for graph in [one_graph()]))
+
+
+def test_a_loader_draws_by_seed_and_epoch_and_is_told_the_epoch():
+    def run(seed):
+        loader, method = Halves(one_graph()), grace()
+        fit(method, loader, epochs=2, seed=seed)
+        return loader, weights(method)
+
+    (first, a), (second, b), (other, c) = run(0), run(0), run(1)
+    assert first.epochs == [0, 1]
+    assert all(torch.equal(x, y) for x, y in zip(first.drawn, second.drawn, strict=True))
+    assert not torch.equal(first.drawn[0], first.drawn[2]) and not torch.equal(first.drawn[0], other.drawn[0])
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+@pytest.mark.parametrize("data", [one_graph, lambda: Halves(one_graph())], ids=["graph", "loader"])
+def test_one_graph_and_loaders_resume_bit_for_bit(tmp_path, data, calls):
+    arguments = {"epochs": 4, "schedule": "cosine", "warmup": 1, "optimizer": "adamw", "clip": 1.0, "patience": 9}
+    whole = grace()
+    fit(whole, data(), **arguments)
+    stopped, folder = grace(), folder_at(tmp_path / "run")
+    stopped.loss = StopsAfter(stopped.loss, calls)
+    assert fit(stopped, data(), folder=folder, **arguments).interrupted
+    resumed = grace()
+    fit(resumed, data(), folder=folder, resume=True, **arguments)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+class Scripted(nn.Module):
+    """A loss of given values, whose gradient is always the same."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = list(values)
+
+    def forward(self, z1, z2):
+        pull = (z1 - z2.detach()).sum() * 1e-3
+        return pull - pull.detach() + self.values.pop(0)
+
+
+def test_patience_stops_and_goes_back_to_the_lowest_loss(tmp_path):
+    values = [3.0, 2.0, 1.0, 1.5, 1.0, 1.2]
+    method, short = grace(), grace()
+    method.loss, short.loss = Scripted(values), Scripted(values)
+    folder = folder_at(tmp_path / "run")
+    history = fit(method, one_graph(), epochs=50, patience=3, folder=folder)
+    assert [row["loss"] for row in history.epochs] == pytest.approx(values)
+    assert history.best_epoch == 3 and not history.interrupted and folder.weights_file.is_file()
+    fit(short, one_graph(), epochs=3)
+    assert torch.equal(weights(method), weights(short))
+    again = grace()
+    again.loss = Scripted([])  # it would fail to take another step
+    assert fit(again, one_graph(), epochs=50, patience=3, folder=folder, resume=True).best_epoch == 3
+    assert torch.equal(weights(again), weights(method))
+
+
+def test_rates():
+    assert [rate_at(t, 10) for t in (0, 5, 10)] == [1.0, 1.0, 1.0]
+    assert [rate_at(t, 10, warmup=4) for t in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
+    assert [rate_at(t, 10, schedule="cosine") for t in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
+    assert rate_at(3, 3, schedule="cosine", warmup=3) == 1.0
+
+
+def test_the_cosine_ends_at_zero(graphs, make):
+    constant, cosine = make(), make()
+    fit(constant, graphs, epochs=2, batch_size=13)
+    fit(cosine, graphs, epochs=2, batch_size=13, schedule="cosine")
+    assert not torch.equal(weights(constant), weights(cosine))
+
+
+def test_bf16_learns_too(graphs, make):
+    rows = fit(make(), graphs, epochs=20, batch_size=13, precision="bf16").epochs
+    assert rows[-1]["loss"] < rows[0]["loss"] - 0.2
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("optimizer", "sgd"), ("schedule", "step"), ("precision", "fp8"), ("warmup", -1), ("clip", 0.0), ("patience", 0)],
+)
+def test_options_are_checked(graphs, make, argument, value):
+    with pytest.raises(ValueError, match=f"expected {argument} .*got '?{value}"):
+        fit(make(), graphs, **{argument: value})

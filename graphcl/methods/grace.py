@@ -1,0 +1,78 @@
+"""GRACE: contrast of the nodes of two views of a graph."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from graphcl import losses
+from graphcl.augment import Compose, EdgeDrop, FeatureMask
+from graphcl.methods.base import View
+from graphcl.methods.nodes import NodeViewMethod
+from graphcl.nn import GraphEncoder
+
+__all__ = ["GRACE", "edge_and_feature_drop", "elu_head"]
+
+
+def edge_and_feature_drop(edges: float, features: float) -> Compose:
+    """Drop each edge, and mask each feature column of all nodes, independently with the given probabilities.
+
+    Example:
+        >>> len(edge_and_feature_drop(0.2, 0.3).augmentations)
+        2
+    """
+    return Compose([EdgeDrop(drop=edges, count="bernoulli"), FeatureMask(mask=features, count="bernoulli")])
+
+
+def elu_head(in_channels: int, hidden_channels: int | None = None) -> nn.Sequential:
+    """The projection head of GRACE: two linear maps with an ELU between, back to the encoder's width."""
+    hidden_channels = hidden_channels or in_channels
+    return nn.Sequential(nn.Linear(in_channels, hidden_channels), nn.ELU(), nn.Linear(hidden_channels, in_channels))
+
+
+class GRACE(NodeViewMethod):
+    """Pull the two views of a node together and all other nodes, of both views, away.
+
+    Args:
+        encoder: From graphs to node embeddings; the paper's is a two-layer GCN, ``GraphEncoder(GCN(in_channels, 128,
+            2))`` on Cora.
+        views: Two transforms; :func:`edge_and_feature_drop` with the paper's probabilities on Cora by default (edges
+            0.2 and 0.4, features 0.3 and 0.4).
+        head: From node embeddings to what is compared; :func:`elu_head` by default.
+        loss: From two ``[K, D]`` tensors to a scalar; :class:`graphcl.losses.GRACE` at temperature 0.4 by default.
+        seed: The seed of the views.
+
+    Raises:
+        ValueError: There are not exactly two views; at the call, fewer than two nodes are in both.
+        TypeError: A view cannot be called.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
+        >>> GRACE(GraphEncoder(GIN(3)))(graph).shape
+        torch.Size([])
+
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020.
+    Differs from the authors' code: both directions of an edge are dropped together.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        views: Sequence[View] | None = None,
+        head: nn.Module | None = None,
+        loss: nn.Module | None = None,
+        seed: int = 0,
+    ) -> None:
+        paper = (edge_and_feature_drop(0.2, 0.3), edge_and_feature_drop(0.4, 0.4))
+        head = elu_head(encoder.out_channels) if head is None and isinstance(encoder, GraphEncoder) else head
+        super().__init__(encoder, views=paper if views is None else views, head=head, seed=seed)
+        self.loss = losses.GRACE(temperature=0.4) if loss is None else loss
+
+    def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
+        loss: Tensor = self.loss(z1, z2)
+        return loss

@@ -1,0 +1,215 @@
+"""Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from graphcl.data import PackedDataset
+from graphcl.methods import Method
+from graphcl.train.ahead import losses_ahead
+
+__all__ = ["GraphSet", "Loader", "OneGraph", "Source", "Step", "check_features", "check_graphs", "source_of"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that has not been taken.
+
+    Attributes:
+        loss: Its call takes the step and returns the loss.
+        size: How many graphs, or nodes, the loss is a mean over.
+        what: The data, in words, for a message.
+    """
+
+    loss: Callable[[], Tensor]
+    size: int
+    what: str
+
+
+class Source(ABC):
+    """The steps of a run, epoch by epoch.
+
+    Attributes:
+        unit: What the speed is counted in.
+        steps: Steps per epoch.
+        size: Graphs, nodes or batches; a checkpoint keeps it.
+        left_out: Graphs that take no part in an epoch.
+    """
+
+    unit: str = "graphs"
+    steps: int
+    size: int
+    left_out: int = 0
+
+    @abstractmethod
+    def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        """The steps of these epochs, from the given one of the first epoch on."""
+
+
+class GraphSet(Source):
+    """Batches of a packed set, in an order that follows from (seed, epoch); a last batch of one is left out."""
+
+    def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
+        self.packed, self.batch_size = packed, batch_size
+        self.size, self.least = len(packed), 1 if single else 2
+        rest = len(packed) % batch_size
+        self.left_out = rest if rest < self.least else 0
+        self.steps = len(packed) // batch_size + (rest >= self.least)
+
+    def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        for index, loss in losses_ahead(method, self.packed, self._schedule(seed, epochs, step)):
+            shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
+            yield Step(loss, index.numel(), f"graphs {shown}")
+
+    def _schedule(self, seed: int, epochs: range, step: int) -> Iterator[Tensor]:
+        for epoch in epochs:
+            order: Tensor = self.packed.loader(self.batch_size, shuffle=True, seed=seed, epoch=epoch).order
+            yield from order.split(self.batch_size)[step if epoch == epochs.start else 0 : self.steps]
+
+
+class OneGraph(Source):
+    """The whole of one graph in every step."""
+
+    unit = "nodes"
+    steps = 1
+
+    def __init__(self, data: Data) -> None:
+        self.data, self.size = data, data.num_nodes or 0
+
+    def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        for _ in epochs:
+            yield Step(lambda: method(self.data), self.size, "the whole graph")
+
+
+class Loader(Source):
+    """The batches of a loader; what it draws from torch's generator follows from (seed, epoch).
+
+    A loader or sampler with ``set_epoch``, as :class:`torch.utils.data.DistributedSampler` has it, is told the epoch.
+    """
+
+    def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
+        self.loader, self.device, self.level = loader, device, level
+        self.steps = self.size = len(loader)
+        self.unit = "nodes" if level == "node" else "graphs"
+
+    def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        for epoch in epochs:
+            for part in (self.loader, *(getattr(self.loader, name, None) for name in ("sampler", "node_sampler"))):
+                if hasattr(part, "set_epoch"):
+                    part.set_epoch(epoch)
+            batches = _drawing_from(_state_for(seed, epoch), self.loader)
+            first = step if epoch == epochs.start else 0
+            for number, batch in enumerate(islice(batches, first, None), start=first):
+                data = batch.to(self.device)
+                yield Step(lambda data=data: method(data), self._count(data), f"batch {number + 1} of the loader")  # type: ignore[misc]
+
+    def _count(self, data: Any) -> int:
+        if self.level == "graph":
+            return data.num_graphs if isinstance(data, Batch) else 1
+        seeds = data._store.get("batch_size")
+        return seeds if isinstance(seeds, int) else data.num_nodes
+
+
+def _state_for(seed: int, epoch: int) -> Tensor:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((seed * 0x9E3779B1 + epoch) % 2**63)
+        return torch.get_rng_state()
+
+
+def _drawing_from(state: Tensor, loader: Any) -> Iterator[Any]:
+    """The loader's batches, drawn with a state of torch's generator that nothing else moves."""
+
+    @contextmanager
+    def own_state() -> Iterator[None]:
+        nonlocal state
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(state)
+            yield
+            state = torch.get_rng_state()
+
+    with own_state():
+        batches = iter(loader)
+    while True:
+        with own_state():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def source_of(method: Method, data: Any, batch_size: int, device: torch.device) -> Source:
+    """The source that suits the data: a graph, a loader of batches, or a set of graphs.
+
+    Raises:
+        ValueError: Too few graphs or nodes, no features, or features that are not finite.
+        TypeError: A loader without a length.
+    """
+    single = method.level == "node"
+    if isinstance(data, Data):
+        if not single:
+            raise ValueError(
+                f"expected several graphs for {type(method).__name__}, which contrasts graphs, got one; use a set of "
+                "graphs, or a method that contrasts nodes, such as GRACE"
+            )
+        check_features(data)
+        return OneGraph(data.to(str(device)))
+    if not isinstance(data, PackedDataset) and not hasattr(data, "__getitem__"):
+        if not (hasattr(data, "__iter__") and isinstance(data, Sized)):
+            raise TypeError(f"expected graphs, one graph, or a loader with a length, got {type(data).__name__}")
+        return Loader(data, device, level=method.level)
+    if single and not isinstance(data, PackedDataset) and len(data) == 1:
+        return source_of(method, data[0], batch_size, device)
+    packed = data if isinstance(data, PackedDataset) else PackedDataset(data, graph_id=True)
+    packed = packed.to(device)
+    check_graphs(packed, batch_size, single=single)
+    return GraphSet(packed, batch_size, single=single)
+
+
+def check_graphs(packed: PackedDataset, batch_size: int, *, single: bool = False) -> None:
+    """Refuse what cannot be trained on: too few graphs in a batch, no features, features that are not finite.
+
+    Args:
+        packed: The graphs.
+        batch_size: Graphs per step.
+        single: Whether a batch of one graph will do, as where nodes are contrasted.
+    """
+    if not single and (len(packed) < 2 or batch_size < 2):
+        raise ValueError(
+            f"expected at least 2 graphs in a batch to contrast, got {min(len(packed), batch_size)}: the other graphs "
+            "of the batch are the negatives. Use a set of several graphs and a larger batch_size; for one large graph, "
+            "a node-level method"
+        )
+    if packed.batch([0, -1])._store.get("x") is None:
+        raise ValueError("expected node features x, got none; load the set with features='constant' or 'degree'")
+    bad = sum(_bad_values(packed.batch(index).x) for index in torch.arange(len(packed)).split(4096))
+    if bad:
+        raise ValueError(_not_finite(bad))
+
+
+def check_features(data: Data) -> None:
+    """Refuse a graph without features, with features that are not finite, or with fewer than two nodes."""
+    x = data._store.get("x")
+    if x is None:
+        raise ValueError("expected node features x, got none; load the set with features='constant' or 'degree'")
+    if bad := _bad_values(x):
+        raise ValueError(_not_finite(bad))
+    if x.size(0) < 2:
+        raise ValueError(f"expected at least 2 nodes to contrast, got {x.size(0)}")
+
+
+def _bad_values(x: Tensor) -> int:
+    return int((~torch.isfinite(x)).sum()) if x.is_floating_point() else 0
+
+
+def _not_finite(count: int) -> str:
+    return (
+        f"expected finite node features, got {count} NaN or infinite values in x; "
+        "replace them before training (torch.nan_to_num, or drop the column)"
+    )

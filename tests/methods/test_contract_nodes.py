@@ -1,0 +1,227 @@
+"""What every method that contrasts nodes must do: one list of all of them, one suite over the list."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCN
+
+from graphcl import methods
+from graphcl.methods import Method
+from graphcl.nn import GIN, Embeddings, GraphEncoder
+
+# Each with what it needs besides an encoder.
+METHODS = {
+    "GRACE": {},
+}
+NETWORKS = {"GIN": lambda: GIN(6, 8, 2), "GCN": lambda: GCN(6, 8, 2)}
+
+
+def graph(num_nodes=24, seed=0):
+    """Two communities; features that hint at them; labels."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.arange(num_nodes) % 2
+    source = torch.arange(num_nodes).repeat_interleave(3)
+    target = (source + 2 * torch.randint(1, num_nodes // 2, source.shape, generator=generator)) % num_nodes
+    edges = torch.stack([source, target])
+    edges = torch.cat([edges, edges.flip(0)], 1).unique(dim=1)
+    x = torch.randn(num_nodes, 6, generator=generator) + 2 * y[:, None]
+    return Data(x=x, edge_index=edges[:, edges[0] != edges[1]], y=y)
+
+
+@pytest.fixture
+def data():
+    return graph()
+
+
+def build(name, network="GIN", seed=0, **arguments):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return getattr(methods, name)(GraphEncoder(NETWORKS[network]()), seed=seed, **METHODS[name], **arguments)
+
+
+def step(method, optimizer, data):
+    optimizer.zero_grad()
+    loss = method(data)
+    loss.backward()
+    optimizer.step()
+    method.after_step()
+    return loss.item()
+
+
+def optimizer_of(method, lr=0.01):
+    return torch.optim.Adam([p for p in method.parameters() if p.requires_grad], lr=lr)
+
+
+@pytest.fixture(params=METHODS)
+def name(request):
+    return request.param
+
+
+class TestLoss:
+    @pytest.mark.parametrize("network", NETWORKS)
+    def test_is_a_finite_scalar_with_a_gradient_for_every_trained_parameter(self, name, network, data):
+        method = build(name, network)
+        loss = method(data)
+        assert loss.shape == () and loss.isfinite()
+        loss.backward()
+        assert all(p.grad is not None for p in method.encoder.parameters())
+        assert any(p.grad.abs().sum() > 0 for p in method.encoder.parameters())
+        trained = [p for p in method.parameters() if p.requires_grad]
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)
+
+    def test_a_hand_written_loop_lowers_it(self, name, data):
+        method = build(name)
+        optimizer = optimizer_of(method)
+        losses = [step(method, optimizer, data) for _ in range(60)]
+        assert sum(losses[-15:]) < sum(losses[:15])
+
+    def test_input_is_left_alone(self, name, data):
+        before = data.clone()
+        build(name)(data).backward()
+        assert data.keys() == before.keys()
+        for key in data.keys():
+            assert torch.equal(data[key], before[key])
+
+    def test_isolated_nodes_self_loops_and_duplicate_edges(self, name, data):
+        loops = torch.tensor([[0, 1, 1, 2], [0, 1, 2, 1]])
+        data.edge_index = torch.cat([data.edge_index[:, :20], loops, loops], 1)
+        data.edge_index = data.edge_index[:, (data.edge_index < 20).all(0)]  # the last nodes have no edge
+        method = build(name)
+        loss = method(data)
+        loss.backward()
+        assert loss.isfinite()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in method.parameters())
+
+    def test_batches_of_graphs(self, name):
+        batch = Batch.from_data_list([graph(12, seed=1), graph(16, seed=2), graph(10, seed=3)])
+        method = build(name)
+        loss = method(batch)
+        loss.backward()
+        assert loss.isfinite()
+
+    def test_bf16_autocast(self, name, data):
+        method = build(name, "GCN")
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = method(data)
+        loss.backward()
+        assert loss.isfinite() and loss.dtype == torch.float32
+
+    def test_double_precision(self, name, data):
+        data.x = data.x.double()
+        method = build(name).double()
+        loss = method(data)
+        loss.backward()
+        assert loss.dtype == torch.float64 and loss.isfinite()
+
+    def test_no_features(self, name, data):
+        del data.x
+        data.num_nodes = 24
+        with pytest.raises(ValueError, match="expected node features"):
+            build(name)(data)
+
+
+class TestRandomness:
+    def test_step_counts_in_training_only(self, name, data):
+        method = build(name)
+        for _ in range(3):
+            method(data)
+        assert method.state_dict()["step"] == 3
+        method.eval()(data)
+        assert method.step == 3
+
+    def test_same_seed_and_step_same_loss(self, name, data):
+        first, second = build(name), build(name)
+        assert first(data).item() == second(data).item()
+
+    def test_does_not_touch_torchs_own_generator(self, name, data):
+        method = build(name)
+        before = torch.get_rng_state()
+        method(data).backward()
+        method.embed(data)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_a_generator_takes_the_place_of_seed_and_step(self, name, data):
+        first, second = build(name), build(name, seed=5)
+        draw = lambda method, seed: method(data, generator=torch.Generator().manual_seed(seed)).item()  # noqa: E731
+        one = draw(first, 3)
+        assert first.step == 0
+        assert draw(second, 3) == one
+
+    def test_resuming_goes_on_where_it_stopped(self, name, data):
+        whole = build(name)
+        optimizer = optimizer_of(whole)
+        for _ in range(2):
+            step(whole, optimizer, data)
+        file = io.BytesIO()
+        torch.save([whole.state_dict(), optimizer.state_dict()], file)
+        resumed = build(name)
+        again = optimizer_of(resumed)
+        model, state = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+        resumed.load_state_dict(model)
+        again.load_state_dict(state)
+        assert [step(whole, optimizer, data) for _ in range(3)] == [step(resumed, again, data) for _ in range(3)]
+        torch.testing.assert_close(whole.state_dict(), resumed.state_dict(), rtol=0, atol=0)
+
+
+class TestEmbed:
+    def test_equals_the_encoder_in_evaluation_on_the_clean_graph(self, name, data):
+        method = build(name)
+        method(data)
+        wanted = copy.deepcopy(method.encoder).eval()(data.x, data.edge_index)
+        found = method.embed(data)
+        assert isinstance(found, Embeddings)
+        torch.testing.assert_close(found, wanted)
+
+    def test_twice_the_same_and_without_a_trace(self, name, data):
+        method = build(name)
+        before = copy.deepcopy(method.state_dict())
+        first, second = method.embed(data), method.embed(data)
+        assert torch.equal(first.node, second.node) and not first.node.requires_grad
+        torch.testing.assert_close(method.state_dict(), before, rtol=0, atol=0)
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_modes_are_restored(self, name, data, training):
+        method = build(name).train(training)
+        method.embed(data)
+        assert all(module.training == training for module in method.encoder.modules())
+
+    def test_does_not_collapse(self, name):
+        data = graph(200, seed=4)
+        method = build(name)
+        optimizer = optimizer_of(method, lr=5e-3)
+        for _ in range(40):
+            step(method, optimizer, data)
+        z = method.embed(data).node.double()
+        spectrum = torch.linalg.svdvals(z - z.mean(0))
+        share = spectrum / spectrum.sum()
+        rank = torch.exp(-(share * share.clamp(min=1e-12).log()).sum())
+        assert rank > 2.0
+
+
+class TestConstruction:
+    def test_is_a_method_of_nodes_with_the_encoder_it_was_given(self, name):
+        encoder = GraphEncoder(GIN(6, 8, 2))
+        method = getattr(methods, name)(encoder, **METHODS[name])
+        assert isinstance(method, Method)
+        assert method.encoder is encoder
+        assert method.level == "node"
+
+    def test_a_bare_network_is_refused(self, name):
+        with pytest.raises(TypeError, match="expected a GraphEncoder, got GIN; wrap the network"):
+            getattr(methods, name)(GIN(6), **METHODS[name])
+
+    def test_a_network_without_a_width_is_refused(self, name):
+        with pytest.raises(ValueError, match="expected Identity to have an integer out_channels"):
+            getattr(methods, name)(GraphEncoder(nn.Identity()), **METHODS[name])
+
+    def test_repr(self, name):
+        assert repr(build(name)).startswith(f"{name}(")
+
+
+def test_every_node_level_method_is_in_the_list():
+    found = {name for name in methods.__all__ if getattr(getattr(methods, name), "level", None) == "node"}
+    assert found - {"NodeViewMethod"} == set(METHODS)
