@@ -1,5 +1,6 @@
 """Encoders, readouts and heads. Any PyG model can take the encoder's place."""
 
+from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
 from graphcl.nn.heads import project_views, projection_head
@@ -8,6 +9,7 @@ from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
 from graphcl.nn.sparse import SparseSum
 
 __all__ = [
+    "EMATarget",
     "GIN",
     "BatchNorm",
     "Embeddings",
