@@ -1,19 +1,16 @@
-"""From names to objects: the one place where the command line's words become encoders, views and methods."""
+"""From names to objects: the command line's words become encoders and views. Methods: see ``_recipes``."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import torch
-
 from graphcl import augment
 from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
-from graphcl.losses import InfoNCE
-from graphcl.methods import GraphCL, Method, random4
+from graphcl.methods import random4
 from graphcl.nn import GIN, GraphEncoder, Readout, max_readout, mean_readout, sum_readout
 
-__all__ = ["ENCODERS", "METHODS", "READOUTS", "VIEWS", "make_encoder", "make_method", "make_view", "near"]
+__all__ = ["ACTIVATIONS", "ENCODERS", "NORMS", "READOUTS", "VIEWS", "make_encoder", "make_view", "near"]
 
 Make = Callable[[float], Augmentation]
 
@@ -39,7 +36,8 @@ _ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity
 VIEWS = (*_ALONE, *_WITH_SHARE)
 READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
 ENCODERS = ("gin", "gcn", "sage", "gat")
-METHODS = ("graphcl",)
+ACTIVATIONS = ("relu", "prelu", "elu", "leaky_relu", "tanh")
+NORMS = ("batch", "layer", "none")
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -49,7 +47,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def make_view(words: str) -> Augmentation:
-    """An augmentation from ``NAME`` or ``NAME:SHARE``.
+    """An augmentation from ``NAME`` or ``NAME:SHARE``; several, joined by ``+``, are applied one after the other.
 
     Raises:
         ConfigError: The name is unknown, or the share no number within [0, 1].
@@ -57,7 +55,14 @@ def make_view(words: str) -> Augmentation:
     Example:
         >>> make_view("node-drop:0.2")
         NodeDrop(drop=0.2, remove=True, count='floor')
+        >>> len(make_view("edge-drop:0.2+feature-mask:0.3").augmentations)
+        2
     """
+    parts = [_one_view(part.strip()) for part in words.split("+")]
+    return parts[0] if len(parts) == 1 else augment.Compose(parts)
+
+
+def _one_view(words: str) -> Augmentation:
     name, _, share = words.partition(":")
     if name not in VIEWS:
         raise ConfigError(f"expected a view out of {', '.join(VIEWS)}, got {name!r}; nearest: {near(name, VIEWS)}")
@@ -72,48 +77,26 @@ def make_view(words: str) -> Augmentation:
         raise ConfigError(f"view {words!r}: {error}") from error
 
 
-def make_encoder(name: str, in_channels: int, *, hidden: int, layers: int, readout: str) -> GraphEncoder:
-    """An encoder by name: the package's GIN, or PyG's GCN, GraphSAGE or GAT with BatchNorm and all layers joined."""
-    if readout not in READOUTS:
-        raise ConfigError(f"expected a readout out of {', '.join(READOUTS)}, got {readout!r}")
-    if name == "gin":
-        return GraphEncoder(GIN(in_channels, hidden, layers), READOUTS[readout])
-    if name not in ENCODERS:
-        raise ConfigError(
-            f"expected an encoder out of {', '.join(ENCODERS)}, got {name!r}; nearest: {near(name, ENCODERS)}"
-        )
-    from torch_geometric import nn as pyg
-
-    models = {"gcn": pyg.GCN, "sage": pyg.GraphSAGE, "gat": pyg.GAT}
-    return GraphEncoder(models[name](in_channels, hidden, layers, jk="cat", norm="batch_norm"), READOUTS[readout])
-
-
-def make_method(config: Mapping[str, Any], in_channels: int, *, seed: int | None = None) -> Method:
-    """The method that a run's settings describe, with weights drawn by ``seed`` (the run's own if ``None``).
-
-    Torch's default generator is left as it was.
+def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
+    """The encoder that the settings name: the package's GIN, or PyG's GCN, GraphSAGE or GAT.
 
     Raises:
         ConfigError: A name is unknown or a value unusable.
     """
-    seed = config["seed"] if seed is None else seed
-    if config["method"] not in METHODS:
-        raise ConfigError(f"expected a method out of {', '.join(METHODS)}, got {config['method']!r}")
-    views = config["views"]
-    if len(views) != 2:
-        raise ConfigError(f"expected two views, got {len(views)}: {views}")
-    first, second = (make_view(view) for view in views)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            encoder = make_encoder(
-                config["encoder"],
-                in_channels,
-                hidden=config["hidden"],
-                layers=config["layers"],
-                readout=config["readout"],
-            )
-            loss = InfoNCE(temperature=config["temperature"], positive_in_denominator=False)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-        return GraphCL(encoder, views=(first, second), loss=loss, seed=seed)
+    name, readout = settings["encoder"], settings["readout"]
+    for key, known in (("encoder", ENCODERS), ("readout", READOUTS), ("activation", ACTIVATIONS), ("norm", NORMS)):
+        if settings[key] not in known:
+            nearest = near(settings[key], known)
+            raise ConfigError(f"expected {key} out of {', '.join(known)}, got {settings[key]!r}; nearest: {nearest}")
+    hidden, layers = settings["hidden"], settings["layers"]
+    try:
+        if name == "gin":
+            return GraphEncoder(GIN(in_channels, hidden, layers, norm=settings["norm"]), READOUTS[readout])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    from torch_geometric import nn as pyg
+
+    models = {"gcn": pyg.GCN, "sage": pyg.GraphSAGE, "gat": pyg.GAT}
+    norm = None if settings["norm"] == "none" else f"{settings['norm']}_norm"
+    arguments = {"act": settings["activation"], "norm": norm, "jk": "cat" if settings["joined"] else None}
+    return GraphEncoder(models[name](in_channels, hidden, layers, **arguments), READOUTS[readout])

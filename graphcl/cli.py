@@ -1,4 +1,4 @@
-"""The command line: pretrain, evaluate, embed, report, datasets. The only reader of settings, from flags and YAML."""
+"""The command line: pretrain, evaluate, embed, report, methods, datasets. It alone reads settings, flags and YAML."""
 
 import os
 import re
@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcl._resolve import ENCODERS, METHODS, READOUTS, VIEWS, make_method, near
+from graphcl._recipes import METHODS, make_method, recipe, settings_for
+from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, near
 from graphcl.errors import ConfigError, GraphCLError, RunError
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
+DEFAULT_METHOD = "graphcl"
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
 CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads")
@@ -39,15 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    parser = build_parser(_resumed(arguments))
-    config = _parse(parser, arguments)
+    config = _parse(build_parser(_defaults(arguments)), arguments)
     command = config["command"]
     if command is None:
-        parser.print_help()
+        build_parser().print_help()
         return 0
     chosen = config[command]
-    if command == "datasets":
-        return _datasets(chosen)
+    if command in ("datasets", "methods"):
+        return _datasets(chosen) if command == "datasets" else _methods(chosen)
     return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed, "report": _report}[command](chosen)
 
 
@@ -77,6 +78,10 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
     )
     report.add_argument("run", type=str, help="the run folder")
     commands.add_subcommand("report", report, help="write the page of a run, report.html")
+    known = _new_parser("The methods that the package knows: what they are from, what they need, their settings.")
+    known.add_argument("name", type=str | None, nargs="?", default=None, help="show the settings of one method")
+    known.add_argument("--dataset", type=str | None, default=None, help="its settings on that data set")
+    commands.add_subcommand("methods", known, help="list the methods, or the settings of one")
     datasets = _new_parser(
         "The data sets that the package knows, as cards: what they are, their traps, published scores."
     )
@@ -93,7 +98,8 @@ def _new_parser(description: str, **options: Any) -> Any:
 
 def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
     parser = _new_parser(
-        "Pretrain an encoder. Settings come from flags, from a YAML file (--config), or both: flags win.",
+        "Pretrain an encoder. Settings come from flags, from a YAML file (--config), or both: flags win. What is left "
+        "out is as in the method's paper, on the data set where it says so, which `graphcl methods NAME` shows.",
         print_config="--print-%s",
     )
     add = parser.add_argument
@@ -106,25 +112,39 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         default=None,
         help="node features: original, constant, degree, degree-onehot; by default its own, else its card's choice",
     )
-    add("--method", type=str, default="graphcl", help=f"what to train by: {', '.join(METHODS)}")
-    add("--encoder", type=str, default="gin", help=f"the network: {', '.join(ENCODERS)}")
-    add("--hidden", type=int, default=32, help="width of each layer")
-    add("--layers", type=int, default=3, help="number of layers")
-    add("--readout", type=str, default="sum", help=f"from nodes to graphs: {', '.join(READOUTS)}")
+    add(
+        "--method",
+        type=str,
+        default=DEFAULT_METHOD,
+        help=f"what to train by: {', '.join(METHODS)}; see graphcl methods",
+    )
+    add("--encoder", type=str, help=f"the network: {', '.join(ENCODERS)}")
+    add("--hidden", type=int, help="width of each layer")
+    add("--layers", type=int, help="number of layers")
+    add("--activation", type=str, help=f"between layers, not for gin: {', '.join(ACTIVATIONS)}")
+    add("--norm", type=str, help=f"normalisation after each layer: {', '.join(NORMS)}")
+    add("--joined", type=bool, help="whether the outputs of all layers are joined; gin always does")
+    add("--readout", type=str, help=f"from nodes to graphs: {', '.join(READOUTS)}")
     add(
         "--views",
         type=str,
-        nargs=2,
-        default=["identity", "random4"],
-        metavar=("FIRST", "SECOND"),
-        help=f"the two views, each NAME or NAME:SHARE out of {', '.join(VIEWS)}; random4 draws one of the four "
-        "augmentations of GraphCL for each graph",
+        nargs="*",
+        metavar="VIEW",
+        help="the views, each NAME or NAME:SHARE, or several joined by + to be applied one after the other, out of "
+        f"{', '.join(VIEWS)}; random4 draws one of the four augmentations of GraphCL for each graph",
     )
-    add("--temperature", type=float, default=0.2, help="temperature of the loss")
-    add("--epochs", type=int, default=20, help="passes over the graphs")
-    add("--batch-size", type=int, default=128, help="graphs per step")
-    add("--lr", type=float, default=0.01, help="Adam's learning rate")
-    add("--weight-decay", type=float, default=0.0, help="Adam's L2 penalty")
+    add("--temperature", type=float | None, help="temperature of the loss")
+    add("--arguments", type=dict[str, Any], help="further arguments of the method: --arguments.momentum 0.99")
+    add("--epochs", type=int, help="passes over the data; on one graph steps")
+    add("--batch-size", type=int, help="graphs per step")
+    add("--lr", type=float, help="the learning rate")
+    add("--weight-decay", type=float, help="Adam's L2 penalty, or AdamW's decay")
+    add("--optimizer", type=str, help="adam or adamw")
+    add("--schedule", type=str, help="of the learning rate: constant or cosine")
+    add("--warmup", type=int, help="epochs in which the learning rate rises")
+    add("--clip", type=float | None, help="largest norm of the gradient")
+    add("--precision", type=str, help="fp32 or bf16")
+    add("--patience", type=int | None, help="stop after so many epochs without a lower loss, and take the best")
     add("--seed", type=int, default=0, help="seed of weights, views and the order of the graphs")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ...")
     add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
@@ -133,7 +153,8 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
     add("--overwrite", action="store_true", help="replace the run in --out")
     add("--evaluate", action="store_true", help="score the run at the end, as graphcl evaluate does")
     known = {action.dest for action in parser._actions}
-    parser.set_defaults({key: value for key, value in defaults.items() if key in known})
+    usual = {**settings_for(DEFAULT_METHOD), **defaults}
+    parser.set_defaults({key: value for key, value in usual.items() if key in known})
     return parser
 
 
@@ -218,10 +239,20 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     return f"expected a known setting, got {asked!r}; did you mean {near(asked, spelling)}?"
 
 
-def _resumed(arguments: Sequence[str]) -> dict[str, Any] | None:
+def _defaults(arguments: list[str]) -> dict[str, Any]:
+    """What pretrain's settings are where nothing is said: those of the run to resume, else those of the method."""
+    if "pretrain" not in arguments[:1]:
+        return {}
+    if "--resume" in arguments:
+        return _resumed(arguments)
+    # A first reading tells the method and the data set, wherever they are named.
+    asked = [word for word in arguments if not word.startswith("--print")]
+    chosen = _parse(build_parser(), asked)["pretrain"]
+    return settings_for(chosen.method, chosen.dataset)
+
+
+def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
     """The settings of the run that the arguments ask to resume."""
-    if "pretrain" not in arguments[:1] or "--resume" not in arguments:
-        return None
     out = next((w[6:] for w in arguments if w.startswith("--out=")), None)
     if out is None and "--out" in arguments[:-1]:
         out = arguments[list(arguments).index("--out") + 1]
@@ -236,7 +267,7 @@ def _pretrain(config: Any) -> int:
     import torch
 
     from graphcl.data import PackedDataset, load
-    from graphcl.train import RunFolder, check_graphs, fit, load_checkpoint, pick_device
+    from graphcl.train import RunFolder, fit, load_checkpoint, pick_device, source_of
 
     if config.resume and config.overwrite:
         raise ConfigError("expected --resume or --overwrite, got both")
@@ -248,25 +279,27 @@ def _pretrain(config: Any) -> int:
         settings["root"] = str(Path(config.root).resolve())
     _check_numbers(settings)
     dataset = load(config.dataset, root=config.root, features=config.features)
-    graphs = PackedDataset(dataset, graph_id=True)
-    method = make_method(settings, dataset.num_features)
-    folder = RunFolder(config.out or _new_folder(config.dataset, config.method))
+    kind = recipe(config.method).kind
+    data = dataset[0] if kind.level == "node" and len(dataset) == 1 else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
-    check_graphs(graphs, config.batch_size)
+    source = source_of(data, kind, config.batch_size, device)
+    method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
+    folder = RunFolder(config.out or _new_folder(config.dataset, config.method))
     if config.resume:
         load_checkpoint(folder.checkpoint_file)
         folder.write_config(settings)
     else:
         folder.create(settings, overwrite=config.overwrite)
-    print(f"{config.dataset}: {len(graphs)} graphs, {type(method).__name__} on {device}, run folder {folder.path}")
+    print(
+        f"{config.dataset}: {source.size:,} {source.unit}, {type(method).__name__} on {device}, "
+        f"run folder {folder.path}"
+    )
+    options = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip")
+    options += ("precision", "patience", "seed")  # type: ignore[assignment]
     history = fit(
         method,
-        graphs,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-        seed=config.seed,
+        data,
+        **{option: settings[option] for option in options},
         device=device,
         folder=folder,
         resume=config.resume,
@@ -277,7 +310,10 @@ def _pretrain(config: Any) -> int:
         print(f"stopped; go on with: graphcl pretrain --resume --out {shlex.quote(str(folder.path))}")
         return INTERRUPTED
     last = history.epochs[-1]
-    print(f"epoch {int(last['epoch'])}: loss {last['loss']:.4f}, {last['graphs_per_s']:,.0f} graphs/s")
+    speed = last[f"{source.unit}_per_s"]
+    print(f"epoch {int(last['epoch'])}: loss {last['loss']:.4f}, {speed:,.0f} {source.unit}/s")
+    if history.best_epoch is not None:
+        print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
     if config.evaluate:
         return _score(folder, None, config.root, config.device, jobs=1)
     print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
@@ -286,7 +322,7 @@ def _pretrain(config: Any) -> int:
 
 def _check_numbers(settings: Mapping[str, Any]) -> None:
     for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
-        if not settings[key] > 0:
+        if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
 
 
@@ -419,7 +455,8 @@ def _score_nodes(
 
 def _run_config(folder: Any) -> dict[str, Any]:
     config = folder.read_config()
-    known = {action.dest: action.default for action in _pretrain_parser({})._actions}
+    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"))
+    known = {action.dest: action.default for action in _pretrain_parser(usual)._actions}
     unknown = [key for key in config if key not in known]
     if unknown:
         raise ConfigError(f"{folder.config_file}: unknown key {unknown[0]!r}; nearest: {near(unknown[0], known)}")
@@ -466,6 +503,22 @@ def _report(config: Any) -> int:
     from graphcl.train import RunFolder
 
     print(write_report(RunFolder(config.run)))
+    return 0
+
+
+def _methods(config: Any) -> int:
+    if config.name is not None:
+        chosen = recipe(config.name)
+        print(f"{config.name}: {chosen.kind.__name__}, {chosen.paper}")
+        for key, value in settings_for(config.name, config.dataset).items():
+            print(f"  {key}: {value}")
+        for dataset, settings in chosen.datasets.items():
+            print(f"  on {dataset}: {', '.join(f'{key} {value}' for key, value in settings.items())}")
+        return 0
+    width = max(map(len, METHODS))
+    for name, known in METHODS.items():
+        needs = f"  needs {known.needs}" if known.needs else ""
+        print(f"{name:<{width}}  {known.kind.level:<5}  {known.paper}{needs}")
     return 0
 
 

@@ -31,7 +31,8 @@ MAY_IMPORT["train"] = MAY_IMPORT["methods"] | {"methods", "data"}
 MAY_IMPORT["evaluate"] = MAY_IMPORT["train"] | {"train"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluate"] | {"evaluate"}
 MAY_IMPORT["_resolve"] = MAY_IMPORT["methods"] | {"methods"}  # names of the command line -> instances
-MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve"}
+MAY_IMPORT["_recipes"] = MAY_IMPORT["_resolve"] | {"_resolve"}
+MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve", "_recipes"}
 MAY_IMPORT["__main__"] = {"cli"}
 
 # Configuration stops at the edge: besides the command line, one place reads cards and one writes run folders.

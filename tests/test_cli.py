@@ -148,6 +148,51 @@ def test_every_encoder_trains(encoder):
     assert main(["pretrain", "--encoder", encoder, "--readout", "mean", "--out", "run", *FAST, "--epochs", "1"]) == 0
 
 
+def test_methods_are_listed_with_their_paper_and_their_settings(capsys):
+    from graphcl._recipes import METHODS
+
+    assert main(["methods"]) == 0
+    listed = capsys.readouterr().out
+    assert [line.split()[0] for line in listed.splitlines()] == list(METHODS)
+    assert "grace" in listed and "Deep Graph Contrastive" in listed
+    assert main(["methods", "grace", "--dataset", "CiteSeer"]) == 0
+    shown = capsys.readouterr().out
+    assert "temperature: 0.9" in shown and "on CiteSeer:" in shown
+    assert "nearest: grace" in refused(capsys, "methods", "grase")
+
+
+def test_settings_are_the_methods_own_unless_something_is_said(capsys):
+    Path("settings.yaml").write_text("method: grace\nlr: 0.5\n")
+    for arguments in (
+        ["--config", "settings.yaml"],
+        ["--method", "grace", "--lr", "0.5"],
+        ["--method=grace", "--lr=0.5"],
+    ):
+        with pytest.raises(SystemExit):
+            main(["pretrain", *arguments, "--print-config"])
+        settings = yaml.safe_load(capsys.readouterr().out)
+        assert (settings["encoder"], settings["temperature"], settings["epochs"]) == ("gcn", 0.4, 200)
+        assert settings["lr"] == 0.5
+
+
+def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
+    fast = ["--dataset", "karate", "--method", "grace", "--hidden", "8", "--threads", "1", "--device", "cpu"]
+    assert main(["pretrain", *fast, "--epochs", "6", "--out", "whole"]) == 0
+    out = capsys.readouterr().out
+    assert "karate: 34 nodes, GRACE on cpu" in out and "nodes/s" in out
+    assert main(["pretrain", *fast, "--epochs", "2", "--out", "parts"]) == 0
+    assert main(["pretrain", "--resume", "--out", "parts", "--epochs", "6", "--device", "cpu"]) == 0
+    assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    capsys.readouterr()
+    assert main(["evaluate", "whole", "--protocol", "knn", "--device", "cpu"]) == 0
+    assert "GRACE" in capsys.readouterr().out
+
+
+def test_arguments_reach_the_method(capsys):
+    message = refused(capsys, "pretrain", "--method", "grace", "--arguments.heed", "3", "--out", "run")
+    assert "expected arguments of grace out of head, loss, got 'heed'; nearest: head" in message
+
+
 def test_no_arguments_show_help(capsys):
     assert main([]) == 0
     assert "pretrain" in capsys.readouterr().out
@@ -238,7 +283,7 @@ def test_half_written_raw_files(capsys, tu_home):
 
 
 def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
-    from graphcl._resolve import make_method
+    from graphcl._recipes import make_method
     from graphcl.train import RunFolder
 
     settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}

@@ -17,6 +17,7 @@ __all__ = ["FEATURES", "node_offsets", "with_features"]
 
 FEATURES = {
     "original": "the data set's own features",
+    "normalized": "its own features, each node's divided by their sum (DGI, GRACE, CCA-SSG on bags of words)",
     "constant": "one feature that is 1 everywhere (GraphCL, InfoGraph)",
     "degree": "one feature, the node's degree",
     "degree-onehot": "one column per degree, degrees above a cap sharing the last one (GraphMAE)",
@@ -32,7 +33,8 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
 
     Args:
         dataset: A packed data set, featureless or not.
-        features: One of ``original``, ``constant``, ``degree``, ``degree-onehot``; None means ``original``.
+        features: One of ``original``, ``normalized``, ``constant``, ``degree``, ``degree-onehot``; None means
+            ``original``.
         cap: For ``degree-onehot``: the greatest degree with a column of its own. There are ``min(cap, m) + 1`` columns
             where ``m`` is the greatest degree in the set.
 
@@ -58,10 +60,11 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
     if cap < 1:
         raise ValueError(f"expected cap >= 1, got {cap}")
     offsets = node_offsets(dataset)
-    if features in (None, "original"):
+    if features in (None, "original", "normalized"):
         x = dataset._data.x
         if x is None or x.size(-1) == 0:
-            choices = "; ".join(f"{name}: {text}" for name, text in FEATURES.items() if name != "original")
+            own = ("original", "normalized")
+            choices = "; ".join(f"{name}: {text}" for name, text in FEATURES.items() if name not in own)
             raise DataError(f"{_name(dataset)} has no node features: choose some with features= ({choices}).")
     elif features == "constant":
         x = torch.ones(int(offsets[-1]), 1)
@@ -70,6 +73,9 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
         x = x.unsqueeze(-1) if features == "degree" else _one_hot(x, cap)
     # A set with one value per node may keep it as a vector; a feature matrix has two dimensions.
     x = (x.unsqueeze(-1) if x.dim() == 1 else x).to(torch.float32)
+    if features == "normalized":  # as PyG's NormalizeFeatures
+        x = x - x.min() if x.numel() else x
+        x = x / x.sum(-1, keepdim=True).clamp(min=1)
     _check_finite(dataset, "x", x, offsets)
     edge_attr = dataset._data.edge_attr
     if edge_attr is not None and edge_attr.is_floating_point() and not torch.isfinite(edge_attr).all():

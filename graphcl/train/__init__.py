@@ -1,19 +1,21 @@
 """Training: the loop, checkpoints and run folders. It knows nothing of evaluation."""
 
+from graphcl.train._sources import Source, source_of
 from graphcl.train.ahead import losses_ahead
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
-from graphcl.train.loop import History, check_graphs, fit, rate_at
+from graphcl.train.loop import History, fit, rate_at
 from graphcl.train.run import RunFolder
 
 __all__ = [
     "History",
     "RunFolder",
-    "check_graphs",
+    "Source",
     "fit",
     "load_checkpoint",
     "losses_ahead",
     "pick_device",
     "rate_at",
     "save_checkpoint",
+    "source_of",
 ]

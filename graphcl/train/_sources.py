@@ -144,8 +144,8 @@ def _drawing_from(state: Tensor, loader: Any) -> Iterator[Any]:
         yield batch
 
 
-def source_of(method: Method, data: Any, batch_size: int, device: torch.device) -> Source:
-    """The source that suits the data: a graph, a loader of batches, or a set of graphs.
+def source_of(data: Any, method: type[Method], batch_size: int, device: torch.device) -> Source:
+    """The source that suits the data, a graph, a loader of batches or a set of graphs, for a kind of method.
 
     Raises:
         ValueError: Too few graphs or nodes, no features, or features that are not finite.
@@ -155,7 +155,7 @@ def source_of(method: Method, data: Any, batch_size: int, device: torch.device) 
     if isinstance(data, Data):
         if not single:
             raise ValueError(
-                f"expected several graphs for {type(method).__name__}, which contrasts graphs, got one; use a set of "
+                f"expected several graphs for {method.__name__}, which contrasts graphs, got one; use a set of "
                 "graphs, or a method that contrasts nodes, such as GRACE"
             )
         check_features(data)
@@ -165,7 +165,7 @@ def source_of(method: Method, data: Any, batch_size: int, device: torch.device) 
             raise TypeError(f"expected graphs, one graph, or a loader with a length, got {type(data).__name__}")
         return Loader(data, device, level=method.level)
     if single and not isinstance(data, PackedDataset) and len(data) == 1:
-        return source_of(method, data[0], batch_size, device)
+        return source_of(data[0], method, batch_size, device)
     packed = data if isinstance(data, PackedDataset) else PackedDataset(data, graph_id=True)
     packed = packed.to(device)
     check_graphs(packed, batch_size, single=single)

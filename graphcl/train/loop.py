@@ -13,11 +13,11 @@ import torch
 
 from graphcl.errors import RunError
 from graphcl.methods import Method
-from graphcl.train._sources import Source, Step, check_graphs, source_of
+from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.run import RunFolder
 
-__all__ = ["History", "check_graphs", "fit", "rate_at"]
+__all__ = ["History", "fit", "rate_at"]
 
 
 @dataclass
@@ -108,7 +108,7 @@ def fit(
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
     device = torch.device(device)
-    source = source_of(method, dataset, batch_size, device)
+    source = source_of(dataset, type(method), batch_size, device)
     history = History(left_out=source.left_out)
     method = method.to(device)
     kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam

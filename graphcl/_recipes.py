@@ -1,0 +1,177 @@
+"""Methods by name, each with its paper's settings: what the command line and YAML files build from."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphcl import losses, methods
+from graphcl._resolve import make_encoder, make_view, near
+from graphcl.errors import ConfigError
+from graphcl.methods import Method
+
+__all__ = ["METHODS", "SETTINGS", "Recipe", "make_method", "recipe", "settings_for"]
+
+# What every recipe may change. Training and encoder as in GraphCL's code for TU data.
+SETTINGS: Mapping[str, Any] = {
+    "features": None,
+    "encoder": "gin",
+    "hidden": 32,
+    "layers": 3,
+    "activation": "relu",
+    "norm": "batch",
+    "joined": True,
+    "readout": "sum",
+    "views": [],
+    "temperature": None,
+    "arguments": {},
+    "epochs": 20,
+    "batch_size": 128,
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "warmup": 0,
+    "clip": None,
+    "precision": "fp32",
+    "patience": None,
+}
+
+_NODE: Mapping[str, Any] = {"encoder": "gcn", "layers": 2, "norm": "none", "joined": False}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method and how its paper trains it.
+
+    Attributes:
+        kind: Its class.
+        paper: Where it is from.
+        needs: What it needs beside graphs with features.
+        loss: From a temperature to its loss, where that is how a temperature is given.
+        settings: What differs from ``SETTINGS``.
+        datasets: What differs again on single data sets.
+    """
+
+    kind: type[Method]
+    paper: str
+    needs: str = ""
+    loss: Callable[[float], nn.Module] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+METHODS: Mapping[str, Recipe] = {
+    "graphcl": Recipe(
+        methods.GraphCL,
+        "You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020",
+        loss=lambda t: losses.InfoNCE(temperature=t, positive_in_denominator=False),
+        settings={"views": ["identity", "random4"], "temperature": 0.2},
+    ),
+    "grace": Recipe(
+        methods.GRACE,
+        "Zhu et al., Deep Graph Contrastive Representation Learning, ICML workshop 2020",
+        loss=lambda t: losses.GRACE(temperature=t),
+        settings={
+            **_NODE,
+            "hidden": 128,
+            "views": ["edge-drop:0.2+feature-mask:0.3", "edge-drop:0.4+feature-mask:0.4"],
+            "temperature": 0.4,
+            "epochs": 200,
+            "lr": 5e-4,
+            "weight_decay": 1e-5,
+        },
+        datasets={
+            "CiteSeer": {
+                "hidden": 256,
+                "activation": "prelu",
+                "views": ["edge-drop:0.2+feature-mask:0.3", "edge-drop:0.0+feature-mask:0.2"],
+                "temperature": 0.9,
+                "lr": 1e-3,
+            },
+        },
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a method.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise ConfigError(
+            f"expected a method out of {', '.join(METHODS)}, got {name!r}; nearest: {near(name, METHODS)}"
+        )
+    return METHODS[name]
+
+
+def settings_for(method: str, dataset: str | None = None) -> dict[str, Any]:
+    """All settings of a method, as its paper has them on that data set or in general.
+
+    Example:
+        >>> settings_for("grace")["hidden"], settings_for("grace", "CiteSeer")["hidden"]
+        (128, 256)
+    """
+    chosen = recipe(method)
+    return {**SETTINGS, **chosen.settings, **chosen.datasets.get(dataset or "", {}), "method": method}
+
+
+def make_method(
+    settings: Mapping[str, Any], in_channels: int, *, seed: int | None = None, total_steps: int | None = None
+) -> Method:
+    """The method that a run's settings describe, with weights drawn by ``seed`` (the run's own if ``None``).
+
+    Torch's default generator is left as it was.
+
+    Args:
+        settings: What :func:`settings_for` gives, changed at will, and ``seed``.
+        in_channels: The width of the node features.
+        seed: The seed of weights and views.
+        total_steps: How many steps the run will have, for methods with a schedule of their own.
+
+    Raises:
+        ConfigError: A name is unknown or a value unusable.
+    """
+    chosen, seed = recipe(settings["method"]), settings["seed"] if seed is None else seed
+    known = inspect.signature(chosen.kind).parameters
+    arguments = dict(settings["arguments"])
+    _check_arguments(settings["method"], arguments, known)
+    if settings["views"]:
+        arguments["views"] = _views(settings["method"], settings["views"], known)
+    if settings["temperature"] is not None:
+        if chosen.loss is None and "temperature" not in known:
+            raise ConfigError(f"expected no temperature for {settings['method']}, got {settings['temperature']}")
+        loss = chosen.loss
+        arguments |= (
+            {"temperature": settings["temperature"]} if loss is None else {"loss": loss(settings["temperature"])}
+        )
+    if total_steps is not None and "total_steps" in known:
+        arguments.setdefault("total_steps", total_steps)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = make_encoder(settings, in_channels)
+        try:
+            return chosen.kind(encoder, seed=seed, **arguments)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{settings['method']}: {error}") from error
+
+
+def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
+    if "views" not in known:
+        raise ConfigError(f"expected no views for {method}, which makes its own, got {list(words)}")
+    return [make_view(view) for view in words]
+
+
+def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    usable = [name for name in known if name not in ("encoder", "seed", "views")]
+    unknown = [name for name in arguments if name not in usable]
+    if unknown:
+        raise ConfigError(
+            f"expected arguments of {method} out of {', '.join(usable)}, got {unknown[0]!r}; "
+            f"nearest: {near(unknown[0], usable)}"
+        )
