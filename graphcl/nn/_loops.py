@@ -60,5 +60,7 @@ class Looped:
 def edge_weights(edge_weight: Tensor, num_edges: int) -> Tensor:
     """``[E]`` from ``[E]`` or ``[E, 1]``."""
     if edge_weight.numel() != num_edges or edge_weight.dim() > 2:
-        raise ValueError(f"expected edge_weight with one number for each of {num_edges} edges, got {list(edge_weight.shape)}")
+        raise ValueError(
+            f"expected edge_weight with one number for each of {num_edges} edges, got {list(edge_weight.shape)}"
+        )
     return edge_weight.reshape(-1)

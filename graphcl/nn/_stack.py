@@ -90,7 +90,9 @@ class Stack(JointEncoder, ABC):
         return torch.cat(outputs, 1) if self.jk == "cat" else x
 
 
-def layer_widths(in_channels: int, hidden_channels: int, num_layers: int, out_channels: int | None, jk: Jump) -> list[int]:
+def layer_widths(
+    in_channels: int, hidden_channels: int, num_layers: int, out_channels: int | None, jk: Jump
+) -> list[int]:
     """The widths that the layers give; refuses what does not go together."""
     check_sizes(in_channels=in_channels, hidden_channels=hidden_channels, num_layers=num_layers)
     if out_channels is None:

@@ -23,7 +23,10 @@ class JointEncoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        """``[N, out_channels]`` from ``x`` ``[N, F]``; ``splits`` are the numbers of nodes of the views in it."""
+        """``[N, out_channels]`` from ``x`` ``[N, F]``; ``splits`` are the numbers of nodes of the views in it.
+
+        An encoder that can use edge weights takes them as ``edge_weight`` ``[E]``, as PyG's do.
+        """
 
 
 class GIN(JointEncoder):
