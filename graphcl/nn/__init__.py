@@ -2,16 +2,20 @@
 
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
+from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import project_views, projection_head
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
+    "GAT",
     "GCN",
     "GIN",
+    "SAGE",
     "BatchNorm",
     "Embeddings",
     "GraphEncoder",
@@ -21,6 +25,7 @@ __all__ = [
     "SparseMatrix",
     "SparseSum",
     "max_readout",
+    "mean_adjacency",
     "mean_readout",
     "normalised_adjacency",
     "project_views",

@@ -100,7 +100,7 @@ def layer_widths(
     check_sizes(out_channels=out_channels)
     if jk == "cat":
         raise ValueError(
-            f"expected no out_channels with jk='cat', got {out_channels}; the output is num_layers * hidden_channels wide"
+            f"expected no out_channels with jk='cat', got {out_channels}; the output is as wide as all layers together"
         )
     return [hidden_channels] * (num_layers - 1) + [out_channels]
 

@@ -29,7 +29,7 @@ def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def sort_pairs(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[Tensor, ...]:
-    """Sort index pairs both ways: ``(ptr, col, pair, ptr_t, col_t, entry_t)``, as :class:`graphcl.nn.Pattern` has them."""
+    """Sort index pairs both ways: ``(ptr, col, pair, ptr_t, col_t, entry_t)``, the fields of a ``Pattern``."""
     if row.device.type == "cpu":
         _check_range(col, num_cols)
         ptr, pair = _counting_sort(row, torch.arange(row.numel()), num_rows)

@@ -125,7 +125,7 @@ def _product(x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern) -> Ten
 
 
 class _Product(torch.autograd.Function):
-    """The product with the matrix or, ``flipped``, its transpose; ``value_t`` are the weights as the other reads them."""
+    """The product with the matrix or, ``flipped``, its transpose; ``value_t`` are the weights in the other's order."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern, flipped: bool) -> Tensor:

@@ -12,7 +12,7 @@ from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl.augment import PPRDiffusion
-from graphcl.nn import GCN, GIN, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
+from graphcl.nn import GAT, GCN, GIN, SAGE, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
 
 
 def random_graph(num_nodes, num_edges, generator):
@@ -69,7 +69,12 @@ class TestEncode:
         torch.testing.assert_close(encoder.encode(graph).graph[0], graph.x[:, :3].sum(0))
 
 
-ENCODERS = {"GIN": lambda norm: GIN(4, 8, 3, norm=norm), "GCN": lambda norm: GCN(4, 8, 3, norm=norm, jk="cat")}
+ENCODERS = {
+    "GIN": lambda norm: GIN(4, 8, 3, norm=norm),
+    "GCN": lambda norm: GCN(4, 8, 3, norm=norm, jk="cat"),
+    "SAGE": lambda norm: SAGE(4, 8, 2, norm=norm, activation="prelu"),
+    "GAT": lambda norm: GAT(4, 8, 2, norm=norm, heads=2),
+}
 
 
 class TestViews:
@@ -162,19 +167,22 @@ class TestWeights:
         torch.testing.assert_close(torch.cat(parts), encoder.encode(view).graph)
 
 
-def test_the_same_views_are_joined_and_sorted_once(generator, monkeypatch):
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_the_same_views_are_joined_and_sorted_once(kind, generator, monkeypatch):
     import graphcl.nn.sparse as sparse
 
     sorts, plain = [], sparse._counting_sort
     monkeypatch.setattr(sparse, "_counting_sort", lambda *args: sorts.append(1) or plain(*args))
+    encoder = GraphEncoder(ENCODERS[kind]("layer").double())
     graph = random_graph(6, 12, generator)
-    masked = Data(x=graph.x * 0.5, edge_index=graph.edge_index)
-    for gnn in (GCN(4, 8, 2).double(), GIN(4, 8, 2).double()):
-        encoder = GraphEncoder(gnn)
-        sorts.clear()
-        for _ in range(3):
-            encoder.encode_views([graph, masked])
-        assert len(sorts) == 1
+    views = [graph, Data(x=graph.x * 0.5, edge_index=graph.edge_index)]
+    before = [encoder.encode_views(views) for _ in range(3)][-1]
+    assert len(sorts) == 1
+    graph.edge_index.copy_(graph.edge_index.flip(1).roll(1, 0))
+    changed = encoder.encode_views(views)
+    assert len(sorts) == 2
+    assert not torch.allclose(changed[0].node, before[0].node)
+    torch.testing.assert_close(changed[1], encoder.encode(views[1].clone()))
 
 
 def test_compiled_and_not():

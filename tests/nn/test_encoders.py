@@ -12,7 +12,7 @@ from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
 from torch_geometric.nn import PNA, ClusterGCNConv, GCNConv, GINConv, GraphConv, GraphSAGE
 
-from graphcl.nn import GCN, GIN, GraphEncoder, JointEncoder, max_readout, mean_readout
+from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, JointEncoder, max_readout, mean_readout
 
 F_IN = 5
 DEGREES = torch.tensor([1, 4, 3, 2])  # a histogram, which PNA scales by
@@ -24,6 +24,10 @@ ENCODERS = {
     "GCN": lambda: GraphEncoder(GCN(F_IN, 8, 2)),
     "GCN-batch": lambda: GraphEncoder(GCN(F_IN, 4, 3, norm="batch", activation="prelu", jk="cat"), mean_readout),
     "GCN-layer": lambda: GraphEncoder(GCN(F_IN, 8, 2, out_channels=3, norm="layer", act_last=False), max_readout),
+    "SAGE": lambda: GraphEncoder(SAGE(F_IN, 8, 2)),
+    "SAGE-batch": lambda: GraphEncoder(SAGE(F_IN, 2, 3, norm="batch", activation="elu", jk="cat"), mean_readout),
+    "GAT": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=4)),
+    "GAT-batch": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=2, concat=False, norm="batch", jk="cat"), max_readout),
     "PyG-GCN": lambda: GraphEncoder(PyGGCN(F_IN, 8, 2, jk="cat")),
     "PyG-GraphSAGE": lambda: GraphEncoder(GraphSAGE(F_IN, 8, 2), mean_readout),
     "PyG-GIN": lambda: GraphEncoder(PyGGIN(F_IN, 8, 2, norm="batch_norm")),
