@@ -184,7 +184,7 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
     assert main(["pretrain", "--resume", "--out", "parts", "--epochs", "6", "--device", "cpu"]) == 0
     assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
     capsys.readouterr()
-    assert main(["evaluate", "whole", "--protocol", "knn", "--device", "cpu"]) == 0
+    assert main(["evaluate", "whole", "--protocol", "kmeans", "--device", "cpu"]) == 0
     assert "GRACE" in capsys.readouterr().out
 
 

@@ -3,22 +3,33 @@
 from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
+from graphcl.nn.gat import GAT
+from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import project_views, projection_head
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
+from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
     "EMATarget",
+    "GAT",
+    "GCN",
     "GIN",
+    "SAGE",
     "BatchNorm",
     "Embeddings",
     "GraphEncoder",
     "JointEncoder",
+    "Pattern",
     "Readout",
+    "SparseMatrix",
     "SparseSum",
     "max_readout",
+    "mean_adjacency",
     "mean_readout",
+    "normalised_adjacency",
     "project_views",
     "projection_head",
     "split_batch",

@@ -1,12 +1,15 @@
 """From any message-passing network to node and graph embeddings."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
+from graphcl.nn._cache import remember
 from graphcl.nn.encoders import JointEncoder
 from graphcl.nn.readouts import Readout, sum_readout
 
@@ -23,9 +26,12 @@ class Embeddings(NamedTuple):
 class GraphEncoder(nn.Module):
     """A message-passing network with a readout on top: graphs in, :class:`Embeddings` out.
 
+    Edge weights (``data.edge_weight``, which diffusion writes) reach a network whose ``forward`` has an argument
+    ``edge_weight``; others do without.
+
     Args:
-        gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN`, a ``torch_geometric.nn``
-            model such as ``GCN(..., jk="cat")``, or your own.
+        gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN` or :class:`GCN`, a
+            ``torch_geometric.nn`` model such as ``GCN(..., jk="cat")``, or your own.
         readout: From node to graph embeddings; :func:`sum_readout` by default.
 
     Example:
@@ -59,6 +65,7 @@ class GraphEncoder(nn.Module):
         *,
         num_graphs: int | None = None,
         splits: Sequence[int] | None = None,
+        edge_weight: Tensor | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
         if not isinstance(x, Tensor):
@@ -70,14 +77,19 @@ class GraphEncoder(nn.Module):
         elif num_graphs is None:
             num_graphs = _count(batch)
         x = x if x.is_floating_point() else x.float()
-        joint = isinstance(self.gnn, JointEncoder)
-        node = self.gnn(x, edge_index, splits=splits) if joint else self.gnn(x, edge_index)
+        options: dict[str, Any] = {"splits": splits} if isinstance(self.gnn, JointEncoder) else {}
+        if edge_weight is not None:
+            if not takes_weights(self.gnn):
+                raise ValueError(f"expected no edge_weight, got one; {type(self.gnn).__name__} does not take it")
+            options["edge_weight"] = edge_weight
+        node = self.gnn(x, edge_index, **options)
         return Embeddings(node, self.readout(node, batch, num_graphs))
 
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
         batch, num_graphs = _graphs(data)
-        return self(data.x, data.edge_index, batch, num_graphs=num_graphs)
+        options = {"edge_weight": _weight(data)} if takes_weights(self.gnn) else {}
+        return self(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
@@ -85,16 +97,50 @@ class GraphEncoder(nn.Module):
         if not isinstance(self.gnn, JointEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
-        counts, x, edges, batches, node, graph = [], [], [], [], 0, 0
+        counts, batches, graph = [], [], 0
         for view, size in zip(views, sizes, strict=True):
             batch, count = _graphs(view)
-            x.append(view.x)
-            edges.append(view.edge_index + node)
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
-            node, graph = node + size, graph + count
-        out = self(torch.cat(x), torch.cat(edges, 1), torch.cat(batches), num_graphs=graph, splits=sizes)
+            graph += count
+        x, edge_index = torch.cat([view.x for view in views]), _join_edges([view.edge_index for view in views], sizes)
+        options = {"edge_weight": _join_weights(views)} if takes_weights(self.gnn) else {}
+        out = self(x, edge_index, torch.cat(batches), num_graphs=graph, splits=sizes, **options)
         return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
+
+
+def takes_weights(gnn: nn.Module) -> bool:
+    """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
+    return getattr(gnn, "supports_edge_weight", True) and "edge_weight" in _arguments(type(gnn).forward)
+
+
+@lru_cache(maxsize=64)
+def _arguments(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
+def _weight(data: Data) -> Tensor | None:
+    weight: Tensor | None = data._store.get("edge_weight")
+    return weight
+
+
+def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """The edges of several views side by side: the same tensor for the same views, so that it is sorted once."""
+
+    def join() -> Tensor:
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        return torch.cat([edges + start for edges, start in zip(parts, starts, strict=True)], 1)
+
+    return remember(tuple(parts), ("join", *sizes), join)
+
+
+def _join_weights(views: Sequence[Data]) -> Tensor | None:
+    """The weights of several views' edges, 1 for those of a view that has none; None if no view has."""
+    weights = [_weight(view) for view in views]
+    if all(weight is None for weight in weights):
+        return None
+    ones = [view.x.new_ones(view.edge_index.size(1)) for view in views]
+    return torch.cat([one if w is None else w.reshape(-1) for w, one in zip(weights, ones, strict=True)])
 
 
 def _graphs(data: Data) -> tuple[Tensor | None, int]:
@@ -119,7 +165,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``.
+        ``Data`` with ``x``, ``edge_index``, ``batch``, ``ptr`` and, if the batch has it, ``edge_weight``.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -130,7 +176,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     ends = torch.tensor([0, *counts]).cumsum(0)
     edges = batch._slice_dict["edge_index"][ends].tolist()
     nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
-    parts = []
+    weight, parts = _weight(batch), []
     for i in range(len(counts)):
         (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
         parts.append(
@@ -141,4 +187,6 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
                 ptr=batch.ptr[g : h + 1] - n,
             )
         )
+        if weight is not None:
+            parts[-1].edge_weight = weight[e:f]
     return parts

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl.nn._cache import remember
 from graphcl.nn._fused import fused_layers, is_fusible, maps_first
 from graphcl.nn.norm import BatchNorm, check_rows
 from graphcl.nn.sparse import SparseSum
@@ -22,7 +23,10 @@ class JointEncoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        """``[N, out_channels]`` from ``x`` ``[N, F]``; ``splits`` are the numbers of nodes of the views in it."""
+        """``[N, out_channels]`` from ``x`` ``[N, F]``; ``splits`` are the numbers of nodes of the views in it.
+
+        An encoder that can use edge weights takes them as ``edge_weight`` ``[E]``, as PyG's do.
+        """
 
 
 class GIN(JointEncoder):
@@ -59,10 +63,7 @@ class GIN(JointEncoder):
         norm: Literal["batch", "layer", "none"] = "batch",
     ) -> None:
         super().__init__()
-        sizes = {"in_channels": in_channels, "hidden_channels": hidden_channels, "num_layers": num_layers}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"expected {name} of at least 1, got {value}")
+        check_sizes(in_channels=in_channels, hidden_channels=hidden_channels, num_layers=num_layers)
         if norm not in ("batch", "layer", "none"):
             raise ValueError(f"expected norm to be 'batch', 'layer' or 'none', got {norm!r}")
         self.in_channels = in_channels
@@ -73,7 +74,7 @@ class GIN(JointEncoder):
         widths = [in_channels] + [hidden_channels] * (num_layers - 1)
         self.lower = nn.ModuleList(nn.Linear(width, hidden_channels) for width in widths)
         self.upper = nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in widths)
-        self.norms = nn.ModuleList(_norm(norm, hidden_channels) for _ in widths)
+        self.norms = nn.ModuleList(norm_layer(norm, hidden_channels) for _ in widths)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -88,7 +89,7 @@ class GIN(JointEncoder):
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
         if x.dim() != 2 or x.size(1) != self.in_channels:
             raise ValueError(f"expected x of shape [N, {self.in_channels}], got {list(x.shape)}")
-        neighbours = SparseSum.adjacency(edge_index, x.size(0))
+        neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
         if is_fusible(x, layers):
             sizes = [x.size(0)] if splits is None else list(splits)
@@ -102,6 +103,10 @@ class GIN(JointEncoder):
         return torch.cat(outputs, 1)
 
 
+def _neighbours(edge_index: Tensor, num_nodes: int) -> SparseSum:
+    return remember((edge_index,), ("sum", num_nodes), lambda: SparseSum.adjacency(edge_index, num_nodes))
+
+
 def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
     if maps_first(linear.weight):
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
@@ -109,5 +114,13 @@ def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
     return mapped
 
 
-def _norm(name: str, width: int) -> nn.Module:
+def check_sizes(**sizes: int) -> None:
+    """Refuse widths and depths below 1."""
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"expected {name} of at least 1, got {value}")
+
+
+def norm_layer(name: str, width: int) -> nn.Module:
+    """The module that goes by a name."""
     return BatchNorm(width) if name == "batch" else nn.LayerNorm(width) if name == "layer" else nn.Identity()

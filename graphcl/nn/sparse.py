@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["SparseSum", "group"]
+__all__ = ["SparseSum", "group", "sort_pairs"]
 
 
 def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -26,6 +26,20 @@ def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
         return torch.searchsorted(index, torch.arange(size + 1)), position
     ptr, order = _counting_sort(index, position, size)
     return ptr.long(), order.long()
+
+
+def sort_pairs(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[Tensor, ...]:
+    """Sort index pairs both ways: ``(ptr, col, pair, ptr_t, col_t, entry_t)``, the fields of a ``Pattern``."""
+    if row.device.type == "cpu":
+        _check_range(col, num_cols)
+        ptr, pair = _counting_sort(row, torch.arange(row.numel()), num_rows)
+        col = col.to(pair.dtype).index_select(0, pair)
+        entry = torch.arange(col.numel(), dtype=col.dtype)
+        return ptr, col, pair, *_transpose(ptr, col, entry, num_cols)
+    ptr, pair = group(row, num_rows)
+    row, col = row[pair], col[pair]
+    ptr_t, entry_t = group(col, num_cols)
+    return ptr, col, pair, ptr_t, row[entry_t], entry_t
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,8 @@ class SparseSum:
         if row.device.type == "cpu":
             _check_range(col, num_cols)
             ptr, col = _counting_sort(row, col, num_rows)
-            return cls(ptr, col, *_transpose(ptr, col, num_cols))
+            # SciPy wants values; none of them is read.
+            return cls(ptr, col, *_transpose(ptr, col, torch.ones(col.numel(), dtype=torch.int8), num_cols)[:2])
         (ptr, order), (ptr_t, order_t) = group(row, num_rows), group(col, num_cols)
         return cls(ptr, col[order], ptr_t, row[order_t])
 
@@ -131,9 +146,9 @@ def _counting_sort(index: Tensor, value: Tensor, size: int) -> tuple[Tensor, Ten
     return torch.from_numpy(transposed.indptr), torch.from_numpy(transposed.data)
 
 
-def _transpose(ptr: Tensor, col: Tensor, num_cols: int) -> tuple[Tensor, Tensor]:
+def _transpose(ptr: Tensor, col: Tensor, value: Tensor, num_cols: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The transpose's ``ptr`` and columns, and the values in its order."""
     from scipy.sparse import csr_array
 
-    entries = torch.ones(col.numel(), dtype=torch.int8)  # SciPy wants some
-    transposed = csr_array((entries.numpy(), col.numpy(), ptr.numpy()), shape=(ptr.numel() - 1, num_cols)).tocsc()
-    return torch.from_numpy(transposed.indptr), torch.from_numpy(transposed.indices)
+    transposed = csr_array((value.numpy(), col.numpy(), ptr.numpy()), shape=(ptr.numel() - 1, num_cols)).tocsc()
+    return torch.from_numpy(transposed.indptr), torch.from_numpy(transposed.indices), torch.from_numpy(transposed.data)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.nn import GCN
+from torch_geometric.nn import GCN as PyGGCN
+from torch_geometric.nn import GIN as PyGGIN
 
-from graphcl.nn import GIN, Embeddings, GraphEncoder, mean_readout, sum_readout
+from graphcl.augment import PPRDiffusion
+from graphcl.nn import GAT, GCN, GIN, SAGE, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
 
 
 def random_graph(num_nodes, num_edges, generator):
@@ -67,15 +69,24 @@ class TestEncode:
         torch.testing.assert_close(encoder.encode(graph).graph[0], graph.x[:, :3].sum(0))
 
 
+ENCODERS = {
+    "GIN": lambda norm: GIN(4, 8, 3, norm=norm),
+    "GCN": lambda norm: GCN(4, 8, 3, norm=norm, jk="cat"),
+    "SAGE": lambda norm: SAGE(4, 8, 2, norm=norm, activation="prelu"),
+    "GAT": lambda norm: GAT(4, 8, 2, norm=norm, heads=2),
+}
+
+
 class TestViews:
     """One pass over all views equals one pass per view: embeddings, gradients, running statistics."""
 
+    @pytest.mark.parametrize("kind", ENCODERS)
     @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
     @pytest.mark.parametrize("training", [True, False])
     @pytest.mark.parametrize("sizes", [[[3, 4, 5], [2, 3, 9]], [[3, 4], [6, 2], [5, 5]], [[8, 8], [1, 1]]], ids=str)
-    def test_jointly_or_one_by_one(self, norm, training, sizes, generator):
+    def test_jointly_or_one_by_one(self, kind, norm, training, sizes, generator):
         views = [batch_of(s, generator) for s in sizes]
-        joint = GraphEncoder(GIN(4, 8, 3, norm=norm).double()).train(training)
+        joint = GraphEncoder(ENCODERS[kind](norm).double()).train(training)
         apart = copy.deepcopy(joint)
         found, wanted = joint.encode_views(views), [apart.encode(view) for view in views]
         assert len(found) == len(views)
@@ -104,7 +115,7 @@ class TestViews:
 
     def test_a_pyg_network_gets_one_pass_per_view(self, generator):
         views = [batch_of([3, 4], generator), batch_of([2, 5], generator)]
-        joint = GraphEncoder(GCN(4, 8, 2, norm="batch_norm").double())
+        joint = GraphEncoder(PyGGCN(4, 8, 2, norm="batch_norm").double())
         apart = copy.deepcopy(joint)
         for found, view in zip(joint.encode_views(views), views, strict=True):
             torch.testing.assert_close(found, apart.encode(view))
@@ -116,18 +127,76 @@ class TestViews:
             GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
 
 
+class TestWeights:
+    """Edge weights reach the networks that take them, alone and jointly."""
+
+    def test_an_encoder_that_takes_them(self, generator):
+        plain = batch_of([4, 6], generator)
+        view = PPRDiffusion(alpha=0.2, threshold=0.01)(plain)
+        for gnn in (GCN(4, 8, 2), PyGGCN(4, 8, 2)):
+            encoder = GraphEncoder(gnn.double())
+            wanted = gnn(view.x, view.edge_index, view.edge_weight)
+            assert not torch.allclose(wanted, gnn(view.x, view.edge_index))
+            torch.testing.assert_close(encoder.encode(view).node, wanted)
+            found = encoder.encode_views([plain, view])
+            torch.testing.assert_close(found[0], encoder.encode(plain))
+            torch.testing.assert_close(found[1], encoder.encode(view))
+
+    def test_gradients_reach_them(self, generator):
+        plain, other = batch_of([4, 6], generator), batch_of([3, 3], generator)
+        other.edge_weight = torch.rand(12, generator=generator, dtype=torch.float64).requires_grad_()
+        encoder = GraphEncoder(GCN(4, 8, 2).double())
+        (joint,) = torch.autograd.grad(encoder.encode_views([plain, other])[1].graph.sin().sum(), other.edge_weight)
+        (alone,) = torch.autograd.grad(encoder.encode(other).graph.sin().sum(), other.edge_weight)
+        torch.testing.assert_close(joint, alone)
+        assert (alone != 0).any()
+
+    @pytest.mark.parametrize("gnn", [GIN(4, 8, 2), PyGGIN(4, 8, 2)], ids=["ours", "PyG's"])
+    def test_an_encoder_that_does_not(self, gnn, generator):
+        view, encoder = batch_of([4, 6], generator), GraphEncoder(gnn.double())
+        wanted = encoder.encode(view)
+        view.edge_weight = torch.rand(20, generator=generator)
+        torch.testing.assert_close(encoder.encode(view), wanted)
+        with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
+            encoder(view.x, view.edge_index, view.batch, edge_weight=view.edge_weight)
+
+    def test_parts_of_a_batch_keep_theirs(self, generator):
+        view = PPRDiffusion(alpha=0.2, threshold=0.01)(batch_of([4, 6, 5], generator))
+        encoder = GraphEncoder(GCN(4, 8, 2).double())
+        parts = [encoder.encode(part).graph for part in split_batch(view, [1, 2])]
+        torch.testing.assert_close(torch.cat(parts), encoder.encode(view).graph)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_the_same_views_are_joined_and_sorted_once(kind, generator, monkeypatch):
+    import graphcl.nn.sparse as sparse
+
+    sorts, plain = [], sparse._counting_sort
+    monkeypatch.setattr(sparse, "_counting_sort", lambda *args: sorts.append(1) or plain(*args))
+    encoder = GraphEncoder(ENCODERS[kind]("layer").double())
+    graph = random_graph(6, 12, generator)
+    views = [graph, Data(x=graph.x * 0.5, edge_index=graph.edge_index)]
+    before = [encoder.encode_views(views) for _ in range(3)][-1]
+    assert len(sorts) == 1
+    graph.edge_index.copy_(graph.edge_index.flip(1).roll(1, 0))
+    changed = encoder.encode_views(views)
+    assert len(sorts) == 2
+    assert not torch.allclose(changed[0].node, before[0].node)
+    torch.testing.assert_close(changed[1], encoder.encode(views[1].clone()))
+
+
 def test_compiled_and_not():
     # In a process of its own: the shape checks that the tests switch on cannot be traced.
     program = """
 import copy, torch
-from graphcl.nn import GIN, GraphEncoder
-ours = GraphEncoder(GIN(4, 8, 2))
-compiled = copy.deepcopy(ours)
+from graphcl.nn import GCN, GIN, GraphEncoder
 x, edge_index, batch = torch.randn(12, 4), torch.randint(12, (2, 30)), torch.arange(12) // 4
-for encoder, call in ((ours, ours), (compiled, torch.compile(compiled, backend="eager"))):
-    call(x, edge_index, batch, num_graphs=3, splits=[5, 7]).graph.sin().sum().backward()
-torch.testing.assert_close([p.grad for p in ours.parameters()], [p.grad for p in compiled.parameters()])
-torch.testing.assert_close(ours.state_dict(), compiled.state_dict())
+for ours in (GraphEncoder(GIN(4, 8, 2)), GraphEncoder(GCN(4, 8, 2, norm="batch", activation="prelu"))):
+    compiled = copy.deepcopy(ours)
+    for encoder, call in ((ours, ours), (compiled, torch.compile(compiled, backend="eager"))):
+        call(x, edge_index, batch, num_graphs=3, splits=[5, 7]).graph.sin().sum().backward()
+    torch.testing.assert_close([p.grad for p in ours.parameters()], [p.grad for p in compiled.parameters()])
+    torch.testing.assert_close(ours.state_dict(), compiled.state_dict())
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
 

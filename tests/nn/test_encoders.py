@@ -7,21 +7,35 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
-from torch_geometric.nn import GAT, GCN, GINConv, GraphSAGE
+from torch_geometric.nn import GAT as PyGGAT
+from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
+from torch_geometric.nn import PNA, ClusterGCNConv, GCNConv, GINConv, GraphConv, GraphSAGE
 
-from graphcl.nn import GIN, GraphEncoder, JointEncoder, max_readout, mean_readout
+from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, JointEncoder, max_readout, mean_readout
 
 F_IN = 5
+DEGREES = torch.tensor([1, 4, 3, 2])  # a histogram, which PNA scales by
 ENCODERS = {
     "GIN-batch": lambda: GraphEncoder(GIN(F_IN, 8, 2)),
     "GIN-layer": lambda: GraphEncoder(GIN(F_IN, 8, 2, norm="layer"), mean_readout),
     "GIN-none": lambda: GraphEncoder(GIN(F_IN, 8, 3, norm="none"), max_readout),
     "GIN-wide": lambda: GraphEncoder(GIN(F_IN, 2, 2)),  # features wider than twice the layers
-    "PyG-GCN": lambda: GraphEncoder(GCN(F_IN, 8, 2, jk="cat")),
+    "GCN": lambda: GraphEncoder(GCN(F_IN, 8, 2)),
+    "GCN-batch": lambda: GraphEncoder(GCN(F_IN, 4, 3, norm="batch", activation="prelu", jk="cat"), mean_readout),
+    "GCN-layer": lambda: GraphEncoder(GCN(F_IN, 8, 2, out_channels=3, norm="layer", act_last=False), max_readout),
+    "SAGE": lambda: GraphEncoder(SAGE(F_IN, 8, 2)),
+    "SAGE-batch": lambda: GraphEncoder(SAGE(F_IN, 2, 3, norm="batch", activation="elu", jk="cat"), mean_readout),
+    "GAT": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=4)),
+    "GAT-batch": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=2, concat=False, norm="batch", jk="cat"), max_readout),
+    "PyG-GCN": lambda: GraphEncoder(PyGGCN(F_IN, 8, 2, jk="cat")),
     "PyG-GraphSAGE": lambda: GraphEncoder(GraphSAGE(F_IN, 8, 2), mean_readout),
     "PyG-GIN": lambda: GraphEncoder(PyGGIN(F_IN, 8, 2, norm="batch_norm")),
-    "PyG-GAT": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=2)),
+    "PyG-GAT": lambda: GraphEncoder(PyGGAT(F_IN, 8, 2, heads=2)),
+    "PyG-PNA": lambda: GraphEncoder(PNA(F_IN, 8, 2, aggregators=["mean", "max"], scalers=["identity"], deg=DEGREES)),
+    "PyG-GCNConv": lambda: GraphEncoder(GCNConv(F_IN, 8)),
+    "PyG-GraphConv": lambda: GraphEncoder(GraphConv(F_IN, 8)),
+    "PyG-ClusterGCNConv": lambda: GraphEncoder(ClusterGCNConv(F_IN, 8)),
 }
 
 

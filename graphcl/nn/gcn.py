@@ -1,0 +1,137 @@
+"""The graph convolutional network, its normalised adjacency made once for all layers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphcl.nn._cache import remember
+from graphcl.nn._loops import Looped, edge_weights
+from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
+from graphcl.nn.weighted import SparseMatrix
+
+__all__ = ["GCN", "normalised_adjacency"]
+
+
+def normalised_adjacency(
+    edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None, *, dtype: torch.dtype = torch.float32
+) -> SparseMatrix:
+    r"""The symmetrically normalised adjacency with self-loops, from sources to targets.
+
+    .. math:: D^{-1/2} A D^{-1/2}, \quad D_{ii} = \sum_j A_{ij}
+
+    A[i, j] is the weight of the edges j -> i; A[i, i] the weight of the node's own self-loop (the last, if it has
+    several), and 1 where it has none: as PyG's ``gcn_norm``. A node whose weights sum to zero takes part in nothing.
+    Without weights the result is found again while the same ``edge_index`` is used and has not changed.
+
+    Args:
+        edge_index: ``[2, E]`` int64.
+        num_nodes: N.
+        edge_weight: ``[E]`` or ``[E, 1]``; gradients flow to it, through the degrees as well. 1 each by default.
+        dtype: Of the values.
+
+    Example:
+        >>> matrix = normalised_adjacency(torch.tensor([[0, 1], [1, 0]]), 3)
+        >>> matrix(torch.eye(3))
+        tensor([[0.5000, 0.5000, 0.0000],
+                [0.5000, 0.5000, 0.0000],
+                [0.0000, 0.0000, 1.0000]])
+
+    Source: Kipf, Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017, section 2.
+    """
+    if edge_weight is None:
+        name = ("gcn", num_nodes, dtype)
+        return remember((edge_index,), name, lambda: _normalised(Looped.of(edge_index, num_nodes), None, dtype))
+    return _normalised(Looped.of(edge_index, num_nodes), edge_weights(edge_weight, edge_index.size(1)), dtype)
+
+
+def _normalised(looped: Looped, edge_weight: Tensor | None, dtype: torch.dtype) -> SparseMatrix:
+    pattern, value = looped.pattern, looped.weights(edge_weight, dtype)
+    degree = pattern.from_rows.T(value[:, None]).squeeze(1)
+    isolated = degree == 0
+    scale = degree.masked_fill(isolated, 1).rsqrt().masked_fill(isolated, 0)[:, None]
+    value = pattern.from_rows(scale).squeeze(1) * value * pattern.from_cols(scale).squeeze(1)
+    return SparseMatrix(pattern, value)
+
+
+class GCN(Stack):
+    r"""Graph convolutional network; equal to PyG's ``GCNConv`` layers with the same weights.
+
+    .. math:: h^{l+1} = \mathrm{act}(\mathrm{norm}(D^{-1/2} A D^{-1/2} h^l W^l + b^l))
+
+    The matrix (:func:`normalised_adjacency`) is made once per call for all layers, and once per ``edge_index`` where
+    there are no weights. Weights are Xavier-uniform, biases zero, as in PyG.
+
+    Args:
+        in_channels: F, the width of ``x``.
+        hidden_channels: The width of every layer.
+        num_layers: L.
+        out_channels: The width of the last layer; ``hidden_channels`` by default. Not with ``jk="cat"``.
+        activation: ``"relu"``, ``"prelu"`` (one slope for each layer), ``"elu"`` or ``"none"``.
+        norm: ``"batch"``, ``"layer"`` or ``"none"``, before the activation.
+        jk: The output: that of the ``"last"`` layer, or of all concatenated, ``"cat"``.
+        dropout: The probability of zeroing what a layer hands to the next, in training; drawn by torch.
+        act_last: Whether the last layer has a norm and an activation too, as in the code of GRACE and BGRL; PyG's
+            models end without.
+
+    Raises:
+        ValueError: An argument is out of range or unknown; at the call, ``x`` has another width, or ``edge_weight`` is
+            not one number per edge.
+
+    Example:
+        >>> encoder = GCN(4, 8, 2, activation="prelu")
+        >>> encoder(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]]), torch.tensor([1.0, 0.5])).shape
+        torch.Size([3, 8])
+
+    Source: Kipf, Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017, equation 2.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int = 128,
+        num_layers: int = 2,
+        *,
+        out_channels: int | None = None,
+        activation: Activation = "relu",
+        norm: Norm = "none",
+        jk: Jump = "last",
+        dropout: float = 0.0,
+        act_last: bool = True,
+    ) -> None:
+        widths = layer_widths(in_channels, hidden_channels, num_layers, out_channels, jk)
+        convs = [_Convolution(a, b) for a, b in zip([in_channels, *widths], widths, strict=False)]
+        super().__init__(
+            convs,
+            in_channels,
+            widths,
+            activation=activation,
+            norm=norm,
+            jk=jk,
+            dropout=dropout,
+            act_last=act_last,
+        )
+
+    def forward(
+        self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
+    ) -> Tensor:
+        self.check(x)
+        return self.run(x, normalised_adjacency(edge_index, x.size(0), edge_weight, dtype=x.dtype), splits)
+
+
+class _Convolution(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, adjacency: SparseMatrix) -> Tensor:
+        if is_mapped_first(x, self.weight):
+            return adjacency(F.linear(x, self.weight)) + self.bias
+        return F.linear(adjacency(x), self.weight, self.bias)

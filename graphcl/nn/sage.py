@@ -1,0 +1,115 @@
+"""GraphSAGE with the mean over neighbours."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphcl.nn._cache import remember
+from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
+from graphcl.nn.weighted import Pattern, SparseMatrix
+
+__all__ = ["SAGE", "mean_adjacency"]
+
+
+def mean_adjacency(edge_index: Tensor, num_nodes: int, *, dtype: torch.dtype = torch.float32) -> SparseMatrix:
+    """The mean over the incoming edges of each node; zero where there are none.
+
+    It is found again while the same ``edge_index`` is used and has not changed.
+
+    Args:
+        edge_index: ``[2, E]`` int64.
+        num_nodes: N.
+        dtype: Of the values.
+
+    Example:
+        >>> mean_adjacency(torch.tensor([[0, 1], [2, 2]]), 3)(torch.tensor([[1.0], [4.0], [9.0]])).squeeze(1)
+        tensor([0.0000, 0.0000, 2.5000])
+    """
+
+    def make() -> SparseMatrix:
+        pattern = Pattern.adjacency(edge_index, num_nodes)
+        share = pattern.ptr.diff().clamp(min=1).to(dtype).reciprocal()
+        return SparseMatrix(pattern, share.index_select(0, pattern.row))
+
+    return remember((edge_index,), ("mean", num_nodes, dtype), make)
+
+
+class SAGE(Stack):
+    r"""GraphSAGE with mean aggregation; equal to PyG's ``SAGEConv`` layers with the same weights.
+
+    .. math:: h^{l+1}_i = \mathrm{act}(\mathrm{norm}(W^l_1 \, \mathrm{mean}_{j \to i} h^l_j + b^l + W^l_2 h^l_i))
+
+    The neighbours are sorted once per call for all layers (:func:`mean_adjacency`). Weights and biases are drawn as
+    those of ``nn.Linear``, as in PyG.
+
+    Args:
+        in_channels: F, the width of ``x``.
+        hidden_channels: The width of every layer.
+        num_layers: L.
+        out_channels: The width of the last layer; ``hidden_channels`` by default. Not with ``jk="cat"``.
+        activation: ``"relu"``, ``"prelu"`` (one slope for each layer), ``"elu"`` or ``"none"``.
+        norm: ``"batch"``, ``"layer"`` or ``"none"``, before the activation.
+        jk: The output: that of the ``"last"`` layer, or of all concatenated, ``"cat"``.
+        dropout: The probability of zeroing what a layer hands to the next, in training; drawn by torch.
+        act_last: Whether the last layer has a norm and an activation too; PyG's models end without.
+
+    Raises:
+        ValueError: An argument is out of range or unknown; at the call, ``x`` has another width.
+
+    Example:
+        >>> SAGE(4, 8, 2)(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
+        torch.Size([3, 8])
+
+    Source: Hamilton, Ying, Leskovec, "Inductive Representation Learning on Large Graphs", NeurIPS 2017, algorithm 1.
+    Differs from the paper: all neighbours rather than a sample, and no normalisation of the rows to length 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int = 128,
+        num_layers: int = 2,
+        *,
+        out_channels: int | None = None,
+        activation: Activation = "relu",
+        norm: Norm = "none",
+        jk: Jump = "last",
+        dropout: float = 0.0,
+        act_last: bool = True,
+    ) -> None:
+        widths = layer_widths(in_channels, hidden_channels, num_layers, out_channels, jk)
+        convs = [_Convolution(a, b) for a, b in zip([in_channels, *widths], widths, strict=False)]
+        super().__init__(
+            convs,
+            in_channels,
+            widths,
+            activation=activation,
+            norm=norm,
+            jk=jk,
+            dropout=dropout,
+            act_last=act_last,
+        )
+
+    def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
+        self.check(x)
+        return self.run(x, mean_adjacency(edge_index, x.size(0), dtype=x.dtype), splits)
+
+
+class _Convolution(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.neighbours = nn.Linear(in_channels, out_channels)
+        self.root = nn.Linear(in_channels, out_channels, bias=False)
+
+    def reset_parameters(self) -> None:
+        self.neighbours.reset_parameters()
+        self.root.reset_parameters()
+
+    def forward(self, x: Tensor, mean: SparseMatrix) -> Tensor:
+        own: Tensor = self.root(x)
+        if is_mapped_first(x, self.neighbours.weight):
+            return mean(F.linear(x, self.neighbours.weight)) + self.neighbours.bias + own
+        summed: Tensor = self.neighbours(mean(x))
+        return summed + own

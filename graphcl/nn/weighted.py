@@ -1,0 +1,188 @@
+"""Weighted sums over neighbours as a sparse product, with gradients for what is summed and for the weights.
+
+The same product as :class:`graphcl.nn.SparseSum` with a number for each pair. Forwards and backwards it reads the
+entries sorted by row and by column; the gradient of a weight is the inner product of two rows, entry by entry, so that
+no message is ever written to memory.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcl.nn.sparse import SparseSum, sort_pairs
+
+__all__ = ["Pattern", "SparseMatrix"]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where the entries of a sparse matrix are, sorted by row and by column. Indices are int32 where they fit.
+
+    Attributes:
+        ptr, col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``.
+        pair: Which of the pairs that it was made from each entry is.
+        ptr_t, col_t: The rows of each column, ``col_t[ptr_t[j]:ptr_t[j + 1]]``.
+        entry_t: Which entry each of these is.
+
+    Example:
+        >>> pattern = Pattern.of(torch.tensor([1, 0, 1]), torch.tensor([0, 1, 1]), 2, 2)
+        >>> pattern.col.tolist(), pattern.pair.tolist(), pattern.row.tolist()
+        ([1, 0, 1], [1, 0, 2], [0, 1, 1])
+    """
+
+    ptr: Tensor
+    col: Tensor
+    pair: Tensor
+    ptr_t: Tensor
+    col_t: Tensor
+    entry_t: Tensor
+
+    @classmethod
+    @torch.compiler.disable
+    def of(cls, row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> "Pattern":
+        """The entries at ``row`` and ``col`` (both ``[E]`` int64, in any order, any of them more than once)."""
+        return cls(*sort_pairs(row, col, num_rows, num_cols))
+
+    @classmethod
+    def adjacency(cls, edge_index: Tensor, num_nodes: int) -> "Pattern":
+        """An entry for each edge: in the row of its target and the column of its source."""
+        return cls.of(edge_index[1], edge_index[0], num_nodes, num_nodes)
+
+    @cached_property
+    def row(self) -> Tensor:
+        """``[E]``, the row of each entry."""
+        return _rows(self.ptr, self.col)
+
+    @cached_property
+    def row_t(self) -> Tensor:
+        """``[E]``, the column of each entry of the transpose."""
+        return _rows(self.ptr_t, self.col_t)
+
+    @cached_property
+    def entry(self) -> Tensor:
+        """``[E]``, which entry of the transpose each entry is."""
+        return torch.empty_like(self.entry_t).scatter_(0, self.entry_t.long(), _range_like(self.entry_t))
+
+    @cached_property
+    def from_rows(self) -> SparseSum:
+        """From ``[num_rows, D]`` to the rows of the entries ``[E, D]``; its transpose sums each row's entries."""
+        return SparseSum(None, self.row, self.ptr, _range_like(self.col))
+
+    @cached_property
+    def from_cols(self) -> SparseSum:
+        """From ``[num_cols, D]`` to the columns of the entries ``[E, D]``."""
+        return SparseSum(None, self.col, self.ptr_t, self.entry_t)
+
+
+class SparseMatrix:
+    r"""The linear map :math:`y_i = \sum_{e: r_e = i} w_e x_{c_e}`; differentiable, twice, in x and in w.
+
+    Args:
+        pattern: Where the entries are.
+        value: ``[E]`` floating-point, w in the order of ``pattern``'s entries; :meth:`of` takes any order.
+
+    Example:
+        >>> edge_index = torch.tensor([[0, 1], [1, 2]])  # 0 -> 1 -> 2
+        >>> weight = torch.tensor([0.5, 2.0], requires_grad=True)
+        >>> matrix = SparseMatrix.of(edge_index[1], edge_index[0], weight, 3, 3)
+        >>> y = matrix(torch.tensor([[1.0], [3.0], [4.0]]))
+        >>> y.squeeze(1).tolist(), torch.autograd.grad(y.sum(), weight)[0].tolist()
+        ([0.0, 0.5, 6.0], [1.0, 3.0])
+    """
+
+    def __init__(self, pattern: Pattern, value: Tensor) -> None:
+        if value.shape != pattern.col.shape:
+            raise ValueError(f"expected one weight for each of {pattern.col.numel()} pairs, got {list(value.shape)}")
+        self.pattern = pattern
+        self.value = value
+
+    @classmethod
+    def of(cls, row: Tensor, col: Tensor, value: Tensor, num_rows: int, num_cols: int) -> "SparseMatrix":
+        """The map for ``row`` and ``col`` (both ``[E]`` int64) with weights ``value`` ``[E]``."""
+        if value.shape != row.shape:
+            raise ValueError(f"expected one weight for each of {row.numel()} pairs, got {list(value.shape)}")
+        pattern = Pattern.of(row, col, num_rows, num_cols)
+        return cls(pattern, value.index_select(0, pattern.pair))
+
+    @cached_property
+    def value_t(self) -> Tensor:
+        """``[E]``, the weights in the order of the transpose."""
+        return self.value.index_select(0, self.pattern.entry_t)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``[num_rows, D]`` from ``x`` ``[num_cols, D]``, in the dtype of ``x``."""
+        return _product(x, self.value, self.value_t if torch.is_grad_enabled() else self.value, self.pattern)
+
+
+@torch.compiler.disable
+def _product(x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern) -> Tensor:
+    result: Tensor = _Product.apply(x, value, value_t, pattern, False)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Product(torch.autograd.Function):
+    """The product with the matrix or, ``flipped``, its transpose; ``value_t`` are the weights in the other's order."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern, flipped: bool) -> Tensor:
+        ctx.save_for_backward(x, value, value_t)
+        ctx.pattern, ctx.flipped = pattern, flipped
+        ptr, col = (pattern.ptr_t, pattern.col_t) if flipped else (pattern.ptr, pattern.col)
+        if col.numel() == 0:
+            return x.new_zeros(ptr.numel() - 1, x.size(1))
+        x, value = x.detach().contiguous(), value.detach().to(x.dtype)
+        return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, value, value_t = ctx.saved_tensors
+        grad_x = grad_value = None
+        if ctx.needs_input_grad[0]:
+            grad_x = _Product.apply(grads[0], value_t, value, ctx.pattern, not ctx.flipped)  # type: ignore[no-untyped-call]
+        if ctx.needs_input_grad[1]:
+            grad_value = _Dots.apply(grads[0], x, ctx.pattern, ctx.flipped).to(value.dtype)  # type: ignore[no-untyped-call]
+        # Nothing for value_t: it is value in another order, and has its say in second derivatives only.
+        return grad_x, grad_value, None, None, None
+
+
+class _Dots(torch.autograd.Function):
+    """``[E]``: for each entry the inner product of ``left``'s row with ``right``'s column."""
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, pattern: Pattern, flipped: bool) -> Tensor:
+        ctx.save_for_backward(left, right)
+        ctx.pattern, ctx.flipped = pattern, flipped
+        side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
+        ptr, col, row = side
+        if col.numel() == 0:
+            return left.new_zeros(0)
+        # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
+        return _weight_gradient(left.contiguous(), right.to(left.dtype).contiguous(), col, ptr[:-1], row, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        left, right = ctx.saved_tensors
+        pattern, flipped, value = ctx.pattern, ctx.flipped, grads[0]
+        value_t = value.index_select(0, pattern.entry if flipped else pattern.entry_t)
+        grad_left = grad_right = None
+        if ctx.needs_input_grad[0]:
+            grad_left = _Product.apply(right, value, value_t, pattern, flipped)  # type: ignore[no-untyped-call]
+        if ctx.needs_input_grad[1]:
+            grad_right = _Product.apply(left, value_t, value, pattern, not flipped)  # type: ignore[no-untyped-call]
+        return grad_left, grad_right, None, None
+
+
+_weight_gradient = torch.ops.aten._embedding_bag_per_sample_weights_backward
+
+
+def _rows(ptr: Tensor, col: Tensor) -> Tensor:
+    rows = torch.arange(ptr.numel() - 1, dtype=col.dtype, device=col.device)
+    return torch.repeat_interleave(rows, ptr.diff(), output_size=col.numel())
+
+
+def _range_like(index: Tensor) -> Tensor:
+    return torch.arange(index.numel(), dtype=index.dtype, device=index.device)

@@ -1,0 +1,179 @@
+"""The weighted sparse product against a dense matrix: values, gradients of both arguments, second derivatives."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphcl.nn import Pattern, SparseMatrix
+
+
+def dense(row, col, value, num_rows, num_cols):
+    """Differentiable in ``value``; repeated pairs add up."""
+    return value.new_zeros(num_rows, num_cols).index_put((row, col), value, accumulate=True)
+
+
+def problem(count, num_rows, num_cols, width, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    row = torch.randint(num_rows, (count,), generator=generator)
+    col = torch.randint(num_cols, (count,), generator=generator)
+    value = torch.randn(count, generator=generator, dtype=dtype).requires_grad_()
+    x = torch.randn(num_cols, width, generator=generator, dtype=dtype).requires_grad_()
+    return row, col, value, x
+
+
+class TestPattern:
+    def test_hand_made(self):
+        #     0 1 2
+        #  0  . a b     pairs: b (0, 2), c (1, 0), a (0, 1), d (1, 0)
+        #  1  cd . .
+        pattern = Pattern.of(torch.tensor([0, 1, 0, 1]), torch.tensor([2, 0, 1, 0]), 2, 3)
+        assert pattern.ptr.tolist() == [0, 2, 4]
+        assert pattern.col.tolist() == [2, 1, 0, 0]
+        assert pattern.pair.tolist() == [0, 2, 1, 3]
+        assert pattern.row.tolist() == [0, 0, 1, 1]
+        assert pattern.ptr_t.tolist() == [0, 2, 3, 4]
+        assert pattern.col_t.tolist() == [1, 1, 0, 0]
+        assert pattern.entry_t.tolist() == [2, 3, 1, 0]
+        assert pattern.row_t.tolist() == [0, 0, 1, 2]
+        assert pattern.entry.tolist() == [3, 2, 0, 1]
+
+    @given(count=st.integers(0, 30), num_rows=st.integers(1, 7), num_cols=st.integers(1, 7), seed=st.integers(0, 999))
+    def test_entries_to_and_fro(self, count, num_rows, num_cols, seed):
+        row, col, value, x = problem(count, num_rows, num_cols, 2, seed)
+        pattern = Pattern.of(row, col, num_rows, num_cols)
+        assert pattern.row.tolist() == row[pattern.pair].tolist() == sorted(row.tolist())
+        assert pattern.col.tolist() == col[pattern.pair].tolist()
+        assert pattern.col_t.tolist() == pattern.row[pattern.entry_t].tolist()
+        assert pattern.row_t.tolist() == pattern.col[pattern.entry_t].tolist() == sorted(col.tolist())
+        assert pattern.entry_t[pattern.entry].tolist() == list(range(count))
+        torch.testing.assert_close(pattern.from_cols(x), x[pattern.col])
+        per_entry = value[pattern.pair][:, None]
+        torch.testing.assert_close(
+            pattern.from_rows.T(per_entry).squeeze(1), x.new_zeros(num_rows).index_add(0, row, value)
+        )
+        torch.testing.assert_close(
+            pattern.from_cols.T(per_entry).squeeze(1), x.new_zeros(num_cols).index_add(0, col, value)
+        )
+
+    @pytest.mark.parametrize("edge", [[[0], [3]], [[3], [0]], [[-1], [0]], [[0], [-1]]])
+    def test_an_index_out_of_range_is_refused(self, edge):
+        with pytest.raises(IndexError, match="expected indices from 0 to 2, got"):
+            Pattern.adjacency(torch.tensor(edge), 3)
+
+
+class TestProduct:
+    @given(
+        count=st.integers(0, 40),
+        num_rows=st.integers(1, 9),
+        num_cols=st.integers(1, 9),
+        width=st.integers(1, 5),
+        seed=st.integers(0, 2**31),
+    )
+    def test_equals_the_dense_matrix(self, count, num_rows, num_cols, width, seed):
+        row, col, value, x = problem(count, num_rows, num_cols, width, seed)
+        truth = dense(row, col, value, num_rows, num_cols) @ x
+        y = SparseMatrix.of(row, col, value, num_rows, num_cols)(x)
+        torch.testing.assert_close(y, truth)
+        weight = torch.randn(truth.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        found = torch.autograd.grad(y, (x, value), weight)
+        torch.testing.assert_close(found, torch.autograd.grad(truth, (x, value), weight))
+
+    @pytest.mark.parametrize("count", [1, 10])
+    def test_gradients_in_double_precision(self, count):
+        row, col, value, x = problem(count, 4, 5, 3)
+
+        def product(value, x):
+            return SparseMatrix.of(row, col, value, 4, 5)(x)
+
+        assert torch.autograd.gradcheck(product, (value, x))
+        assert torch.autograd.gradgradcheck(product, (value, x))
+
+    def test_third_derivatives(self):
+        row, col, value, x = problem(6, 3, 3, 2)
+
+        def second(value, x):
+            y = SparseMatrix.of(row, col, value, 3, 3)(x).pow(3).sum()
+            grads = torch.autograd.grad(y, (value, x), create_graph=True)
+            return torch.autograd.grad(sum(g.square().sum() for g in grads), (value, x), create_graph=True)
+
+        assert torch.autograd.gradcheck(second, (value, x))
+
+    def test_self_loops_and_repeated_pairs(self):
+        row = torch.tensor([1, 1, 0, 2, 2])
+        value = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+        y = SparseMatrix.of(row, torch.tensor([1, 1, 2, 2, 0]), value, 3, 3)(torch.tensor([[1.0], [10.0], [100.0]]))
+        assert y.squeeze(1).tolist() == [300.0, 30.0, 405.0]
+
+    def test_only_the_gradient_that_is_wanted(self):
+        row, col, value, x = problem(9, 4, 5, 3)
+        for leaf, other in ((value, x), (x, value)):
+            matrix = SparseMatrix.of(row, col, value if leaf is value else value.detach(), 4, 5)
+            y = matrix(x if leaf is x else x.detach())
+            truth = dense(row, col, value, 4, 5) @ x
+            torch.testing.assert_close(torch.autograd.grad(y.sum(), leaf), torch.autograd.grad(truth.sum(), leaf))
+            assert other.grad is None
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+    def test_dtype_of_x_is_kept(self, dtype):
+        row, col, value, x = problem(60, 8, 9, 4, dtype=torch.float32)
+        low = x.detach().to(dtype).requires_grad_()
+        y = SparseMatrix.of(row, col, value, 8, 9)(low)
+        assert y.dtype == dtype
+        truth = dense(row, col, value, 8, 9) @ x
+        eps = torch.finfo(dtype).eps
+        torch.testing.assert_close(y.float(), truth, rtol=16 * eps, atol=64 * eps)
+        found = torch.autograd.grad(y.float().sum(), (low, value))
+        assert [g.dtype for g in found] == [dtype, torch.float32]
+        wanted = torch.autograd.grad(truth.sum(), (x, value))
+        torch.testing.assert_close([g.float() for g in found], list(wanted), rtol=16 * eps, atol=64 * eps)
+
+    def test_strided_input_and_gradient(self):
+        row, col, value, _ = problem(12, 5, 5, 1)
+        wide = torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        matrix, truth = SparseMatrix.of(row, col, value, 5, 5), dense(row, col, value, 5, 5)
+        out = torch.cat([matrix(wide[:, ::2]), matrix(wide[:, 3:])], 1)
+        wanted = torch.cat([truth @ wide[:, ::2], truth @ wide[:, 3:]], 1)
+        torch.testing.assert_close(out, wanted)
+        weight = torch.arange(30, dtype=torch.float64).view(6, 5).T
+        found = torch.autograd.grad(out, (wide, value), weight)
+        torch.testing.assert_close(found, torch.autograd.grad(wanted, (wide, value), weight))
+
+    def test_same_bits_every_time(self):
+        row, col, value, x = problem(3000, 50, 50, 32, dtype=torch.float32)
+        runs = []
+        for _ in range(2):
+            y = SparseMatrix.of(row, col, value, 50, 50)(x)
+            runs.append((y, *torch.autograd.grad(y.square().sum(), (x, value))))
+        assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+
+    def test_nothing_at_all(self):
+        row, col, value, x = problem(0, 3, 4, 2)
+        y = SparseMatrix.of(row, col, value, 3, 4)(x)
+        assert y.tolist() == [[0.0, 0.0]] * 3
+        grad_x, grad_value = torch.autograd.grad(y.sum(), (x, value))
+        assert grad_x.tolist() == [[0.0, 0.0]] * 4
+        assert grad_value.shape == (0,)
+
+    def test_no_tensor_of_edges_times_width(self):
+        # 20,000 pairs of width 64 would be 5 MB for one such tensor.
+        row, col, value, x = problem(20_000, 300, 300, 64, dtype=torch.float32)
+        matrix, sizes = SparseMatrix.of(row, col, value, 300, 300), []
+
+        class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+                out = func(*args, **(kwargs or {}))
+                sizes.extend(t.numel() for t in torch.utils._pytree.tree_leaves(out) if isinstance(t, torch.Tensor))
+                return out
+
+        with Watch():
+            matrix(x).sum().backward()
+        assert value.grad.shape == (20_000,)
+        assert max(sizes) <= 20_000 + 64 * 300
+
+    def test_one_weight_for_each_pair(self):
+        pairs = torch.tensor([0, 1])
+        with pytest.raises(ValueError, match=r"expected one weight for each of 2 pairs, got \[3\]"):
+            SparseMatrix.of(pairs, pairs, torch.ones(3), 2, 2)
+        with pytest.raises(ValueError, match=r"expected one weight for each of 2 pairs, got \[2, 1\]"):
+            SparseMatrix(Pattern.of(pairs, pairs, 2, 2), torch.ones(2, 1))
