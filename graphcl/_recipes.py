@@ -20,10 +20,13 @@ SETTINGS: Mapping[str, Any] = {
     "features": None,
     "encoder": "gin",
     "hidden": 32,
+    "last_width": None,
     "layers": 3,
     "activation": "relu",
+    "act_last": True,
     "norm": "batch",
     "joined": True,
+    "dropout": 0.0,
     "readout": "sum",
     "views": [],
     "temperature": None,
@@ -77,7 +80,8 @@ METHODS: Mapping[str, Recipe] = {
         loss=lambda t: losses.GRACE(temperature=t),
         settings={
             **_NODE,
-            "hidden": 128,
+            "hidden": 256,
+            "last_width": 128,
             "views": ["edge-drop:0.2+feature-mask:0.3", "edge-drop:0.4+feature-mask:0.4"],
             "temperature": 0.4,
             "epochs": 200,
@@ -85,8 +89,11 @@ METHODS: Mapping[str, Recipe] = {
             "weight_decay": 1e-5,
         },
         datasets={
+            "Cora": {"features": "normalized"},
             "CiteSeer": {
-                "hidden": 256,
+                "features": "normalized",
+                "hidden": 512,
+                "last_width": 256,
                 "activation": "prelu",
                 "views": ["edge-drop:0.2+feature-mask:0.3", "edge-drop:0.0+feature-mask:0.2"],
                 "temperature": 0.9,
@@ -115,7 +122,7 @@ def settings_for(method: str, dataset: str | None = None) -> dict[str, Any]:
 
     Example:
         >>> settings_for("grace")["hidden"], settings_for("grace", "CiteSeer")["hidden"]
-        (128, 256)
+        (256, 512)
     """
     chosen = recipe(method)
     return {**SETTINGS, **chosen.settings, **chosen.datasets.get(dataset or "", {}), "method": method}

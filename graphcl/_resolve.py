@@ -4,11 +4,13 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from torch import nn
+
 from graphcl import augment
 from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
 from graphcl.methods import random4
-from graphcl.nn import GIN, GraphEncoder, Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, Readout, max_readout, mean_readout, sum_readout
 
 __all__ = ["ACTIVATIONS", "ENCODERS", "NORMS", "READOUTS", "VIEWS", "make_encoder", "make_view", "near"]
 
@@ -36,7 +38,7 @@ _ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity
 VIEWS = (*_ALONE, *_WITH_SHARE)
 READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
 ENCODERS = ("gin", "gcn", "sage", "gat")
-ACTIVATIONS = ("relu", "prelu", "elu", "leaky_relu", "tanh")
+ACTIVATIONS = ("relu", "prelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
 
 
@@ -78,7 +80,7 @@ def _one_view(words: str) -> Augmentation:
 
 
 def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
-    """The encoder that the settings name: the package's GIN, or PyG's GCN, GraphSAGE or GAT.
+    """The encoder that the settings name.
 
     Raises:
         ConfigError: A name is unknown or a value unusable.
@@ -88,15 +90,23 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
         if settings[key] not in known:
             nearest = near(settings[key], known)
             raise ConfigError(f"expected {key} out of {', '.join(known)}, got {settings[key]!r}; nearest: {nearest}")
-    hidden, layers = settings["hidden"], settings["layers"]
     try:
-        if name == "gin":
-            return GraphEncoder(GIN(in_channels, hidden, layers, norm=settings["norm"]), READOUTS[readout])
+        return GraphEncoder(_network(settings, in_channels), READOUTS[readout])
     except ValueError as error:
-        raise ConfigError(str(error)) from error
-    from torch_geometric import nn as pyg
+        raise ConfigError(f"encoder {name}: {error}") from error
 
-    models = {"gcn": pyg.GCN, "sage": pyg.GraphSAGE, "gat": pyg.GAT}
-    norm = None if settings["norm"] == "none" else f"{settings['norm']}_norm"
-    arguments = {"act": settings["activation"], "norm": norm, "jk": "cat" if settings["joined"] else None}
-    return GraphEncoder(models[name](in_channels, hidden, layers, **arguments), READOUTS[readout])
+
+def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
+    sizes = (in_channels, settings["hidden"], settings["layers"])
+    if settings["encoder"] == "gin":
+        return GIN(*sizes, norm=settings["norm"])
+    kinds = {"gcn": GCN, "sage": SAGE, "gat": GAT}
+    return kinds[settings["encoder"]](
+        *sizes,
+        out_channels=settings["last_width"],
+        activation=settings["activation"],
+        norm=settings["norm"],
+        jk="cat" if settings["joined"] else "last",
+        dropout=settings["dropout"],
+        act_last=settings["act_last"],
+    )

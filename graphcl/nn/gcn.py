@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl.nn._cache import remember
+from graphcl.nn._features import linear
 from graphcl.nn._loops import Looped, edge_weights
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
 from graphcl.nn.weighted import SparseMatrix
@@ -133,5 +134,5 @@ class _Convolution(nn.Module):
 
     def forward(self, x: Tensor, adjacency: SparseMatrix) -> Tensor:
         if is_mapped_first(x, self.weight):
-            return adjacency(F.linear(x, self.weight)) + self.bias
+            return adjacency(linear(x, self.weight)) + self.bias
         return F.linear(adjacency(x), self.weight, self.bias)
