@@ -29,11 +29,13 @@ class SplitScore(NamedTuple):
         score: of the test nodes, in [0, 1].
         choice: the chosen C or number of neighbours.
         unconverged: number of fits that reached the iteration limit.
+        validation: score of the validation nodes, or of the inner folds, under that choice, in [0, 1].
     """
 
     score: float
     choice: float
     unconverged: int
+    validation: float = float("nan")
 
 
 def node_score(
@@ -117,7 +119,7 @@ def score_split(
         if value > best:  # the first best one: the smallest C, the fewest neighbours
             best, chosen, test_scores = value, setting, test
     assert test_scores is not None  # the grid is never empty
-    return SplitScore(score_of(y[split.test], test_scores(), metric), chosen, unconverged)
+    return SplitScore(score_of(y[split.test], test_scores(), metric), chosen, unconverged, best)
 
 
 def score_of(labels: IntArray, scores: FloatArray, metric: str) -> float:
@@ -231,9 +233,8 @@ def _liblinear(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol) -
     search.fit(train, columns[split.train])
     iterations = [np.max(getattr(part, "n_iter_", 0)) for part in search.best_estimator_.estimators_]
     score = score_of(y[split.test], search.predict_proba(test), "accuracy")
-    return SplitScore(
-        score, float(search.best_params_["estimator__C"]), sum(n >= protocol.max_iter for n in iterations)
-    )
+    unconverged = sum(n >= protocol.max_iter for n in iterations)
+    return SplitScore(score, float(search.best_params_["estimator__C"]), unconverged, float(search.best_score_))
 
 
 def _scaled(protocol: NodeProtocol, train: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -36,6 +36,8 @@ class NodeEvaluation:
         seeds: model seeds; the splits are the same for all of them.
         tables: for each metric and method, percent [seeds, splits].
         choice: for each method, the chosen C or number of neighbours [seeds, splits].
+        validation: for each method, percent [seeds, splits] of the validation nodes, or of the inner folds, under that
+            choice; NaN where nothing is chosen. What to compare methods by, where one of them is to be chosen.
         unconverged: for each method, the number of fits that reached the iteration limit.
         seconds: for each method, the time its scores took, in this run or an earlier one.
         num_tested: nodes, or pairs, that one split tests; the average where splits differ.
@@ -48,6 +50,7 @@ class NodeEvaluation:
     seeds: tuple[int, ...]
     tables: dict[str, dict[str, FloatArray]]
     choice: dict[str, FloatArray]
+    validation: dict[str, FloatArray]
     unconverged: dict[str, int]
     seconds: dict[str, float]
     num_tested: int
@@ -65,6 +68,7 @@ class _Row:
     metric: str
     score: float
     choice: float
+    validation: float
     unconverged: int
     seconds: float
     key: str
@@ -222,13 +226,14 @@ def evaluate_links(
     return _collect(rows, protocol, seeds, metrics, tested, sizes, hashed)
 
 
-# metric -> score in [0, 1]; the choice; fits without convergence
-_Scores = tuple[dict[str, float], float, int]
+# metric -> score in [0, 1]; the choice; its validation score; fits without convergence
+_Scores = tuple[dict[str, float], float, float, int]
+NONE = float("nan")
 
 
 def _probe_scores(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, metric: str) -> _Scores:
     found = score_split(x, y, split, protocol, metric)
-    return {metric: found.score}, found.choice, found.unconverged
+    return {metric: found.score}, found.choice, found.validation, found.unconverged
 
 
 def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, metric: str) -> _Scores:
@@ -237,17 +242,18 @@ def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, me
         raise ValueError(
             f"expected finite scores [{len(y)}, {int(y.max()) + 1}] from {model.key}, got shape {list(scores.shape)}"
         )
-    return {metric: score_of(y[split.test], scores[split.test], metric)}, 0.0, 0
+    validation = score_of(y[split.validation], scores[split.validation], metric) if len(split.validation) else NONE
+    return {metric: score_of(y[split.test], scores[split.test], metric)}, 0.0, validation, 0
 
 
 def _clusters(x: Rows, y: IntArray, run: int, protocol: NodeProtocol) -> _Scores:
     rows = take(x, np.arange(len(y)))
-    return kmeans_scores(unit_rows(rows) if protocol.scaler == "l2" else rows, y, run=run), 0.0, 0
+    return kmeans_scores(unit_rows(rows) if protocol.scaler == "l2" else rows, y, run=run), 0.0, NONE, 0
 
 
 def _linked(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> _Scores:
     found = link_score(x, split, protocol)
-    return found.scores, found.choice, found.unconverged
+    return found.scores, found.choice, NONE, found.unconverged
 
 
 def _run(
@@ -293,11 +299,11 @@ def _compute(
     with quiet(), ThreadPoolExecutor(n_jobs) as pool:
         found = list(pool.map(compute, parts))
     each = round((time.perf_counter() - start) / len(parts), 3)
-    for part, (scores, choice, unconverged) in zip(parts, found, strict=True):
+    for part, (scores, choice, validation, unconverged) in zip(parts, found, strict=True):
         for order, (name, score) in enumerate(scores.items()):
             # Counted once, under the first metric, as one fit gives all of them.
             bad, seconds = (int(unconverged), each) if order == 0 else (0, 0.0)
-            yield _Row(method, seed, part, name, float(score), float(choice), bad, seconds, key)
+            yield _Row(method, seed, part, name, float(score), float(choice), float(validation), bad, seconds, key)
 
 
 def _collect(
@@ -318,6 +324,7 @@ def _collect(
         seeds=tuple(seeds),
         tables={name: {method: table(method, name, lambda r: 100 * r.score) for method in rows} for name in metrics},
         choice={method: table(method, metrics[0], lambda r: r.choice) for method in rows},
+        validation={method: table(method, metrics[0], lambda r: 100 * r.validation) for method in rows},
         unconverged={method: sum(row.unconverged for row in group) for method, group in flat.items()},
         seconds={method: round(sum(row.seconds for row in group), 3) for method, group in flat.items()},
         num_tested=num_tested,

@@ -36,7 +36,9 @@ def test_the_linear_probe_written_out(classes):
     expected = fits[best].score(
         scaler.transform(x[test]), y[test]
     )  # the same fit: nothing is fitted on validation nodes
-    assert node_score(x, y, SPLIT, LINEAR) == SplitScore(pytest.approx(expected), LINEAR.grid[best], 0)
+    assert node_score(x, y, SPLIT, LINEAR) == SplitScore(
+        pytest.approx(expected), LINEAR.grid[best], 0, pytest.approx(max(accuracies))
+    )
 
 
 def test_the_auc_chooses_and_is_reported():
@@ -120,7 +122,7 @@ def test_the_authors_probes(name, inner):
     ).fit(unit[split.train], columns[split.train])
     expected = (search.predict_proba(unit[split.test]).argmax(axis=1) == Y[split.test]).mean()
     assert node_score(X, Y, split, settings) == SplitScore(
-        pytest.approx(expected), search.best_params_["estimator__C"], 0
+        pytest.approx(expected), search.best_params_["estimator__C"], 0, pytest.approx(search.best_score_)
     )
 
 
@@ -130,9 +132,11 @@ def test_neighbours():
     fits = [
         KNeighborsClassifier(int(k), metric="cosine", algorithm="brute").fit(X[train], Y[train]) for k in settings.grid
     ]
-    best = int(np.argmax([fit.score(X[validation], Y[validation]) for fit in fits]))
+    scores = [fit.score(X[validation], Y[validation]) for fit in fits]
+    best = int(np.argmax(scores))
     found = node_score(X, Y, SPLIT, settings)
-    assert found == SplitScore(pytest.approx(fits[best].score(X[test], Y[test])), settings.grid[best], 0)
+    expected = pytest.approx(fits[best].score(X[test], Y[test]))
+    assert found == SplitScore(expected, settings.grid[best], 0, pytest.approx(max(scores)))
     small = NodeSplit(SPLIT.train[:8], SPLIT.validation, SPLIT.test)
     assert node_score(X, Y % 2, small, settings).choice <= 8  # no more neighbours than training nodes
 

@@ -79,6 +79,7 @@ def test_scores_are_those_of_the_probe_on_the_same_splits_for_all():
             expected = [node_score(x, Y, split, FEW) for split in splits]
             assert found.tables["accuracy"][method][row].tolist() == [100 * score.score for score in expected]
             assert found.choice[method][row].tolist() == [score.choice for score in expected]
+            assert found.validation[method][row].tolist() == [100 * score.validation for score in expected]
     assert found.split_hash == node_split_hash(splits)
     assert (found.num_tested, found.sizes) == (84, (84, 36))
 
