@@ -114,10 +114,8 @@ class _Attention(nn.Module):
         attention = torch.stack([self.source, self.target]).unsqueeze(-2) @ weight
         source, target = F.linear(x, attention.flatten(0, 2)).split(self.heads, 1)
         score = F.leaky_relu(pattern.from_cols(source) + pattern.from_rows(target), self.negative_slope)
-        values = edge_softmax(score, looped).T.contiguous()
-        parts = F.linear(x, self.weight).unflatten(1, (self.heads, -1)).unbind(1)
-        mixed = torch.stack([SparseMatrix(pattern, v)(part) for v, part in zip(values, parts, strict=True)], 1)
-        return (mixed.flatten(1) if self.concat else mixed.mean(1)) + self.bias
+        mixed = SparseMatrix(pattern, edge_softmax(score, looped))(F.linear(x, self.weight))
+        return (mixed if self.concat else mixed.unflatten(1, (self.heads, -1)).mean(1)) + self.bias
 
 
 def edge_softmax(score: Tensor, looped: Looped) -> Tensor:

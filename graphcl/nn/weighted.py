@@ -83,7 +83,8 @@ class SparseMatrix:
 
     Args:
         pattern: Where the entries are.
-        value: ``[E]`` floating-point, w in the order of ``pattern``'s entries; :meth:`of` takes any order.
+        value: ``[E]`` floating-point, w in the order of ``pattern``'s entries (:meth:`of` takes any order); or
+            ``[E, H]``, one w for each of H equal parts of x's columns.
 
     Example:
         >>> edge_index = torch.tensor([[0, 1], [1, 2]])  # 0 -> 1 -> 2
@@ -95,26 +96,28 @@ class SparseMatrix:
     """
 
     def __init__(self, pattern: Pattern, value: Tensor) -> None:
-        if value.shape != pattern.col.shape:
+        if value.shape[:1] != pattern.col.shape or value.dim() > 2:
             raise ValueError(f"expected one weight for each of {pattern.col.numel()} pairs, got {list(value.shape)}")
         self.pattern = pattern
         self.value = value
 
     @classmethod
     def of(cls, row: Tensor, col: Tensor, value: Tensor, num_rows: int, num_cols: int) -> "SparseMatrix":
-        """The map for ``row`` and ``col`` (both ``[E]`` int64) with weights ``value`` ``[E]``."""
-        if value.shape != row.shape:
+        """The map for ``row`` and ``col`` (both ``[E]`` int64) with their weights ``value``."""
+        if value.shape[:1] != row.shape:
             raise ValueError(f"expected one weight for each of {row.numel()} pairs, got {list(value.shape)}")
         pattern = Pattern.of(row, col, num_rows, num_cols)
         return cls(pattern, value.index_select(0, pattern.pair))
 
     @cached_property
     def value_t(self) -> Tensor:
-        """``[E]``, the weights in the order of the transpose."""
+        """The weights in the order of the transpose."""
         return self.value.index_select(0, self.pattern.entry_t)
 
     def __call__(self, x: Tensor) -> Tensor:
         """``[num_rows, D]`` from ``x`` ``[num_cols, D]``, in the dtype of ``x``."""
+        if self.value.dim() == 2 and x.size(1) % self.value.size(1):
+            raise ValueError(f"expected x with a multiple of {self.value.size(1)} columns, got {list(x.shape)}")
         return _product(x, self.value, self.value_t if torch.is_grad_enabled() else self.value, self.pattern)
 
 
@@ -134,8 +137,11 @@ class _Product(torch.autograd.Function):
         ptr, col = (pattern.ptr_t, pattern.col_t) if flipped else (pattern.ptr, pattern.col)
         if col.numel() == 0:
             return x.new_zeros(ptr.numel() - 1, x.size(1))
-        x, value = x.detach().contiguous(), value.detach().to(x.dtype)
-        return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
+        x, value = x.detach(), value.detach().to(x.dtype)
+        if value.dim() == 1:
+            return _sums(x, value, ptr, col)
+        parts = zip(x.unflatten(1, (value.size(1), -1)).unbind(1), value.T.contiguous(), strict=True)
+        return torch.cat([_sums(part, weight, ptr, col) for part, weight in parts], 1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -144,24 +150,29 @@ class _Product(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = _Product.apply(grads[0], value_t, value, ctx.pattern, not ctx.flipped)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
-            grad_value = _Dots.apply(grads[0], x, ctx.pattern, ctx.flipped).to(value.dtype)  # type: ignore[no-untyped-call]
+            heads = value.size(1) if value.dim() == 2 else None
+            grad_value = _Dots.apply(grads[0], x, heads, ctx.pattern, ctx.flipped).to(value.dtype)  # type: ignore[no-untyped-call]
         # Nothing for value_t: it is value in another order, and has its say in second derivatives only.
         return grad_x, grad_value, None, None, None
 
 
 class _Dots(torch.autograd.Function):
-    """``[E]``: for each entry the inner product of ``left``'s row with ``right``'s column."""
+    """For each entry the inner product of ``left``'s row with ``right``'s column: ``[E]``, or of parts ``[E, H]``."""
 
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor, pattern: Pattern, flipped: bool) -> Tensor:
+    def forward(ctx: Any, left: Tensor, right: Tensor, heads: int | None, pattern: Pattern, flipped: bool) -> Tensor:
         ctx.save_for_backward(left, right)
         ctx.pattern, ctx.flipped = pattern, flipped
         side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
         ptr, col, row = side
+        left, right = left.detach(), right.detach().to(left.dtype)
+        if heads is not None and heads > 1:
+            return _dots_of_parts(left, right, heads, row, col)
+        shape = (col.numel(),) if heads is None else (col.numel(), 1)
         if col.numel() == 0:
-            return left.new_zeros(0)
+            return left.new_zeros(shape)
         # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
-        return _weight_gradient(left.contiguous(), right.to(left.dtype).contiguous(), col, ptr[:-1], row, 0)
+        return _weight_gradient(left.contiguous(), right.contiguous(), col, ptr[:-1], row, 0).view(shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -173,9 +184,23 @@ class _Dots(torch.autograd.Function):
             grad_left = _Product.apply(right, value, value_t, pattern, flipped)  # type: ignore[no-untyped-call]
         if ctx.needs_input_grad[1]:
             grad_right = _Product.apply(left, value_t, value, pattern, not flipped)  # type: ignore[no-untyped-call]
-        return grad_left, grad_right, None, None
+        return grad_left, grad_right, None, None, None
 
 
+def _sums(x: Tensor, value: Tensor, ptr: Tensor, col: Tensor) -> Tensor:
+    x = x.contiguous()
+    return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
+
+
+def _dots_of_parts(left: Tensor, right: Tensor, heads: int, row: Tensor, col: Tensor) -> Tensor:
+    out = left.new_empty(row.numel(), heads)
+    for into, i, j in zip(out.split(_BLOCK), row.split(_BLOCK), col.split(_BLOCK), strict=True):
+        products = left.index_select(0, i).mul_(right.index_select(0, j))
+        torch.sum(products.unflatten(1, (heads, -1)), 2, out=into)
+    return out
+
+
+_BLOCK = 1 << 11  # rows of two operands that a core's cache holds
 _weight_gradient = torch.ops.aten._embedding_bag_per_sample_weights_backward
 
 

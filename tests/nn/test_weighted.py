@@ -89,6 +89,29 @@ class TestProduct:
         assert torch.autograd.gradcheck(product, (value, x))
         assert torch.autograd.gradgradcheck(product, (value, x))
 
+    @pytest.mark.parametrize("heads", [1, 3])
+    @pytest.mark.parametrize("count", [0, 1, 5000])
+    def test_a_weight_for_each_part(self, count, heads):
+        row, col, value, x = problem(count, 30, 40, 6)
+        value = (value.detach()[:, None] * torch.tensor([1.0, -0.5, 2.0])[:heads]).requires_grad_()
+        y = SparseMatrix.of(row, col, value, 30, 40)(x)
+        parts = [dense(row, col, w, 30, 40) @ p for w, p in zip(value.unbind(1), x.chunk(heads, 1), strict=True)]
+        truth = torch.cat(parts, 1)
+        torch.testing.assert_close(y, truth)
+        weight = torch.randn(30, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+        found = torch.autograd.grad(y, (x, value), weight)
+        torch.testing.assert_close(found, torch.autograd.grad(truth, (x, value), weight))
+
+    def test_gradients_of_parts_in_double_precision(self):
+        row, col, _, x = problem(7, 3, 4, 4)
+        value = torch.randn(7, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+        def product(value, x):
+            return SparseMatrix.of(row, col, value, 3, 4)(x)
+
+        assert torch.autograd.gradcheck(product, (value, x))
+        assert torch.autograd.gradgradcheck(product, (value, x))
+
     def test_third_derivatives(self):
         row, col, value, x = problem(6, 3, 3, 2)
 
@@ -175,5 +198,10 @@ class TestProduct:
         pairs = torch.tensor([0, 1])
         with pytest.raises(ValueError, match=r"expected one weight for each of 2 pairs, got \[3\]"):
             SparseMatrix.of(pairs, pairs, torch.ones(3), 2, 2)
-        with pytest.raises(ValueError, match=r"expected one weight for each of 2 pairs, got \[2, 1\]"):
-            SparseMatrix(Pattern.of(pairs, pairs, 2, 2), torch.ones(2, 1))
+        with pytest.raises(ValueError, match=r"expected one weight for each of 2 pairs, got \[2, 1, 1\]"):
+            SparseMatrix(Pattern.of(pairs, pairs, 2, 2), torch.ones(2, 1, 1))
+
+    def test_parts_of_equal_width(self):
+        pairs = torch.tensor([0, 1])
+        with pytest.raises(ValueError, match=r"expected x with a multiple of 2 columns, got \[2, 3\]"):
+            SparseMatrix.of(pairs, pairs, torch.ones(2, 2), 2, 2)(torch.ones(2, 3))
