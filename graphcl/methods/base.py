@@ -69,14 +69,18 @@ class Method(nn.Module, ABC):
 
     @torch.no_grad()
     def embed(self, data: Data) -> Embeddings:
-        """Node and graph embeddings of the clean graph, by the encoder alone, in evaluation mode."""
-        modes = [(module, module.training) for module in self.encoder.modules()]  # a part may be frozen
-        self.encoder.eval()
+        """Node and graph embeddings of the clean graph, in evaluation mode."""
+        modes = [(module, module.training) for module in self.modules()]  # a part may be frozen
+        self.eval()
         try:
-            return self.encoder.encode(data)
+            return self.represent(data)
         finally:
             for module, training in modes:
                 module.training = training
+
+    def represent(self, data: Data) -> Embeddings:
+        """What :meth:`embed` returns: here the encoder's output, where a method has more than that to say, that."""
+        return self.encoder.encode(data)
 
     def after_step(self) -> None:
         """What has to happen once the optimiser has moved: nothing here; elsewhere moving targets, queues."""

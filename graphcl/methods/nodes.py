@@ -12,7 +12,7 @@ from graphcl._random import Key
 from graphcl.methods.base import View, ViewMethod
 from graphcl.nn import GraphEncoder, project_views
 
-__all__ = ["NodeViewMethod", "shared_nodes"]
+__all__ = ["NodeMethod", "NodeViewMethod", "align", "graphs_of", "mark_seeds", "shared_nodes"]
 
 
 def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
@@ -82,11 +82,43 @@ def _rows_in_common(codes: Sequence[Tensor], wanted: Tensor | None) -> list[Tens
     return rows
 
 
-class NodeViewMethod(ViewMethod):
-    """A method that contrasts the nodes of one view with those of another, whatever nodes the views have kept.
+class NodeMethod(ViewMethod):
+    """A method that makes two views of the nodes of a graph, or of several graphs.
 
     Where the data are a batch of a ``NeighborLoader`` or ``NodeLoader`` (they have ``batch_size`` and ``n_id``), its
     seed nodes are contrasted, and the others only lend them their messages.
+
+    Args:
+        encoder: From graphs to node embeddings.
+        views: Transforms, one per view.
+        seed: The seed of every random choice in the method.
+
+    Raises:
+        ValueError: There are not exactly two views.
+        TypeError: A view cannot be called.
+    """
+
+    level = "node"
+
+    def __init__(self, encoder: GraphEncoder, *, views: Sequence[View], seed: int = 0) -> None:
+        super().__init__(encoder, views=views, seed=seed)
+        if len(self.views) != 2:
+            raise ValueError(f"expected two views, got {len(self.views)}")
+
+    @property
+    def can_look_ahead(self) -> bool:
+        return False  # what is split off from views of several steps has no n_id
+
+    def views_of(self, data: Data, key: Key) -> list[Data]:
+        return super().views_of(mark_seeds(data), key)
+
+    def encode_aligned(self, views: Sequence[Data]) -> list[Tensor]:
+        """For each view the embeddings of the nodes that all views hold, in one order."""
+        return align(views, [embeddings.node for embeddings in self.encoder.encode_views(views)])
+
+
+class NodeViewMethod(NodeMethod):
+    """A method that contrasts the nodes of one view with those of another, whatever nodes the views have kept.
 
     Args:
         encoder: From graphs to node embeddings.
@@ -99,26 +131,14 @@ class NodeViewMethod(ViewMethod):
         TypeError: A view cannot be called.
     """
 
-    level = "node"
-
     def __init__(
         self, encoder: GraphEncoder, *, views: Sequence[View], head: nn.Module | None = None, seed: int = 0
     ) -> None:
         super().__init__(encoder, views=views, seed=seed)
-        if len(self.views) != 2:
-            raise ValueError(f"expected two views, got {len(self.views)}")
         self.head = nn.Identity() if head is None else head
 
-    @property
-    def can_look_ahead(self) -> bool:
-        return False  # what is split off from views of several steps has no n_id
-
-    def views_of(self, data: Data, key: Key) -> list[Data]:
-        return super().views_of(mark_seeds(data), key)
-
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        nodes = [embeddings.node for embeddings in self.encoder.encode_views(views)]
-        return self.compare(*project_views(self.head, align(views, nodes)))
+        return self.compare(*project_views(self.head, self.encode_aligned(views)))
 
     @abstractmethod
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
@@ -129,6 +149,15 @@ def align(views: Sequence[Data], rows: Sequence[Tensor]) -> list[Tensor]:
     """The rows of the nodes that all views hold, in one order."""
     shared = shared_nodes(views)
     return [z if index is None else z.index_select(0, index) for z, index in zip(rows, shared, strict=True)]
+
+
+def graphs_of(view: Data) -> tuple[Tensor, int]:
+    """The graph of each node, ``[N]``, and how many graphs there are."""
+    batch, _ = _names(view)
+    ptr = view._store.get("ptr")
+    if ptr is not None:
+        return batch, ptr.numel() - 1
+    return batch, int(batch.max()) + 1 if "batch" in view and batch.numel() else 1
 
 
 def mark_seeds(data: Data) -> Data:

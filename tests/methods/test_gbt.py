@@ -1,0 +1,53 @@
+"""GBT: the paper's formula, written out over a graph, and its defaults."""
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Data
+
+from graphcl.augment import EdgeDrop, Identity
+from graphcl.methods import GBT
+from graphcl.nn import GIN, GraphEncoder
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    edges = torch.randint(12, (2, 24), generator=generator)
+    return Data(x=torch.randn(12, 4, generator=generator), edge_index=torch.cat([edges, edges.flip(0)], 1))
+
+
+def make(**arguments):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return GBT(GraphEncoder(GIN(4, 3, 2, norm="layer")), **arguments)
+
+
+def literal(z1, z2):
+    """Dimension by dimension."""
+    total = 0.0
+    for i in range(z1.size(1)):
+        for j in range(z2.size(1)):
+            c = torch.corrcoef(torch.stack([z1[:, i], z2[:, j]]))[0, 1]
+            total = total + ((1 - c) ** 2 if i == j else c**2 / z1.size(1))
+    return total
+
+
+def test_loss_is_that_of_the_paper(data):
+    method = make(views=(EdgeDrop(drop=0.3), Identity()))
+    h1, h2 = (method.encoder.encode(view).node for view in method.views_of(data, method.key_at(0)))
+    torch.testing.assert_close(method(data), literal(h1, h2), rtol=1e-4, atol=1e-5)
+
+
+def test_defaults_are_the_authors_on_wikics():
+    method = make()
+    assert [(view.augmentations[0].drop, view.augmentations[1].mask) for view in method.views] == [(0.5, 0.1)] * 2
+    assert method.loss.redundancy == 1 / 6  # the width of the encoder
+    assert isinstance(method.head, nn.Identity)
+
+
+def test_parts_can_be_replaced(data):
+    head = nn.Linear(6, 5)
+    method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
+    assert method.head is head
+    assert method(data).item() == 0.0
