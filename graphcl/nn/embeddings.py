@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl.nn.encoders import JointEncoder
-from graphcl.nn.readouts import Readout, sum_readout
+from graphcl.nn.readouts import Readout, ReadoutModule, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
@@ -50,6 +50,12 @@ class GraphEncoder(nn.Module):
                 "set it, or give the method a head of your own"
             )
         return width
+
+    @property
+    def graph_channels(self) -> int:
+        """The width of the graph embeddings: that of the nodes, unless the readout is wider."""
+        factor = self.readout.factor if isinstance(self.readout, ReadoutModule) else 1
+        return factor * self.out_channels
 
     def forward(
         self,
@@ -112,14 +118,14 @@ def _count(batch: Tensor) -> int:
 
 
 def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
-    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and no more.
+    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and its names.
 
     Args:
         batch: Graphs side by side, as PyG collates them.
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``graph_id`` where the batch has it.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -133,12 +139,13 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     parts = []
     for i in range(len(counts)):
         (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
-        parts.append(
-            Data(
-                x=batch.x[n:m],
-                edge_index=batch.edge_index[:, e:f] - n,
-                batch=batch.batch[n:m] - g,
-                ptr=batch.ptr[g : h + 1] - n,
-            )
+        part = Data(
+            x=batch.x[n:m],
+            edge_index=batch.edge_index[:, e:f] - n,
+            batch=batch.batch[n:m] - g,
+            ptr=batch.ptr[g : h + 1] - n,
         )
+        if "graph_id" in batch:
+            part.graph_id = batch.graph_id[g:h]
+        parts.append(part)
     return parts

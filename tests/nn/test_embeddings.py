@@ -10,7 +10,7 @@ from torch import nn
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GCN
 
-from graphcl.nn import GIN, Embeddings, GraphEncoder, mean_readout, sum_readout
+from graphcl.nn import GIN, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
 
 
 def random_graph(num_nodes, num_edges, generator):
@@ -65,6 +65,14 @@ class TestEncode:
         encoder = GraphEncoder(Own())
         assert encoder.out_channels == 3
         torch.testing.assert_close(encoder.encode(graph).graph[0], graph.x[:, :3].sum(0))
+
+
+def test_parts_of_a_batch_keep_the_names_of_their_graphs(generator):
+    batch = batch_of([3, 4, 2, 5], generator)
+    assert all("graph_id" not in part for part in split_batch(batch, [1, 3]))
+    batch.graph_id = torch.tensor([7, 3, 9, 1])
+    first, second = split_batch(batch, [1, 3])
+    assert (first.graph_id.tolist(), second.graph_id.tolist()) == ([7], [3, 9, 1])
 
 
 class TestViews:
