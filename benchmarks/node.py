@@ -5,7 +5,7 @@
 
 Trains once per data set, method and seed, keeps the embeddings by hash, scores them under the protocols of the data
 set's card, writes the scores per seed and split to ``results/raw/`` and the table to ``results/node.csv``. Started
-again, it goes on where it stopped. Methods have encoders of their own: each has its own row ``untrained (METHOD)``, over
+again, it goes on where it stopped. Each method has an encoder of its own and so a row ``untrained (METHOD)``, over
 which its lift is, and the row ``untrained`` is GRACE's encoder.
 """
 

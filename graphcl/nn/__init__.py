@@ -5,27 +5,47 @@ from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
-from graphcl.nn.heads import project_views, projection_head
+from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
 from graphcl.nn.norm import BatchNorm
-from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn.prototypes import Prototypes, kmeans
+from graphcl.nn.queue import KeyQueue
+from graphcl.nn.readouts import (
+    AttentionReadout,
+    ConcatReadout,
+    Readout,
+    ReadoutModule,
+    Set2SetReadout,
+    max_readout,
+    mean_readout,
+    sum_readout,
+)
 from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
+    "AttentionReadout",
+    "BatchNorm",
+    "ConcatReadout",
     "EMATarget",
+    "Embeddings",
     "GAT",
     "GCN",
     "GIN",
-    "SAGE",
-    "BatchNorm",
-    "Embeddings",
     "GraphEncoder",
     "JointEncoder",
+    "KeyQueue",
+    "MLPHead",
     "Pattern",
+    "Prototypes",
     "Readout",
+    "ReadoutModule",
+    "SAGE",
+    "Set2SetReadout",
+    "ShortcutHead",
     "SparseMatrix",
     "SparseSum",
+    "kmeans",
     "max_readout",
     "mean_adjacency",
     "mean_readout",

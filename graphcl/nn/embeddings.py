@@ -11,7 +11,7 @@ from torch_geometric.data import Batch, Data
 
 from graphcl.nn._cache import remember
 from graphcl.nn.encoders import JointEncoder
-from graphcl.nn.readouts import Readout, sum_readout
+from graphcl.nn.readouts import Readout, ReadoutModule, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
@@ -56,6 +56,12 @@ class GraphEncoder(nn.Module):
                 "set it, or give the method a head of your own"
             )
         return width
+
+    @property
+    def graph_channels(self) -> int:
+        """The width of the graph embeddings: that of the nodes, unless the readout is wider."""
+        factor = self.readout.factor if isinstance(self.readout, ReadoutModule) else 1
+        return factor * self.out_channels
 
     def forward(
         self,
@@ -158,14 +164,15 @@ def _count(batch: Tensor) -> int:
 
 
 def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
-    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and no more.
+    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and its names.
 
     Args:
         batch: Graphs side by side, as PyG collates them.
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch``, ``ptr`` and, if the batch has it, ``edge_weight``.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_weight`` and ``graph_id`` where the
+        batch has them.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -179,14 +186,15 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     weight, parts = _weight(batch), []
     for i in range(len(counts)):
         (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
-        parts.append(
-            Data(
-                x=batch.x[n:m],
-                edge_index=batch.edge_index[:, e:f] - n,
-                batch=batch.batch[n:m] - g,
-                ptr=batch.ptr[g : h + 1] - n,
-            )
+        part = Data(
+            x=batch.x[n:m],
+            edge_index=batch.edge_index[:, e:f] - n,
+            batch=batch.batch[n:m] - g,
+            ptr=batch.ptr[g : h + 1] - n,
         )
         if weight is not None:
-            parts[-1].edge_weight = weight[e:f]
+            part.edge_weight = weight[e:f]
+        if "graph_id" in batch:
+            part.graph_id = batch.graph_id[g:h]
+        parts.append(part)
     return parts

@@ -1,12 +1,23 @@
 """Readouts: from the embeddings of a graph's nodes to one of the graph."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from graphcl.nn.sparse import SparseSum
 
-__all__ = ["Readout", "max_readout", "mean_readout", "sum_readout"]
+__all__ = [
+    "AttentionReadout",
+    "ConcatReadout",
+    "Readout",
+    "ReadoutModule",
+    "Set2SetReadout",
+    "max_readout",
+    "mean_readout",
+    "sum_readout",
+]
 
 Readout = Callable[[Tensor, Tensor, int], Tensor]
 """Signature: (x [N, D], batch [N], num_graphs) -> [num_graphs, D]. A graph without nodes gives zeros."""
@@ -46,3 +57,126 @@ def max_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
     """
     index = batch[:, None].expand_as(x)
     return x.new_zeros(num_graphs, x.size(1)).scatter_reduce(0, index, x, "amax", include_self=False)
+
+
+class ReadoutModule(nn.Module, ABC):
+    """A readout with weights of its own, or one whose result is wider than the nodes.
+
+    Attributes:
+        factor: The width of its result over the width of the nodes.
+    """
+
+    factor: int = 1
+
+    @abstractmethod
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        """``[num_graphs, factor * D]`` from ``x`` ``[N, D]`` and ``batch`` ``[N]``."""
+
+
+class ConcatReadout(ReadoutModule):
+    """Several readouts side by side.
+
+    Args:
+        readouts: At least one.
+
+    Raises:
+        ValueError: There is none.
+
+    Example:
+        >>> import torch
+        >>> readout = ConcatReadout([sum_readout, max_readout])
+        >>> readout(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0]), 1)
+        tensor([[4., 3.]])
+    """
+
+    def __init__(self, readouts: Sequence[Readout]) -> None:
+        super().__init__()
+        if not readouts:
+            raise ValueError("expected at least one readout, got none")
+        self.readouts = list(readouts)
+        self.parts = nn.ModuleList(readout for readout in readouts if isinstance(readout, nn.Module))
+        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in readouts)
+
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        return torch.cat([readout(x, batch, num_graphs) for readout in self.readouts], 1)
+
+
+class AttentionReadout(ReadoutModule):
+    r"""A mean over each graph's nodes whose weights are learned.
+
+    .. math:: g = \sum_i \frac{e^{a(h_i)}}{\sum_j e^{a(h_j)}} \, h_i
+
+    Args:
+        channels: D, the width of the nodes.
+        gate: a, from ``[N, D]`` to ``[N, 1]``; a linear map by default.
+
+    Example:
+        >>> import torch
+        >>> AttentionReadout(4)(torch.ones(3, 4), torch.tensor([0, 0, 1]), 2).shape
+        torch.Size([2, 4])
+
+    Source: Li, Tarlow, Brockschmidt, Zemel, "Gated Graph Sequence Neural Networks", ICLR 2016, equation 7, with a
+    softmax in place of the sigmoid.
+    """
+
+    def __init__(self, channels: int, *, gate: nn.Module | None = None) -> None:
+        super().__init__()
+        self.gate = nn.Linear(channels, 1) if gate is None else gate
+
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        weight = _softmax(self.gate(x).squeeze(1), batch, num_graphs)
+        return sum_readout(x * weight[:, None].to(x.dtype), batch, num_graphs)
+
+
+class Set2SetReadout(ReadoutModule):
+    r"""Attention that is asked several times, by a recurrent network that remembers what it has been told.
+
+    .. math:: q_t = \mathrm{LSTM}(q^*_{t-1}), \quad a_{it} = \frac{e^{h_i \cdot q_t}}{\sum_j e^{h_j \cdot q_t}}, \quad
+        q^*_t = q_t \,\Vert\, \sum_i a_{it} h_i
+
+    The result is twice as wide as the nodes. It does not depend on their order.
+
+    Args:
+        channels: D, the width of the nodes.
+        steps: How often it is asked.
+
+    Raises:
+        ValueError: ``steps`` is below 1.
+
+    Example:
+        >>> import torch
+        >>> Set2SetReadout(4)(torch.ones(3, 4), torch.tensor([0, 0, 1]), 2).shape
+        torch.Size([2, 8])
+
+    Source: Vinyals, Bengio, Kudlur, "Order Matters: Sequence to Sequence for Sets", ICLR 2016, equations 3 to 7.
+    """
+
+    factor = 2
+
+    def __init__(self, channels: int, *, steps: int = 3) -> None:
+        super().__init__()
+        if steps < 1:
+            raise ValueError(f"expected steps of at least 1, got {steps}")
+        self.steps = steps
+        self.cell = nn.LSTMCell(2 * channels, channels)
+
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        told = x.new_zeros(num_graphs, 2 * x.size(1))
+        state = (x.new_zeros(num_graphs, x.size(1)), x.new_zeros(num_graphs, x.size(1)))
+        for _ in range(self.steps):
+            state = self.cell(told, state)
+            asked = state[0]
+            weight = _softmax((x * asked.index_select(0, batch)).sum(1), batch, num_graphs)
+            answer = sum_readout(x * weight[:, None].to(x.dtype), batch, num_graphs)
+            told = torch.cat([asked.to(answer.dtype), answer], 1)
+        filled = torch.zeros(num_graphs, dtype=torch.bool, device=batch.device).index_fill(0, batch, True)
+        return told * filled[:, None]
+
+
+def _softmax(score: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+    """``[N]`` positive weights that sum to one in each graph."""
+    score = score.to(torch.promote_types(score.dtype, torch.float32))
+    largest = score.new_zeros(num_graphs).scatter_reduce(0, batch, score.detach(), "amax", include_self=False)
+    weight = (score - largest.index_select(0, batch)).exp()
+    total = weight.new_zeros(num_graphs).index_add(0, batch, weight)
+    return weight / total.index_select(0, batch)

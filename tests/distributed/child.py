@@ -18,6 +18,8 @@ TYPES = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
 def main(file: str, name: str, rank: int, world: int, folder: Path) -> None:
     warnings.simplefilter("error")
+    # As in setup.cfg: torch_geometric still uses TorchScript when it is imported.
+    warnings.filterwarnings("ignore", message=r".*torch\.jit.*", category=DeprecationWarning)
     torch.set_num_threads(1)
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
     if loopback:  # no other machine is asked for anything

@@ -77,6 +77,14 @@ ENCODERS = {
 }
 
 
+def test_parts_of_a_batch_keep_the_names_of_their_graphs(generator):
+    batch = batch_of([3, 4, 2, 5], generator)
+    assert all("graph_id" not in part for part in split_batch(batch, [1, 3]))
+    batch.graph_id = torch.tensor([7, 3, 9, 1])
+    first, second = split_batch(batch, [1, 3])
+    assert (first.graph_id.tolist(), second.graph_id.tolist()) == ([7], [3, 9, 1])
+
+
 class TestViews:
     """One pass over all views equals one pass per view: embeddings, gradients, running statistics."""
 

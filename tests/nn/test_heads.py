@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphcl.nn import project_views, projection_head
+from graphcl.nn import MLPHead, ShortcutHead, project_views, projection_head
 
 
 def test_shape_and_defaults(generator):
@@ -56,10 +56,25 @@ class Centred(nn.Module):
         nn.Linear(4, 2),
         nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.GELU()),
         nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)),
+        MLPHead(4, 6, 2),
+        MLPHead(4, 6, 2, num_layers=3, last_bias=False),
+        MLPHead(4, norm="layer"),
+        ShortcutHead(4),
         Centred(),
         nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), Centred())),
     ],
-    ids=["default", "linear", "layer norm", "batch norm", "own", "nested"],
+    ids=[
+        "default",
+        "linear",
+        "layer norm",
+        "batch norm",
+        "mlp",
+        "mlp of three",
+        "mlp layer",
+        "shortcut",
+        "own",
+        "nested",
+    ],
 )
 def test_views_are_projected_as_one_by_one(head, generator):
     head = head.double()
@@ -72,3 +87,51 @@ def test_a_hook_on_the_head_sees_every_view(generator):
     head.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     project_views(head, [torch.randn(n, 4, generator=generator) for n in (5, 3)])
     assert seen == [5, 3]
+
+
+class TestMLPHead:
+    @pytest.mark.parametrize("layers", [1, 2, 3])
+    def test_formula(self, layers, generator):
+        head, x = MLPHead(5, 7, 3, num_layers=layers), torch.randn(9, 5, generator=generator)
+        wanted = x
+        for linear in head.inner:
+            wanted = wanted @ linear.weight.T
+            wanted = ((wanted - wanted.mean(0)) / (wanted.var(0, unbiased=False) + 1e-5).sqrt()).clamp(min=0)
+        torch.testing.assert_close(head(x), wanted @ head.last.weight.T + head.last.bias)
+        assert len(head.inner) == len(head.norms) == layers - 1
+
+    def test_views_keep_their_statistics_apart_and_one_at_a_time_is_the_same(self, generator):
+        views = [torch.randn(n, 4, generator=generator) * n for n in (6, 4)]
+        joint, single = MLPHead(4, 8, 2), MLPHead(4, 8, 2)
+        single.load_state_dict(joint.state_dict())
+        torch.testing.assert_close(project_views(joint, views), [single(z) for z in views])
+        torch.testing.assert_close(joint.state_dict(), single.state_dict())
+        assert not torch.allclose(joint(torch.cat(views)), torch.cat([joint(z) for z in views]))
+
+    def test_without_norms_a_bias_everywhere(self):
+        assert all(linear.bias is not None for linear in MLPHead(3, norm="none").inner)
+        assert all(linear.bias is None for linear in MLPHead(3).inner)
+        assert MLPHead(3, last_bias=False).last.bias is None
+
+    def test_one_row_explains_itself(self):
+        with pytest.raises(ValueError, match="expected at least 2 rows in every view .* got 1. Use a larger batch"):
+            MLPHead(3)(torch.ones(3, 3), [2, 1])
+        assert MLPHead(3).eval()(torch.ones(1, 3)).shape == (1, 3)
+
+    @pytest.mark.parametrize("arguments", [{"num_layers": 0}, {"in_channels": 0}, {"hidden_channels": -1}])
+    def test_sizes_below_one_are_refused(self, arguments):
+        with pytest.raises(ValueError, match="expected widths and num_layers of at least 1"):
+            MLPHead(**{"in_channels": 3, **arguments})
+
+    def test_an_unknown_norm_is_refused(self):
+        with pytest.raises(ValueError, match="expected norm to be 'batch', 'layer' or 'none', got 'instance'"):
+            MLPHead(3, norm="instance")
+
+
+def test_shortcut_head_is_a_perceptron_beside_a_map(generator):
+    head, x = ShortcutHead(5, 3, activation=nn.PReLU()), torch.randn(4, 5, generator=generator)
+    wanted = x
+    for linear, activation in zip(head.block[::2], head.block[1::2], strict=True):
+        wanted = activation(linear(wanted))
+    torch.testing.assert_close(head(x), wanted + head.shortcut(x))
+    assert len({id(m) for m in head.block if isinstance(m, nn.PReLU)}) == 3

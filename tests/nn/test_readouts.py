@@ -2,9 +2,18 @@
 
 import pytest
 import torch
-from torch_geometric.nn import global_add_pool, global_max_pool, global_mean_pool
+from torch_geometric.nn import AttentionalAggregation, global_add_pool, global_max_pool, global_mean_pool
 
-from graphcl.nn import max_readout, mean_readout, sum_readout
+from graphcl.nn import (
+    GIN,
+    AttentionReadout,
+    ConcatReadout,
+    GraphEncoder,
+    Set2SetReadout,
+    max_readout,
+    mean_readout,
+    sum_readout,
+)
 
 READOUTS = [(sum_readout, global_add_pool), (mean_readout, global_mean_pool), (max_readout, global_max_pool)]
 readouts = pytest.mark.parametrize(("ours", "pyg"), READOUTS, ids=["sum", "mean", "max"])
@@ -60,3 +69,83 @@ def test_hand_computed():
     x, batch = torch.tensor([[-1.0], [-3.0], [2.0]]), torch.tensor([0, 0, 1])
     values = [readout(x, batch, 2).squeeze(1).tolist() for readout in (sum_readout, mean_readout, max_readout)]
     assert values == [[-4.0, 2.0], [-2.0, 2.0], [-1.0, 2.0]]
+
+
+MODULES = {
+    "attention": lambda: AttentionReadout(4),
+    "set2set": lambda: Set2SetReadout(4),
+    "concat": lambda: ConcatReadout([sum_readout, AttentionReadout(4), max_readout]),
+}
+
+
+@pytest.fixture(params=MODULES)
+def module(request):
+    return MODULES[request.param]().double()
+
+
+class TestModules:
+    def test_each_graph_by_itself(self, module, generator):
+        x, batch = torch.randn(6, 4, generator=generator, dtype=torch.float64), torch.tensor([2, 0, 1, 0, 2, 2])
+        together = module(x, batch, 3)
+        for g in range(3):
+            part = x[batch == g]
+            torch.testing.assert_close(together[g : g + 1], module(part, torch.zeros(len(part), dtype=torch.int64), 1))
+
+    def test_permutation_of_the_nodes(self, module, generator):
+        x = torch.randn(20, 4, generator=generator, dtype=torch.float64)
+        batch, p = torch.randint(4, (20,), generator=generator), torch.randperm(20, generator=generator)
+        torch.testing.assert_close(module(x[p], batch[p], 4), module(x, batch, 4))
+
+    def test_graphs_without_nodes_give_zeros(self, module):
+        out = module(torch.ones(2, 4, dtype=torch.float64), torch.tensor([1, 1]), 3)
+        assert out.shape == (3, module.factor * 4)
+        assert (out[[0, 2]] == 0).all()
+        assert (out[1] != 0).any()
+
+    def test_gradient_to_nodes_and_weights(self, module, generator):
+        x = torch.randn(5, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+        batch = torch.tensor([0, 0, 1, 1, 1])
+        assert torch.autograd.gradcheck(lambda x: module(x, batch, 2), (x,))
+        module(x, batch, 2).square().sum().backward()
+        assert all(p.grad.isfinite().all() for p in module.parameters())
+
+    def test_in_an_encoder(self, module, generator):
+        encoder = GraphEncoder(GIN(3, 2, 2), module.float())
+        assert encoder.graph_channels == 4 * module.factor
+        edges = torch.tensor([[0, 1, 2], [1, 2, 0]])
+        assert encoder(torch.ones(3, 3), edges).graph.shape == (1, encoder.graph_channels)
+        assert set(dict(module.named_parameters()).values()) <= set(encoder.parameters())
+
+    def test_large_scores_do_not_overflow(self, module):
+        out = module(1e4 * torch.eye(4, dtype=torch.float64), torch.zeros(4, dtype=torch.int64), 1)
+        assert out.isfinite().all()
+
+
+def test_attention_equals_pygs(generator):
+    ours = AttentionReadout(4)
+    pyg = AttentionalAggregation(ours.gate)
+    x, batch = torch.randn(9, 4, generator=generator), torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2])
+    torch.testing.assert_close(ours(x, batch, 3), pyg(x, batch, dim_size=3))
+
+
+def test_set2set_equals_a_literal_loop(generator):
+    readout, x = Set2SetReadout(4, steps=3), torch.randn(5, 4, generator=generator)
+    told, h, c = torch.zeros(1, 8), torch.zeros(1, 4), torch.zeros(1, 4)
+    for _ in range(3):
+        h, c = readout.cell(told, (h, c))
+        a = torch.softmax(torch.stack([row @ h[0] for row in x]), 0)
+        told = torch.cat([h, sum(w * row for w, row in zip(a, x, strict=True))[None]], 1)
+    torch.testing.assert_close(readout(x, torch.zeros(5, dtype=torch.int64), 1), told)
+
+
+def test_readouts_beside_each_other(generator):
+    x, batch = torch.randn(6, 4, generator=generator), torch.tensor([0, 0, 1, 2, 2, 2])
+    wanted = torch.cat([sum_readout(x, batch, 3), mean_readout(x, batch, 3)], 1)
+    torch.testing.assert_close(ConcatReadout([sum_readout, mean_readout])(x, batch, 3), wanted)
+
+
+def test_nothing_to_read_out_by_is_refused():
+    with pytest.raises(ValueError, match="expected at least one readout"):
+        ConcatReadout([])
+    with pytest.raises(ValueError, match="expected steps of at least 1"):
+        Set2SetReadout(4, steps=0)

@@ -1,0 +1,87 @@
+"""Contrast of graphs with a second modality: text, fingerprints, images, as vectors that were made before."""
+
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphcl._random import Key, fold
+from graphcl.augment import Augmentation
+from graphcl.losses import CLIP
+from graphcl.methods.base import Method, View
+from graphcl.nn import GraphEncoder, projection_head
+
+__all__ = ["CrossModal"]
+
+
+class CrossModal(Method):
+    """Match every graph of a batch with its own vector among those of all, and every vector with its graph.
+
+    The vectors are an attribute of the graphs, ``[1, M]`` or ``[M]`` in each: a sentence embedding of its description,
+    a fingerprint, the embedding of another network. The temperature is learned.
+
+    Args:
+        encoder: From graphs to embeddings.
+        modality: The name of the attribute.
+        modality_channels: M.
+        channels: The width of the space where both meet; that of the graph embeddings by default.
+        view: A transform of the graphs before they are encoded; ``None`` takes them as they are.
+        head: From graph embeddings to that space; :func:`graphcl.nn.projection_head` by default.
+        modality_head: From ``[G, M]`` to that space; the same by default.
+        loss: From two ``[G, D]`` tensors to a scalar; :class:`graphcl.losses.CLIP` by default.
+        seed: The seed of the view.
+
+    Raises:
+        ValueError: At the call, the graphs have no such attribute, or not M numbers each, or there are fewer than two.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Batch
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1), text=torch.randn(1, 7))
+        >>> method = CrossModal(GraphEncoder(GIN(3)), modality="text", modality_channels=7)
+        >>> method(Batch.from_data_list([graph] * 4)).shape
+        torch.Size([])
+
+    Source: Radford, Kim, Hallacy, Ramesh, Goh, Agarwal, Sastry, Askell, Mishkin, Clark, Krueger, Sutskever, "Learning
+    Transferable Visual Models From Natural Language Supervision", ICML 2021, figure 3.
+    Differs from the paper: two-layer heads on both sides instead of linear maps; the second encoder stands still.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        modality: str,
+        modality_channels: int,
+        channels: int | None = None,
+        view: View | None = None,
+        head: nn.Module | None = None,
+        modality_head: nn.Module | None = None,
+        loss: nn.Module | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, seed=seed)
+        width = encoder.graph_channels
+        self.modality, self.modality_channels, self.view = modality, modality_channels, view
+        self.head = projection_head(width, None, channels) if head is None else head
+        self.modality_head = (
+            projection_head(modality_channels, width, channels or width) if modality_head is None else modality_head
+        )
+        self.loss = CLIP() if loss is None else loss
+
+    def loss_of(self, data: Data, key: Key) -> Tensor:
+        vectors = data._store.get(self.modality)
+        if self.view is not None:
+            data = self.view.view(data, fold(key, 0)) if isinstance(self.view, Augmentation) else self.view(data)
+        graph = self.encoder.encode(data).graph
+        fits = isinstance(vectors, Tensor) and vectors.numel() == graph.size(0) * self.modality_channels
+        if not fits:
+            found = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+            raise ValueError(
+                f"expected the attribute {self.modality!r} with {self.modality_channels} numbers for each of "
+                f"{graph.size(0)} graphs, got {'none' if vectors is None else found}"
+            )
+        vectors = vectors.reshape(graph.size(0), -1)
+        vectors = vectors if vectors.is_floating_point() else vectors.float()
+        loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
+        return loss

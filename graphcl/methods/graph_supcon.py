@@ -1,0 +1,76 @@
+"""Supervised contrast of graphs: those of one class are each other's positives."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphcl.losses import SupCon
+from graphcl.methods.base import View
+from graphcl.methods.graphs import GraphViewMethod
+from graphcl.nn import GraphEncoder, projection_head
+
+__all__ = ["GraphSupCon"]
+
+
+class GraphSupCon(GraphViewMethod):
+    """Pull all views of graphs of one class together; graphs without a label still serve as negatives.
+
+    Args:
+        encoder: From graphs to embeddings.
+        views: Two transforms; by default :func:`graphcl.methods.random4` twice.
+        head: From graph embeddings to what is compared; :func:`graphcl.nn.projection_head` by default.
+        loss: From ``[2 G, D]`` and the labels ``[2 G]`` to a scalar.
+        label: The attribute of the graphs that holds their class, an integer; -1 is unlabelled.
+        seed: The seed of the views.
+
+    Raises:
+        ValueError: There are not exactly two views; at the call, the batch holds fewer than two graphs, has no such
+            attribute, or not one number per graph.
+        TypeError: A view cannot be called; the labels are no integers.
+
+    Example:
+        >>> from torch_geometric.data import Batch
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1), y=torch.tensor([1]))
+        >>> GraphSupCon(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
+        torch.Size([])
+
+    Source: Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, "Supervised Contrastive Learning",
+    NeurIPS 2020, equation 2.
+    Differs from the paper: a two-layer head as wide as the embeddings; a graph without a positive is left out.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        views: Sequence[View] | None = None,
+        head: nn.Module | None = None,
+        loss: nn.Module | None = None,
+        label: str = "y",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, views=views, seed=seed)
+        self.head = projection_head(encoder.graph_channels) if head is None else head
+        self.loss = SupCon(temperature=0.1) if loss is None else loss
+        self.label = label
+
+    @property
+    def can_look_ahead(self) -> bool:
+        return False  # what is split off from views of several steps has no labels
+
+    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+        if z1.size(0) < 2:
+            raise ValueError(
+                f"expected at least 2 graphs to contrast, got {z1.size(0)}: the other graphs of the batch are the "
+                "negatives, and in a batch of one graph there are none. Use a larger batch"
+            )
+        labels = views[0]._store.get(self.label)
+        if not isinstance(labels, Tensor) or labels.numel() != z1.size(0):
+            found = "none" if labels is None else list(labels.shape) if isinstance(labels, Tensor) else labels
+            raise ValueError(f"expected one label per graph in the attribute {self.label!r}, got {found}")
+        loss: Tensor = self.loss(torch.cat([z1, z2]), labels.reshape(-1).repeat(2))
+        return loss

@@ -1,0 +1,105 @@
+"""What methods on the embeddings of whole graphs share."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphcl.methods.base import View, ViewMethod
+from graphcl.methods.graphcl import random4
+from graphcl.nn import GraphEncoder, project_views
+
+__all__ = ["GraphViewMethod", "batch_vector", "check_two_views", "evaluating", "two_random_views", "width_of"]
+
+
+class GraphViewMethod(ViewMethod):
+    """A method that compares the graph embeddings of two views, projected by ``head``.
+
+    Args:
+        encoder: From graphs to embeddings.
+        views: Two transforms; by default :func:`graphcl.methods.random4` twice.
+        seed: The seed of the views.
+
+    Raises:
+        ValueError: There are not exactly two views.
+        TypeError: A view cannot be called.
+    """
+
+    head: nn.Module
+
+    def __init__(self, encoder: GraphEncoder, *, views: Sequence[View] | None = None, seed: int = 0) -> None:
+        super().__init__(encoder, views=two_random_views() if views is None else views, seed=seed)
+        check_two_views(self.views)
+
+    def contrast(self, views: Sequence[Data]) -> Tensor:
+        graphs = [embeddings.graph for embeddings in self.encoder.encode_views(views)]
+        z1, z2 = project_views(self.head, graphs)
+        return self.compare(z1, z2, views)
+
+    @abstractmethod
+    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+        """The loss of the projected graph embeddings ``[G, D]`` of two views of the same graphs."""
+
+
+def two_random_views() -> tuple[View, View]:
+    """Both views by :func:`graphcl.methods.random4`, as the GraphCL paper describes them.
+
+    Example:
+        >>> len(two_random_views())
+        2
+    """
+    return random4(), random4()
+
+
+def check_two_views(views: Sequence[View]) -> None:
+    """Refuse any other number."""
+    if len(views) != 2:
+        raise ValueError(f"expected two views, got {len(views)}")
+
+
+def width_of(head: nn.Module, in_channels: int) -> int:
+    """The width of what a head makes of embeddings of a width.
+
+    Example:
+        >>> width_of(nn.Linear(4, 2), 4)
+        2
+    """
+    weight = next(head.parameters(), torch.empty(0))
+    with evaluating(head), torch.no_grad():
+        return int(head(weight.new_zeros(1, in_channels)).size(1))
+
+
+def batch_vector(data: Data) -> Tensor:
+    """``[N]`` the graph of each node; zeros for a single graph.
+
+    Example:
+        >>> batch_vector(Data(x=torch.ones(2, 1)))
+        tensor([0, 0])
+    """
+    batch: Tensor | None = data._store.get("batch")
+    return torch.zeros(data.x.size(0), dtype=torch.int64, device=data.x.device) if batch is None else batch
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """The block inside which modules are in evaluation mode; afterwards every part is as it was.
+
+    Example:
+        >>> layer = nn.Dropout()
+        >>> with evaluating(layer):
+        ...     layer.training
+        False
+        >>> layer.training
+        True
+    """
+    modes = [(part, part.training) for module in modules for part in module.modules()]  # a part may be frozen
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

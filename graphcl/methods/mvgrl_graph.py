@@ -1,0 +1,100 @@
+"""MVGRL for graphs: nodes of one structural view against summaries of the other."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from torch_geometric.nn.inits import reset
+
+from graphcl._random import Key, fold
+from graphcl.augment import Augmentation, PPRDiffusion
+from graphcl.losses import NodeGraphJSD
+from graphcl.methods.base import Method
+from graphcl.methods.graphs import batch_vector, evaluating
+from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
+from graphcl.nn._weighting import check_takes_weights, encode_weighted
+
+__all__ = ["MVGRLGraph"]
+
+
+class MVGRLGraph(Method):
+    r"""Maximise the mutual information of the nodes of one view and the graphs of another: edges, and diffusion.
+
+    .. math:: L = \mathrm{JSD}(f(h^1), g(s^2)) + \mathrm{JSD}(f(h^2), g(s^1))
+
+    with node embeddings h and graph embeddings s of the two views, each by an encoder of its own, and shared heads f
+    and g; :func:`graphcl.losses.functional.node_graph_jsd` has the estimator. :meth:`embed` adds the embeddings of
+    both encoders up, as the paper does.
+
+    Args:
+        encoder: From graphs to embeddings of the first view.
+        diffusion: The second view: edges with ``edge_weight``, none dropped or added at random.
+        second: The second view's encoder; its network has to take edge weights, as :class:`graphcl.nn.GIN` does. One
+            like ``encoder``, drawn anew, by default.
+        node_head: f; :class:`graphcl.nn.ShortcutHead` with PReLU by default.
+        graph_head: g; the same by default.
+        loss: From nodes ``[N, D]``, graphs ``[G, D]`` and the graph of each node to a scalar.
+        seed: Kept for views of your own: the default one draws nothing.
+
+    Raises:
+        ValueError: The second network takes no edge weights; at the call, the batch holds fewer than two graphs.
+
+    Example:
+        >>> from torch_geometric.data import Batch
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
+        >>> MVGRLGraph(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
+        torch.Size([])
+
+    Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, equations 5
+    and 6, with the Jensen-Shannon estimator.
+    Differs from the paper: diffusion weights below 0.01 are left out; the loss is larger by a constant.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        diffusion: Augmentation | None = None,
+        second: GraphEncoder | None = None,
+        node_head: nn.Module | None = None,
+        graph_head: nn.Module | None = None,
+        loss: nn.Module | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, seed=seed)
+        if second is None:
+            second = copy.deepcopy(encoder)
+            reset(second.gnn)
+        check_takes_weights(second)
+        self.second = second
+        self.diffusion = PPRDiffusion(alpha=0.2, threshold=0.01) if diffusion is None else diffusion
+        width = encoder.out_channels
+        self.node_head = ShortcutHead(width, activation=nn.PReLU()) if node_head is None else node_head
+        self.graph_head = (
+            ShortcutHead(encoder.graph_channels, width, activation=nn.PReLU()) if graph_head is None else graph_head
+        )
+        self.loss = NodeGraphJSD() if loss is None else loss
+
+    def loss_of(self, data: Data, key: Key) -> Tensor:
+        first, second = self._encode(data, key)
+        batch = batch_vector(data)
+        loss: Tensor = self.loss(self.node_head(first.node), self.graph_head(second.graph), batch)
+        other: Tensor = self.loss(self.node_head(second.node), self.graph_head(first.graph), batch)
+        return loss + other
+
+    def _encode(self, data: Data, key: Key) -> tuple[Embeddings, Embeddings]:
+        view = self.diffusion.view(data, fold(key, 0))
+        weight = view._store.get("edge_weight")
+        if weight is None:
+            return self.encoder.encode(data), self.second.encode(view)
+        return self.encoder.encode(data), encode_weighted(self.second, view, weight)
+
+    @torch.no_grad()
+    def embed(self, data: Data) -> Embeddings:
+        """The sum of both encoders' embeddings of the clean graph and its diffusion, in evaluation mode."""
+        with evaluating(self.encoder, self.second):
+            first, second = self._encode(data, fold(self.seed, 0))
+        return Embeddings(first.node + second.node, first.graph + second.graph)

@@ -1,0 +1,61 @@
+"""Encoding with a weight on every edge, which gradients reach: for views that are learned or diffused."""
+
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphcl.nn._fused import maps_first
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs
+from graphcl.nn.encoders import GIN
+from graphcl.nn.norm import BatchNorm
+
+__all__ = ["encode_weighted", "check_takes_weights"]
+
+
+def check_takes_weights(encoder: GraphEncoder) -> None:
+    """Refuse a network that cannot be told how much each edge counts."""
+    gnn = encoder.gnn
+    if not isinstance(gnn, GIN) and "edge_weight" not in signature(gnn.forward).parameters:
+        raise ValueError(
+            f"expected a network whose forward takes edge_weight, got {type(gnn).__name__}; take GIN, or a model such "
+            "as GCN whose forward is (x, edge_index, edge_weight)"
+        )
+
+
+def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embeddings:
+    """The embeddings of ``data`` where the message along edge e is multiplied by ``weight[e]``.
+
+    Raises:
+        ValueError: The network takes no edge weights.
+    """
+    gnn = encoder.gnn
+    check_takes_weights(encoder)
+    batch, num_graphs = _graphs(data)
+    x = data.x if data.x.is_floating_point() else data.x.float()
+    batch = x.new_zeros(x.size(0), dtype=torch.int64) if batch is None else batch
+    if isinstance(gnn, GIN):
+        node = _weighted_gin(gnn, x, data.edge_index, weight)
+    else:
+        node = gnn(x, data.edge_index, edge_weight=weight)
+    return Embeddings(node, encoder.readout(node, batch, num_graphs))
+
+
+def _weighted_gin(gin: GIN, x: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:
+    source, target = edge_index
+    outputs, layers = [], zip(gin.lower, gin.upper, gin.norms, strict=True)
+    lower: Any
+    for lower, upper, norm in layers:
+        # As in GIN: the sum and the linear map commute, and wide features are mapped first.
+        first = maps_first(lower.weight)
+        h = F.linear(x, lower.weight) if first else x
+        message = h.index_select(0, source) * weight[:, None].to(h.dtype)
+        h = h.index_add(0, target, message)
+        h = h + lower.bias if first else F.linear(h, lower.weight, lower.bias)
+        x = torch.relu(upper(torch.relu(h)))
+        x = norm(x, None) if isinstance(norm, BatchNorm) else norm(x)
+        outputs.append(x)
+    return torch.cat(outputs, 1)
