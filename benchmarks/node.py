@@ -72,7 +72,7 @@ TRAINED = (
     "joined",
     "dropout",
 )
-TRAINED += ("views", "temperature", "arguments", "method", *OPTIONS)
+TRAINED += ("views", "temperature", "objective", "arguments", "method", *OPTIONS)
 
 
 def main() -> None:
@@ -128,7 +128,8 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
 
 def settings_of(method: str, dataset: str) -> dict[str, Any]:
     settings = settings_for(method, dataset)
-    return {**settings, "epochs": min(settings["epochs"], EPOCHS.get(method, settings["epochs"]))}
+    epochs = min(settings["epochs"], EPOCHS.get(method, settings["epochs"]))
+    return {**settings, "epochs": epochs, "warmup": settings["warmup"] * epochs // settings["epochs"]}
 
 
 def untrained(make: Callable[[int], Any], seed: int, graph: Any, settings: Mapping[str, Any]) -> Any:

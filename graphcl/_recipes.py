@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ SETTINGS: Mapping[str, Any] = {
     "readout": "sum",
     "views": [],
     "temperature": None,
+    "objective": {},
     "arguments": {},
     "epochs": 20,
     "batch_size": 128,
@@ -54,7 +56,7 @@ class Recipe:
         kind: Its class.
         paper: Where it is from.
         needs: What it needs beside graphs with features.
-        loss: From a temperature to its loss, where that is how a temperature is given.
+        loss: Its loss, made with the settings ``temperature`` and ``objective`` where they say something.
         settings: What differs from ``SETTINGS``.
         datasets: What differs again on single data sets.
     """
@@ -62,22 +64,24 @@ class Recipe:
     kind: type[Method]
     paper: str
     needs: str = ""
-    loss: Callable[[float], nn.Module] | None = None
+    loss: Callable[..., nn.Module] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+
+_BAGS: Mapping[str, Any] = {"features": "normalized"}
 
 METHODS: Mapping[str, Recipe] = {
     "graphcl": Recipe(
         methods.GraphCL,
         "You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020",
-        loss=lambda t: losses.InfoNCE(temperature=t, positive_in_denominator=False),
+        loss=partial(losses.InfoNCE, positive_in_denominator=False),
         settings={"views": ["identity", "random4"], "temperature": 0.2},
     ),
     "grace": Recipe(
         methods.GRACE,
         "Zhu et al., Deep Graph Contrastive Representation Learning, ICML workshop 2020",
-        loss=lambda t: losses.GRACE(temperature=t),
+        loss=losses.GRACE,
         settings={
             **_NODE,
             "hidden": 256,
@@ -89,9 +93,9 @@ METHODS: Mapping[str, Recipe] = {
             "weight_decay": 1e-5,
         },
         datasets={
-            "Cora": {"features": "normalized"},
+            "Cora": _BAGS,
             "CiteSeer": {
-                "features": "normalized",
+                **_BAGS,
                 "hidden": 512,
                 "last_width": 256,
                 "activation": "prelu",
@@ -100,6 +104,99 @@ METHODS: Mapping[str, Recipe] = {
                 "lr": 1e-3,
             },
         },
+    ),
+    "bgrl": Recipe(
+        methods.BGRL,
+        "Thakoor et al., Large-Scale Representation Learning on Graphs via Bootstrapping, ICLR 2022",
+        loss=losses.Bootstrap,
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "last_width": 256,
+            "activation": "prelu",
+            "norm": "batch",
+            "views": ["edge-drop:0.2+feature-mask:0.2", "edge-drop:0.3+feature-mask:0.1"],
+            "epochs": 10_000,
+            "warmup": 1000,
+            "schedule": "cosine",
+            "optimizer": "adamw",
+            "lr": 5e-4,
+            "weight_decay": 1e-5,
+        },
+    ),
+    "cca-ssg": Recipe(
+        methods.CCASSG,
+        "Zhang et al., From Canonical Correlation Analysis to Self-supervised Graph Neural Networks, NeurIPS 2021",
+        loss=losses.CCASSG,
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "act_last": False,
+            "views": ["edge-drop:0.4+feature-mask:0.1", "edge-drop:0.4+feature-mask:0.1"],
+            "objective": {"decorrelation": 2e-3},
+            "epochs": 50,
+            "lr": 1e-3,
+        },
+        datasets={
+            "Cora": _BAGS,
+            "CiteSeer": {
+                **_BAGS,
+                "layers": 1,
+                "views": ["edge-drop:0.4", "edge-drop:0.4"],
+                "objective": {"decorrelation": 1e-3},
+                "epochs": 20,
+            },
+        },
+    ),
+    "dgi": Recipe(
+        methods.DGI,
+        "Velickovic et al., Deep Graph Infomax, ICLR 2019",
+        loss=losses.DGIBCE,
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "layers": 1,
+            "activation": "prelu",
+            "epochs": 10_000,
+            "patience": 20,
+            "lr": 1e-3,
+        },
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+    ),
+    "g-bt": Recipe(
+        methods.GBT,
+        "Bielak et al., Graph Barlow Twins, Knowledge-Based Systems 2022",
+        loss=losses.BarlowTwins,
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "last_width": 256,
+            "activation": "prelu",
+            "norm": "batch",
+            "act_last": False,
+            "views": ["edge-drop:0.5+feature-mask:0.1", "edge-drop:0.5+feature-mask:0.1"],
+            "epochs": 1000,
+            "warmup": 100,
+            "schedule": "cosine",
+            "optimizer": "adamw",
+            "lr": 5e-4,
+            "weight_decay": 1e-5,
+        },
+    ),
+    "ggd": Recipe(
+        methods.GGD,
+        "Zheng et al., Rethinking and Scaling Up Graph Contrastive Learning, NeurIPS 2022",
+        loss=losses.GroupDiscrimination,
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "layers": 1,
+            "activation": "prelu",
+            "arguments": {"power": 5},
+            "epochs": 500,
+            "lr": 1e-3,
+        },
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
     ),
 }
 
@@ -150,13 +247,12 @@ def make_method(
     _check_arguments(settings["method"], arguments, known)
     if settings["views"]:
         arguments["views"] = _views(settings["method"], settings["views"], known)
+    objective = dict(settings["objective"])
     if settings["temperature"] is not None:
-        if chosen.loss is None and "temperature" not in known:
-            raise ConfigError(f"expected no temperature for {settings['method']}, got {settings['temperature']}")
-        loss = chosen.loss
-        arguments |= (
-            {"temperature": settings["temperature"]} if loss is None else {"loss": loss(settings["temperature"])}
-        )
+        where = arguments if "temperature" in known else objective
+        where["temperature"] = settings["temperature"]
+    if objective:
+        arguments["loss"] = _loss(settings["method"], chosen.loss, objective)
     if total_steps is not None and "total_steps" in known:
         arguments.setdefault("total_steps", total_steps)
     with torch.random.fork_rng(devices=[]):
@@ -168,6 +264,18 @@ def make_method(
             raise ConfigError(f"{settings['method']}: {error}") from error
 
 
+def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping[str, Any]) -> nn.Module:
+    known = [] if kind is None else list(inspect.signature(kind).parameters)
+    unknown = [name for name in objective if name not in known]
+    if kind is None or unknown:
+        words = f"out of {', '.join(known)}" if known else "without settings"
+        raise ConfigError(f"expected a loss of {method} {words}, got {unknown[0]!r}")
+    try:
+        return kind(**objective)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"loss of {method}: {error}") from error
+
+
 def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
     if "views" not in known:
         raise ConfigError(f"expected no views for {method}, which makes its own, got {list(words)}")
@@ -175,10 +283,13 @@ def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[
 
 
 def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    usable = [name for name in known if name not in ("encoder", "seed", "views")]
+    parts = ("encoder", "seed", "views", "loss", "head", "predictor")  # not to be said in words
+    usable = [name for name in known if name not in parts]
     unknown = [name for name in arguments if name not in usable]
-    if unknown:
+    if unknown and usable:
         raise ConfigError(
             f"expected arguments of {method} out of {', '.join(usable)}, got {unknown[0]!r}; "
             f"nearest: {near(unknown[0], usable)}"
         )
+    if unknown:
+        raise ConfigError(f"expected no arguments for {method}, got {unknown[0]!r}")

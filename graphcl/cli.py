@@ -137,6 +137,7 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         f"{', '.join(VIEWS)}; random4 draws one of the four augmentations of GraphCL for each graph",
     )
     add("--temperature", type=float | None, help="temperature of the loss")
+    add("--objective", type=dict[str, Any], help="further arguments of the loss: --objective.decorrelation 0.001")
     add("--arguments", type=dict[str, Any], help="further arguments of the method: --arguments.momentum 0.99")
     add("--epochs", type=int, help="passes over the data; on one graph steps")
     add("--batch-size", type=int, help="graphs per step")

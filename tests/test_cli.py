@@ -188,9 +188,19 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
     assert "GRACE" in capsys.readouterr().out
 
 
-def test_arguments_reach_the_method(capsys):
-    message = refused(capsys, "pretrain", "--method", "grace", "--arguments.heed", "3", "--out", "run")
-    assert "expected arguments of grace out of head, loss, got 'heed'; nearest: head" in message
+def test_arguments_and_objectives_reach_the_method(capsys):
+    from graphcl._recipes import make_method, settings_for
+
+    made = make_method({**settings_for("bgrl"), "arguments": {"momentum": 0.5}, "seed": 0}, 4, total_steps=7)
+    assert (made.target.momentum, made.target.total_steps) == (0.5, 7)
+    made = make_method({**settings_for("cca-ssg", "CiteSeer"), "seed": 0}, 4)
+    assert made.loss.decorrelation == 1e-3 and len(made.encoder.gnn.convs) == 1
+    message = refused(capsys, "pretrain", "--method", "bgrl", "--arguments.momentun", "3", "--out", "run")
+    assert "out of momentum, total_steps, got 'momentun'; nearest: momentum" in message
+    assert "no arguments for grace" in refused(capsys, "pretrain", "--method", "grace", "--arguments.heed", "3")
+    message = refused(capsys, "pretrain", "--method", "cca-ssg", "--objective.lambda", "3")
+    assert "loss of cca-ssg out of decorrelation" in message
+    assert "loss of dgi without" in refused(capsys, "pretrain", "--method", "dgi", "--temperature", "0.5")
 
 
 def test_no_arguments_show_help(capsys):
