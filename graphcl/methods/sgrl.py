@@ -25,8 +25,7 @@ def scattering(z: Tensor) -> Tensor:
 
     Example:
         >>> import torch
-        >>> import torch
-    >>> scattering(torch.eye(2)), scattering(torch.ones(3, 2))
+        >>> scattering(torch.eye(2)), scattering(torch.ones(3, 2))
         (tensor(-0.5000), tensor(-0.))
 
     Source: He, Shan, Zhao, Zhang, Wang, Zhang, "Exploitation of a Latent Mechanism in Graph Contrastive Learning:
