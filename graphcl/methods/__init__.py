@@ -4,13 +4,17 @@ from graphcl.methods.adgcl import ADGCL
 from graphcl.methods.base import Method, ViewMethod
 from graphcl.methods.bgrl import BGRL, prelu_predictor
 from graphcl.methods.cca_ssg import CCASSG
+from graphcl.methods.costa import COSTA, sketch
 from graphcl.methods.cross_modal import CrossModal
 from graphcl.methods.dgi import DGI, Discriminator
+from graphcl.methods.gae import GAE
 from graphcl.methods.gbt import GBT
+from graphcl.methods.gca import GCA, adaptive_drop
 from graphcl.methods.ggd import GGD
 from graphcl.methods.grace import GRACE, edge_and_feature_drop, elu_head
 from graphcl.methods.graph_barlow_twins import GraphBarlowTwins
 from graphcl.methods.graph_byol import GraphBYOL
+from graphcl.methods.graph_mae import GraphMAE, scaled_cosine_error
 from graphcl.methods.graph_moco import GraphMoCo
 from graphcl.methods.graph_simcse import GraphSimCSE
 from graphcl.methods.graph_supcon import GraphSupCon
@@ -21,25 +25,32 @@ from graphcl.methods.graphmae_graph import GraphMAEGraph
 from graphcl.methods.graphs import GraphViewMethod
 from graphcl.methods.infograph import InfoGraph
 from graphcl.methods.joao import JOAO, JOAOv2
+from graphcl.methods.mvgrl import MVGRL
 from graphcl.methods.mvgrl_graph import MVGRLGraph
 from graphcl.methods.node_and_graph import NodeAndGraph
+from graphcl.methods.node_sup_con import NodeSupCon
 from graphcl.methods.nodes import NodeMethod, NodeViewMethod, shared_nodes
 from graphcl.methods.pcl import PCL
+from graphcl.methods.sgrl import SGRL, scattering
 from graphcl.methods.simgrace import SimGRACE
 
 __all__ = [
     "ADGCL",
     "BGRL",
     "CCASSG",
+    "COSTA",
     "CrossModal",
     "DGI",
     "Discriminator",
+    "GAE",
     "GBT",
+    "GCA",
     "GGD",
     "GRACE",
     "GraphBYOL",
     "GraphBarlowTwins",
     "GraphCL",
+    "GraphMAE",
     "GraphMAEGraph",
     "GraphMoCo",
     "GraphSimCSE",
@@ -50,17 +61,24 @@ __all__ = [
     "InfoGraph",
     "JOAO",
     "JOAOv2",
+    "MVGRL",
     "MVGRLGraph",
     "Method",
     "NodeAndGraph",
     "NodeMethod",
+    "NodeSupCon",
     "NodeViewMethod",
     "PCL",
+    "SGRL",
     "SimGRACE",
     "ViewMethod",
+    "adaptive_drop",
     "edge_and_feature_drop",
     "elu_head",
     "prelu_predictor",
     "random4",
+    "scaled_cosine_error",
+    "scattering",
     "shared_nodes",
+    "sketch",
 ]
