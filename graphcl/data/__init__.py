@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
     from graphcl.data.molecules import synthetic_molecules
+    from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
     from graphcl.data.packed import PackedDataset
+    from graphcl.data.power_law import power_law_graph
     from graphcl.data.pyg import load_pyg
     from graphcl.data.social import karate_club, synthetic_social
     from graphcl.data.tu import load_tu
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Card",
     "ListDataset",
+    "NeighbourSampler",
     "PackedDataset",
     "add",
     "card",
@@ -38,6 +41,8 @@ __all__ = [
     "load_ogb",
     "load_pyg",
     "load_tu",
+    "neighbour_sampler",
+    "power_law_graph",
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
@@ -46,11 +51,14 @@ __all__ = [
 # Imported at first use, because they import torch_geometric's data sets or networkx.
 _LAZY = {
     "ListDataset": "lists",
+    "NeighbourSampler": "neighbours",
     "PackedDataset": "packed",
     "karate_club": "social",
     "load_ogb": "ogb",
     "load_pyg": "pyg",
     "load_tu": "tu",
+    "neighbour_sampler": "neighbours",
+    "power_law_graph": "power_law",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
