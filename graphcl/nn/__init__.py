@@ -3,6 +3,7 @@
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, JointEncoder
 from graphcl.nn.heads import project_views, projection_head
+from graphcl.nn.inference import Layers, embed_layerwise, layers_of
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
 from graphcl.nn.sparse import SparseSum
@@ -13,8 +14,11 @@ __all__ = [
     "Embeddings",
     "GraphEncoder",
     "JointEncoder",
+    "Layers",
     "Readout",
     "SparseSum",
+    "embed_layerwise",
+    "layers_of",
     "max_readout",
     "mean_readout",
     "project_views",
