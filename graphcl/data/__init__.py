@@ -18,6 +18,7 @@ from graphcl.data.load import load
 if TYPE_CHECKING:
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
+    from graphcl.data.memmap import FetchRows, MappedRows, write_rows
     from graphcl.data.molecules import synthetic_molecules
     from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Card",
+    "FetchRows",
     "ListDataset",
+    "MappedRows",
     "NeighbourSampler",
     "PackedDataset",
     "add",
@@ -46,11 +49,14 @@ __all__ = [
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
+    "write_rows",
 ]
 
 # Imported at first use, because they import torch_geometric's data sets or networkx.
 _LAZY = {
+    "FetchRows": "memmap",
     "ListDataset": "lists",
+    "MappedRows": "memmap",
     "NeighbourSampler": "neighbours",
     "PackedDataset": "packed",
     "karate_club": "social",
@@ -62,6 +68,7 @@ _LAZY = {
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
+    "write_rows": "memmap",
 }
 
 

@@ -33,7 +33,7 @@ class Rows(Protocol):
 
 
 class Edges(NamedTuple):
-    """``edge_index`` [2, E], by ascending target, and ``edge_weight`` [E] and ``edge_attr`` [E, ...] if there are any."""
+    """``edge_index`` [2, E], by ascending target; ``edge_weight`` [E] and ``edge_attr`` [E, ...] if there are any."""
 
     edge_index: Tensor
     edge_weight: Tensor | None = None
