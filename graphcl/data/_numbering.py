@@ -31,6 +31,10 @@ class Numbering:
         numbers[unknown] = self._number.index_select(0, come)
         return numbers.long(), new
 
+    def find(self, nodes: Tensor) -> Tensor:
+        """The numbers of ``nodes`` [M], -1 for those that have none."""
+        return self._number.index_select(0, nodes)
+
     def finish(self, nodes: Tensor) -> None:
         """Forget ``nodes``, which must be all that have been numbered."""
         self._number[nodes] = -1
