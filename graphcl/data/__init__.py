@@ -16,19 +16,29 @@ from graphcl.data.home import home
 from graphcl.data.load import load
 
 if TYPE_CHECKING:
+    from graphcl.data.clusters import ClusterBatches, partition
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
+    from graphcl.data.memmap import FetchRows, MappedRows, write_rows
     from graphcl.data.molecules import synthetic_molecules
+    from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
     from graphcl.data.packed import PackedDataset
+    from graphcl.data.power_law import power_law_graph
     from graphcl.data.pyg import load_pyg
     from graphcl.data.social import karate_club, synthetic_social
     from graphcl.data.tu import load_tu
+    from graphcl.data.walks import RandomWalkBatches
 
 __all__ = [
     "Card",
+    "ClusterBatches",
+    "FetchRows",
     "ListDataset",
+    "MappedRows",
+    "NeighbourSampler",
     "PackedDataset",
+    "RandomWalkBatches",
     "add",
     "card",
     "cards",
@@ -38,22 +48,35 @@ __all__ = [
     "load_ogb",
     "load_pyg",
     "load_tu",
+    "neighbour_sampler",
+    "partition",
+    "power_law_graph",
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
+    "write_rows",
 ]
 
 # Imported at first use, because they import torch_geometric's data sets or networkx.
 _LAZY = {
+    "ClusterBatches": "clusters",
+    "FetchRows": "memmap",
     "ListDataset": "lists",
+    "MappedRows": "memmap",
+    "NeighbourSampler": "neighbours",
     "PackedDataset": "packed",
+    "RandomWalkBatches": "walks",
     "karate_club": "social",
     "load_ogb": "ogb",
     "load_pyg": "pyg",
     "load_tu": "tu",
+    "neighbour_sampler": "neighbours",
+    "partition": "clusters",
+    "power_law_graph": "power_law",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
+    "write_rows": "memmap",
 }
 
 

@@ -6,6 +6,7 @@ from graphcl.nn.encoders import GIN, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
+from graphcl.nn.inference import Layers, embed_layerwise, layers_of
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prototypes import Prototypes, kmeans
 from graphcl.nn.queue import KeyQueue
@@ -35,6 +36,7 @@ __all__ = [
     "GraphEncoder",
     "JointEncoder",
     "KeyQueue",
+    "Layers",
     "MLPHead",
     "Pattern",
     "Prototypes",
@@ -45,7 +47,9 @@ __all__ = [
     "ShortcutHead",
     "SparseMatrix",
     "SparseSum",
+    "embed_layerwise",
     "kmeans",
+    "layers_of",
     "max_readout",
     "mean_adjacency",
     "mean_readout",

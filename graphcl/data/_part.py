@@ -1,0 +1,61 @@
+"""Parts of a large graph: some of its nodes, the edges between them, and what belongs to both."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphcl._host import where
+from graphcl.data._adjacency import Adjacency, check_structure
+from graphcl.data._numbering import Numbering
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """Cuts subgraphs out of one graph; the cost is that of the edges that leave their nodes."""
+
+    def __init__(self, data: Data) -> None:
+        edge_index, self.num_nodes = check_structure(data)
+        self.data = data
+        self.leaving = Adjacency.of(edge_index[0], edge_index[1], self.num_nodes)
+        self._numbering: Numbering | None = None
+
+    def cut(self, nodes: Tensor) -> Data:
+        """The subgraph of ``nodes`` (different ones), in their order, with edges by ascending source.
+
+        It has ``n_id`` and ``e_id``, where its nodes and edges stand in the graph. An ``n_id`` or ``e_id`` that the
+        data have already is cut like any other attribute.
+        """
+        first = self.leaving.ptr.index_select(0, nodes)
+        degree = self.leaving.ptr.index_select(0, nodes + 1) - first
+        places = self.leaving.positions(first, degree, int(degree.sum()))
+        numbering, self._numbering = self._numbering or Numbering(self.num_nodes, nodes.device), None
+        numbering.start(nodes)
+        target = numbering.find(self.leaving.other.index_select(0, places))
+        numbering.finish(nodes)
+        self._numbering = numbering
+        inside = where(target >= 0)
+        source = torch.repeat_interleave(degree, output_size=places.numel()).index_select(0, inside)
+        edge_index = torch.stack([source, target.index_select(0, inside).long()])
+        return self._with_attributes(
+            nodes, edge_index, self.leaving.edge.index_select(0, places.index_select(0, inside))
+        )
+
+    def _with_attributes(self, nodes: Tensor, edge_index: Tensor, edges: Tensor) -> Data:
+        part = Data(edge_index=edge_index, num_nodes=nodes.numel())
+        for name, value in self.data._store.items():
+            if name in ("edge_index", "num_nodes"):
+                continue
+            chosen = nodes if self.data.is_node_attr(name) else edges if self.data.is_edge_attr(name) else None
+            if chosen is not None and isinstance(value, Tensor):
+                value = value.index_select(self.data.__cat_dim__(name, value), chosen.to(value.device))
+            part[name] = value
+        for name, ids in (("n_id", nodes), ("e_id", edges)):
+            if name not in part:
+                part[name] = ids
+        return part
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_numbering": None}

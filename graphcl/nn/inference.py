@@ -1,0 +1,304 @@
+"""Embeddings of a graph that does not fit: layer after layer, and each layer a few nodes at a time."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial, singledispatch
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import EdgeConv, GCNConv, GINConv, LayerNorm, MessagePassing, SAGEConv
+from torch_geometric.nn import norm as norms
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.nn.models.basic_gnn import BasicGNN
+
+from graphcl.nn.embeddings import GraphEncoder
+from graphcl.nn.encoders import GIN
+from graphcl.nn.sparse import SparseSum, group
+
+__all__ = ["Edges", "Layers", "Rows", "embed_layerwise", "layers_of"]
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Features that are read by rows: ``features[ids]`` is a tensor ``[len(ids), F]`` for int64 ``ids``."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+
+    def __getitem__(self, ids: Tensor, /) -> Tensor: ...
+
+
+class Edges(NamedTuple):
+    """``edge_index`` [2, E], by ascending target; ``edge_weight`` [E] and ``edge_attr`` [E, ...] if there are any."""
+
+    edge_index: Tensor
+    edge_weight: Tensor | None = None
+    edge_attr: Tensor | None = None
+
+
+class Layers(NamedTuple):
+    """How a network is computed layer by layer.
+
+    Attributes:
+        steps: One function for each layer, with the signature (x [S, F], edges, n) -> [n, H]: the new rows of the first
+            n nodes, which all of ``edges`` enter, from the S nodes at either end of them.
+        widths: H of each layer.
+        all_outputs: Whether the embedding is made from all layers, side by side, or from the last one.
+        head: What is applied to the outputs of the layers (a list of [n, H]), or None for these side by side.
+        prepare: What is done once to the edges of the whole graph (edges, number of nodes) -> edges, such as a
+            normalisation by degrees; it may add edges, in any order.
+    """
+
+    steps: Sequence[Callable[[Tensor, Edges, int], Tensor]]
+    widths: Sequence[int]
+    all_outputs: bool = False
+    head: Callable[[list[Tensor]], Tensor] | None = None
+    prepare: Callable[[Edges, int], Edges] | None = None
+
+
+@singledispatch
+def layers_of(model: nn.Module) -> Layers:
+    """The layers of a network; ``layers_of.register`` teaches it another class.
+
+    Raises:
+        TypeError: The class is not known.
+        ValueError: A normalisation of the network looks at all nodes at once.
+    """
+    raise TypeError(
+        f"expected a network whose layers are known (graphcl.nn.GIN, a torch_geometric.nn model), got "
+        f"{type(model).__name__}; register a function for it with graphcl.nn.layers_of.register"
+    )
+
+
+def embed_layerwise(
+    model: nn.Module,
+    x: Tensor | npt.NDArray[Any] | Rows,
+    edge_index: Tensor,
+    *,
+    edge_weight: Tensor | None = None,
+    edge_attr: Tensor | None = None,
+    budget: int = 1 << 15,
+) -> Tensor:
+    """The node embeddings of the whole graph, equal to ``model(x, edge_index)`` in eval mode, in bounded memory.
+
+    Each layer is computed for all nodes before the next, a block of nodes at a time from all of their neighbours, so
+    nothing is sampled and nothing computed twice but the reading of rows. Besides the edges and the rows of two layers
+    (of all layers, where the model joins them), memory holds one block. Without gradients; the model is put back into
+    training mode if it was in it.
+
+    Args:
+        model: The package's :class:`GIN`, a model of ``torch_geometric.nn`` (GCN, GraphSAGE, GIN, GAT, PNA, EdgeCNN), a
+            :class:`GraphEncoder` of one, or what :func:`layers_of` has been taught. It may lie on another device than
+            the features; blocks move there and back.
+        x: ``[N, F]`` a tensor, a numpy array or memory map, or anything that serves rows (:class:`Rows`).
+        edge_index: ``[2, E]``.
+        edge_weight: ``[E]``, for models that take it.
+        edge_attr: ``[E, ...]``, for models that take it.
+        budget: The greatest number of edges and nodes in a block; the neighbours of one node are never divided. Small
+            blocks, which stay in a processor's cache, are the faster ones on a CPU.
+
+    Returns:
+        ``[N, D]``, where the features are: on the CPU unless ``x`` is a tensor on another device.
+
+    Raises:
+        TypeError: The model's layers are not known.
+        ValueError: The graph and its features do not fit together, or the model looks at all nodes at once.
+
+    Example:
+        >>> model = GIN(4, hidden_channels=8, num_layers=2)
+        >>> embed_layerwise(model, torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
+        torch.Size([3, 16])
+    """
+    num_nodes, device = _check(x, edge_index, edge_weight, edge_attr, budget)
+    layers = layers_of(model)
+    where, kind = next(((p.device, p.dtype) for p in model.parameters()), (device, torch.get_default_dtype()))
+    edges = Edges(edge_index, None if edge_weight is None else edge_weight.to(kind), edge_attr)
+    with _evaluating(model), torch.no_grad():
+        if layers.prepare is not None:
+            edges = layers.prepare(edges, num_nodes)
+        ptr, edges = _by_target(edges, num_nodes)
+        blocks = _blocks(ptr, budget)
+        wide = torch.empty(num_nodes, sum(layers.widths), dtype=kind, device=device) if layers.all_outputs else None
+        outputs: list[Tensor] = []
+        for i, (step, width) in enumerate(zip(layers.steps, layers.widths, strict=True)):
+            begin = sum(layers.widths[:i])
+            out = edge_index.new_empty(num_nodes, width, dtype=kind) if wide is None else wide[:, begin : begin + width]
+            source = outputs[-1] if outputs else x
+            for first, last in blocks:
+                nodes, part = _block(ptr, edges, first, last)
+                rows = _rows(source, nodes).to(where, kind)
+                out[first:last] = step(rows, _to(part, where), last - first).to(device)
+            outputs = [*outputs, out] if layers.all_outputs else [out]
+        if layers.head is None:
+            return outputs[-1] if wide is None else wide
+        heads = [layers.head([o[a:b].to(where) for o in outputs]).to(device) for a, b in _even(num_nodes, budget)]
+        return torch.cat(heads)
+
+
+@layers_of.register
+def _graph_encoder(model: GraphEncoder) -> Layers:
+    return layers_of(model.gnn)
+
+
+@layers_of.register
+def _gin(model: GIN) -> Layers:
+    def step(lower: nn.Module, upper: nn.Module, norm: nn.Module, x: Tensor, edges: Edges, n: int) -> Tensor:
+        neighbours = SparseSum.of(edges.edge_index[1], edges.edge_index[0], n, x.size(0))
+        rows: Tensor = norm(upper(lower(x[:n] + neighbours(x)).relu()).relu())
+        return rows
+
+    _check_norms(model)
+    steps = [partial(step, *parts) for parts in zip(model.lower, model.upper, model.norms, strict=True)]
+    return Layers(steps, [model.hidden_channels] * model.num_layers, all_outputs=True)
+
+
+@layers_of.register
+def _basic_gnn(model: BasicGNN) -> Layers:
+    _check_norms(model)
+    joins = model.jk_mode is not None
+
+    def step(i: int, conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
+        values: dict[str, Tensor | None] = {}
+        if model.supports_edge_weight:
+            values["edge_weight"] = edges.edge_weight
+        if model.supports_edge_attr:
+            values["edge_attr"] = edges.edge_attr
+        # Where the sources and the targets may differ, nothing is computed for nodes that only send.
+        apart = isinstance(conv, SAGEConv | GINConv | EdgeConv)
+        rows: Tensor = conv((x, x[:n]) if apart else x, edges.edge_index, **values)[:n]
+        if i == model.num_layers - 1 and not joins:
+            return rows
+        if model.act is not None and model.act_first:
+            rows = model.act(rows)
+        rows = model.norms[i](rows)
+        return rows if model.act is None or model.act_first else model.act(rows)
+
+    convs, prepare = _normalised_once(list(model.convs))
+    widths = [model.hidden_channels] * (model.num_layers - 1) + [model.hidden_channels if joins else model.out_channels]
+    steps = [partial(step, i, conv) for i, conv in enumerate(convs)]
+    several = model.jk_mode in ("cat", "max", "lstm")
+
+    def head(outputs: list[Tensor]) -> Tensor:
+        joined: Tensor = model.lin(model.jk(outputs) if several else outputs[-1])
+        return joined
+
+    return Layers(steps, widths, several, head if joins else None, prepare)
+
+
+def _normalised_once(convs: list[Any]) -> tuple[list[Any], Callable[[Edges, int], Edges] | None]:
+    """Convolutions without their normalisation, which is done once: a block does not know its sources' degrees."""
+    for conv in convs:
+        if isinstance(conv, MessagePassing) and conv.flow != "source_to_target":
+            raise ValueError(f"expected messages that flow from source to target, got flow={conv.flow!r}")
+    if not all(isinstance(conv, GCNConv) and conv.normalize for conv in convs):
+        return convs, None
+    first = convs[0]
+    copies = [copy.copy(conv) for conv in convs]  # they share the weights
+    for conv in copies:
+        conv.normalize, conv.cached = False, False
+
+    def prepare(edges: Edges, num_nodes: int) -> Edges:
+        kind = first.lin.weight.dtype
+        return Edges(
+            *gcn_norm(edges.edge_index, edges.edge_weight, num_nodes, first.improved, first.add_self_loops, dtype=kind)
+        )
+
+    return copies, prepare
+
+
+def _check_norms(model: nn.Module) -> None:
+    rowwise = (norms.BatchNorm, norms.MessageNorm)
+    others = tuple(getattr(norms, name) for name in norms.__all__)
+    for module in model.modules():
+        by_batch = isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+        by_graph = isinstance(module, others) and not isinstance(module, rowwise)
+        if isinstance(module, LayerNorm):
+            by_graph = module.mode != "node"
+        if by_batch or by_graph:
+            raise ValueError(
+                f"expected normalisation of each node by itself, got {module}, which looks at all nodes at once; use "
+                "batch normalisation with running statistics, or layer normalisation with mode='node'"
+            )
+
+
+def _check(
+    x: Any, edge_index: Tensor, weight: Tensor | None, attr: Tensor | None, budget: int
+) -> tuple[int, torch.device]:
+    if budget < 1:
+        raise ValueError(f"expected a budget of at least 1 edge, got {budget}")
+    if len(x.shape) != 2:
+        raise ValueError(f"expected features of shape [N, F], got {list(x.shape)}")
+    if edge_index.dim() != 2 or edge_index.size(0) != 2 or edge_index.dtype != torch.int64:
+        raise ValueError(f"expected edge_index [2, E] of dtype int64, got {list(edge_index.shape)} {edge_index.dtype}")
+    device = x.device if isinstance(x, Tensor) else torch.device("cpu")
+    for name, value in {"edge_index": edge_index, "edge_weight": weight, "edge_attr": attr}.items():
+        if value is not None and value.device != device:
+            raise ValueError(f"expected {name} on {device}, where the features are, got it on {value.device}")
+        if value is not None and name != "edge_index" and value.size(0) != edge_index.size(1):
+            raise ValueError(f"expected {name} with a row for each of {edge_index.size(1)} edges, got {value.size(0)}")
+    if edge_index.numel():
+        low, high = (int(bound) for bound in edge_index.aminmax())
+        if low < 0 or high >= x.shape[0]:
+            raise ValueError(f"expected node numbers from 0 to {x.shape[0] - 1}, got {low if low < 0 else high}")
+    return int(x.shape[0]), device
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _by_target(edges: Edges, num_nodes: int) -> tuple[Tensor, Edges]:
+    ptr, order = group(edges.edge_index[1], num_nodes)
+    weight, attr = (None if value is None else value.index_select(0, order) for value in edges[1:])
+    return ptr, Edges(edges.edge_index.index_select(1, order), weight, attr)
+
+
+def _blocks(ptr: Tensor, budget: int) -> list[tuple[int, int]]:
+    """Runs of nodes whose nodes and entering edges together stay within the budget, if one node alone does."""
+    cost = ptr.cpu().numpy() + np.arange(ptr.numel())
+    bounds = [0]
+    while bounds[-1] < ptr.numel() - 1:
+        end = int(np.searchsorted(cost, cost[bounds[-1]] + budget, side="right")) - 1
+        bounds.append(max(end, bounds[-1] + 1))
+    return list(zip(bounds, bounds[1:], strict=False))
+
+
+def _even(size: int, step: int) -> list[tuple[int, int]]:
+    return [(a, min(a + step, size)) for a in range(0, max(size, 1), step)]
+
+
+def _block(ptr: Tensor, edges: Edges, first: int, last: int) -> tuple[Tensor, Edges]:
+    """The nodes of a block, its own first and then those its edges come from, and the edges between their places."""
+    begin, end = int(ptr[first]), int(ptr[last])
+    source, target = edges.edge_index[:, begin:end]
+    found, place = source.unique(return_inverse=True)
+    outside = (found < first) | (found >= last)
+    own = torch.arange(first, last, device=ptr.device)
+    number = torch.where(outside, outside.cumsum(0) + (last - first - 1), found - first)
+    index = torch.stack([number[place], target - first])
+    weight, attr = (None if value is None else value[begin:end] for value in edges[1:])
+    return torch.cat([own, found[outside]]), Edges(index, weight, attr)
+
+
+def _rows(x: Tensor | npt.NDArray[Any] | Rows, nodes: Tensor) -> Tensor:
+    if isinstance(x, Tensor):
+        return x.index_select(0, nodes)
+    if isinstance(x, np.ndarray):
+        return torch.from_numpy(x[nodes.numpy()])
+    return x[nodes]
+
+
+def _to(edges: Edges, device: torch.device) -> Edges:
+    weight, attr = (None if value is None else value.to(device) for value in edges[1:])
+    return Edges(edges.edge_index.to(device), weight, attr)

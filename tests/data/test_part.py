@@ -1,0 +1,49 @@
+"""Parts of a graph: the induced subgraph, with all that belongs to its nodes and edges."""
+
+import pytest
+import torch
+from torch_geometric.data import Data
+from torch_geometric.utils import subgraph
+
+from graphcl.data._part import Parts
+
+SIZE, EDGES = 50, 400
+
+
+@pytest.fixture
+def graph(generator: torch.Generator) -> Data:
+    """Directed, with loops, repeated edges and five isolated nodes."""
+    return Data(
+        x=torch.randn(SIZE, 3, generator=generator),
+        edge_index=torch.randint(SIZE - 5, (2, EDGES), generator=generator),
+        edge_attr=torch.randn(EDGES, 2, generator=generator),
+        y=torch.arange(SIZE),
+        name="a graph",
+    )
+
+
+@pytest.mark.parametrize("nodes", [[], [49], [7], [3, 1, 44, 20, 0, 48], list(range(SIZE))])
+def test_a_part_is_the_induced_subgraph(graph: Data, nodes: list[int]) -> None:
+    part = Parts(graph).cut(torch.tensor(nodes, dtype=torch.int64))
+    assert part.n_id.tolist() == nodes == part.y.tolist() and part.num_nodes == len(nodes)
+    assert torch.equal(part.x, graph.x[nodes]) and torch.equal(part.edge_attr, graph.edge_attr[part.e_id])
+    assert torch.equal(part.n_id[part.edge_index], graph.edge_index[:, part.e_id])
+    _, _, mask = subgraph(
+        torch.tensor(nodes, dtype=torch.int64), graph.edge_index, num_nodes=SIZE, return_edge_mask=True
+    )
+    assert part.e_id.sort().values.tolist() == mask.nonzero().squeeze(1).tolist()
+    assert part.name == "a graph"
+
+
+def test_parts_of_parts_keep_their_first_numbers(graph: Data) -> None:
+    part = Parts(graph).cut(torch.tensor([30, 2, 9, 11]))
+    again = Parts(part).cut(torch.tensor([2, 0]))
+    assert again.n_id.tolist() == [9, 30] and again.y.tolist() == [9, 30]
+    assert torch.equal(again.n_id[again.edge_index], graph.edge_index[:, again.e_id])
+
+
+def test_each_cut_starts_clean(graph: Data) -> None:
+    parts = Parts(graph)
+    parts.cut(torch.arange(SIZE))
+    one, other = parts.cut(torch.tensor([4, 5])), Parts(graph).cut(torch.tensor([4, 5]))
+    assert torch.equal(one.edge_index, other.edge_index) and torch.equal(one.e_id, other.e_id)
