@@ -14,7 +14,7 @@ from graphcl.augment._apply import apply
 from graphcl.augment._cycles import components, on_cycle
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._vocabulary import (
+from graphcl._vocabulary import (
     AROMATIC,
     CHIRALITY,
     DEGREE,

@@ -12,7 +12,7 @@ from graphcl._random import Key, hash_ids
 from graphcl.augment._apply import apply
 from graphcl.augment._chemistry import Molecule, check_vocab, node_attribute, refresh
 from graphcl.augment._edit import Edit
-from graphcl.augment._vocabulary import Vocab
+from graphcl._vocabulary import Vocab
 from graphcl.augment.base import Augmentation
 
 __all__ = ["FUNCTIONAL_GROUPS", "BRICSFragment", "MarkFragments", "MarkFunctionalGroups", "MarkScaffold"]

@@ -11,7 +11,7 @@ from graphcl.augment._cycles import distances
 from graphcl.augment._edit import Edit
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
 from graphcl.augment._ties import Ties
-from graphcl.augment._vocabulary import Vocab
+from graphcl._vocabulary import Vocab
 
 __all__ = ["AtomDrop", "AtomMask", "BondDrop", "SubgraphRemove"]
 

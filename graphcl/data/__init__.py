@@ -18,20 +18,25 @@ from graphcl.data.load import load
 if TYPE_CHECKING:
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
+    from graphcl.data.molecule_set import MoleculeDataset
     from graphcl.data.molecules import synthetic_molecules
     from graphcl.data.ogb import load_ogb
     from graphcl.data.packed import PackedDataset
     from graphcl.data.pyg import load_pyg
+    from graphcl.data.smiles import from_smiles, from_smiles_list
     from graphcl.data.social import karate_club, synthetic_social
     from graphcl.data.tu import load_tu
 
 __all__ = [
     "Card",
     "ListDataset",
+    "MoleculeDataset",
     "PackedDataset",
     "add",
     "card",
     "cards",
+    "from_smiles",
+    "from_smiles_list",
     "home",
     "karate_club",
     "load",
@@ -46,7 +51,10 @@ __all__ = [
 # Imported at first use, because they import torch_geometric's data sets or networkx.
 _LAZY = {
     "ListDataset": "lists",
+    "MoleculeDataset": "molecule_set",
     "PackedDataset": "packed",
+    "from_smiles": "smiles",
+    "from_smiles_list": "smiles",
     "karate_club": "social",
     "load_ogb": "ogb",
     "load_pyg": "pyg",
