@@ -67,12 +67,16 @@ VOCABULARIES: dict[str, Vocabulary] = {
 }
 
 # RDKit's enumerations, in its order: the number of a name is its place.
-CHIRAL_TAG = ("CHI_UNSPECIFIED", "CHI_TETRAHEDRAL_CW", "CHI_TETRAHEDRAL_CCW", "CHI_OTHER", "CHI_TETRAHEDRAL")
-CHIRAL_TAG += ("CHI_ALLENE", "CHI_SQUAREPLANAR", "CHI_TRIGONALBIPYRAMIDAL", "CHI_OCTAHEDRAL")
+CHIRAL_TAG = (
+    *("CHI_UNSPECIFIED", "CHI_TETRAHEDRAL_CW", "CHI_TETRAHEDRAL_CCW", "CHI_OTHER", "CHI_TETRAHEDRAL", "CHI_ALLENE"),
+    *("CHI_SQUAREPLANAR", "CHI_TRIGONALBIPYRAMIDAL", "CHI_OCTAHEDRAL"),
+)
 HYBRIDIZATION_TYPE = ("UNSPECIFIED", "S", "SP", "SP2", "SP3", "SP2D", "SP3D", "SP3D2", "OTHER")
-BOND_TYPE = ("UNSPECIFIED", "SINGLE", "DOUBLE", "TRIPLE", "QUADRUPLE", "QUINTUPLE", "HEXTUPLE", "ONEANDAHALF")
-BOND_TYPE += ("TWOANDAHALF", "THREEANDAHALF", "FOURANDAHALF", "FIVEANDAHALF", "AROMATIC", "IONIC", "HYDROGEN")
-BOND_TYPE += ("THREECENTER", "DATIVEONE", "DATIVE", "DATIVEL", "DATIVER", "OTHER", "ZERO")
+BOND_TYPE = (
+    *("UNSPECIFIED", "SINGLE", "DOUBLE", "TRIPLE", "QUADRUPLE", "QUINTUPLE", "HEXTUPLE"),
+    *("ONEANDAHALF", "TWOANDAHALF", "THREEANDAHALF", "FOURANDAHALF", "FIVEANDAHALF", "AROMATIC", "IONIC", "HYDROGEN"),
+    *("THREECENTER", "DATIVEONE", "DATIVE", "DATIVEL", "DATIVER", "OTHER", "ZERO"),
+)
 BOND_STEREO = ("STEREONONE", "STEREOANY", "STEREOZ", "STEREOE", "STEREOCIS", "STEREOTRANS")
 BOND_DIR = ("NONE", "BEGINWEDGE", "BEGINDASH", "ENDDOWNRIGHT", "ENDUPRIGHT", "EITHERDOUBLE", "UNKNOWN")
 
@@ -206,7 +210,7 @@ def check_same_vocabulary(**named: Any) -> None:
     for name, vocab in found.items():
         if first is not None and vocab != found[first]:
             raise ValueError(
-                f"expected one index table of atoms and bonds, got {found[first]!r} in {first} and {vocab!r} in {name}; "
+                f"expected one table of atoms and bonds, got {found[first]!r} in {first} and {vocab!r} in {name}: "
                 f"the same number means another atom there: load the molecules with vocab={found[first]!r}, or choose "
                 f"another {name}"
             )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from graphcl.nn.encoders import JointEncoder
+from graphcl.nn.encoders import EdgeEncoder, JointEncoder
 from graphcl.nn.readouts import Readout, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
@@ -27,6 +27,7 @@ class GraphEncoder(nn.Module):
         gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN`, a ``torch_geometric.nn``
             model such as ``GCN(..., jk="cat")``, or your own.
         readout: From node to graph embeddings; :func:`sum_readout` by default.
+        edge_attr: Pass the edge features on, as ``edge_attr=``. :class:`MoleculeEncoder` has them without being told.
 
     Example:
         >>> from graphcl.nn import GIN
@@ -35,10 +36,11 @@ class GraphEncoder(nn.Module):
         torch.Size([1, 96])
     """
 
-    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout) -> None:
+    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout, *, edge_attr: bool = False) -> None:
         super().__init__()
         self.gnn = gnn
         self.readout = readout
+        self.edge_attr = edge_attr or isinstance(gnn, EdgeEncoder)
 
     @property
     def out_channels(self) -> int:
@@ -57,8 +59,10 @@ class GraphEncoder(nn.Module):
         edge_index: Tensor,
         batch: Tensor | None = None,
         *,
+        edge_attr: Tensor | None = None,
         num_graphs: int | None = None,
         splits: Sequence[int] | None = None,
+        graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
         if not isinstance(x, Tensor):
@@ -69,23 +73,32 @@ class GraphEncoder(nn.Module):
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
             num_graphs = _count(batch)
+        if isinstance(self.gnn, EdgeEncoder):
+            counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
+            node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
+            return Embeddings(node, self.readout(node, batch, num_graphs))
         x = x if x.is_floating_point() else x.float()
-        joint = isinstance(self.gnn, JointEncoder)
-        node = self.gnn(x, edge_index, splits=splits) if joint else self.gnn(x, edge_index)
+        if isinstance(self.gnn, JointEncoder):
+            node = self.gnn(x, edge_index, splits=splits)
+        elif self.edge_attr:
+            node = self.gnn(x, edge_index, edge_attr=edge_attr)
+        else:
+            node = self.gnn(x, edge_index)
         return Embeddings(node, self.readout(node, batch, num_graphs))
 
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
         batch, num_graphs = _graphs(data)
-        return self(data.x, data.edge_index, batch, num_graphs=num_graphs)
+        return self(data.x, data.edge_index, batch, edge_attr=self._edge_attr(data), num_graphs=num_graphs)
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         complete = all(view.x is not None and view.edge_index is not None for view in views)
-        if not isinstance(self.gnn, JointEncoder) or not complete:
+        if not isinstance(self.gnn, JointEncoder | EdgeEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
         counts, x, edges, batches, node, graph = [], [], [], [], 0, 0
+        attributes = [attr for view in views if (attr := self._edge_attr(view)) is not None]
         for view, size in zip(views, sizes, strict=True):
             batch, count = _graphs(view)
             x.append(view.x)
@@ -93,8 +106,21 @@ class GraphEncoder(nn.Module):
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
             node, graph = node + size, graph + count
-        out = self(torch.cat(x), torch.cat(edges, 1), torch.cat(batches), num_graphs=graph, splits=sizes)
+        joined = torch.cat(attributes) if len(attributes) == len(views) else None
+        out = self(
+            torch.cat(x),
+            torch.cat(edges, 1),
+            torch.cat(batches),
+            edge_attr=joined,
+            num_graphs=graph,
+            splits=sizes,
+            graph_splits=counts,
+        )
         return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
+
+    def _edge_attr(self, data: Data) -> Tensor | None:
+        attributes: Tensor | None = data._store.get("edge_attr") if self.edge_attr else None
+        return attributes
 
 
 def _graphs(data: Data) -> tuple[Tensor | None, int]:
@@ -119,7 +145,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and ``edge_attr`` where the batch has it.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -129,6 +155,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     """
     ends = torch.tensor([0, *counts]).cumsum(0)
     edges = batch._slice_dict["edge_index"][ends].tolist()
+    attributes = batch._store.get("edge_attr")
     nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
     parts = []
     for i in range(len(counts)):
@@ -141,4 +168,6 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
                 ptr=batch.ptr[g : h + 1] - n,
             )
         )
+        if attributes is not None:
+            parts[-1].edge_attr = attributes[e:f]
     return parts
