@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphcl._vocabulary import Column, table
 
-__all__ = ["Packed", "featurise", "rdkit_chem", "scaffold_of"]
+__all__ = ["Packed", "featurise", "quiet", "rdkit_chem", "scaffold_of"]
 
 # Enough for every number that RDKit gives: the tables of look-ups run from -_LOW to _HIGH, and what lies outside is
 # unknown to every vocabulary.
@@ -57,7 +57,7 @@ def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> 
     found: list[tuple[str, str]] = []
     failed: list[tuple[int, str]] = []
     add_atoms, add_bonds = _READERS[columns]
-    with _quiet():
+    with quiet():
         for i, text in enumerate(smiles):
             molecule = chem.MolFromSmiles(text) if text else None
             if molecule is None or molecule.GetNumAtoms() == 0:
@@ -111,7 +111,7 @@ def scaffold_of(molecule: Any, chirality: bool) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """RDKit writes a line or more to the terminal for each molecule that it cannot read."""
     from rdkit import rdBase
 
