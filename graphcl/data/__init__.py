@@ -16,6 +16,7 @@ from graphcl.data.home import home
 from graphcl.data.load import load
 
 if TYPE_CHECKING:
+    from graphcl.data.corpus import load_molecules
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
     from graphcl.data.molecule_set import MoleculeDataset
@@ -40,6 +41,7 @@ __all__ = [
     "home",
     "karate_club",
     "load",
+    "load_molecules",
     "load_ogb",
     "load_pyg",
     "load_tu",
@@ -56,6 +58,7 @@ _LAZY = {
     "from_smiles": "smiles",
     "from_smiles_list": "smiles",
     "karate_club": "social",
+    "load_molecules": "corpus",
     "load_ogb": "ogb",
     "load_pyg": "pyg",
     "load_tu": "tu",

@@ -51,8 +51,8 @@ def read_molecules(
     """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
 
     CSV and TSV have a header, and columns are found by name. SMI has none: each line is a SMILES, and what follows
-    after a space is its name. SDF gives the canonical SMILES of each record (one that RDKit cannot read is an empty row),
-    and its properties are the columns. gzip is told by the file's first bytes, whatever its name.
+    after a space is its name. SDF gives the canonical SMILES of each record (one that RDKit cannot read is an empty
+    row), and its properties are the columns. gzip is told by the file's first bytes, whatever its name.
 
     Args:
         path: The file.
@@ -110,16 +110,15 @@ def _kind(path: Path, file_format: str | None) -> str:
     return kind
 
 
-def _bytes(path: Path) -> io.BufferedIOBase:
+def _bytes(path: Path) -> io.BufferedReader:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return io.BufferedReader(gzip.open(path, "rb")) if packed else path.open("rb")  # type: ignore[arg-type]
+    return io.BufferedReader(gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:
     with _bytes(path) as file:
-        start = file.peek(4)[:2] if isinstance(file, io.BufferedReader) else b""
-        if start in (b"\xff\xfe", b"\xfe\xff"):
+        if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
             encoding = "utf-16"
         number = 0
         try:
@@ -235,7 +234,7 @@ def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[
     try:
         from pyarrow import ArrowInvalid, parquet
     except ImportError as error:
-        raise ImportError("reading Parquet needs pyarrow; install it with: pip install pyarrow") from error
+        raise ImportError("reading Parquet needs pyarrow; install it with: pip install 'graphcl[parquet]'") from error
     read: Callable[..., Any] = parquet.read_table
     try:
         header = list(parquet.read_schema(path).names)
