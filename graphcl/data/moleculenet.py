@@ -64,9 +64,9 @@ def load_moleculenet(
         progress: Show a bar while the molecules are read for the first time; None shows it on a terminal.
 
     Returns:
-        Molecules with ``y`` ``[1, tasks]`` (NaN for what is missing), ``row``, and as ``split`` the scaffold split 80/10/10
-        without chance, with chirality, over the molecules that could be read. For the files of 2018 that is the split of
-        OGB's sets of the same name, too, wherever both hold the same molecules.
+        Molecules with ``y`` ``[1, tasks]`` (NaN for what is missing), ``row``, and as ``split`` the scaffold split
+        80/10/10 without chance, with chirality, over the molecules that could be read. On BBBP, BACE, ESOL and FreeSolv,
+        where OGB's sets hold the same molecules, it is OGB's split.
 
     Raises:
         DataError: The name is unknown, the file is damaged, missing and not to be downloaded, or the folder cannot be
