@@ -6,7 +6,7 @@ in the other. Nothing in a tensor tells them apart, so data sets and encoders ca
 packages they come from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -189,8 +189,8 @@ def check_same_vocabulary(**named: Any) -> None:
     """Refuse to bring together what counts atoms by different tables.
 
     Args:
-        named: Data sets, encoders and methods by what to call them in the error; those with no ``vocab`` are passed
-            over, and a module is asked for that of the parts in it.
+        named: Data sets, encoders, methods and views by what to call them in the error. Each is asked for its
+            ``vocab``, and so are the modules and the views in it; those without one are passed over.
 
     Raises:
         ValueError: Two of them differ.
@@ -199,18 +199,25 @@ def check_same_vocabulary(**named: Any) -> None:
         >>> from types import SimpleNamespace
         >>> check_same_vocabulary(dataset=SimpleNamespace(vocab="ogb"), encoder=SimpleNamespace(vocab="ogb"))
     """
-    found: dict[str, str] = {}
-    for name, thing in named.items():
-        parts = thing.modules() if callable(getattr(thing, "modules", None)) else [thing]
-        for part in parts:
-            vocab = getattr(part, "vocab", None)
-            if isinstance(vocab, str):
-                found.setdefault(name, vocab)
-    first = next(iter(found), None)
-    for name, vocab in found.items():
-        if first is not None and vocab != found[first]:
+    found = [(place, vocab) for name, thing in named.items() for place, vocab in _vocabularies(name, thing)]
+    for place, vocab in found[1:]:
+        first, expected = found[0]
+        if vocab != expected:
             raise ValueError(
-                f"expected one table of atoms and bonds, got {found[first]!r} in {first} and {vocab!r} in {name}: "
-                f"the same number means another atom there: load the molecules with vocab={found[first]!r}, or choose "
-                f"another {name}"
+                f"expected one table of atoms and bonds, got {expected!r} in {first} and {vocab!r} in {place}: the "
+                f"same number means another atom there; load the molecules, and make encoders and views, with one vocab"
             )
+
+
+def _vocabularies(name: str, thing: Any) -> Iterator[tuple[str, str]]:
+    """The names of tables in a thing and its parts, each with where it was found."""
+    vocab = getattr(thing, "vocab", None)
+    if isinstance(vocab, str):
+        yield name, vocab
+    children = getattr(thing, "children", None)
+    for part in children() if callable(children) else ():
+        yield from _vocabularies(f"{name}.{type(part).__name__}", part)
+    for holder in ("views", "augmentations", "transforms"):
+        parts = getattr(thing, holder, None)
+        for part in parts if isinstance(parts, tuple | list) else ():
+            yield from _vocabularies(f"{name}.{type(part).__name__}", part)

@@ -112,5 +112,14 @@ def test_one_vocabulary() -> None:
     encoder = torch.nn.Sequential(torch.nn.Linear(1, 1))
     encoder[0].vocab = "ogb"  # type: ignore[assignment]
     check_same_vocabulary(dataset=ogb_set, encoder=encoder)
-    with pytest.raises(ValueError, match="got 'pyg' in dataset and 'ogb' in encoder"):
+    with pytest.raises(ValueError, match="got 'pyg' in dataset and 'ogb' in encoder.Linear"):
         check_same_vocabulary(dataset=pyg_set, encoder=encoder)
+
+
+def test_views_are_asked_too_however_deep() -> None:
+    from graphcl.augment import AtomMask, BondDrop, Compose, Identity
+
+    views = Compose([Identity(), Compose([BondDrop(vocab="pyg"), AtomMask(vocab="pyg")])])
+    check_same_vocabulary(dataset=SimpleNamespace(vocab="pyg"), method=SimpleNamespace(views=(views,)))
+    with pytest.raises(ValueError, match="got 'ogb' in dataset and 'pyg' in method.Compose.Compose.BondDrop"):
+        check_same_vocabulary(dataset=SimpleNamespace(vocab="ogb"), method=SimpleNamespace(views=(Identity(), views)))

@@ -65,8 +65,8 @@ def load_moleculenet(
 
     Returns:
         Molecules with ``y`` ``[1, tasks]`` (NaN for what is missing), ``row``, and as ``split`` the scaffold split
-        80/10/10 without chance, with chirality, over the molecules that could be read. On BBBP, BACE, ESOL and FreeSolv,
-        where OGB's sets hold the same molecules, it is OGB's split.
+        80/10/10 without chance, with chirality, over the molecules that could be read. On BBBP, BACE, ESOL and
+        FreeSolv, where OGB's sets hold the same molecules, it is OGB's split.
 
     Raises:
         DataError: The name is unknown, the file is damaged, missing and not to be downloaded, or the folder cannot be

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset
 from graphcl.errors import RunError
 from graphcl.methods import Method
@@ -90,6 +91,7 @@ def fit(
     """
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset, graph_id=True)
+    check_same_vocabulary(dataset=packed, method=method)
     packed = packed.to(device)
     history = History(left_out=1 if len(packed) % batch_size == 1 else 0)
     check_graphs(packed, batch_size)

@@ -187,6 +187,21 @@ def test_dropout_only_in_training() -> None:
     assert torch.equal(encoder(*arguments), encoder(*arguments)) and bool((encoder(*arguments) != 0).all())
 
 
+def test_molecules_of_another_table_are_not_trained_on() -> None:
+    from graphcl.augment import AtomMask
+    from graphcl.methods import GraphCL
+    from graphcl.train import fit
+
+    dataset = from_smiles_list(SMILES, vocab="pyg")
+    for encoder_vocab, view_vocab in (("ogb", "pyg"), ("pyg", "ogb")):
+        encoder = GraphEncoder(MoleculeEncoder(4, 1, vocab=encoder_vocab))
+        method = GraphCL(encoder, views=(AtomMask(vocab=view_vocab), AtomMask(vocab=view_vocab)))  # type: ignore[arg-type]
+        with pytest.raises(
+            ValueError, match="expected one table of atoms and bonds, got 'pyg' in dataset and 'ogb' in"
+        ):
+            fit(method, dataset, epochs=1, batch_size=3)
+
+
 def test_it_learns_and_trains_with_the_package() -> None:
     from graphcl.augment import AtomMask, BondDrop
     from graphcl.methods import GraphCL
