@@ -10,11 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._random import Key
-from graphcl.augment._apply import apply
-from graphcl.augment._cycles import components, on_cycle
-from graphcl.augment._edit import Edit
-from graphcl.augment._graph import Graph
-from graphcl.augment._vocabulary import (
+from graphcl._vocabulary import (
     AROMATIC,
     CHIRALITY,
     DEGREE,
@@ -23,6 +19,10 @@ from graphcl.augment._vocabulary import (
     VOCABULARIES,
     Vocabulary,
 )
+from graphcl.augment._apply import apply
+from graphcl.augment._cycles import components, on_cycle
+from graphcl.augment._edit import Edit
+from graphcl.augment._graph import Graph
 from graphcl.augment.base import Augmentation
 
 __all__ = ["Molecule", "MoleculeAugmentation", "check_vocab", "node_attribute", "refresh"]

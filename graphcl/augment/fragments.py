@@ -9,10 +9,10 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, hash_ids
+from graphcl._vocabulary import Vocab
 from graphcl.augment._apply import apply
 from graphcl.augment._chemistry import Molecule, check_vocab, node_attribute, refresh
 from graphcl.augment._edit import Edit
-from graphcl.augment._vocabulary import Vocab
 from graphcl.augment.base import Augmentation
 
 __all__ = ["FUNCTIONAL_GROUPS", "BRICSFragment", "MarkFragments", "MarkFunctionalGroups", "MarkScaffold"]

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from graphcl._random import Key, fold
+from graphcl._vocabulary import Vocab
 from graphcl.augment._chemistry import Molecule, MoleculeAugmentation, check_vocab, refresh
 from graphcl.augment._cycles import distances
 from graphcl.augment._edit import Edit
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
 from graphcl.augment._ties import Ties
-from graphcl.augment._vocabulary import Vocab
 
 __all__ = ["AtomDrop", "AtomMask", "BondDrop", "SubgraphRemove"]
 

@@ -17,16 +17,23 @@ from graphcl.data.load import load
 
 if TYPE_CHECKING:
     from graphcl.data.clusters import ClusterBatches, partition
+    from graphcl.data.corpus import load_molecules
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
     from graphcl.data.memmap import FetchRows, MappedRows, write_rows
+    from graphcl.data.molecule_set import MoleculeDataset
+    from graphcl.data.moleculenet import load_moleculenet
     from graphcl.data.molecules import synthetic_molecules
     from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
+    from graphcl.data.ogb_molecules import load_ogb_molecules
     from graphcl.data.packed import PackedDataset
     from graphcl.data.power_law import power_law_graph
     from graphcl.data.pyg import load_pyg
+    from graphcl.data.scaffold import scaffold_groups, scaffold_split, split_digest
+    from graphcl.data.smiles import from_smiles, from_smiles_list
     from graphcl.data.social import karate_club, synthetic_social
+    from graphcl.data.tables import read_molecules
     from graphcl.data.tu import load_tu
     from graphcl.data.walks import RandomWalkBatches
 
@@ -37,20 +44,30 @@ __all__ = [
     "ListDataset",
     "MappedRows",
     "NeighbourSampler",
+    "MoleculeDataset",
     "PackedDataset",
     "RandomWalkBatches",
     "add",
     "card",
     "cards",
+    "from_smiles",
+    "from_smiles_list",
     "home",
     "karate_club",
     "load",
+    "load_moleculenet",
+    "load_molecules",
     "load_ogb",
+    "load_ogb_molecules",
     "load_pyg",
     "load_tu",
     "neighbour_sampler",
     "partition",
     "power_law_graph",
+    "read_molecules",
+    "scaffold_groups",
+    "scaffold_split",
+    "split_digest",
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
@@ -66,13 +83,23 @@ _LAZY = {
     "NeighbourSampler": "neighbours",
     "PackedDataset": "packed",
     "RandomWalkBatches": "walks",
+    "MoleculeDataset": "molecule_set",
+    "from_smiles": "smiles",
+    "from_smiles_list": "smiles",
     "karate_club": "social",
+    "load_moleculenet": "moleculenet",
+    "load_molecules": "corpus",
     "load_ogb": "ogb",
+    "load_ogb_molecules": "ogb_molecules",
     "load_pyg": "pyg",
     "load_tu": "tu",
     "neighbour_sampler": "neighbours",
     "partition": "clusters",
     "power_law_graph": "power_law",
+    "read_molecules": "tables",
+    "scaffold_groups": "scaffold",
+    "scaffold_split": "scaffold",
+    "split_digest": "scaffold",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",

@@ -31,6 +31,7 @@ class Column:
     cat_dim: int | None = 0  # as PyG names it: None stacks the graphs' values along a new first dimension
     number: bool = False  # each graph holds a Python number, not a tensor
     inc: Tensor | None = None  # [n, ...] int64 on the CPU: what a graph adds to the ids of all graphs after it
+    wide: bool = False  # the graphs have int64, the column keeps fewer bytes of it
 
     @property
     def dim(self) -> int:

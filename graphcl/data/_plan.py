@@ -26,6 +26,7 @@ class _Cut:
     inc_rows: tuple[int, ...]  # one row for an increment that is a number, none for an object
     inc_shape: tuple[int, ...]
     adds: bool  # False where every increment is zero
+    wide: bool  # to become int64 when it is cut out
 
 
 class Plan:
@@ -139,6 +140,7 @@ class _Places:
             value = cut.value.gather(1, index.expand(cut.value.size(0), -1))
         else:
             value = cut.value.index_select(cut.dim, index)
+        value = value.long() if cut.wide else value
         if not cut.adds:
             return value
         if not cut.inc_shape:
@@ -193,10 +195,10 @@ def _cut(key: str, column: Column, groups: list[Column], rows: list[Tensor]) -> 
     assert group is not None
     inc = column.inc
     if inc is None:
-        return _Cut(key, column.value, column.dim, group, (), (), False)
+        return _Cut(key, column.value, column.dim, group, (), (), False, column.wide)
     numbers = inc.flatten(1).unbind(1) if inc.dim() > 1 else (inc,)
     inc_rows = tuple(_row(rows, number.contiguous()) for number in numbers)
-    return _Cut(key, column.value, column.dim, group, inc_rows, tuple(inc.shape[1:]), bool(inc.any()))
+    return _Cut(key, column.value, column.dim, group, inc_rows, tuple(inc.shape[1:]), bool(inc.any()), column.wide)
 
 
 def _books(cuts: dict[str, _Cut]) -> Tensor:

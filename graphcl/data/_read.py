@@ -21,6 +21,7 @@ from graphcl.data._columns import (
     increments_by_rule,
     kind_of,
 )
+from graphcl.data.molecule_set import WIDE, MoleculeDataset
 from graphcl.errors import DataError
 
 __all__ = ["Columns", "read", "with_id"]
@@ -52,6 +53,8 @@ def read(dataset: Any, *, graph_id: bool) -> Columns:
         raise NotPackable(f"{type(dataset).__name__} makes its graphs on access")
     if dataset.transform is not None:
         raise NotPackable("a transform is applied to each graph on access")
+    if isinstance(dataset, MoleculeDataset):
+        return _widened(_from_slices(dataset, graph_id))
     for name in ("get", "len", "indices", "__getitem__", "__len__"):
         if getattr(type(dataset), name) is not getattr(InMemoryDataset, name):
             raise NotPackable(f"{type(dataset).__name__} overrides {name}()")
@@ -108,6 +111,12 @@ def _from_slices(dataset: InMemoryDataset, graph_id: bool) -> Columns:
             yield with_id(graph, i) if graph_id else graph
 
     return _finish(type(data), columns, counts, graphs)
+
+
+def _widened(columns: Columns) -> Columns:
+    """The columns of a set that keeps atoms and bonds in fewer bytes than its graphs have."""
+    held = columns.columns
+    return replace(columns, columns={k: replace(c, wide=k in WIDE) if c is not None else c for k, c in held.items()})
 
 
 def _sliced(data: Data, key: str, slices: Any, rows: Tensor) -> Column:

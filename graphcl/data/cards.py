@@ -20,7 +20,7 @@ from graphcl.errors import DataError
 __all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "write_card"]
 
 MARKER = "GRAPHCL_DATASETS"
-LOADERS = ("tu", "embedded", "pyg", "ogb")
+LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet")
 LEVELS = ("graph", "node", "link")
 TASKS = ("classification", "regression", "link-prediction")
 DEFAULT_FEATURES = ("constant", "degree", "degree-onehot")
@@ -46,7 +46,7 @@ class Card:
         name: The name it is loaded by.
         title: One line on what its graphs are.
         loader: ``tu`` (raw files of the TU collection), ``pyg`` (another data set class of PyTorch Geometric), ``ogb``
-            (the Open Graph Benchmark) or ``embedded`` (made by the package).
+            (the Open Graph Benchmark), ``moleculenet`` (its CSV files) or ``embedded`` (made by the package).
         arguments: The loader's arguments.
         level: ``graph``, ``node`` or ``link``: what is predicted.
         task: ``classification``, ``regression`` or ``link-prediction``.

@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphcl._vocabulary import table
 from graphcl.data.cards import COUNTS, Card, card
 from graphcl.data.home import home
 from graphcl.errors import DataError
@@ -17,7 +18,9 @@ __all__ = ["load", "load_raw", "measure"]
 EMBEDDED = {"synthetic_molecules": "molecules", "synthetic_social": "social", "karate_club": "social"}
 
 
-def load(name: str, *, root: str | Path | None = None, features: str | None = None) -> "InMemoryDataset":
+def load(
+    name: str, *, root: str | Path | None = None, features: str | None = None, vocab: str | None = None
+) -> "InMemoryDataset":
     """Load a data set by name and check that it is what its card says.
 
     Args:
@@ -26,9 +29,12 @@ def load(name: str, *, root: str | Path | None = None, features: str | None = No
         features: ``original``, ``constant``, ``degree`` or ``degree-onehot``
             (:func:`graphcl.data.with_features`); None takes the card's choice for a set without node features, and the
             set's own features otherwise.
+        vocab: For sets of molecules, the index table of atoms and bonds (:func:`graphcl.data.from_smiles`): ``ogb``
+            unless given, which is the only one that OGB's own sets have.
 
     Returns:
-        A packed data set that knows its ``name``; ``x`` is float32.
+        A packed data set that knows its ``name``; ``x`` is float32. A set of molecules is a
+        :class:`graphcl.data.MoleculeDataset`, whose ``x`` and ``edge_attr`` are indices.
 
     Raises:
         DataError: If the name is unknown, files are missing or damaged, a graph has no nodes, the counts differ from
@@ -43,11 +49,13 @@ def load(name: str, *, root: str | Path | None = None, features: str | None = No
     from graphcl.data.features import with_features
 
     entry = card(name, root=root)
-    dataset = load_raw(entry, home(root))
-    counts = measure(dataset)
-    wrong = [
-        f"{counts[key]} {key} (expected {entry.counts[key]})" for key in COUNTS if counts[key] != entry.counts[key]
-    ]
+    if vocab is not None and not _is_molecules(entry):
+        raise ValueError(f"expected vocab for a set of molecules alone, got vocab={vocab!r} for {name}")
+    dataset = load_raw(entry, home(root), vocab=vocab)
+    counts, expected = measure(dataset), dict(entry.counts)
+    if vocab is not None:  # the card's widths are those of OGB's table
+        expected |= {"features": len(table(vocab).atom), "edge_features": len(table(vocab).bond)}
+    wrong = [f"{counts[key]} {key} (expected {expected[key]})" for key in COUNTS if counts[key] != expected[key]]
     if wrong:
         message = f"{name} is not what its card {entry.path} says: got {', '.join(wrong)}."
         if entry.loader != "embedded":
@@ -57,10 +65,17 @@ def load(name: str, *, root: str | Path | None = None, features: str | None = No
                 f"processed file beside them is stale: mend the former or delete the latter, and load again."
             )
         raise DataError(message)
+    if _is_molecules(entry):
+        if features not in (None, "original"):
+            raise ValueError(
+                f"expected {name} with its own features, indices of atoms, got features={features!r}; for the bare "
+                f"structure choose features on a copy of another class"
+            )
+        return dataset
     return with_features(dataset, features if features is not None else entry.features)
 
 
-def load_raw(entry: Card, root: Path) -> "InMemoryDataset":
+def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryDataset":
     """Load what a card's loader gives: no counts compared, no features chosen; only that every graph has nodes.
 
     Raises:
@@ -74,6 +89,16 @@ def load_raw(entry: Card, root: Path) -> "InMemoryDataset":
         dataset: InMemoryDataset = load_tu(entry.name, root)
     elif entry.loader == "pyg":
         dataset = _from_pyg(entry, root)
+    elif entry.loader == "moleculenet":
+        from graphcl.data.moleculenet import load_moleculenet
+
+        dataset = load_moleculenet(entry.name, root, vocab=vocab or "ogb")
+    elif _is_molecules(entry):
+        from graphcl.data.ogb_molecules import load_ogb_molecules
+
+        if vocab not in (None, "ogb"):
+            raise ValueError(f"expected vocab='ogb' for {entry.name}, whose graphs are OGB's own, got {vocab!r}")
+        dataset = load_ogb_molecules(entry.name, root / "ogb")
     elif entry.loader == "ogb":
         from graphcl.data.ogb import load_ogb
 
@@ -93,7 +118,10 @@ def measure(dataset: "InMemoryDataset") -> dict[str, int]:
     """Count what a card asserts: totals of graphs, nodes and directed edges, widths of features, number of classes."""
     data = dataset._data
     y = data.y
-    classes = 0 if y is None or y.is_floating_point() else int(y.unique().numel())
+    if y is not None and y.is_floating_point():  # several tasks with gaps are 0, 1 and NaN
+        known = y[~y.isnan()].unique()
+        y = known if y.dim() == 2 and known.numel() == 2 and known.tolist() == [0.0, 1.0] else None
+    classes = 0 if y is None else int(y.unique().numel())
     return {
         "graphs": len(dataset),
         "nodes": int(data.num_nodes),
@@ -102,6 +130,10 @@ def measure(dataset: "InMemoryDataset") -> dict[str, int]:
         "edge_features": int(data.num_edge_features),
         "classes": classes,
     }
+
+
+def _is_molecules(entry: Card) -> bool:
+    return entry.loader == "moleculenet" or (entry.loader == "ogb" and entry.name.startswith("ogbg-mol"))
 
 
 def _from_pyg(entry: Card, root: Path) -> "InMemoryDataset":

@@ -58,6 +58,7 @@ class PackedDataset:
         self._num_graphs = _count(dataset)
         self._device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
         self._graph_id = graph_id
+        self.vocab: str | None = getattr(dataset, "vocab", None)  # the index table of molecules
         self._source: Any = None
         self._plan: Plan | None = None
         self.reason = ""

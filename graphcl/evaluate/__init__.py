@@ -9,6 +9,7 @@ from graphcl.evaluate.baselines import (
 )
 from graphcl.evaluate.cache import cached
 from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, paired_lift
 from graphcl.evaluate.link import (
@@ -21,6 +22,14 @@ from graphcl.evaluate.link import (
     ogb_link_split,
 )
 from graphcl.evaluate.logistic import LogisticFit, fit_logistic
+from graphcl.evaluate.multitask import (
+    TargetScaler,
+    TaskScores,
+    masked_bce,
+    masked_mse,
+    task_rmse,
+    task_roc_auc,
+)
 from graphcl.evaluate.node_baselines import (
     compared_node_embeddings,
     embed_nodes,
@@ -44,6 +53,15 @@ from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "fingerprint_scores",
+    "forest_predictions",
+    "morgan_fingerprints",
+    "TargetScaler",
+    "TaskScores",
+    "masked_bce",
+    "masked_mse",
+    "task_rmse",
+    "task_roc_auc",
     "kmeans_scores",
     "knn_votes",
     "LinkScore",

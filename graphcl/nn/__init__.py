@@ -2,11 +2,12 @@
 
 from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
-from graphcl.nn.encoders import GIN, JointEncoder
+from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
 from graphcl.nn.inference import Layers, embed_layerwise, layers_of
+from graphcl.nn.molecule import AtomEmbedding, MoleculeEncoder, bond_counts
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prototypes import Prototypes, kmeans
 from graphcl.nn.queue import KeyQueue
@@ -25,10 +26,12 @@ from graphcl.nn.sparse import SparseSum
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
+    "AtomEmbedding",
     "AttentionReadout",
     "BatchNorm",
     "ConcatReadout",
     "EMATarget",
+    "EdgeEncoder",
     "Embeddings",
     "GAT",
     "GCN",
@@ -38,6 +41,7 @@ __all__ = [
     "KeyQueue",
     "Layers",
     "MLPHead",
+    "MoleculeEncoder",
     "Pattern",
     "Prototypes",
     "Readout",
@@ -47,6 +51,7 @@ __all__ = [
     "ShortcutHead",
     "SparseMatrix",
     "SparseSum",
+    "bond_counts",
     "embed_layerwise",
     "kmeans",
     "layers_of",

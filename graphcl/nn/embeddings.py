@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl.nn._cache import remember
-from graphcl.nn.encoders import JointEncoder
+from graphcl.nn.encoders import EdgeEncoder, JointEncoder
 from graphcl.nn.readouts import Readout, ReadoutModule, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
@@ -33,6 +33,7 @@ class GraphEncoder(nn.Module):
         gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN` or :class:`GCN`, a
             ``torch_geometric.nn`` model such as ``GCN(..., jk="cat")``, or your own.
         readout: From node to graph embeddings; :func:`sum_readout` by default.
+        edge_attr: Pass the edge features on, as ``edge_attr=``. :class:`MoleculeEncoder` has them without being told.
 
     Example:
         >>> from graphcl.nn import GIN
@@ -41,10 +42,11 @@ class GraphEncoder(nn.Module):
         torch.Size([1, 96])
     """
 
-    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout) -> None:
+    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout, *, edge_attr: bool = False) -> None:
         super().__init__()
         self.gnn = gnn
         self.readout = readout
+        self.edge_attr = edge_attr or isinstance(gnn, EdgeEncoder)
 
     @property
     def out_channels(self) -> int:
@@ -69,9 +71,11 @@ class GraphEncoder(nn.Module):
         edge_index: Tensor,
         batch: Tensor | None = None,
         *,
+        edge_attr: Tensor | None = None,
         num_graphs: int | None = None,
         splits: Sequence[int] | None = None,
         edge_weight: Tensor | None = None,
+        graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
         if not isinstance(x, Tensor):
@@ -82,8 +86,14 @@ class GraphEncoder(nn.Module):
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
             num_graphs = _count(batch)
+        if isinstance(self.gnn, EdgeEncoder):
+            counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
+            node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
+            return Embeddings(node, self.readout(node, batch, num_graphs))
         x = x if x.is_floating_point() else x.float()
         options: dict[str, Any] = {"splits": splits} if isinstance(self.gnn, JointEncoder) else {}
+        if self.edge_attr:
+            options["edge_attr"] = edge_attr
         if edge_weight is not None:
             if not takes_weights(self.gnn):
                 raise ValueError(f"expected no edge_weight, got one; {type(self.gnn).__name__} does not take it")
@@ -94,25 +104,35 @@ class GraphEncoder(nn.Module):
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
         batch, num_graphs = _graphs(data)
-        options = {"edge_weight": _weight(data)} if takes_weights(self.gnn) else {}
+        options = {"edge_attr": self._edge_attr(data)}
+        if takes_weights(self.gnn):
+            options["edge_weight"] = _weight(data)
         return self(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         complete = all(view.x is not None and view.edge_index is not None for view in views)
-        if not isinstance(self.gnn, JointEncoder) or not complete:
+        if not isinstance(self.gnn, JointEncoder | EdgeEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
         counts, batches, graph = [], [], 0
+        attributes = [attr for view in views if (attr := self._edge_attr(view)) is not None]
         for view, size in zip(views, sizes, strict=True):
             batch, count = _graphs(view)
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
             graph += count
         x, edge_index = torch.cat([view.x for view in views]), _join_edges([view.edge_index for view in views], sizes)
-        options = {"edge_weight": _join_weights(views)} if takes_weights(self.gnn) else {}
-        out = self(x, edge_index, torch.cat(batches), num_graphs=graph, splits=sizes, **options)
+        options = {"edge_attr": torch.cat(attributes) if len(attributes) == len(views) else None}
+        if takes_weights(self.gnn):
+            options["edge_weight"] = _join_weights(views)
+        parts = {"splits": sizes, "graph_splits": counts}
+        out = self(x, edge_index, torch.cat(batches), num_graphs=graph, **parts, **options)
         return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
+
+    def _edge_attr(self, data: Data) -> Tensor | None:
+        attributes: Tensor | None = data._store.get("edge_attr") if self.edge_attr else None
+        return attributes
 
 
 def takes_weights(gnn: nn.Module) -> bool:
@@ -171,8 +191,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_weight`` and ``graph_id`` where the
-        batch has them.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight`` and
+        ``graph_id`` where the batch has them.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -182,6 +202,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     """
     ends = torch.tensor([0, *counts]).cumsum(0)
     edges = batch._slice_dict["edge_index"][ends].tolist()
+    attributes = batch._store.get("edge_attr")
     nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
     weight, parts = _weight(batch), []
     for i in range(len(counts)):
@@ -192,6 +213,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
             batch=batch.batch[n:m] - g,
             ptr=batch.ptr[g : h + 1] - n,
         )
+        if attributes is not None:
+            part.edge_attr = attributes[e:f]
         if weight is not None:
             part.edge_weight = weight[e:f]
         if "graph_id" in batch:

@@ -13,7 +13,7 @@ from graphcl.nn._fused import fused_layers, is_fusible, maps_first
 from graphcl.nn.norm import BatchNorm, check_rows
 from graphcl.nn.sparse import SparseSum
 
-__all__ = ["GIN", "JointEncoder"]
+__all__ = ["GIN", "EdgeEncoder", "JointEncoder"]
 
 
 class JointEncoder(nn.Module, ABC):
@@ -27,6 +27,26 @@ class JointEncoder(nn.Module, ABC):
 
         An encoder that can use edge weights takes them as ``edge_weight`` ``[E]``, as PyG's do.
         """
+
+
+class EdgeEncoder(nn.Module, ABC):
+    """A node encoder that reads edge features, too, and can take several views in one pass as a JointEncoder can."""
+
+    out_channels: int
+
+    @abstractmethod
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_attr: Tensor | None = None,
+        *,
+        batch: Tensor | None = None,
+        num_graphs: int | None = None,
+        splits: Sequence[int] | None = None,
+        graph_splits: Sequence[int] | None = None,
+    ) -> Tensor:
+        """``[N, out_channels]``; ``batch`` tells the graphs apart, the splits count the nodes and graphs of views."""
 
 
 class GIN(JointEncoder):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from graphcl._vocabulary import check_same_vocabulary
 from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.train._sources import Source, Step, source_of
@@ -109,6 +110,7 @@ def fit(
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
     device = torch.device(device)
     source = source_of(dataset, type(method), batch_size, device)
+    check_same_vocabulary(dataset=dataset, method=method)
     history = History(left_out=source.left_out)
     method = method.to(device)
     kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam

@@ -18,7 +18,7 @@ SHIPPED = sorted(path.parent.name for path in card_folder().glob("*/card.yaml"))
 PROTOCOLS = {
     "tu-rbf-svm", "tu-rbf-svm-scaled", "tu-linear-svm", "node-linear-public", "node-linear-random-10-10-80",
     "node-fixed-splits", "node-bgrl-20-80", "node-grace-10-90", "ogb-linear", "ogb-link", "semi-supervised-1",
-    "semi-supervised-10", "knn", "kmeans", "link",
+    "semi-supervised-10", "knn", "kmeans", "link", "moleculenet-linear", "moleculenet-finetune", "ogb-finetune",
 }  # fmt: skip
 
 # Averages as published with the collection: graphs, nodes, undirected edges.
@@ -237,7 +237,7 @@ def test_a_written_card_reads_back(tmp_path: Path) -> None:
         (minimal(title=...), r"key 'title': expected a text, got nothing"),
         (minimal(licence=3), r"key 'licence': expected a text, got 3"),
         (minimal(citation=" "), r"key 'citation': expected a text"),
-        (minimal(loader="csv"), r"key 'loader': expected one of tu, embedded, pyg, ogb, got 'csv'"),
+        (minimal(loader="csv"), r"key 'loader': expected one of tu, embedded, pyg, ogb, moleculenet, got 'csv'"),
         (minimal(level="edge"), r"key 'level': expected one of graph, node, link, got 'edge'"),
         (minimal(task="guessing"), r"key 'task': expected one of classification, regression"),
         (minimal(name="YOURS"), r"key 'name': expected 'MINE' as the path says, got 'YOURS'"),

@@ -1,0 +1,179 @@
+"""Scaffold splits: molecules that share a skeleton are on one side, and the same file is split alike everywhere."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcl.data._featurise import quiet, rdkit_chem, scaffold_of
+
+__all__ = ["scaffold", "scaffold_groups", "scaffold_split", "split_digest"]
+
+PARTS = ("train", "valid", "test")
+
+
+def scaffold(smiles: str, *, chirality: bool = False) -> str:
+    """The Bemis-Murcko scaffold of a molecule as canonical SMILES: its rings and what links them.
+
+    Empty for a molecule without rings. Atom-map numbers are no part of it.
+
+    Args:
+        smiles: The SMILES.
+        chirality: Tell scaffolds apart that differ in stereo marks only.
+
+    Raises:
+        ValueError: RDKit reads no molecule there.
+        ImportError: RDKit is not installed.
+
+    Example:
+        >>> scaffold("CC(=O)Oc1ccccc1C(=O)O"), scaffold("CCO")
+        ('c1ccccc1', '')
+
+    Source: Bemis and Murcko, "The properties of known drugs. 1. Molecular frameworks", Journal of Medicinal Chemistry
+    39, 1996, as RDKit has it.
+    """
+    chem = rdkit_chem()
+    with quiet():
+        molecule = chem.MolFromSmiles(smiles)
+    if molecule is None:
+        raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}")
+    return scaffold_of(molecule, chirality)
+
+
+def scaffold_groups(smiles: Sequence[str], *, chirality: bool = False) -> Tensor:
+    """Which molecules share a scaffold: int64 [molecules], groups numbered in the order of their first molecule.
+
+    Molecules without rings share the empty scaffold, as in the splits of MoleculeNet.
+
+    Example:
+        >>> scaffold_groups(["Cc1ccccc1", "CCO", "Oc1ccccc1", "CC"])
+        tensor([0, 1, 0, 1])
+    """
+    numbers: dict[str, int] = {}
+    found = [numbers.setdefault(scaffold(text, chirality=chirality), len(numbers)) for text in smiles]
+    return torch.tensor(found, dtype=torch.int64)
+
+
+def scaffold_split(
+    groups: Tensor,
+    *,
+    train: float = 0.8,
+    valid: float = 0.1,
+    kind: Literal["ordered", "balanced", "random"] = "ordered",
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Split molecules so that no group lies on two sides; whole groups go to the first part that still has room.
+
+    - ``ordered``: groups from the largest to the smallest, among equals the one with the later first molecule first. No
+      chance in it: this is "the" scaffold split of MoleculeNet and of Hu et al., whose common skeletons all train.
+    - ``balanced``: groups larger than half of a held-out part first, then the others, each shuffled.
+    - ``random``: all groups shuffled; validation and test fill up first.
+
+    Args:
+        groups: int64 [molecules], from :func:`scaffold_groups`, or a data set's ``scaffolds``.
+        train: The share of molecules to train on.
+        valid: The share to select by; the rest is for the test.
+        kind: One of the above.
+        seed: Of the shuffles.
+
+    Returns:
+        Positions under ``train``, ``valid`` and ``test``, int64; :func:`split_digest` names them.
+
+    Raises:
+        ValueError: The shares leave nothing for a part, or a part is left empty because no group fits into it.
+
+    Example:
+        >>> split = scaffold_split(torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 0, 2]))
+        >>> {part: positions.tolist() for part, positions in split.items()}
+        {'train': [0, 1, 2, 3, 5, 6, 7, 8], 'valid': [9], 'test': [4]}
+
+    Source: Wu et al., "MoleculeNet: a benchmark for molecular machine learning", Chemical Science 9, 2018; Hu et al.,
+    "Strategies for Pre-training Graph Neural Networks", ICLR 2020 (``ordered``, with chirality; ``random``); Yang et
+    al., "Analyzing Learned Molecular Representations for Property Prediction", JCIM 59, 2019 (``balanced``).
+    """
+    if kind not in ("ordered", "balanced", "random"):
+        raise ValueError(f"expected kind to be 'ordered', 'balanced' or 'random', got {kind!r}")
+    if not (train > 0 and valid > 0 and train + valid < 1):
+        raise ValueError(f"expected shares that leave some for the test, got train={train}, valid={valid}")
+    values = groups.numpy()
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[order], prepend=-1))
+    sets = np.split(order, starts[1:]) if len(order) else []
+    n = len(values)
+    if kind == "ordered":
+        parts = _ordered(sets, train * n, (train + valid) * n)
+    else:
+        generator = np.random.Generator(np.random.PCG64(seed))
+        parts = (_balanced if kind == "balanced" else _random)(sets, n, train, valid, generator)
+    split = {part: torch.from_numpy(np.concatenate([*chosen, np.empty(0, np.int64)])) for part, chosen in parts.items()}
+    empty = [part for part, positions in split.items() if positions.numel() == 0]
+    if empty:
+        raise ValueError(
+            f"expected molecules in every part, got none for {empty[0]}: of {n} molecules with {len(sets)} scaffolds "
+            f"no group fits there; take other shares, kind='random', or a random split"
+        )
+    return split
+
+
+Parts = dict[str, list[np.ndarray]]
+
+
+def _ordered(sets: list[np.ndarray], first: float, second: float) -> Parts:
+    parts: Parts = {part: [] for part in PARTS}
+    train = held = 0
+    for chosen in sorted(sets, key=lambda positions: (len(positions), positions[0]), reverse=True):
+        if train + len(chosen) <= first:
+            train += len(chosen)
+            parts["train"].append(chosen)
+        elif train + held + len(chosen) <= second:
+            held += len(chosen)
+            parts["valid"].append(chosen)
+        else:
+            parts["test"].append(chosen)
+    return parts
+
+
+def _balanced(sets: list[np.ndarray], n: int, train: float, valid: float, generator: np.random.Generator) -> Parts:
+    room = {"train": train * n, "valid": valid * n}
+    half = min(valid, 1 - train - valid) * n / 2
+    large = [chosen for chosen in sets if len(chosen) > half]
+    small = [chosen for chosen in sets if len(chosen) <= half]
+    turns = [few[i] for few in (large, small) for i in generator.permutation(len(few))]
+    return _fill(turns, room, "test")
+
+
+def _random(sets: list[np.ndarray], n: int, train: float, valid: float, generator: np.random.Generator) -> Parts:
+    # The floor of a share that is a whole number but for rounding, 0.1 * 10 and 1 - 0.8 - 0.1, is that number.
+    room = {"valid": int(valid * n + 1e-9), "test": int((1 - train - valid) * n + 1e-9)}
+    return _fill([sets[i] for i in generator.permutation(len(sets))], room, "train")
+
+
+def _fill(turns: list[np.ndarray], room: Mapping[str, float], rest: str) -> Parts:
+    """Each group goes to the first part with room for it, else to the rest."""
+    parts: Parts = {part: [] for part in PARTS}
+    left = dict(room)
+    for chosen in turns:
+        part = next((part for part, space in left.items() if len(chosen) <= space), rest)
+        if part in left:
+            left[part] -= len(chosen)
+        parts[part].append(chosen)
+    return parts
+
+
+def split_digest(split: Mapping[str, Tensor]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a split, whatever the order within its parts.
+
+    Example:
+        >>> positions = {"train": torch.tensor([0, 2]), "valid": torch.tensor([1]), "test": torch.tensor([3])}
+        >>> split_digest(positions)
+        'a73554857f2c4809'
+    """
+    digest = hashlib.sha256()
+    for part in PARTS:
+        positions = split[part].sort().values
+        digest.update(f"{part}:{len(positions)};".encode())
+        digest.update(np.ascontiguousarray(positions.numpy(), dtype="<i8").tobytes())
+    return digest.hexdigest()[:16]

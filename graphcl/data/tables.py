@@ -1,0 +1,249 @@
+"""Files of molecules: CSV, TSV, SMI, SDF and Parquet, plain or gzip, as SMILES and labels by row."""
+
+import csv
+import gzip
+import io
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcl.errors import DataError
+
+__all__ = ["FORMATS", "MoleculeTable", "read_molecules"]
+
+FORMATS = ("csv", "tsv", "smi", "sdf", "parquet")
+_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "smi", ".smi": "smi", ".smiles": "smi"}
+_SUFFIXES |= {".sdf": "sdf", ".parquet": "parquet"}
+_NOT_MEASURED = {"", "nan", "na", "n/a", "none", "null"}
+
+
+@dataclass(frozen=True)
+class MoleculeTable:
+    """What a file of molecules holds.
+
+    Attributes:
+        smiles: The SMILES of each row, empty where there is none.
+        labels: ``[rows, tasks]`` float32, NaN where nothing was measured.
+        tasks: The names of the label columns.
+        columns: The names of all columns.
+    """
+
+    smiles: list[str]
+    labels: NDArray[np.float32]
+    tasks: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+def read_molecules(
+    path: str | Path,
+    *,
+    smiles: str | None = None,
+    labels: Sequence[str] = (),
+    file_format: str | None = None,
+    encoding: str = "utf-8-sig",
+) -> MoleculeTable:
+    """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
+
+    CSV and TSV have a header, and columns are found by name. SMI has none: each line is a SMILES, and what follows
+    after a space is its name. SDF gives the canonical SMILES of each record (one that RDKit cannot read is an empty
+    row), and its properties are the columns. gzip is told by the file's first bytes, whatever its name.
+
+    Args:
+        path: The file.
+        smiles: The name of the column of SMILES; None takes the one called ``smiles`` in whatever case.
+        labels: The names of the label columns: numbers, where an empty cell, ``NaN``, ``NA``, ``None`` or ``null`` says
+            that nothing was measured.
+        file_format: ``csv``, ``tsv``, ``smi``, ``sdf`` or ``parquet``; None goes by the name of the file.
+        encoding: Of text files. UTF-8, with a byte order mark or without, and UTF-16 with one, need not be told.
+
+    Raises:
+        DataError: The file is missing, empty, damaged or of another encoding; a column is missing (those that are there
+            are listed), a label is text or infinite, or a row is shorter than the header. File and line are named.
+        ValueError: The format is unknown.
+        ImportError: RDKit (SDF) or pyarrow (Parquet) is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mine.csv"
+        >>> _ = path.write_text("name,smiles,active\\nethanol,CCO,1\\nbenzene,c1ccccc1,\\n")
+        >>> table = read_molecules(path, labels=["active"])
+        >>> table.smiles, table.labels.tolist()
+        (['CCO', 'c1ccccc1'], [[1.0], [nan]])
+    """
+    path = Path(path).expanduser()
+    kind = _kind(path, file_format)
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty: expected a file of molecules.")
+        if kind in ("csv", "tsv"):
+            return _from_rows(path, _rows(path, encoding, "," if kind == "csv" else "\t"), smiles, labels)
+        if kind == "smi":
+            _no_columns(path, smiles, labels)
+            lines = (line.split(None, 1) for line in _lines(path, encoding) if line.strip())
+            found = [parts[0] for parts in lines]
+            return _checked(path, MoleculeTable(found, np.empty((len(found), 0), np.float32)))
+        if kind == "sdf":
+            return _from_rows(path, _records(path), smiles or "smiles", labels)
+        return _from_rows(path, _parquet(path, smiles, labels), smiles, labels)
+    except (OSError, EOFError) as error:  # gzip raises both for a damaged file
+        raise DataError(f"{path} cannot be read ({error}): expected a whole {kind} file, plain or gzip.") from error
+
+
+def _kind(path: Path, file_format: str | None) -> str:
+    if file_format is not None:
+        if file_format not in FORMATS:
+            raise ValueError(f"expected file_format to be one of {', '.join(FORMATS)}, got {file_format!r}")
+        return file_format
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in (".gz", ".gzip")]
+    kind = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if kind is None:
+        raise DataError(
+            f"{path.name} does not say by its name what it is: expected it to end in {', '.join(_SUFFIXES)} (and .gz), "
+            f"or the format to be given ({', '.join(FORMATS)})."
+        )
+    return kind
+
+
+def _bytes(path: Path) -> io.BufferedReader:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return io.BufferedReader(gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    with _bytes(path) as file:
+        if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            encoding = "utf-16"
+        number = 0
+        try:
+            with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+                for line in text:
+                    number += 1
+                    yield line
+        except UnicodeError as error:
+            raise DataError(
+                f"{path}, after line {number}: expected text in {encoding}, got other bytes ({error}). Say which "
+                f"encoding the file has (encoding='latin-1' for older Windows files), or save it as UTF-8."
+            ) from error
+
+
+def _rows(path: Path, encoding: str, separator: str) -> Iterator[Sequence[str]]:
+    reader = csv.reader(_lines(path, encoding), delimiter=separator)
+    try:
+        width = 0
+        for row in reader:
+            if not row:
+                continue  # an empty line is no row
+            width = width or len(row)
+            if len(row) != width:
+                raise DataError(
+                    f"{path}, line {reader.line_num}: expected {width} cells as in the header, got {len(row)}. A text "
+                    f"with commas needs quotes around it."
+                )
+            yield row
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}.") from error
+
+
+def _from_rows(path: Path, rows: Iterator[Sequence[str]], smiles: str | None, labels: Sequence[str]) -> MoleculeTable:
+    header = [name.strip() for name in next(rows, [])]
+    column = _smiles_column(path, header, smiles)
+    if isinstance(labels, str):
+        raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
+    absent = [name for name in labels if name not in header]
+    if absent:
+        raise DataError(f"{path} has no column {absent[0]!r} to learn from. Its columns: {', '.join(header)}.")
+    places = [header.index(name) for name in labels]
+    found: list[str] = []
+    values: list[float] = []
+    for number, row in enumerate(rows):
+        found.append(row[column].strip())
+        values += [_number(path, number, name, row[place]) for name, place in zip(labels, places, strict=True)]
+    table = np.array(values, dtype=np.float32).reshape(len(found), len(places))
+    return _checked(path, MoleculeTable(found, table, tuple(labels), tuple(header)))
+
+
+def _checked(path: Path, table: MoleculeTable) -> MoleculeTable:
+    if not table.smiles:
+        raise DataError(f"{path} has no rows: expected at least one molecule.")
+    return table
+
+
+def _smiles_column(path: Path, header: list[str], smiles: str | None) -> int:
+    if smiles is not None and smiles in header:
+        return header.index(smiles)
+    if smiles is None:
+        near = [i for i, name in enumerate(header) if name.lower() == "smiles"]
+        if len(near) == 1:
+            return near[0]
+    wanted = f"{smiles!r}" if smiles is not None else "'smiles'"
+    raise DataError(
+        f"{path} has no column {wanted}. Its columns: {', '.join(header) or 'none'}. Name the one with the SMILES."
+    )
+
+
+def _number(path: Path, row: int, name: str, cell: str) -> float:
+    text = cell.strip()
+    if text.lower() in _NOT_MEASURED:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError as error:
+        hint = " Write true and false as 1 and 0." if text.lower() in ("true", "false") else ""
+        raise DataError(
+            f"{path}, row {row}, column {name!r}: expected a number or an empty cell, got the text {cell!r}. A column "
+            f"of text is no label: choose another, or write its classes as numbers.{hint}"
+        ) from error
+    if math.isinf(value):
+        raise DataError(f"{path}, row {row}, column {name!r}: expected a finite number, got {cell!r}.")
+    return value
+
+
+def _no_columns(path: Path, smiles: str | None, labels: Sequence[str]) -> None:
+    if smiles is not None or labels:
+        raise DataError(
+            f"{path} has lines of SMILES and no columns, so none is called {smiles or labels[0]!r}. If it has a header "
+            f"and separators, say file_format='csv' or 'tsv'."
+        )
+
+
+def _records(path: Path) -> Iterator[Sequence[str]]:
+    """The records of an SDF as rows, the SMILES first; the header is made of the properties of all of them."""
+    from graphcl.data._featurise import quiet, rdkit_chem
+
+    chem = rdkit_chem()
+    smiles: list[str] = []
+    properties: list[dict[str, str]] = []
+    with quiet(), _bytes(path) as file:
+        for molecule in chem.ForwardSDMolSupplier(file):
+            smiles.append("" if molecule is None else chem.MolToSmiles(molecule))
+            properties.append({} if molecule is None else molecule.GetPropsAsDict(autoConvertStrings=False))
+    names = list(dict.fromkeys(itertools.chain.from_iterable(properties)))
+    yield ["smiles", *(name for name in names if name != "smiles")]
+    for text, own in zip(smiles, properties, strict=True):
+        yield [text, *(str(own.get(name, "")) for name in names if name != "smiles")]
+
+
+def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[Sequence[str]]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError as error:
+        raise ImportError("reading Parquet needs pyarrow; install it with: pip install 'graphcl[parquet]'") from error
+    read: Callable[..., Any] = parquet.read_table
+    try:
+        header = list(parquet.read_schema(path).names)
+        wanted = [header[_smiles_column(path, header, smiles)], *(name for name in labels if name in header)]
+        table = read(path, columns=list(dict.fromkeys(wanted)))
+    except ArrowInvalid as error:
+        raise DataError(f"{path} is no Parquet file, or a damaged one ({error}).") from error
+    yield header
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    for i in range(table.num_rows):
+        cells = (columns[name][i] if name in columns else None for name in header)
+        yield ["" if cell is None else str(cell) for cell in cells]

@@ -1,0 +1,136 @@
+"""What Morgan fingerprints and a random forest score: the trivial row beside every encoder of molecules, and strong."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcl.evaluate._checks import FloatArray, to_numpy
+from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+
+__all__ = ["fingerprint_scores", "forest_predictions", "morgan_fingerprints"]
+
+
+def morgan_fingerprints(
+    smiles: Sequence[str], *, radius: int = 2, bits: int = 2048, counts: bool = False
+) -> NDArray[np.uint8]:
+    """Folded Morgan fingerprints, which with radius 2 are known as ECFP4.
+
+    Args:
+        smiles: N SMILES.
+        radius: Bonds around each atom.
+        bits: B.
+        counts: How often each feature occurs (at most 255) rather than whether.
+
+    Returns:
+        ``[N, B]`` uint8.
+
+    Raises:
+        ValueError: RDKit reads no molecule in one of them.
+        ImportError: RDKit is not installed.
+
+    Example:
+        >>> morgan_fingerprints(["CCO", "OCC"], bits=64).sum(1)
+        array([6, 6], dtype=uint64)
+
+    Source: Rogers and Hahn, "Extended-Connectivity Fingerprints", Journal of Chemical Information and Modeling 50,
+    2010.
+    """
+    try:
+        from rdkit import Chem, rdBase
+        from rdkit.Chem import rdFingerprintGenerator
+    except ImportError as error:
+        raise ImportError("fingerprints need RDKit; install it with: pip install 'graphcl[molecules]'") from error
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
+    of = generator.GetCountFingerprintAsNumPy if counts else generator.GetFingerprintAsNumPy
+    prints = np.zeros((len(smiles), bits), dtype=np.uint8)
+    with rdBase.BlockLogs():
+        for row, text in zip(prints, smiles, strict=True):
+            molecule = Chem.MolFromSmiles(text)
+            if molecule is None:
+                raise ValueError(f"expected SMILES of molecules, got {text!r}")
+            np.minimum(of(molecule), 255, out=row, casting="unsafe")
+    return prints
+
+
+def forest_predictions(
+    features: Any, y: Any, train: Any, *, classification: bool, seed: int = 0, trees: int = 500, jobs: int | None = None
+) -> FloatArray:
+    """What a random forest per task, fitted on its measured labels in the training part, says of all molecules.
+
+    Args:
+        features: ``[N, F]``.
+        y: ``[N, T]``, NaN for what was not measured.
+        train: Positions of the training part.
+        classification: Whether labels are classes 0 and 1, of which the probability of 1 is predicted.
+        seed: Of the forests.
+        trees: In each forest.
+        jobs: Threads; None is one.
+
+    Returns:
+        ``[N, T]`` float64. A task of one class in the training part has that class throughout, one without any label 0.
+
+    Example:
+        >>> x, y = np.eye(4).repeat(5, 0), np.repeat([[0.0], [1.0], [0.0], [1.0]], 5, 0)
+        >>> forest_predictions(x, y, np.arange(20), classification=True, trees=20)[5:].round()[[0, 5]].tolist()
+        [[1.0], [0.0]]
+    """
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    x, labels, rows = to_numpy(features), to_numpy(y).astype(np.float64), to_numpy(train)
+    out = np.zeros(labels.shape)
+    make = RandomForestClassifier if classification else RandomForestRegressor
+    for task, column in enumerate(labels.T):
+        known = rows[~np.isnan(column[rows])]
+        values = np.unique(column[known])
+        if len(values) < 2:
+            out[:, task] = values[0] if len(values) else 0.0
+            continue
+        forest = make(n_estimators=trees, random_state=seed, n_jobs=jobs)
+        forest.fit(x[known], column[known])
+        out[:, task] = forest.predict_proba(x)[:, 1] if classification else forest.predict(x)
+    return out
+
+
+def fingerprint_scores(
+    smiles: Sequence[str],
+    y: Any,
+    split: Mapping[str, Any],
+    *,
+    classification: bool,
+    seed: int = 0,
+    trees: int = 500,
+    jobs: int | None = None,
+) -> dict[str, TaskScores]:
+    """ROC-AUC (classification) or RMSE of a random forest on Morgan fingerprints, on ``valid`` and ``test``.
+
+    Nothing is chosen here, so the validation part is not used.
+
+    Args:
+        smiles: N SMILES, as a data set's ``smiles``.
+        y: ``[N, T]``, NaN for what was not measured.
+        split: Positions under ``train``, ``valid`` and ``test``.
+        classification: Whether labels are classes 0 and 1.
+        seed: Of the forests.
+        trees: In each forest.
+        jobs: Threads; None is one.
+
+    Raises:
+        ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`).
+
+    Example:
+        >>> smiles = ["C" * n + end for n in range(1, 11) for end in ("O", "N")]
+        >>> y = np.array([[0.0], [1.0]] * 10)
+        >>> split = {"train": range(12), "valid": range(12, 16), "test": range(16, 20)}
+        >>> fingerprint_scores(smiles, y, split, classification=True, trees=20)["test"].mean
+        1.0
+    """
+    labels = to_numpy(y)
+    parts = {part: np.asarray(to_numpy(positions), dtype=np.int64) for part, positions in split.items()}
+    features = morgan_fingerprints(smiles)
+    said = forest_predictions(
+        features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs
+    )
+    score = task_roc_auc if classification else task_rmse
+    return {part: score(labels[parts[part]], said[parts[part]]) for part in ("valid", "test")}

@@ -1,0 +1,212 @@
+"""Several tasks with gaps: losses and scores over what was measured, and how many tasks could not be scored."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcl.evaluate._checks import FloatArray, to_numpy
+
+__all__ = ["TargetScaler", "TaskScores", "masked_bce", "masked_mse", "task_rmse", "task_roc_auc"]
+
+
+def masked_bce(logits: Tensor, target: Tensor) -> Tensor:
+    r"""Binary cross-entropy over the labels that were measured.
+
+    .. math:: -\frac{1}{|M|} \sum_{(i, t) \in M} y_{it} \log \sigma(s_{it}) + (1 - y_{it}) \log(1 - \sigma(s_{it}))
+
+    Args:
+        logits: ``[N, T]``, s.
+        target: ``[N, T]``, y: 0, 1, or NaN for what was not measured.
+
+    Returns:
+        A scalar; 0, with zero gradient, where nothing was measured.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Example:
+        >>> float(masked_bce(torch.zeros(2, 2), torch.tensor([[1.0, float("nan")], [float("nan"), 0.0]])))
+        0.6931471824645996
+
+    Source: Hu et al., "Strategies for Pre-training Graph Neural Networks", ICLR 2020, section 4.
+    """
+    known, filled = _known(logits, target)
+    losses = F.binary_cross_entropy_with_logits(logits.float(), filled, reduction="none")
+    return _mean(losses, known)
+
+
+def masked_mse(prediction: Tensor, target: Tensor) -> Tensor:
+    """The mean squared error over the targets that were measured, a scalar; 0 where none was.
+
+    Args:
+        prediction: ``[N, T]``.
+        target: ``[N, T]``, NaN for what was not measured.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Example:
+        >>> float(masked_mse(torch.zeros(2, 1), torch.tensor([[2.0], [float("nan")]])))
+        4.0
+    """
+    known, filled = _known(prediction, target)
+    return _mean((prediction.float() - filled).square(), known)
+
+
+def _known(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    if prediction.shape != target.shape or target.dim() != 2:
+        raise ValueError(
+            f"expected predictions and targets of one shape [N, tasks], got {list(prediction.shape)} and "
+            f"{list(target.shape)}; a single task is [N, 1]"
+        )
+    known = ~target.isnan()
+    return known, target.float().masked_fill(~known, 0.0)
+
+
+def _mean(losses: Tensor, known: Tensor) -> Tensor:
+    # Nothing waits for a device here: the count stays a tensor.
+    return losses.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
+
+
+class TaskScores(NamedTuple):
+    """Scores of several tasks.
+
+    Args:
+        mean: over the tasks that could be scored.
+        each: ``[T]`` float64, NaN for those that could not.
+        skipped: how many those are.
+    """
+
+    mean: float
+    each: FloatArray
+    skipped: int
+
+
+def task_roc_auc(target: Any, score: Any) -> TaskScores:
+    """The area under the ROC curve of each task over its measured labels, and the mean of those that have one.
+
+    A task of which these molecules have one class only, or no label at all, has no such area. It is skipped and
+    counted, as in the papers, whose means are over what is left: quote the count beside the mean.
+
+    Args:
+        target: ``[N, T]``, 0, 1, or NaN for what was not measured.
+        score: ``[N, T]``, larger for 1; logits will do.
+
+    Raises:
+        ValueError: The shapes differ, a label is neither 0, 1 nor NaN, a score is not finite, or no task can be scored:
+            the split leaves a class out of every one of them.
+
+    Example:
+        >>> nan = float("nan")
+        >>> scores = task_roc_auc([[0, 1, 1], [1, nan, 1], [1, 0, nan]], [[0.1, 3.0, 0], [0.7, 0, 0], [0.4, 1.0, 0]])
+        >>> scores.mean, scores.skipped
+        (1.0, 1)
+
+    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve",
+    Radiology 143, 1982; per task as in Wu et al., "MoleculeNet", Chemical Science 9, 2018.
+    """
+    y, s = _checked(target, score)
+    if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+        raise ValueError("expected labels 0, 1 or NaN, got others; write the classes as 0 and 1")
+    each = np.array([_auc(labels, scores) for labels, scores in zip(y.T, s.T, strict=True)])
+    return _scores(
+        each, "every task has molecules of one class only, or none, so that no area can be told: take another split"
+    )
+
+
+def _auc(y: FloatArray, s: FloatArray) -> float:
+    """The share of pairs of a positive and a negative in the right order, ties counting half."""
+    known = ~np.isnan(y)
+    y, s = y[known], s[known]
+    positive, negative = int((y == 1).sum()), int((y == 0).sum())
+    if not positive or not negative:
+        return np.nan
+    _, place, counts = np.unique(s, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]  # ties share the mean of their ranks
+    return float((rank[y == 1].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def task_rmse(target: Any, prediction: Any) -> TaskScores:
+    """The root of the mean squared error of each task over its measured targets, and the mean over tasks.
+
+    Args:
+        target: ``[N, T]``, NaN for what was not measured, in the target's own unit.
+        prediction: ``[N, T]``, in the same unit.
+
+    Raises:
+        ValueError: The shapes differ, a prediction is not finite, or nothing was measured.
+
+    Example:
+        >>> task_rmse([[1.0], [2.0]], [[1.0], [4.0]]).mean
+        1.4142135623730951
+    """
+    y, p = _checked(target, prediction)
+    count = (~np.isnan(y)).sum(0)
+    total = np.nansum((y - p) ** 2, 0)
+    each = np.sqrt(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+    return _scores(each, "not one target was measured")
+
+
+def _checked(target: Any, prediction: Any) -> tuple[FloatArray, FloatArray]:
+    y, p = (to_numpy(value).astype(np.float64) for value in (target, prediction))
+    if y.shape != p.shape or y.ndim != 2 or 0 in y.shape:
+        raise ValueError(
+            f"expected targets and predictions of one shape [N, tasks], got {list(y.shape)} and {list(p.shape)}; a "
+            f"single task is [N, 1]"
+        )
+    if not np.isfinite(p).all():
+        raise ValueError(f"expected finite predictions, got {int((~np.isfinite(p)).sum())} that are NaN or infinite")
+    return y, p
+
+
+def _scores(each: NDArray[np.float64], why_none: str) -> TaskScores:
+    skipped = int(np.isnan(each).sum())
+    if skipped == len(each):
+        raise ValueError(f"expected a task that can be scored, got none: {why_none}")
+    return TaskScores(float(np.nanmean(each)), each, skipped)
+
+
+@dataclass(frozen=True)
+class TargetScaler:
+    """Targets with mean 0 and standard deviation 1 per task over the training part, and back.
+
+    Attributes:
+        mean, std: ``[T]`` float32; the standard deviation of a task without spread is 1.
+
+    Example:
+        >>> scaler = TargetScaler.fit(torch.tensor([[1.0], [3.0], [float("nan")]]))
+        >>> scaler(torch.tensor([[3.0]])), scaler.back(torch.tensor([[1.0]]))
+        (tensor([[1.]]), tensor([[3.]]))
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def fit(cls, target: Tensor) -> "TargetScaler":
+        """The scaler of these targets ``[N, T]``, which must be those of the training part alone.
+
+        Raises:
+            ValueError: A task has no measured target.
+        """
+        y = target.double()
+        count = (~y.isnan()).sum(0)
+        if target.dim() != 2 or bool((count == 0).any()):
+            raise ValueError(f"expected targets [N, tasks], each task measured at least once, got {list(target.shape)}")
+        mean = y.nansum(0) / count
+        std = ((y - mean).square().nansum(0) / count).sqrt()
+        std = torch.where(std > 1e-12 * mean.abs(), std, 1.0)
+        return cls(mean.float(), std.float())
+
+    def __call__(self, target: Tensor) -> Tensor:
+        """The targets, scaled."""
+        return (target - self.mean.to(target.device)) / self.std.to(target.device)
+
+    def back(self, prediction: Tensor) -> Tensor:
+        """Predictions of scaled targets in the targets' own unit."""
+        return prediction * self.std.to(prediction.device) + self.mean.to(prediction.device)

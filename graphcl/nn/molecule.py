@@ -1,0 +1,324 @@
+"""Encoders of molecules: atoms and bonds by embeddings of an index table."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphcl._vocabulary import Column, table
+from graphcl.nn.encoders import EdgeEncoder
+from graphcl.nn.norm import BatchNorm
+from graphcl.nn.readouts import sum_readout
+from graphcl.nn.sparse import SparseSum
+
+__all__ = ["AtomEmbedding", "MoleculeEncoder", "bond_counts"]
+
+
+class AtomEmbedding(nn.Module):
+    r"""The sum of one embedding per column of x, without ever holding them side by side.
+
+    .. math:: h_i = \sum_c W_c[x_{ic}]
+
+    Args:
+        channels: D.
+        vocab: The index table of the molecules.
+
+    Example:
+        >>> AtomEmbedding(8, vocab="hu2020")(torch.tensor([[5, 0], [7, 0]])).shape
+        torch.Size([2, 8])
+    """
+
+    offsets: Tensor
+
+    def __init__(self, channels: int, *, vocab: str = "ogb") -> None:
+        super().__init__()
+        self.vocab = vocab
+        self.sizes = [column.size for column in table(vocab).atom]
+        self.weight = nn.Parameter(torch.empty(sum(self.sizes), channels))
+        self.register_buffer("offsets", _offsets(self.sizes), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, each column's by its own size."""
+        _xavier_by_column(self.weight, self.sizes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_codes("x", x, self.sizes, self.vocab)
+        embedded: Tensor = F.embedding_bag(x + self.offsets, self.weight, mode="sum")
+        return embedded
+
+
+def bond_counts(
+    edge_index: Tensor,
+    edge_attr: Tensor,
+    num_nodes: int,
+    sizes: Sequence[int],
+    *,
+    weight: Tensor | None = None,
+) -> Tensor:
+    r"""How often each value of each bond column arrives at each atom: what a sum of bond embeddings depends on.
+
+    .. math:: \sum_{j \to i} (h_j + \sum_c W_c[a_{jic}]) = (A h)_i + (C W)_i
+
+    Both sides are the same, but the right one never holds a vector per bond: ``C`` ``[N, K]`` has one column per row of
+    the embeddings (14 for OGB's table), is made once for all layers, and ``C W`` is a small matrix product.
+
+    Args:
+        edge_index: ``[2, E]``.
+        edge_attr: ``[E, B]``, indices.
+        num_nodes: N.
+        sizes: The number of values of each column, and of what else is to have a place.
+        weight: ``[E]``, what each bond counts; 1 by default.
+
+    Returns:
+        ``C``, float32.
+
+    Example:
+        >>> edge_index, edge_attr = torch.tensor([[0, 1], [1, 0]]), torch.tensor([[1, 0], [1, 0]])
+        >>> bond_counts(edge_index, edge_attr, 2, [2, 2]).tolist()
+        [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
+    """
+    width, columns = sum(sizes), edge_attr.size(1)
+    place = edge_index[1, :, None] * width + (edge_attr + _offsets(sizes)[:columns].to(edge_attr.device))
+    each = place.new_ones(place.size(0), dtype=torch.float32) if weight is None else weight
+    counts = each.new_zeros(num_nodes * width)
+    return counts.scatter_add_(0, place.flatten(), each.repeat_interleave(columns)).view(num_nodes, width)
+
+
+class MoleculeEncoder(EdgeEncoder):
+    r"""Graph isomorphism network over atoms and bonds (Hu et al.), its GCN variant, and a virtual node for either.
+
+    .. math::
+        h^{l+1}_i = \mathrm{dropout}(\sigma(\mathrm{BN}(\mathrm{MLP}(
+        h^l_i + e^l_0 + \sum_{j \to i} (h^l_j + e^l(b_{ji}))))))
+
+    with an embedding :math:`e^l(b)` of the bond, the sum of one per column, and :math:`e^l_0` that of the self-loop;
+    :math:`\sigma` is ReLU in all layers but the last, where there is none. ``conv="gcn"`` has
+    :math:`\sum_{j \in N(i) \cup i} (d_i d_j)^{-1/2} (W h_j + e(b_{ji}))` for the perceptron and its sum, with degrees
+    that count the self-loop. A virtual node hands every atom one vector per molecule, which is updated between
+    the layers from the sum of its atoms.
+
+    No vector per bond is ever held; see :func:`bond_counts`.
+
+    Args:
+        hidden_channels: D, the width of every layer and of the output.
+        num_layers: L.
+        vocab: The index table of the molecules, ``"ogb"``, ``"pyg"`` or ``"hu2020"``. It is saved with the weights:
+            loading those of another table is an error.
+        conv: ``"gin"`` or ``"gcn"``.
+        virtual_node: Add one.
+        dropout: The share that is set to zero after each layer, within [0, 1).
+        jk: ``"last"``, or ``"sum"`` of all layers' outputs.
+
+    Raises:
+        ValueError: An argument is out of range; at the call, ``x`` or ``edge_attr`` are not those of the table.
+
+    Example:
+        >>> encoder = MoleculeEncoder(16, num_layers=2)
+        >>> x, edge_index = torch.zeros(3, 9, dtype=torch.long), torch.tensor([[0, 1], [1, 2]])
+        >>> encoder(x, edge_index, torch.zeros(2, 3, dtype=torch.long)).shape
+        torch.Size([3, 16])
+
+    Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks", ICLR
+    2020, appendix A (5 layers, 300 channels); virtual node: Gilmer, Schoenholz, Riley, Vinyals, Dahl, "Neural Message
+    Passing for Quantum Chemistry", ICML 2017, section 5.2, in the form of Hu et al., "Open Graph Benchmark", NeurIPS
+    2020.
+    Differs from the paper: under OGB's and PyG's tables, atoms and bonds have the columns of those, and the self-loop
+    has an embedding of its own; under ``hu2020`` it is bond type 4, as there.
+    """
+
+    vocabulary: Tensor
+
+    def __init__(
+        self,
+        hidden_channels: int = 300,
+        num_layers: int = 5,
+        *,
+        vocab: str = "ogb",
+        conv: Literal["gin", "gcn"] = "gin",
+        virtual_node: bool = False,
+        dropout: float = 0.0,
+        jk: Literal["last", "sum"] = "last",
+    ) -> None:
+        super().__init__()
+        for name, value in {"hidden_channels": hidden_channels, "num_layers": num_layers}.items():
+            if value < 1:
+                raise ValueError(f"expected {name} of at least 1, got {value}")
+        if conv not in ("gin", "gcn"):
+            raise ValueError(f"expected conv to be 'gin' or 'gcn', got {conv!r}")
+        if jk not in ("last", "sum"):
+            raise ValueError(f"expected jk to be 'last' or 'sum', got {jk!r}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"expected dropout within [0, 1), got {dropout}")
+        width = hidden_channels
+        self.vocab = vocab
+        self.hidden_channels = self.out_channels = hidden_channels
+        self.num_layers = num_layers
+        self.conv = conv
+        self.dropout = dropout
+        self.jk = jk
+        self.atoms = AtomEmbedding(width, vocab=vocab)
+        self.bond_sizes = _bond_sizes(vocab, table(vocab).bond)
+        self.bonds = nn.ParameterList(torch.empty(sum(self.bond_sizes), width) for _ in range(num_layers))
+        self.updates = nn.ModuleList(
+            _perceptron(width) if conv == "gin" else nn.Linear(width, width) for _ in self.bonds
+        )
+        self.norms = nn.ModuleList(BatchNorm(width) for _ in self.bonds)
+        self.virtual = nn.ModuleList(_VirtualUpdate(width) for _ in range(num_layers - 1)) if virtual_node else None
+        self.virtual_start = nn.Parameter(torch.zeros(width)) if virtual_node else None
+        self.register_buffer("vocabulary", torch.tensor(list(vocab.encode()), dtype=torch.uint8))
+        self.register_load_state_dict_pre_hook(_check_vocabulary)  # type: ignore[no-untyped-call]
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew."""
+        self.atoms.reset_parameters()
+        for bonds in self.bonds:
+            _xavier_by_column(bonds, self.bond_sizes)
+        for part in self.modules():
+            if isinstance(part, nn.Linear | nn.BatchNorm1d):
+                part.reset_parameters()
+        if self.virtual_start is not None:
+            nn.init.zeros_(self.virtual_start)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_attr: Tensor | None = None,
+        *,
+        batch: Tensor | None = None,
+        num_graphs: int | None = None,
+        splits: Sequence[int] | None = None,
+        graph_splits: Sequence[int] | None = None,
+    ) -> Tensor:
+        """``[N, D]``; ``batch`` and ``num_graphs`` tell molecules apart, for a virtual node."""
+        edge_attr = self._checked(edge_attr, edge_index)
+        h, n = self.atoms(x), x.size(0)
+        neighbours = SparseSum.adjacency(edge_index, n)
+        root, counts = self._counts(edge_index, edge_attr, n)
+        virtual = self._virtual_start(h, batch, num_graphs)
+        outputs = []
+        for layer in range(self.num_layers):
+            if virtual is not None:
+                h = h + (virtual if batch is None else virtual.index_select(0, batch))
+            inner = h
+            if root is None:
+                h = self.updates[layer](neighbours.plus_self(h) + counts @ self.bonds[layer])
+            else:
+                h = root * (neighbours.plus_self(root * self.updates[layer](h)) + counts @ self.bonds[layer])
+            norm: Any = self.norms[layer]
+            h = norm(h, splits)
+            if layer < self.num_layers - 1:
+                h = h.relu()
+            h = F.dropout(h, self.dropout, self.training)
+            outputs.append(h)
+            if virtual is not None and self.virtual is not None and layer < self.num_layers - 1:
+                virtual = self._next_virtual(layer, inner, virtual, batch, graph_splits)
+        return outputs[-1] if self.jk == "last" else torch.stack(outputs).sum(0)
+
+    def _checked(self, edge_attr: Tensor | None, edge_index: Tensor) -> Tensor:
+        columns = len(table(self.vocab).bond)
+        if edge_attr is None or edge_attr.shape != (edge_index.size(1), columns):
+            got = "none" if edge_attr is None else f"{list(edge_attr.shape)}"
+            raise ValueError(
+                f"expected edge_attr [{edge_index.size(1)}, {columns}], the bonds of vocab={self.vocab!r}, got {got}; "
+                f"give it as the third argument, or wrap the encoder in GraphEncoder"
+            )
+        _check_codes("edge_attr", edge_attr, self.bond_sizes[:columns], self.vocab)
+        return edge_attr
+
+    def _counts(self, edge_index: Tensor, edge_attr: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
+        """``[N, K]`` what arrives at each atom, the self-loop included; for a GCN, 1 / root of its degree."""
+        sizes = self.bond_sizes
+        columns = edge_attr.size(1)
+        own = _offsets(sizes)[:columns].tolist() if self.vocab == "hu2020" else [sum(sizes) - 1]
+        own[0] += 4 if self.vocab == "hu2020" else 0  # the authors' bond type of a self-loop; direction 0
+        root = weight = None
+        if self.conv == "gcn":
+            source, dtype = edge_index[0], self.atoms.weight.dtype
+            degree = torch.ones(n, dtype=dtype, device=source.device)
+            root = degree.scatter_add_(0, source, torch.ones_like(source, dtype=dtype)).rsqrt_()
+            weight = root.index_select(0, source)
+            root = root[:, None]
+        counts = bond_counts(edge_index, edge_attr, n, sizes, weight=weight)
+        for column in own:
+            counts[:, column] += 1 if root is None else root[:, 0]
+        return root, counts.to(self.atoms.weight.dtype)
+
+    def _virtual_start(self, h: Tensor, batch: Tensor | None, num_graphs: int | None) -> Tensor | None:
+        if self.virtual_start is None:
+            return None
+        if batch is None:
+            num_graphs = 1
+        elif num_graphs is None:
+            num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+        return self.virtual_start.to(h.dtype).expand(num_graphs, -1)
+
+    def _next_virtual(
+        self, layer: int, h: Tensor, virtual: Tensor, batch: Tensor | None, graph_splits: Sequence[int] | None
+    ) -> Tensor:
+        pooled = h.sum(0, keepdim=True) if batch is None else sum_readout(h, batch, virtual.size(0))
+        assert self.virtual is not None
+        updated: Tensor = self.virtual[layer](pooled + virtual, graph_splits)
+        return F.dropout(updated, self.dropout, self.training)
+
+
+class _VirtualUpdate(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lower, self.upper = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.norms = nn.ModuleList([BatchNorm(2 * width), BatchNorm(width)])
+
+    def forward(self, x: Tensor, splits: Sequence[int] | None) -> Tensor:
+        inner, outer = self.norms
+        updated: Tensor = outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
+        return updated
+
+
+def _perceptron(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+
+
+def _bond_sizes(vocab: str, columns: Sequence[Column]) -> list[int]:
+    """Values per bond column, and one for the self-loop where the table keeps none."""
+    return [column.size for column in columns] + ([] if vocab == "hu2020" else [1])
+
+
+def _offsets(sizes: Sequence[int]) -> Tensor:
+    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
+
+
+def _xavier_by_column(weight: Tensor, sizes: Sequence[int]) -> None:
+    with torch.no_grad():
+        for part in weight.split(list(sizes)):
+            nn.init.xavier_uniform_(part)
+
+
+def _check_codes(name: str, codes: Tensor, sizes: Sequence[int], vocab: str) -> None:
+    """Refuse what belongs to no embedding; a GPU would have to be waited for, so there only type and shape are seen."""
+    if codes.dim() != 2 or codes.size(1) != len(sizes) or codes.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"expected {name} [n, {len(sizes)}] of integers, the indices of vocab={vocab!r}, got {codes.dtype} "
+            f"{list(codes.shape)}; make molecules with graphcl.data.from_smiles(..., vocab={vocab!r})"
+        )
+    if codes.device.type == "cpu" and codes.numel() and not torch.compiler.is_compiling():
+        low, high = torch.aminmax(codes, dim=0)
+        wrong = (low < 0) | (high >= torch.tensor(sizes))
+        if bool(wrong.any()):
+            column = int(wrong.nonzero()[0])
+            raise ValueError(
+                f"expected column {column} of {name} within 0 to {sizes[column] - 1} under vocab={vocab!r}, got "
+                f"{int(low[column])} to {int(high[column])}: the molecules are of another index table"
+            )
+
+
+def _check_vocabulary(module: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    stored = state.get(f"{prefix}vocabulary")
+    if stored is not None and (name := bytes(stored.tolist()).decode()) != module.vocab:
+        raise ValueError(
+            f"expected weights for vocab={module.vocab!r}, got those for {name!r}: the same number is another atom "
+            f"there; make the encoder with vocab={name!r}"
+        )

@@ -1,0 +1,171 @@
+"""A file of molecules becomes a set: once, in processes or without, whatever stops it half way."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphcl.data import PackedDataset, from_smiles_list, load_molecules
+from graphcl.data import _shards as shards
+from graphcl.data.corpus import open_corpus
+from graphcl.errors import DataError
+
+ROWS = ["CCO,1,2.5", "C1CC,0,1", "c1ccccc1,,", "CCO,0,-1", ",1,1", "O=C1CCCN1,1,0", "C/C=C/C,0,3"]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["smiles,a,b", *ROWS]) + "\n")
+    return path
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphcl.data import corpus
+
+    for module in (shards, corpus):
+        monkeypatch.setattr(module, "SHARD", 2)
+
+
+def load(path: Path, **arguments: object):
+    return load_molecules(path, labels=["a", "b"], root=path.parent, progress=False, **arguments)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("vocab", ["ogb", "pyg", "hu2020"])
+def test_it_is_what_its_rows_are(mine: Path, vocab: str, workers: int) -> None:
+    dataset = load(mine, vocab=vocab, workers=workers)
+    plain = from_smiles_list([row.split(",")[0] for row in ROWS], vocab=vocab)
+    assert (len(dataset), dataset.num_rows, dataset.vocab, dataset.tasks) == (5, 7, vocab, ("a", "b"))
+    assert dataset.skipped == plain.skipped and list(dataset.smiles) == list(plain.smiles)
+    for one, other in zip(dataset, plain, strict=True):
+        for key in ("x", "edge_index", "edge_attr", "row"):
+            assert one[key].dtype == torch.int64 and torch.equal(one[key], other[key])
+    np.testing.assert_array_equal(dataset[0].y, [[1, 2.5]])
+    np.testing.assert_array_equal(dataset[1].y, [[np.nan, np.nan]])
+    np.testing.assert_array_equal(PackedDataset(dataset).batch([4, 3, 2]).y, [[0, 3], [1, 0], [0, -1]])
+
+
+def test_the_skipped_rows_are_listed_beside_it(mine: Path) -> None:
+    load(mine)
+    (listed,) = mine.parent.glob("molecules/*/skipped.csv")
+    assert listed.read_text().splitlines() == ["row,smiles,reason", "1,C1CC,not a SMILES", "4,,empty"]
+
+
+def test_the_second_time_nothing_is_read(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(mine)
+    from graphcl.data import corpus
+
+    monkeypatch.setattr(corpus, "read_molecules", lambda *_, **__: pytest.fail("read again"))
+    assert len(load(mine)) == len(first)
+    assert repr(load(mine, name="other")) == "other(5, vocab='ogb', 2 skipped)"
+
+
+def test_other_content_or_choices_are_another_set(mine: Path) -> None:
+    load(mine)
+    load(mine, vocab="pyg")
+    load_molecules(mine, root=mine.parent)
+    with mine.open("a") as file:
+        file.write("C,0,0\n")
+    assert len(load(mine)) == 6
+    assert len(list(mine.parent.glob("molecules/*/graphs.safetensors"))) == 4
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_it_goes_on_from_the_last_shard(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, made = shards.featurise, []
+
+    def stops(smiles, vocab, *, scaffolds=False):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(list(smiles))
+        return real(smiles, vocab, scaffolds=scaffolds)
+
+    monkeypatch.setattr(shards, "featurise", stops)
+    with pytest.raises(KeyboardInterrupt):
+        load(mine, workers=0)
+    (parts,) = mine.parent.glob("molecules/*/parts")
+    assert sorted(path.name for path in parts.iterdir()) == ["000000000.npz", "000000002.npz"]
+
+    def goes_on(smiles, vocab, *, scaffolds=False):
+        made.append(list(smiles))
+        return real(smiles, vocab, scaffolds=scaffolds)
+
+    monkeypatch.setattr(shards, "featurise", goes_on)
+    dataset = load(mine, workers=0)
+    assert made[2:] == [["", "O=C1CCCN1"], ["C/C=C/C"]]
+    assert len(dataset) == 5 and not parts.exists()
+
+
+def test_workers_that_fail_say_so(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(RuntimeError, match="a worker process that reads molecules failed"):
+        load(mine, workers=1)
+
+
+def test_a_bar_counts_molecules(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_molecules(mine, root=mine.parent, progress=True)
+    assert "7.00/7.00" in capsys.readouterr().err
+    load_molecules(mine, root=mine.parent, vocab="pyg", progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_scaffold_groups(tmp_path: Path) -> None:
+    path = tmp_path / "s.smi"
+    path.write_text("c1ccccc1C\nCCO\nc1ccccc1CC(=O)O\nC1CCCCC1\nCC\n")
+    dataset = load_molecules(path, root=tmp_path, scaffolds=True)
+    assert dataset.scaffolds[False].tolist() == dataset.scaffolds[True].tolist() == [0, 1, 0, 2, 1]
+    assert load_molecules(path, root=tmp_path).scaffolds == {}
+
+
+def test_refusals(mine: Path) -> None:
+    with pytest.raises(DataError, match=r"absent.csv is not there"):
+        load(mine.with_name("absent.csv"))
+    nothing = mine.with_name("nothing.csv")
+    nothing.write_text("smiles,a,b\nethanol,1,1\n")
+    with pytest.raises(DataError, match="none of the 1 rows is a molecule; row 0, 'ethanol', is not a SMILES"):
+        load(nothing)
+    assert not list(mine.parent.glob("molecules/*"))
+    with pytest.raises(ValueError, match="expected workers of at least 0"):
+        load(mine, workers=-1)
+    with pytest.raises(ValueError, match="expected vocab to be one of"):
+        load(mine, vocab="mine")
+
+
+def test_a_damaged_result_is_named(mine: Path) -> None:
+    load(mine)
+    (stored,) = mine.parent.glob("molecules/*/graphs.safetensors")
+    stored.write_bytes(stored.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"graphs.safetensors is missing or damaged .*Delete .* and load again"):
+        load(mine)
+    with pytest.raises(DataError, match="is missing or damaged"):
+        open_corpus(mine.parent)
+
+
+def test_the_worker_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {"smiles": ["CCO", "xx"], "path": str(tmp_path / "a.npz"), "vocab": "ogb", "scaffolds": True}
+    lines = [json.dumps(good), json.dumps(good | {"vocab": "mine"})]
+    monkeypatch.setattr("sys.stdin", iter(lines))
+    monkeypatch.setattr("sys.stdout", sys.stdout)  # put back afterwards
+    shards.main()
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "ok" and said[1].startswith("ValueError: expected vocab")
+    packed = shards.read_shard(tmp_path / "a.npz")
+    assert packed.scaffolds == [("", "")] and packed.failed == [(1, "not a SMILES")]
+
+
+@pytest.mark.slow
+def test_zinc(graphcl_home: Path, tmp_path: Path) -> None:
+    path = graphcl_home / "zinc250k" / "smiles.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    dataset = load_molecules(path, root=tmp_path)
+    assert (len(dataset), dataset.skipped) == (249455, ())
+    assert dataset._data.x.size(0) / len(dataset) == pytest.approx(23.15, abs=0.005)

@@ -1,0 +1,128 @@
+"""Files of molecules: every format gives the same rows, and what is wrong with a file is said with its place."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphcl.data.tables import read_molecules
+from graphcl.errors import DataError
+
+CSV = 'name,SMILES,active,pIC50\nethanol,CCO,1,5.5\n"a, b",c1ccccc1,,-1e-3\nnone,,0,NaN\n'
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def put(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return put
+
+
+def check(path: Path, **arguments: str) -> None:
+    table = read_molecules(path, labels=["active", "pIC50"], **arguments)  # type: ignore[arg-type]
+    assert table.smiles == ["CCO", "c1ccccc1", ""]
+    expected = np.array([[1, 5.5], [np.nan, -1e-3], [0, np.nan]], dtype=np.float32)
+    np.testing.assert_array_equal(table.labels, expected)
+    assert table.labels.dtype == np.float32 and table.tasks == ("active", "pIC50")
+
+
+def test_csv_and_tsv_plain_and_gzip(write: Write) -> None:
+    check(write("a.csv", CSV))
+    check(write("a.csv.gz", gzip.compress(CSV.encode())))
+    check(write("a.csv", gzip.compress(CSV.encode())))  # by its bytes, not by its name
+    check(write("a.TSV", CSV.replace('"a, b"', "ab").replace(",", "\t")))
+    check(write("a.dat", CSV), file_format="csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks(write: Write, encoding: str) -> None:
+    check(write("a.csv", CSV.encode(encoding)))
+
+
+def test_windows_line_ends_and_empty_lines(write: Write) -> None:
+    check(write("a.csv", CSV.replace("\n", "\r\n") + "\r\n"))
+
+
+def test_smi(write: Write) -> None:
+    path = write("a.smi", "CCO ethanol\nc1ccccc1\tbenzene ring\n\nC\n")
+    assert read_molecules(path).smiles == ["CCO", "c1ccccc1", "C"]
+    with pytest.raises(DataError, match="has lines of SMILES and no columns, so none is called 'active'"):
+        read_molecules(path, labels=["active"])
+
+
+def test_sdf(write: Write) -> None:
+    from rdkit import Chem
+
+    records = []
+    for smiles, active in (("C[C@H](N)C(=O)O", "1"), ("CCO", "")):
+        molecule = Chem.MolFromSmiles(smiles)
+        molecule.SetProp("active", active)
+        records.append(Chem.MolToMolBlock(molecule) + f">  <active>\n{active}\n\n$$$$\n")
+    broken = "\n\n\n  1  0  0\nnonsense\nM  END\n$$$$\n"
+    for name, content in (("a.sdf", "".join(records) + broken), ("b.sdf.gz", "".join(records) + broken)):
+        data = content.encode()
+        table = read_molecules(write(name, gzip.compress(data) if name.endswith("gz") else data), labels=["active"])
+        assert table.smiles == ["C[C@H](N)C(=O)O", "CCO", ""]
+        np.testing.assert_array_equal(table.labels, [[1], [np.nan], [np.nan]])
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"smiles": ["CCO", None], "active": [1, None], "other": ["x", "y"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    read = read_molecules(tmp_path / "a.parquet", labels=["active"])
+    assert read.smiles == ["CCO", ""]
+    np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
+    (tmp_path / "b.parquet").write_text("no parquet")
+    with pytest.raises(DataError, match="is no Parquet file"):
+        read_molecules(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is empty: expected a file of molecules"),
+        ("smiles,y\n", "has no rows: expected at least one molecule"),
+        ("mol,y\nC,1\n", "has no column 'smiles'. Its columns: mol, y. Name the one"),
+        ("smiles,other\nC,1\n", "has no column 'y' to learn from. Its columns: smiles, other"),
+        ("smiles,y\nC,1\nCC,CI\n", "row 1, column 'y': expected a number or an empty cell, got the text 'CI'"),
+        ("smiles,y\nC,True\n", "Write true and false as 1 and 0"),
+        ("smiles,y\nC,inf\n", "row 0, column 'y': expected a finite number, got 'inf'"),
+        ("smiles,y\nC,1,2\n", "line 2: expected 2 cells as in the header, got 3"),
+        ('smiles,y\n"C,1\n', "line 2"),
+        ("smiles,y\nC,1\n\xe9".encode("latin-1"), "expected text in utf-8-sig, got other bytes"),
+        (gzip.compress(CSV.encode())[:40], "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(write: Write, content: str | bytes, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_molecules(write("a.csv", content), labels=["y"])
+    assert said in str(caught.value) and "a.csv" in str(caught.value)
+
+
+def test_another_encoding_can_be_said(write: Write) -> None:
+    path = write("a.csv", "smiles,größe\nC,1\n".encode("latin-1"))
+    assert read_molecules(path, labels=["größe"], encoding="latin-1").labels.tolist() == [[1]]
+
+
+def test_refusals(write: Write) -> None:
+    path = write("a.csv", CSV)
+    with pytest.raises(DataError, match="has no column 'mol'. Its columns: name, SMILES, active, pIC50"):
+        read_molecules(path, smiles="mol")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_molecules(path.with_name("absent.csv"))
+    with pytest.raises(DataError, match="does not say by its name what it is"):
+        read_molecules(write("molecules", CSV))
+    with pytest.raises(ValueError, match="expected file_format to be one of"):
+        read_molecules(path, file_format="xlsx")
+    with pytest.raises(TypeError, match="expected labels to be a list of column names"):
+        read_molecules(path, labels="active")
