@@ -166,13 +166,10 @@ class _Dots(torch.autograd.Function):
         side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
         ptr, col, row = side
         left, right = left.detach(), right.detach().to(left.dtype)
-        if heads is not None and heads > 1:
-            return _dots_of_parts(left, right, heads, row, col)
-        shape = (col.numel(),) if heads is None else (col.numel(), 1)
-        if col.numel() == 0:
-            return left.new_zeros(shape)
-        # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
-        return _weight_gradient(left.contiguous(), right.contiguous(), col, ptr[:-1], row, 0).view(shape)
+        if heads is None:
+            return _dots(left, right, ptr, col, row)
+        parts = zip(*(side.unflatten(1, (heads, -1)).unbind(1) for side in (left, right)), strict=True)
+        return torch.stack([_dots(a, b, ptr, col, row) for a, b in parts], 1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -192,15 +189,13 @@ def _sums(x: Tensor, value: Tensor, ptr: Tensor, col: Tensor) -> Tensor:
     return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
 
 
-def _dots_of_parts(left: Tensor, right: Tensor, heads: int, row: Tensor, col: Tensor) -> Tensor:
-    out = left.new_empty(row.numel(), heads)
-    for into, i, j in zip(out.split(_BLOCK), row.split(_BLOCK), col.split(_BLOCK), strict=True):
-        products = left.index_select(0, i).mul_(right.index_select(0, j))
-        torch.sum(products.unflatten(1, (heads, -1)), 2, out=into)
-    return out
+def _dots(left: Tensor, right: Tensor, ptr: Tensor, col: Tensor, row: Tensor) -> Tensor:
+    if col.numel() == 0:
+        return left.new_zeros(0)
+    # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
+    return _weight_gradient(left.contiguous(), right.contiguous(), col, ptr[:-1], row, 0)
 
 
-_BLOCK = 1 << 11  # rows of two operands that a core's cache holds
 _weight_gradient = torch.ops.aten._embedding_bag_per_sample_weights_backward
 
 
