@@ -66,13 +66,14 @@ class ADGCL(Method):
         seed: int = 0,
     ) -> None:
         super().__init__(encoder, seed=seed)
+        width = encoder.graph_channels
         check_takes_weights(encoder)
         if scorer is None:
             scorer = copy.deepcopy(encoder.gnn)
             reset(scorer)
         self.scorer = GraphEncoder(scorer)
         self.dropper = EdgeDropper(self.scorer.out_channels) if dropper is None else dropper
-        self.head = projection_head(encoder.graph_channels) if head is None else head
+        self.head = projection_head(width) if head is None else head
         self.loss = InfoNCE(temperature=0.2, symmetric=True, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:

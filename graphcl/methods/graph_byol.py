@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphcl.losses import Bootstrap
 from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_two_views, two_random_views, width_of
+from graphcl.methods.graphs import check_several, check_two_views, two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, MLPHead, project_views
 
 __all__ = ["GraphBYOL"]
@@ -74,6 +74,7 @@ class GraphBYOL(ViewMethod):
         self._moved = False
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
+        check_several(views[0])
         z = project_views(self.head, [e.graph for e in self.encoder.encode_views(views)])
         first, second = project_views(self.predictor, z)
         encoder, head = self.target.module.children()

@@ -66,7 +66,7 @@ class GraphMoCo(ViewMethod):
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = MoCo(temperature=0.2) if loss is None else loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
-        self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size, seed=seed)
+        self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size)
         self._waiting: tuple[Tensor, Tensor | None] | None = None
 
     def contrast(self, views: Sequence[Data]) -> Tensor:

@@ -63,11 +63,6 @@ class GraphSupCon(GraphViewMethod):
         return False  # what is split off from views of several steps has no labels
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        if z1.size(0) < 2:
-            raise ValueError(
-                f"expected at least 2 graphs to contrast, got {z1.size(0)}: the other graphs of the batch are the "
-                "negatives, and in a batch of one graph there are none. Use a larger batch"
-            )
         labels = views[0]._store.get(self.label)
         if not isinstance(labels, Tensor) or labels.numel() != z1.size(0):
             found = "none" if labels is None else list(labels.shape) if isinstance(labels, Tensor) else labels

@@ -12,7 +12,15 @@ from graphcl.methods.base import View, ViewMethod
 from graphcl.methods.graphcl import random4
 from graphcl.nn import GraphEncoder, project_views
 
-__all__ = ["GraphViewMethod", "batch_vector", "check_two_views", "evaluating", "two_random_views", "width_of"]
+__all__ = [
+    "GraphViewMethod",
+    "batch_vector",
+    "check_several",
+    "check_two_views",
+    "evaluating",
+    "two_random_views",
+    "width_of",
+]
 
 
 class GraphViewMethod(ViewMethod):
@@ -35,6 +43,7 @@ class GraphViewMethod(ViewMethod):
         check_two_views(self.views)
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
+        check_several(views[0])
         graphs = [embeddings.graph for embeddings in self.encoder.encode_views(views)]
         z1, z2 = project_views(self.head, graphs)
         return self.compare(z1, z2, views)
@@ -58,6 +67,26 @@ def check_two_views(views: Sequence[View]) -> None:
     """Refuse any other number."""
     if len(views) != 2:
         raise ValueError(f"expected two views, got {len(views)}")
+
+
+def check_several(data: Data) -> None:
+    """Refuse a batch of a single graph, where the others of the batch are what a graph is contrasted with.
+
+    Example:
+        >>> check_several(Data(x=torch.ones(2, 1)))
+        Traceback (most recent call last):
+        ...
+        ValueError: expected at least 2 graphs to contrast, got 1: the other graphs of the batch are what tells a graph
+        apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph)
+    """
+    ptr, batch = data._store.get("ptr"), data._store.get("batch")
+    count = ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
+    if count < 2:
+        raise ValueError(
+            f"expected at least 2 graphs to contrast, got {count}: the other graphs of the batch are what tells a "
+            "graph apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single "
+            "graph)"
+        )
 
 
 def width_of(head: nn.Module, in_channels: int) -> int:

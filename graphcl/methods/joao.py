@@ -13,7 +13,7 @@ from graphcl.augment import Augmentation, Identity
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.methods.graphcl import random4
-from graphcl.methods.graphs import evaluating
+from graphcl.methods.graphs import check_several, evaluating
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["JOAO", "JOAOv2"]
@@ -50,6 +50,7 @@ class _Joint(Method):
         """The head for views by the augmentation of this number."""
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
+        check_several(data)
         i, j = self.choice.sample(fold(key, 0))
         views = [self.augmentations[i].view(data, fold(key, 1)), self.augmentations[j].view(data, fold(key, 2))]
         first, second = (embeddings.graph for embeddings in self.encoder.encode_views(views))

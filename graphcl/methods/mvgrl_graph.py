@@ -38,7 +38,8 @@ class MVGRLGraph(Method):
         seed: Kept for views of your own: the default one draws nothing.
 
     Raises:
-        ValueError: The second network takes no edge weights; at the call, the batch holds fewer than two graphs.
+        ValueError: The second network takes no edge weights, or has another width; at the call, the batch
+            holds fewer than two graphs.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -65,13 +66,18 @@ class MVGRLGraph(Method):
         seed: int = 0,
     ) -> None:
         super().__init__(encoder, seed=seed)
+        width = encoder.out_channels
         if second is None:
             second = copy.deepcopy(encoder)
             reset(second.gnn)
         check_takes_weights(second)
+        if (second.out_channels, second.graph_channels) != (width, encoder.graph_channels):
+            raise ValueError(
+                "expected two encoders of one width, whose embeddings are added, "
+                f"got {encoder.graph_channels} and {second.graph_channels}"
+            )
         self.second = second
         self.diffusion = PPRDiffusion(alpha=0.2, threshold=0.01) if diffusion is None else diffusion
-        width = encoder.out_channels
         self.node_head = ShortcutHead(width, activation=nn.PReLU()) if node_head is None else node_head
         self.graph_head = (
             ShortcutHead(encoder.graph_channels, width, activation=nn.PReLU()) if graph_head is None else graph_head

@@ -9,7 +9,7 @@ from graphcl import losses
 from graphcl.augment import Compose, EdgeDrop, NodeMask
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_two_views
+from graphcl.methods.graphs import check_several, check_two_views
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["NodeAndGraph"]
@@ -73,6 +73,7 @@ class NodeAndGraph(ViewMethod):
         self.node_loss = losses.GRACE(temperature=0.5) if node_loss is None else node_loss
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
+        check_several(views[0])
         first, second = self.encoder.encode_views(views)
         if first.node.size(0) != second.node.size(0):
             raise ValueError(

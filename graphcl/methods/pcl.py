@@ -84,7 +84,7 @@ class PCL(ViewMethod):
         self.loss = MoCo(temperature=temperature)
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
         width = width_of(self.head, encoder.graph_channels)
-        self.queue = KeyQueue(width, queue_size, seed=seed)
+        self.queue = KeyQueue(width, queue_size)
         # All clusterings one after the other; phi is 0 as long as there are none.
         self.register_buffer("centres", torch.zeros(sum(self.num_clusters), width))
         self.register_buffer("phi", torch.zeros(sum(self.num_clusters)))

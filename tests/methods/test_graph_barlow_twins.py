@@ -1,0 +1,24 @@
+"""Graph Barlow Twins: the cross-correlation, written out."""
+
+import torch
+
+from graphcl.losses import BarlowTwins
+from graphcl.methods import GraphBarlowTwins
+from graphcl.nn import GIN, GraphEncoder
+
+
+def test_loss_is_that_of_the_cross_correlation(batch):
+    method = GraphBarlowTwins(GraphEncoder(GIN(4, 8, 2)), seed=2).double()
+    batch.x = batch.x.double()
+    z1, z2 = (method.head(method.encoder.encode(view).graph) for view in method.views_of(batch, method.key_at(0)))
+    z1, z2 = ((z - z.mean(0)) / z.std(0, unbiased=False) for z in (z1, z2))
+    c = z1.T @ z2 / len(z1)
+    eye = torch.eye(256, dtype=torch.bool)
+    wanted = (1 - c[eye]).square().sum() + c[~eye].square().sum() / 256
+    torch.testing.assert_close(method(batch), wanted)
+
+
+def test_parts_can_be_replaced(batch):
+    method = GraphBarlowTwins(GraphEncoder(GIN(4, 8, 2)), head=torch.nn.Identity(), loss=BarlowTwins(redundancy=0.1))
+    assert method.loss.redundancy == 0.1
+    assert method(batch).isfinite()

@@ -1,0 +1,90 @@
+"""The helpers of methods on graphs."""
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+
+from graphcl.augment import Identity, RandomChoice
+from graphcl.methods.graphs import (
+    GraphViewMethod,
+    batch_vector,
+    check_several,
+    check_two_views,
+    evaluating,
+    two_random_views,
+    width_of,
+)
+from graphcl.nn import GIN, GraphEncoder, MLPHead, project_views
+
+
+class Kept(GraphViewMethod):
+    """Keeps what it is given to compare."""
+
+    def __init__(self, encoder, **arguments):
+        super().__init__(encoder, **arguments)
+        self.head = MLPHead(encoder.graph_channels)
+
+    def compare(self, z1, z2, views):
+        self.given = z1, z2, views
+        return (z1 - z2).square().mean()
+
+
+def test_compares_projected_views(batch):
+    method = Kept(GraphEncoder(GIN(4, 8, 2)))
+    made = method.views_of(batch, method.key_at(0))
+    method(batch)
+    z1, z2, views = method.given
+    wanted = project_views(method.head, [method.encoder.encode(view).graph for view in made])
+    torch.testing.assert_close([z1, z2], wanted)
+    assert all(torch.equal(a.edge_index, b.edge_index) for a, b in zip(views, made, strict=True))
+    assert method.can_look_ahead
+
+
+def test_both_views_are_random_by_default():
+    views = Kept(GraphEncoder(GIN(4))).views
+    assert [type(view) for view in views] == [RandomChoice] * 2 == [type(view) for view in two_random_views()]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_two_views_are_needed(count):
+    with pytest.raises(ValueError, match=f"expected two views, got {count}"):
+        check_two_views((Identity(),) * count)
+    with pytest.raises(ValueError, match=f"expected two views, got {count}"):
+        Kept(GraphEncoder(GIN(4)), views=(Identity(),) * count)
+
+
+def test_several_graphs_are_needed(batch):
+    check_several(batch)
+    check_several(Data(x=torch.ones(3, 1), batch=torch.tensor([0, 0, 1])))
+    single = batch[0]
+    for data in (single, Batch.from_data_list([single]), Data(x=torch.ones(2, 1), batch=torch.tensor([0, 0]))):
+        with pytest.raises(ValueError, match="got 1: .* in a batch of one graph there are none. Use a larger batch"):
+            check_several(data)
+
+
+def test_batch_vector(batch):
+    assert batch_vector(batch) is batch.batch
+    assert batch_vector(batch[0]).tolist() == [0] * batch[0].num_nodes
+
+
+def test_width_of_a_head_leaves_it_alone():
+    head = MLPHead(4, 8, 3)
+    before = {key: value.clone() for key, value in head.state_dict().items()}
+    assert width_of(head, 4) == 3
+    assert width_of(nn.Identity(), 7) == 7
+    assert head.training
+    torch.testing.assert_close(dict(head.state_dict()), before, rtol=0, atol=0)
+
+
+def test_evaluating_restores_every_part_even_after_an_error():
+    module = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2).eval())
+
+    def fail():
+        with evaluating(module):
+            assert not any(part.training for part in module.modules())
+            raise RuntimeError("within")
+
+    with pytest.raises(RuntimeError, match="within"):
+        fail()
+    assert [part.training for part in module.modules()] == [True, True, False]

@@ -1,0 +1,67 @@
+"""Edge weights in networks that know of them, and in GIN."""
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCN
+
+from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn._weighting import encode_weighted
+
+
+@pytest.fixture
+def batch(generator):
+    def graph(n):
+        return Data(
+            x=torch.randn(n, 4, generator=generator, dtype=torch.float64),
+            edge_index=torch.randint(n, (2, 3 * n), generator=generator),
+        )
+
+    return Batch.from_data_list([graph(n) for n in (5, 7, 4)])
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+@pytest.mark.parametrize("width", [2, 8])  # features mapped before the sum, and after it
+def test_weights_of_one_change_nothing(batch, norm, width):
+    encoder = GraphEncoder(GIN(4, width, 2, norm=norm).double())
+    if width == 2:
+        encoder = GraphEncoder(GIN(4, 1, 2, norm=norm).double())
+    wanted = encoder.encode(batch)
+    torch.testing.assert_close(encode_weighted(encoder, batch, torch.ones(batch.num_edges)), wanted)
+
+
+def test_weights_of_zero_drop_edges(batch, generator):
+    encoder = GraphEncoder(GIN(4, 8, 2).double())
+    keep = torch.rand(batch.num_edges, generator=generator) > 0.5
+    found = encode_weighted(encoder, batch, keep.double())
+    wanted = encoder(batch.x, batch.edge_index[:, keep], batch.batch, num_graphs=3)
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_gradient_of_the_weights(batch, width):
+    encoder = GraphEncoder(GIN(4, width, 2, norm="none").double())
+    weight = torch.full((batch.num_edges,), 0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: encode_weighted(encoder, batch, w).graph, (weight,))
+
+
+def test_networks_that_take_weights_get_them(batch):
+    gcn = GCN(4, 8, 2).double()
+    weight = torch.linspace(0.1, 1, batch.num_edges, dtype=torch.float64)
+    found = encode_weighted(GraphEncoder(gcn), batch, weight)
+    torch.testing.assert_close(found.node, gcn(batch.x, batch.edge_index, edge_weight=weight))
+
+
+def test_a_single_graph_and_integer_features():
+    data = Data(x=torch.ones(3, 4, dtype=torch.int64), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    assert encode_weighted(GraphEncoder(GIN(4, 8, 2)), data, torch.ones(2)).graph.shape == (1, 16)
+
+
+def test_networks_that_take_none_are_refused(batch):
+    class Own(nn.Module):
+        def forward(self, x, edge_index):
+            return x
+
+    with pytest.raises(ValueError, match="expected a network whose forward takes edge_weight, got Own; take GIN"):
+        encode_weighted(GraphEncoder(Own()), batch, torch.ones(batch.num_edges))
