@@ -100,5 +100,7 @@ class COSTA(NodeMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         nodes = self.encode_aligned(views)
         rows = max(1, round(self.ratio * nodes[0].size(0)))
-        loss: Tensor = self.loss(*project_views(self.head, [sketch(z, views[0].sketch_key, rows) for z in nodes]))
+        # Side by side, so that the matrix is drawn once.
+        mixed = sketch(torch.cat(nodes, 1), views[0].sketch_key, rows).chunk(2, 1)
+        loss: Tensor = self.loss(*project_views(self.head, mixed))
         return loss
