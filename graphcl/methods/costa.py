@@ -32,7 +32,7 @@ def sketch(z: Tensor, key: Key, rows: int) -> Tensor:
         >>> bool(((mixed.T @ mixed - z.T @ z).abs() < 10).all())  # entries on the diagonal are about 200
         True
 
-    Source: Zhang, Zhu, Song, Koniusz, King, "COSTA", KDD 2022, section 4.
+    Source: Zhang, Zhu, Song, Koniusz, King, "COSTA", KDD 2022.
     """
     numbers = torch.arange(rows * z.size(0), device=z.device)
     mixture = normal(hash_ids(key, numbers)).view(rows, z.size(0)) / math.sqrt(rows)
@@ -68,7 +68,7 @@ class COSTA(NodeMethod):
         torch.Size([])
 
     Source: Zhang, Zhu, Song, Koniusz, King, "COSTA: Covariance-Preserving Feature Augmentation for Graph Contrastive
-    Learning", KDD 2022, section 4, and the authors' code.
+    Learning", KDD 2022, and the authors' code.
     Differs from the authors' code: both directions of an edge are dropped together.
     """
 
@@ -100,5 +100,7 @@ class COSTA(NodeMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         nodes = self.encode_aligned(views)
         rows = max(1, round(self.ratio * nodes[0].size(0)))
-        loss: Tensor = self.loss(*project_views(self.head, [sketch(z, views[0].sketch_key, rows) for z in nodes]))
+        # Side by side, so that the matrix is drawn once.
+        mixed = sketch(torch.cat(nodes, 1), views[0].sketch_key, rows).chunk(2, 1)
+        loss: Tensor = self.loss(*project_views(self.head, mixed))
         return loss

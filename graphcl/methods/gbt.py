@@ -44,7 +44,7 @@ class GBT(NodeViewMethod):
         torch.Size([])
 
     Source: Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins: A Self-Supervised Representation Learning Framework for
-    Graphs", Knowledge-Based Systems 2022, section 3.
+    Graphs", Knowledge-Based Systems 2022.
     Differs from the authors' code: both directions of an edge are dropped together.
     """
 

@@ -48,7 +48,7 @@ class GGD(NodeViewMethod):
         (torch.Size([]), torch.Size([10, 96]))
 
     Source: Zheng, Pan, Lee, Zheng, Yu, "Rethinking and Scaling Up Graph Contrastive Learning: An Extremely Efficient
-    Approach with Group Discrimination", NeurIPS 2022, section 4.
+    Approach with Group Discrimination", NeurIPS 2022.
     Differs from the authors' code: which features are masked is drawn for the two views by themselves.
     """
 

@@ -26,7 +26,7 @@ def scaled_cosine_error(found: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"
         >>> scaled_cosine_error(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.0]]), 3)
         tensor([1., 8.])
 
-    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE", KDD 2022, equation 2.
+    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE", KDD 2022.
     """
     wide = torch.promote_types(torch.float32, torch.promote_types(found.dtype, wanted.dtype))
     cosine = F.cosine_similarity(found.to(wide), wanted.to(wide), dim=1)
@@ -62,8 +62,7 @@ class GraphMAE(Method):
         >>> GraphMAE(GraphEncoder(GIN(10)))(graph).shape
         torch.Size([])
 
-    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022,
-    section 3.
+    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
     Differs from the authors' code: each masked node is replaced with the given probability, not an exact number; the
     decoder is a GCN and not a GAT layer unless one is given.
     """

@@ -153,11 +153,10 @@ def align(views: Sequence[Data], rows: Sequence[Tensor]) -> list[Tensor]:
 
 def graphs_of(view: Data) -> tuple[Tensor, int]:
     """The graph of each node, ``[N]``, and how many graphs there are."""
-    batch, _ = _names(view)
-    ptr = view._store.get("ptr")
-    if ptr is not None:
-        return batch, ptr.numel() - 1
-    return batch, int(batch.max()) + 1 if "batch" in view and batch.numel() else 1
+    batch, ptr = view._store.get("batch"), view._store.get("ptr")
+    if batch is None:
+        return view.edge_index.new_zeros(view.num_nodes or 0), 1
+    return batch, ptr.numel() - 1 if ptr is not None else int(batch.max()) + 1 if batch.numel() else 0
 
 
 def mark_seeds(data: Data) -> Data:

@@ -62,3 +62,33 @@ def test_is_abstract():
 
 def test_after_step_does_nothing_by_default(method):
     assert method.after_step() is None
+
+
+class Doubled(KeyOnly):
+    """Says more than its encoder, and uses a part of its own for that."""
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.part = torch.nn.Linear(1, 1)
+        self.frozen = torch.nn.Linear(1, 1).eval()
+
+    def represent(self, data):
+        self.seen = (self.training, self.part.training, torch.is_grad_enabled())
+        found = self.encoder.encode(data)
+        return type(found)(2 * found.node, 2 * found.graph)
+
+
+def test_what_a_method_represents_is_what_it_embeds():
+    method = Doubled(GraphEncoder(GIN(2)))
+    found = method.embed(DATA)
+    assert method.seen == (False, False, False)
+    assert method.training and method.part.training and not method.frozen.training
+    method.eval()
+    torch.testing.assert_close(found.node, 2 * method.encoder.encode(DATA).node)
+
+
+def test_modes_are_restored_after_an_error():
+    method = Doubled(GraphEncoder(GIN(2)))
+    with pytest.raises(ValueError, match="expected node features"):
+        method.embed(Data(edge_index=DATA.edge_index, num_nodes=2))
+    assert method.training and not method.frozen.training

@@ -1,9 +1,12 @@
 """MVGRL: the cross-view formula, node by node; two encoders; embeddings that are their sum."""
 
+import inspect
+
 import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCN
 
 from graphcl.augment import Identity, NodeDrop, PPRDiffusion
 from graphcl.methods import MVGRL
@@ -71,6 +74,18 @@ def test_embeddings_are_the_sum_of_both_encoders():
     first, second = method.encoder.encode(data), method.second.encode(diffused)
     torch.testing.assert_close(found.node, first.node + second.node)
     torch.testing.assert_close(found.graph, first.graph + second.graph)
+
+
+@pytest.mark.skipif(
+    "edge_weight" not in inspect.signature(GraphEncoder.forward).parameters, reason="encoders take no weights yet"
+)
+def test_weights_of_the_diffusion_reach_its_encoder():
+    method, data = MVGRL(GraphEncoder(GCN(4, 3, 1)), diffusion=PPRDiffusion(alpha=0.2, top_k=4)), graph()
+    diffused = method.views[1](data)
+    second = method.second.gnn(data.x, diffused.edge_index, diffused.edge_weight)
+    torch.testing.assert_close(method.embed(data).node, method.encoder.gnn(data.x, data.edge_index) + second)
+    unweighted = method.second.gnn(data.x, diffused.edge_index)
+    assert not torch.allclose(second, unweighted, atol=1e-3)
 
 
 def test_diffusion_is_worked_out_once_per_graph(monkeypatch):
