@@ -20,10 +20,12 @@ Make = Callable[[float], Augmentation]
 _WITH_SHARE: Mapping[str, tuple[float, Make]] = {
     "node-drop": (0.1, lambda share: augment.NodeDrop(share, count="floor")),
     "edge-drop": (0.1, lambda share: augment.EdgeDrop(share)),
+    "edge-drop-directed": (0.1, lambda share: augment.EdgeDrop(share, directed=True)),
     "edge-add": (0.1, lambda share: augment.EdgeAdd(share)),
     "edge-perturb": (0.1, lambda share: augment.EdgePerturb(share, share, count="floor")),
     "edge-rewire": (0.1, lambda share: augment.EdgeRewire(share)),
     "edge-drop-adaptive": (0.1, lambda share: augment.AdaptiveEdgeDrop(share)),
+    "edge-drop-adaptive-directed": (0.1, lambda share: augment.AdaptiveEdgeDrop(share, directed=True)),
     "edge-drop-spectral": (0.1, lambda share: augment.SpectralEdgeDrop(share)),
     "node-mask": (0.1, lambda share: augment.NodeMask(share, fill="gaussian", count="floor")),
     "feature-mask": (0.1, lambda share: augment.FeatureMask(share)),

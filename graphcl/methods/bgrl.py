@@ -62,7 +62,7 @@ class BGRL(NodeMethod):
     Source: Thakoor, Tallec, Azar, Azabou, Dyer, Munos, Velickovic, Valko, "Large-Scale Representation Learning on
     Graphs via Bootstrapping", ICLR 2022.
     Differs from the authors' code: the target starts as a copy of the online encoder and not with weights of its own,
-    and takes over the buffers of BatchNorm; both directions of an edge are dropped together.
+    and takes over the buffers of BatchNorm.
     """
 
     def __init__(

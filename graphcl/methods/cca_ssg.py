@@ -46,7 +46,6 @@ class CCASSG(NodeViewMethod):
 
     Source: Zhang, Wu, Yan, Wipf, Yu, "From Canonical Correlation Analysis to Self-supervised Graph Neural Networks",
     NeurIPS 2021, section 3.
-    Differs from the authors' code: both directions of an edge are dropped together.
     """
 
     def __init__(

@@ -69,7 +69,6 @@ class COSTA(NodeMethod):
 
     Source: Zhang, Zhu, Song, Koniusz, King, "COSTA: Covariance-Preserving Feature Augmentation for Graph Contrastive
     Learning", KDD 2022, and the authors' code.
-    Differs from the authors' code: both directions of an edge are dropped together.
     """
 
     def __init__(

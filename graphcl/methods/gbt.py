@@ -45,7 +45,6 @@ class GBT(NodeViewMethod):
 
     Source: Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins: A Self-Supervised Representation Learning Framework for
     Graphs", Knowledge-Based Systems 2022.
-    Differs from the authors' code: both directions of an edge are dropped together.
     """
 
     def __init__(

@@ -15,8 +15,12 @@ from graphcl.nn import GraphEncoder
 __all__ = ["GCA", "adaptive_drop"]
 
 
-def adaptive_drop(edges: float, features: float, centrality: Centrality = "degree", *, cutoff: float = 0.7) -> Compose:
+def adaptive_drop(
+    edges: float, features: float, centrality: Centrality = "degree", *, cutoff: float = 0.7, directed: bool = True
+) -> Compose:
     """Drop edges, and mask feature columns, with these mean probabilities, central ones more rarely.
+
+    As in the authors' code each direction of an edge is weighed and drawn by itself, unless ``directed`` is false.
 
     The features come first, so that their weights are those of the whole graph, whose PageRank or eigenvector is worked
     out once.
@@ -26,7 +30,7 @@ def adaptive_drop(edges: float, features: float, centrality: Centrality = "degre
         2
     """
     masked = AdaptiveFeatureMask(mask=features, centrality=centrality, cutoff=cutoff)
-    return Compose([masked, AdaptiveEdgeDrop(drop=edges, centrality=centrality, cutoff=cutoff)])
+    return Compose([masked, AdaptiveEdgeDrop(drop=edges, centrality=centrality, cutoff=cutoff, directed=directed)])
 
 
 class GCA(NodeViewMethod):
@@ -56,8 +60,7 @@ class GCA(NodeViewMethod):
         torch.Size([])
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021.
-    Differs from the authors' code: as the adaptive augmentations do, see there; both directions of an edge are dropped
-    together.
+    Differs from the authors' code: as the adaptive augmentations do, see there.
     """
 
     def __init__(

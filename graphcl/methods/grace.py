@@ -13,14 +13,19 @@ from graphcl.nn import GraphEncoder
 __all__ = ["GRACE", "edge_and_feature_drop", "elu_head"]
 
 
-def edge_and_feature_drop(edges: float, features: float) -> Compose:
+def edge_and_feature_drop(edges: float, features: float, *, directed: bool = True) -> Compose:
     """Drop each edge, and mask each feature column of all nodes, independently with the given probabilities.
+
+    As in the code of GRACE, BGRL and CCA-SSG each direction of an edge is drawn by itself; ``directed=False`` keeps or
+    drops both together.
 
     Example:
         >>> len(edge_and_feature_drop(0.2, 0.3).augmentations)
         2
     """
-    return Compose([EdgeDrop(drop=edges, count="bernoulli"), FeatureMask(mask=features, count="bernoulli")])
+    return Compose(
+        [EdgeDrop(drop=edges, directed=directed, count="bernoulli"), FeatureMask(mask=features, count="bernoulli")]
+    )
 
 
 def elu_head(in_channels: int, hidden_channels: int | None = None) -> nn.Sequential:
@@ -56,7 +61,6 @@ class GRACE(NodeViewMethod):
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
     Representation Learning and Beyond 2020.
-    Differs from the authors' code: both directions of an edge are dropped together.
     """
 
     def __init__(

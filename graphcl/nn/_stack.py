@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl.nn._prelu import PReLU
 from graphcl.nn.encoders import JointEncoder, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
 
@@ -17,7 +18,7 @@ Activation = Literal["relu", "prelu", "elu", "none"]
 Norm = Literal["batch", "layer", "none"]
 Jump = Literal["last", "cat"]
 
-_ACTIVATIONS = {"relu": nn.ReLU, "prelu": nn.PReLU, "elu": nn.ELU, "none": nn.Identity}
+_ACTIVATIONS = {"relu": nn.ReLU, "prelu": PReLU, "elu": nn.ELU, "none": nn.Identity}
 
 
 class Stack(JointEncoder, ABC):

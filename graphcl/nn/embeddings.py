@@ -122,7 +122,7 @@ class GraphEncoder(nn.Module):
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
             graph += count
-        x, edge_index = torch.cat([view.x for view in views]), _join_edges([view.edge_index for view in views], sizes)
+        x, edge_index = _join_rows([view.x for view in views]), _join_edges([view.edge_index for view in views], sizes)
         options = {"edge_attr": torch.cat(attributes) if len(attributes) == len(views) else None}
         if takes_weights(self.gnn):
             options["edge_weight"] = _join_weights(views)
@@ -148,6 +148,13 @@ def _arguments(function: Callable[..., Any]) -> frozenset[str]:
 def _weight(data: Data) -> Tensor | None:
     weight: Tensor | None = data._store.get("edge_weight")
     return weight
+
+
+def _join_rows(parts: Sequence[Tensor]) -> Tensor:
+    """Features of several views one below the other: the same tensor for the same views, as a second encoder asks."""
+    if any(part.requires_grad for part in parts):  # the result would hold on to a graph of gradients
+        return torch.cat(list(parts))
+    return remember(tuple(parts), "rows", lambda: torch.cat(list(parts)))
 
 
 def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
