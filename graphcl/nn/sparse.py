@@ -18,8 +18,7 @@ __all__ = ["SparseSum", "group", "sort_pairs"]
 def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Sort by group: ``(ptr, order)``; ``order[ptr[i]:ptr[i + 1]]`` are the positions of value i, ascending."""
     if index.device.type != "cpu":
-        order = torch.argsort(index, stable=True)
-        return torch.searchsorted(index[order], torch.arange(size + 1, device=index.device)), order
+        return _group_anywhere(index, size)
     position = torch.arange(index.numel())
     if bool((index[1:] >= index[:-1]).all()):  # as batch vectors are; a GPU would stall to tell
         _check_range(index, size)
@@ -36,9 +35,18 @@ def sort_pairs(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[
         col = col.to(pair.dtype).index_select(0, pair)
         entry = torch.arange(col.numel(), dtype=col.dtype)
         return ptr, col, pair, *_transpose(ptr, col, entry, num_cols)
-    ptr, pair = group(row, num_rows)
+    return _sort_pairs_anywhere(row, col, num_rows, num_cols)
+
+
+def _group_anywhere(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    order = torch.argsort(index, stable=True)
+    return torch.searchsorted(index[order], torch.arange(size + 1, device=index.device)), order
+
+
+def _sort_pairs_anywhere(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[Tensor, ...]:
+    ptr, pair = _group_anywhere(row, num_rows)
     row, col = row[pair], col[pair]
-    ptr_t, entry_t = group(col, num_cols)
+    ptr_t, entry_t = _group_anywhere(col, num_cols)
     return ptr, col, pair, ptr_t, row[entry_t], entry_t
 
 
