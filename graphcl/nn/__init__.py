@@ -6,6 +6,7 @@ from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import project_views, projection_head
 from graphcl.nn.norm import BatchNorm
+from graphcl.nn.prelu import PReLU
 from graphcl.nn.readouts import Readout, max_readout, mean_readout, sum_readout
 from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
@@ -20,6 +21,7 @@ __all__ = [
     "Embeddings",
     "GraphEncoder",
     "JointEncoder",
+    "PReLU",
     "Pattern",
     "Readout",
     "SparseMatrix",

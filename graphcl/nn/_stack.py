@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from graphcl.nn.encoders import JointEncoder, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
+from graphcl.nn.prelu import PReLU
 
 __all__ = ["Activation", "Jump", "Norm", "Stack", "is_mapped_first", "layer_widths"]
 
@@ -17,7 +18,7 @@ Activation = Literal["relu", "prelu", "elu", "none"]
 Norm = Literal["batch", "layer", "none"]
 Jump = Literal["last", "cat"]
 
-_ACTIVATIONS = {"relu": nn.ReLU, "prelu": nn.PReLU, "elu": nn.ELU, "none": nn.Identity}
+_ACTIVATIONS = {"relu": nn.ReLU, "prelu": PReLU, "elu": nn.ELU, "none": nn.Identity}
 
 
 class Stack(JointEncoder, ABC):
@@ -68,7 +69,7 @@ class Stack(JointEncoder, ABC):
             if isinstance(norm, BatchNorm | nn.LayerNorm):
                 norm.reset_parameters()
         for activation in self.activations:
-            if isinstance(activation, nn.PReLU):
+            if isinstance(activation, PReLU):
                 activation.reset_parameters()
 
     def check(self, x: Tensor) -> None:
