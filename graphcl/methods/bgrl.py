@@ -11,7 +11,7 @@ from graphcl import losses
 from graphcl.methods.base import View
 from graphcl.methods.grace import edge_and_feature_drop
 from graphcl.methods.nodes import NodeMethod, align
-from graphcl.nn import EMATarget, GraphEncoder, project_views
+from graphcl.nn import EMATarget, GraphEncoder, PReLU, project_views
 
 __all__ = ["BGRL", "prelu_predictor"]
 
@@ -23,7 +23,7 @@ def prelu_predictor(in_channels: int, hidden_channels: int = 512) -> nn.Sequenti
         >>> prelu_predictor(256)[2]
         Linear(in_features=512, out_features=256, bias=True)
     """
-    return nn.Sequential(nn.Linear(in_channels, hidden_channels), nn.PReLU(), nn.Linear(hidden_channels, in_channels))
+    return nn.Sequential(nn.Linear(in_channels, hidden_channels), PReLU(), nn.Linear(hidden_channels, in_channels))
 
 
 class BGRL(NodeMethod):

@@ -9,6 +9,7 @@ from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_he
 from graphcl.nn.inference import Layers, embed_layerwise, layers_of
 from graphcl.nn.molecule import AtomEmbedding, MoleculeEncoder, bond_counts
 from graphcl.nn.norm import BatchNorm
+from graphcl.nn.prelu import PReLU
 from graphcl.nn.prototypes import Prototypes, kmeans
 from graphcl.nn.queue import KeyQueue
 from graphcl.nn.readouts import (
@@ -42,6 +43,7 @@ __all__ = [
     "Layers",
     "MLPHead",
     "MoleculeEncoder",
+    "PReLU",
     "Pattern",
     "Prototypes",
     "Readout",

@@ -16,7 +16,7 @@ __all__ = ["SIZE", "remember"]
 
 T = TypeVar("T")
 
-SIZE = 16  # entries in all: two views of a few layers' structures, and the clean graph's
+SIZE = 16  # in all: views, their join, what is made from each, and the same of the clean graph
 
 
 class _Entry(NamedTuple):
@@ -48,13 +48,13 @@ def remember(tensors: tuple[Tensor, ...], name: Hashable, make: Callable[[], T])
     with torch.inference_mode(False):  # else training could not use what an evaluation left behind
         value = make()
 
-    def forget(dead: weakref.ref[Tensor]) -> None:
-        entry = _entries.get(key)
+    def forget(dead: weakref.ref[Tensor], entries: OrderedDict[Hashable, _Entry] = _entries) -> None:
+        entry = entries.get(key)
         if entry is not None and any(ref is dead for ref in entry.tensors):
-            _entries.pop(key, None)
+            entries.pop(key, None)
 
+    _entries.pop(key, None)  # what was made from it may be another entry's tensor, which goes with it
     _entries[key] = _Entry(tuple(weakref.ref(tensor, forget) for tensor in tensors), state, value)
-    _touch(key)
     while len(_entries) > SIZE:
         _drop_oldest()
     return value

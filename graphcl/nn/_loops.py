@@ -20,34 +20,38 @@ class Looped:
 
     Attributes:
         pattern: The entries of ``E`` edges and ``N`` self-loops.
-        source: ``[E + N]``, for each entry the position of its weight in the edges' weights, 1, 0.
+        num_edges: E.
     """
 
     pattern: Pattern
-    source: Tensor
+    num_edges: int
 
     @classmethod
     def of(cls, edge_index: Tensor, num_nodes: int) -> "Looped":
         """The structure for ``edge_index`` ``[2, E]``; found again while the same tensor is used."""
-        return remember((edge_index,), ("looped", num_nodes), lambda: cls._made(edge_index, num_nodes))
 
-    @classmethod
-    def _made(cls, edge_index: Tensor, num_nodes: int) -> "Looped":
-        (source, target), device = edge_index, edge_index.device
-        size, nodes = source.numel(), torch.arange(num_nodes, device=device)
-        pattern = Pattern.of(torch.cat([target, nodes]), torch.cat([source, nodes]), num_nodes, num_nodes)
-        position, is_loop = torch.arange(size, device=device), source == target
-        # A node's self-loop weighs what the last of its own did, else 1.
-        last = torch.full((num_nodes + 1,), -1, device=device)
-        last.scatter_reduce_(0, torch.where(is_loop, source, num_nodes), position, "amax")
-        own = torch.where(last[:-1] < 0, size, last[:-1])
-        origin = torch.cat([torch.where(is_loop, size + 1, position), own])
-        return cls(pattern, origin.index_select(0, pattern.pair))
+        def make() -> Looped:
+            nodes = torch.arange(num_nodes, device=edge_index.device)
+            target, source = torch.cat([edge_index[1], nodes]), torch.cat([edge_index[0], nodes])
+            return cls(Pattern.of(target, source, num_nodes, num_nodes), edge_index.size(1))
+
+        return remember((edge_index,), ("looped", num_nodes), make)
 
     @cached_property
     def void(self) -> Tensor:
         """``[E + N]`` bool: the entries that weigh nothing."""
-        return self.source == self.pattern.col.numel() - self.pattern.ptr.numel() + 2
+        return (self.pattern.row == self.pattern.col) & (self.pattern.pair < self.num_edges)
+
+    @cached_property
+    def source(self) -> Tensor:
+        """``[E + N]``, for each entry the position of its weight in the edges' weights, 1, 0."""
+        with torch.inference_mode(False):  # autograd keeps it, also where an evaluation asked first
+            pair, row, num_nodes = self.pattern.pair.long(), self.pattern.row, self.pattern.ptr.numel() - 1
+            # A node's self-loop weighs what the last of its own did, else 1.
+            last = torch.full((num_nodes + 1,), -1, device=pair.device)
+            last.scatter_reduce_(0, torch.where(self.void, row, num_nodes).long(), pair, "amax")
+            last = torch.where(last < 0, self.num_edges, last).index_select(0, row)
+            return torch.where(self.void, self.num_edges + 1, torch.where(pair < self.num_edges, pair, last))
 
     def weights(self, edge_weight: Tensor | None, dtype: torch.dtype) -> Tensor:
         """``[E + N]``, the weight of each entry; 1 for every edge without ``edge_weight``."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl.nn._prelu import PReLU
 from graphcl.nn.encoders import JointEncoder, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
+from graphcl.nn.prelu import PReLU
 
 __all__ = ["Activation", "Jump", "Norm", "Stack", "is_mapped_first", "layer_widths"]
 
@@ -69,7 +69,7 @@ class Stack(JointEncoder, ABC):
             if isinstance(norm, BatchNorm | nn.LayerNorm):
                 norm.reset_parameters()
         for activation in self.activations:
-            if isinstance(activation, nn.PReLU):
+            if isinstance(activation, PReLU):
                 activation.reset_parameters()
 
     def check(self, x: Tensor) -> None:

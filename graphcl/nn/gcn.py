@@ -118,7 +118,8 @@ class GCN(Stack):
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
     ) -> Tensor:
         self.check(x)
-        return self.run(x, normalised_adjacency(edge_index, x.size(0), edge_weight, dtype=x.dtype), splits)
+        dtype = torch.promote_types(x.dtype, torch.float32)  # degrees beyond 256 are no numbers of bfloat16's
+        return self.run(x, normalised_adjacency(edge_index, x.size(0), edge_weight, dtype=dtype), splits)
 
 
 class _Convolution(nn.Module):

@@ -8,11 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from graphcl.nn.norm import BatchNorm
+from graphcl.nn.prelu import PReLU
 
 __all__ = ["MLPHead", "ShortcutHead", "project_views", "projection_head"]
 
 # What maps every row by itself, whatever the other rows are.
-_ROW_BY_ROW = (nn.Linear, nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.LayerNorm, nn.Identity)
+_ROW_BY_ROW = (
+    nn.Linear,
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    PReLU,
+    nn.ELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Tanh,
+    nn.LayerNorm,
+    nn.Identity,
+)
 
 
 def projection_head(

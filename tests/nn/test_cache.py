@@ -70,6 +70,19 @@ def test_what_was_made_dies_with_its_tensor():
     assert len(cache._entries) == 0
 
 
+def test_what_was_made_of_what_was_made_dies_too():
+    tensor = torch.arange(4)
+    chain = [remember((tensor,), "first", tensor.clone)]
+    made = weakref.ref(remember((chain[0],), "second", chain[0].clone))
+    del chain
+    assert made() is not None
+    tensor.add_(1)
+    remember((tensor,), "first", tensor.clone)  # another first, so that the second has nothing to stand on
+    gc.collect()
+    assert made() is None
+    assert len(cache._entries) == 1
+
+
 def test_a_new_tensor_in_the_place_of_a_dead_one():
     seen = set()
     for i in range(200):  # addresses come back; what belonged to them must not

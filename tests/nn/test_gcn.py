@@ -190,6 +190,14 @@ class TestGCN:
             low.float().square().sum().backward()
             assert all(p.grad.isfinite().all() for p in [edge_weight, *gcn.parameters()])
 
+    def test_low_precision_of_everything(self, generator):
+        # A hub with 400 neighbours, which bfloat16 cannot count to.
+        hub = torch.stack([torch.arange(1, 401), torch.zeros(400, dtype=torch.int64)])
+        edge_index = torch.cat([hub, hub.flip(0)], 1)
+        x, gcn = torch.randn(401, 4, generator=generator), GCN(4, 4, 1, activation="none")
+        wanted = gcn(x, edge_index)
+        torch.testing.assert_close(gcn.bfloat16()(x.bfloat16(), edge_index).float(), wanted, rtol=0.05, atol=0.02)
+
 
 class TestRefusals:
     @pytest.mark.parametrize("x", [torch.ones(3, 4), torch.ones(3), torch.ones(3, 5, 1)])

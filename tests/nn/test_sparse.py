@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphcl.nn import SparseSum
-from graphcl.nn.sparse import group
+from graphcl.nn.sparse import _group_anywhere, _sort_pairs_anywhere, group, sort_pairs
 
 
 def dense(row, col, num_rows, num_cols, dtype=torch.float64):
@@ -41,6 +41,14 @@ class TestGroup:
         index = torch.tensor([2, 0, 1])
         group(index, 3)
         assert index.tolist() == [2, 0, 1]
+
+
+@given(count=st.integers(0, 30), seed=st.integers(0, 999))
+def test_other_devices_sort_the_same_way(count, seed):
+    row, col = pairs(count, 6, 8, torch.Generator().manual_seed(seed))
+    found, wanted = _sort_pairs_anywhere(row, col, 6, 8), sort_pairs(row, col, 6, 8)
+    assert [t.tolist() for t in found] == [t.tolist() for t in wanted]
+    assert [t.tolist() for t in _group_anywhere(row, 6)] == [t.tolist() for t in group(row, 6)]
 
 
 class TestProduct:
