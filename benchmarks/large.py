@@ -252,14 +252,14 @@ def write(rows: list[Row], arguments: argparse.Namespace) -> None:
     if arguments.out.is_file():
         with open(arguments.out, newline="") as file:
             kept = [row for row in csv.DictReader(file) if row["section"] not in ran]
+    for row in rows:
+        rounded = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
+        kept.append({"ratio": "", **rounded, **common})
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with open(arguments.out, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=fields)
         writer.writeheader()
-        for row in rows:
-            rounded = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
-            writer.writerow({"ratio": "", **rounded, **common})
-        writer.writerows(kept)
+        writer.writerows(sorted(kept, key=lambda row: ["graph", *SECTIONS].index(row["section"])))
 
 
 if __name__ == "__main__":
