@@ -1,5 +1,6 @@
 """k of d without replacement, for many d at once and without looking at all d."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,8 +22,16 @@ def k_of_each(sizes: Tensor, k: int, keys: Tensor) -> Tensor:
     turn = torch.arange(k, device=sizes.device)[:, None]
     top = sizes - k + turn
     chosen = randint(hash_ids(keys, turn), top + 1)
-    for i in range(1, k):
-        # The number drawn in round i stands already: the round's highest takes its place, which no round had yet.
-        taken = (chosen[:i] == chosen[i]).any(0)
-        torch.where(taken, top[i], chosen[i], out=chosen[i])
+    # Where the number drawn in a round stands already, the round's highest takes its place: no round had it yet.
+    if sizes.device.type == "cpu":
+        numbers, highest = chosen.numpy(), top.numpy()  # numpy compares rows in less than half the time
+        for i in range(1, k):
+            np.copyto(numbers[i], highest[i], where=(numbers[:i] == numbers[i]).any(0))
+        return chosen
+    return _without_repeats(chosen, top)
+
+
+def _without_repeats(chosen: Tensor, top: Tensor) -> Tensor:
+    for i in range(1, chosen.size(0)):
+        torch.where((chosen[:i] == chosen[i]).any(0), top[i], chosen[i], out=chosen[i])
     return chosen

@@ -27,8 +27,9 @@ class Numbering:
         place = self._first_place(come)
         is_first = place == torch.arange(come.numel(), dtype=place.dtype, device=place.device)
         new = come.index_select(0, where(is_first))
-        self._number[new] = torch.arange(total, total + new.numel(), dtype=place.dtype, device=place.device)
-        numbers[unknown] = self._number.index_select(0, come)
+        given = torch.arange(total, total + new.numel(), dtype=place.dtype, device=place.device)
+        self._number.index_copy_(0, new, given)
+        numbers.index_copy_(0, unknown, self._number.index_select(0, come))
         return numbers.long(), new
 
     def find(self, nodes: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ class Numbering:
 
     def finish(self, nodes: Tensor) -> None:
         """Forget ``nodes``, which must be all that have been numbered."""
-        self._number[nodes] = -1
+        self._number.index_fill_(0, nodes, -1)
 
     def _first_place(self, nodes: Tensor) -> Tensor:
         """``[M]`` where each node comes first in ``nodes``; the table holds it, too."""

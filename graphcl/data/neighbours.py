@@ -70,9 +70,11 @@ def _entering(entering: Adjacency, nodes: Tensor, k: int, key: Key) -> tuple[Ten
     places = entering.positions(first, counts, int(counts.sum()))
     if k >= 0:
         many = where(degree > k)
-        chosen = k_of_each(degree[many], k, hash_ids(key, nodes[many])) + first[many]
-        begin = (counts.cumsum(0) - counts)[many]
-        places[torch.arange(k, device=begin.device)[:, None] + begin] = chosen
+        keys = hash_ids(key, nodes.index_select(0, many))
+        chosen = k_of_each(degree.index_select(0, many), k, keys) + first.index_select(0, many)
+        begin = (counts.cumsum(0) - counts).index_select(0, many)
+        slots = torch.arange(k, device=begin.device)[:, None] + begin
+        places.index_copy_(0, slots.view(-1), chosen.view(-1))
     return places, counts
 
 

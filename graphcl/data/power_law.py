@@ -29,7 +29,7 @@ def power_law_graph(
     :math:`\theta` among the nodes of the same class (with probability 1 - ``mixing``) or among all. Loops and repeated
     pairs are drawn again. The features are a mean for each class plus standard normal noise. The defaults have the
     numbers of nodes, edges, features and classes of ogbn-arxiv; for those of ogbn-products give 2,449,029 nodes,
-    30,929,570 edges (61,859,140 directed ones), 100 features and 47 classes, and allow 4 GB of memory.
+    30,929,570 edges (61,859,140 directed ones), 100 features and 47 classes, and allow 5 GB of memory.
 
     Args:
         num_nodes: N. Some nodes may be isolated.
@@ -73,7 +73,6 @@ _ROWS = 1 << 16  # of features at a time
 
 def _pairs(label: IntArray, activity: FloatArray, num_edges: int, mixing: float, rng: np.random.Generator) -> IntArray:
     """``[M]`` different pairs of nodes a < b, coded as a N + b, ascending."""
-    size = len(label)
     # With the nodes of a class side by side, a class is a run of the cumulated activities, and both kinds of end are
     # found by one search.
     order = np.argsort(label, kind="stable")
@@ -83,13 +82,11 @@ def _pairs(label: IntArray, activity: FloatArray, num_edges: int, mixing: float,
     idle = 0
     while len(found) < num_edges:
         count = int(1.1 * (num_edges - len(found))) + 1000
-        first = order[_find(upto, rng.random(count) * upto[-1])]
-        own, inside = label[first], rng.random(count) >= mixing
-        low = np.where(inside, bound[own], 0.0)
-        high = np.where(inside, bound[own + 1], upto[-1])
-        second = order[_find(upto, low + rng.random(count) * (high - low))]
-        a, b = np.minimum(first, second), np.maximum(first, second)
-        new = np.setdiff1d((a * size + b)[a != b], found)
+        sizes = [min(_DRAWS, count - start) for start in range(0, count, _DRAWS)]
+        new = _distinct(np.concatenate([_draw(size, label, order, upto, bound, mixing, rng) for size in sizes]))
+        if len(found):
+            place = np.minimum(np.searchsorted(found, new), len(found) - 1)
+            new = new[found[place] != new]
         idle = idle + 1 if 1000 * len(new) < count else 0
         if idle == 20:
             raise ValueError(
@@ -100,8 +97,40 @@ def _pairs(label: IntArray, activity: FloatArray, num_edges: int, mixing: float,
         if surplus > 0:
             new = np.delete(new, rng.choice(len(new), surplus, replace=False))
         found = np.concatenate([found, new])
-    found.sort()
+        found.sort()
     return found
+
+
+def _distinct(codes: IntArray) -> IntArray:
+    """``np.unique``, which numpy does with a hash table since 2.3: for numbers this many, far slower than a sort."""
+    codes.sort()
+    return codes[np.diff(codes, prepend=-1) > 0]
+
+
+_DRAWS = 1 << 22  # pairs at a time: what memory holds besides the result
+
+
+def _draw(
+    count: int,
+    label: IntArray,
+    order: IntArray,
+    upto: FloatArray,
+    bound: FloatArray,
+    mixing: float,
+    rng: np.random.Generator,
+) -> IntArray:
+    """The codes of ``count`` pairs, less those of a node with itself."""
+    # Sorted, one search begins where the last one ended, and the second ends of one class lie near each other: both
+    # stay in a processor's cache. The pairs are the same set in any order.
+    where = rng.random(count) * upto[-1]
+    where.sort()
+    first = order[_find(upto, where)]
+    own, inside = label[first], rng.random(count) >= mixing
+    low = np.where(inside, bound[own], 0.0)
+    high = np.where(inside, bound[own + 1], upto[-1])
+    second = order[_find(upto, low + rng.random(count) * (high - low))]
+    a, b = np.minimum(first, second), np.maximum(first, second)
+    return (a * len(label) + b)[a != b]
 
 
 def _find(upto: FloatArray, value: FloatArray) -> IntArray:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch_geometric.nn import EdgeConv, GCNConv, GINConv, LayerNorm, MessagePassing, SAGEConv
 from torch_geometric.nn import norm as norms
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
@@ -146,6 +147,8 @@ def _graph_encoder(model: GraphEncoder) -> Layers:
 
 @layers_of.register
 def _gin(model: GIN) -> Layers:
+    _check_forward(model, GIN)
+
     def step(lower: nn.Module, upper: nn.Module, norm: nn.Module, x: Tensor, edges: Edges, n: int) -> Tensor:
         neighbours = SparseSum.of(edges.edge_index[1], edges.edge_index[0], n, x.size(0))
         rows: Tensor = norm(upper(lower(x[:n] + neighbours(x)).relu()).relu())
@@ -158,6 +161,7 @@ def _gin(model: GIN) -> Layers:
 
 @layers_of.register
 def _basic_gnn(model: BasicGNN) -> Layers:
+    _check_forward(model, BasicGNN)
     _check_norms(model)
     joins = model.jk_mode is not None
 
@@ -167,9 +171,14 @@ def _basic_gnn(model: BasicGNN) -> Layers:
             values["edge_weight"] = edges.edge_weight
         if model.supports_edge_attr:
             values["edge_attr"] = edges.edge_attr
-        # Where the sources and the targets may differ, nothing is computed for nodes that only send.
-        apart = isinstance(conv, SAGEConv | GINConv | EdgeConv)
-        rows: Tensor = conv((x, x[:n]) if apart else x, edges.edge_index, **values)[:n]
+        # Where the convolution allows it, nothing is computed for nodes that only send.
+        rows: Tensor
+        if type(conv) is GCNConv and conv.aggr in ("add", "sum"):
+            rows = conv.lin(_weighted_sum(x, edges, n)) + (0.0 if conv.bias is None else conv.bias)
+        elif isinstance(conv, SAGEConv | GINConv | EdgeConv):
+            rows = conv((x, x[:n]), edges.edge_index, **values)
+        else:
+            rows = conv(x, edges.edge_index, **values)[:n]
         if i == model.num_layers - 1 and not joins:
             return rows
         if model.act is not None and model.act_first:
@@ -187,6 +196,15 @@ def _basic_gnn(model: BasicGNN) -> Layers:
         return joined
 
     return Layers(steps, widths, several, head if joins else None, prepare)
+
+
+def _weighted_sum(x: Tensor, edges: Edges, n: int) -> Tensor:
+    """``[n, F]`` the sum over the edges that enter each of the first n nodes, by their weights."""
+    source, target = edges.edge_index
+    if source.numel() == 0:
+        return x.new_zeros(n, x.size(1))
+    begins = torch.searchsorted(target, torch.arange(n, device=target.device))
+    return F.embedding_bag(source, x, begins, mode="sum", per_sample_weights=edges.edge_weight)
 
 
 def _normalised_once(convs: list[Any]) -> tuple[list[Any], Callable[[Edges, int], Edges] | None]:
@@ -208,6 +226,14 @@ def _normalised_once(convs: list[Any]) -> tuple[list[Any], Callable[[Edges, int]
         )
 
     return copies, prepare
+
+
+def _check_forward(model: nn.Module, known: type[nn.Module]) -> None:
+    if type(model).forward is not known.forward:
+        raise TypeError(
+            f"{type(model).__name__} has a forward of its own, so its layers are not known to be those of "
+            f"{known.__name__}; register a function for it with graphcl.nn.layers_of.register"
+        )
 
 
 def _check_norms(model: nn.Module) -> None:

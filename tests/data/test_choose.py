@@ -6,8 +6,8 @@ from math import comb
 import pytest
 import torch
 
-from graphcl._random import hash_ids
-from graphcl.data._choose import k_of_each
+from graphcl._random import hash_ids, randint
+from graphcl.data._choose import _without_repeats, k_of_each
 
 
 @pytest.mark.parametrize(("size", "k"), [(5, 2), (6, 3), (7, 6), (4, 4), (9, 1)])
@@ -37,3 +37,11 @@ def test_a_choice_depends_on_its_own_size_and_key() -> None:
 def test_nothing_to_choose_from() -> None:
     empty = torch.empty(0, dtype=torch.int64)
     assert k_of_each(empty, 3, empty).shape == (3, 0)
+
+
+def test_every_device_chooses_alike() -> None:
+    keys, k = hash_ids(3, torch.arange(500)), 9
+    sizes = torch.randint(9, 40, (500,), generator=torch.Generator().manual_seed(0))
+    top = sizes - k + torch.arange(k)[:, None]
+    drawn = randint(hash_ids(keys, torch.arange(k)[:, None]), top + 1)
+    assert torch.equal(_without_repeats(drawn, top), k_of_each(sizes, k, keys))

@@ -47,6 +47,8 @@ MODELS: dict[str, Any] = {
     "GCN, no loops": lambda: GCN(WIDTH, 8, 2, add_self_loops=False, act="prelu", dropout=0.5),
     "GCN, plain sums": lambda: GCN(WIDTH, 8, 2, normalize=False, add_self_loops=False),
     "GCN, cached": lambda: GCN(WIDTH, 8, 2, cached=True),
+    "GCN, mean": lambda: GCN(WIDTH, 8, 2, aggr="mean", bias=False),
+    "GCN, no bias": lambda: GCN(WIDTH, 8, 2, bias=False),
     "GCN, one layer": lambda: GCN(WIDTH, 8, 1, 5),
     "GCN, jk cat": lambda: GCN(WIDTH, 8, 3, 5, jk="cat"),
     "SAGE": lambda: GraphSAGE(WIDTH, 8, 3, 5, norm="batch_norm", act_first=True),
@@ -163,6 +165,16 @@ def test_a_class_of_your_own(graph: tuple[Tensor, Tensor]) -> None:
     with torch.no_grad():
         expected = model(x, edge_index)
     torch.testing.assert_close(embed_layerwise(model, x, edge_index, budget=40), expected, atol=1e-5, rtol=1e-5)
+
+
+class Twice(GCN):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return 2 * super().forward(x, edge_index)
+
+
+def test_a_forward_of_its_own_is_not_overlooked(graph: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(TypeError, match="Twice has a forward of its own"):
+        embed_layerwise(Twice(WIDTH, 8, 2), *graph)
 
 
 @pytest.mark.parametrize(
