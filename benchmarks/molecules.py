@@ -132,19 +132,28 @@ def batches(dataset: Any, batch_size: int, rounds: int, device: str) -> dict[str
     return row(f"batches of {batch_size}", 4 * batch_size, *in_turn(rounds, ours, theirs, device=device))
 
 
-def encoders(dataset: Any, batch_size: int, rounds: int, device: str) -> dict[str, Any]:
+def encoders(dataset: Any, batch_size: int, rounds: int, device: str, bf16: bool) -> dict[str, Any]:
     batch = PackedDataset(dataset, device=device).batch(torch.arange(batch_size))
     ours = GraphEncoder(MoleculeEncoder(300, 5), mean_readout).to(device)
     theirs = Plain(ours.gnn).to(device)
 
     def step(network: Callable[[], Tensor]) -> Callable[[], None]:
-        return lambda: network().square().sum().backward()
+        def run() -> None:
+            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+                out = network()
+            out.float().square().sum().backward()
+
+        return run
 
     seconds = in_turn(rounds, step(lambda: ours.encode(batch).graph), step(lambda: theirs(batch)), device=device)
-    return row(f"encoder, forwards and back, {batch_size}", batch_size, *seconds)
+    return row(f"encoder, forwards and back, {batch_size}, {named(bf16)}", batch_size, *seconds)
 
 
-def pretraining(dataset: Any, batch_size: int, rounds: int, device: str) -> dict[str, Any]:
+def named(bf16: bool) -> str:
+    return "bf16" if bf16 else "float32"
+
+
+def pretraining(dataset: Any, batch_size: int, rounds: int, device: str, bf16: bool) -> dict[str, Any]:
     packed = PackedDataset(dataset, device=device, graph_id=True)
     encoder = GraphEncoder(MoleculeEncoder(300, 5), mean_readout)
     method = GraphCL(encoder, views=(AtomMask(0.25), BondDrop(0.25))).to(device)
@@ -153,12 +162,13 @@ def pretraining(dataset: Any, batch_size: int, rounds: int, device: str) -> dict
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
             loss = method(packed.batch(order[:batch_size]))
         loss.backward()
         optimizer.step()
 
-    return row(f"pretraining, two views, {batch_size}", batch_size, *in_turn(rounds, step, device=device))
+    what = f"pretraining, two views, {batch_size}, {named(bf16)}"
+    return row(what, batch_size, *in_turn(rounds, step, device=device))
 
 
 def row(what: str, molecules: int, seconds: float, usual: float | None = None) -> dict[str, Any]:
@@ -183,8 +193,9 @@ def main() -> None:
     rows += more
     for size in options.batch_sizes:
         rows.append(batches(dataset, size, options.rounds, options.device))
-        rows.append(encoders(dataset, size, options.rounds, options.device))
-        rows.append(pretraining(dataset, size, options.rounds, options.device))
+        for bf16 in (False, True):
+            rows.append(encoders(dataset, size, options.rounds, options.device, bf16))
+            rows.append(pretraining(dataset, size, options.rounds, options.device, bf16))
     machine = (
         torch.cuda.get_device_name() if options.device != "cpu" else f"{platform.machine()}, {os.cpu_count()} cores"
     )
