@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
     from graphcl.data.ogb_molecules import load_ogb_molecules
-    from graphcl.data.packed import PackedDataset
+    from graphcl.data.packed import PackedDataset, shuffled
     from graphcl.data.power_law import power_law_graph
     from graphcl.data.pyg import load_pyg
     from graphcl.data.scaffold import scaffold_groups, scaffold_split, split_digest
@@ -67,6 +67,7 @@ __all__ = [
     "read_molecules",
     "scaffold_groups",
     "scaffold_split",
+    "shuffled",
     "split_digest",
     "synthetic_molecules",
     "synthetic_social",
@@ -99,6 +100,7 @@ _LAZY = {
     "read_molecules": "tables",
     "scaffold_groups": "scaffold",
     "scaffold_split": "scaffold",
+    "shuffled": "packed",
     "split_digest": "scaffold",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",

@@ -95,6 +95,8 @@ def load_molecules(
             ):
                 _make(folder, path, rows, vocab=vocab, scaffolds=scaffolds, workers=workers, done=done)
         except OSError as error:
+            if (folder / "graphs.safetensors").is_file():  # another process was making it, and came first
+                return open_corpus(folder, name=name)
             raise DataError(
                 f"{folder} cannot be written ({error}): mend that, or choose another folder with --root or "
                 f"$GRAPHCL_HOME."
@@ -145,7 +147,7 @@ def _workers(workers: int | None, rows: int) -> int:
         if workers < 0:
             raise ValueError(f"expected workers of at least 0, got {workers}")
         return workers
-    return 0 if rows <= _FEW else max(1, len(os.sched_getaffinity(0)))
+    return 0 if rows <= _FEW else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -74,11 +74,7 @@ class MoleculeDataset(InMemoryDataset):
         vocab: The index table, one of ``ogb``, ``pyg``, ``hu2020``.
         num_rows: Rows in the file, the skipped ones included.
         skipped: Those that are no molecules, as (row, SMILES, why).
-        smiles: The SMILES of each molecule, at its position.
         tasks: The names of the label columns.
-        scaffolds: The scaffold group of each molecule, int64 [graphs], under ``False`` without and ``True`` with
-            chirality; empty unless asked for.
-        split: Positions under ``train``, ``valid`` and ``test``, where a split has been chosen.
     """
 
     def __init__(
@@ -98,9 +94,9 @@ class MoleculeDataset(InMemoryDataset):
         self.num_rows = num_rows
         self.skipped = tuple(skipped)
         self.tasks = tuple(tasks)
-        self.smiles = Texts(tensors["smiles"], tensors["smiles_ends"])
-        self.scaffolds = {c: tensors[k] for c, k in ((False, "scaffold"), (True, "scaffold_chiral")) if k in tensors}
-        self.split: dict[str, Tensor] | None = None
+        self._smiles = Texts(tensors["smiles"], tensors["smiles_ends"])
+        self._scaffolds = {c: tensors[k] for c, k in ((False, "scaffold"), (True, "scaffold_chiral")) if k in tensors}
+        self._split: dict[str, Tensor] | None = None
         keys = [key for key in ("x", "edge_index", "edge_attr", "y", "row") if key in tensors]
         each = torch.arange(tensors["row"].numel() + 1)
         ends = {"x": _ends(tensors["atoms"]), "edge_index": _ends(tensors["edges"])}
@@ -130,6 +126,26 @@ class MoleculeDataset(InMemoryDataset):
         return graph
 
     @property
+    def smiles(self) -> Sequence[str]:
+        """The SMILES of each molecule, at its position."""
+        return self._smiles if self._indices is None else [self._smiles[i] for i in self._indices]
+
+    @property
+    def scaffolds(self) -> dict[bool, Tensor]:
+        """The scaffold groups, int64 [graphs], under False without and True with chirality; empty unless asked for."""
+        chosen = list(self.indices())
+        return {key: groups if self._indices is None else groups[chosen] for key, groups in self._scaffolds.items()}
+
+    @property
+    def split(self) -> dict[str, Tensor] | None:
+        """Positions under train, valid and test, where a split has been chosen; a subset of the set has none."""
+        return self._split if self._indices is None else None
+
+    @split.setter
+    def split(self, split: Mapping[str, Tensor] | None) -> None:
+        self._split = None if split is None else dict(split)
+
+    @property
     def num_classes(self) -> int:
         return 0 if "y" not in self._data else len(self.tasks)
 
@@ -156,6 +172,8 @@ class MoleculeDataset(InMemoryDataset):
         """
         if missing not in ("raise", "drop"):
             raise ValueError(f"expected missing to be 'raise' or 'drop', got {missing!r}")
+        if self._indices is not None:
+            raise DataError(f"expected the whole of {self.name}, got a part of it: take positions first, then the part")
         if num_rows != self.num_rows:
             raise DataError(
                 f"expected a split of the {self.num_rows} rows from which {self.name} was made, got one of {num_rows}: "

@@ -9,6 +9,7 @@ from graphcl.evaluate.baselines import (
 )
 from graphcl.evaluate.cache import cached
 from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, paired_lift
@@ -53,6 +54,8 @@ from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "Finetuned",
+    "finetune",
     "fingerprint_scores",
     "forest_predictions",
     "morgan_fingerprints",

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.evaluate._checks import FloatArray
+from graphcl.nn import GraphEncoder
 
 __all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_embeddings", "untrained_init_embeddings"]
 
@@ -125,7 +126,9 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
         torch.manual_seed(seed)
         encoder.train()
         for batch in batches:
-            if batch.batch is None:  # one graph
+            if isinstance(encoder, GraphEncoder):
+                encoder.encode(batch)  # with edge features, where it reads them
+            elif batch.batch is None:  # one graph
                 encoder(batch.x, batch.edge_index)
             else:
                 encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)

@@ -1,5 +1,6 @@
 """Encoders of molecules: atoms and bonds by embeddings of an index table."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -80,11 +81,13 @@ def bond_counts(
         >>> bond_counts(edge_index, edge_attr, 2, [2, 2]).tolist()
         [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
     """
-    width, columns = sum(sizes), edge_attr.size(1)
-    place = edge_index[1, :, None] * width + (edge_attr + _offsets(sizes)[:columns].to(edge_attr.device))
-    each = place.new_ones(place.size(0), dtype=torch.float32) if weight is None else weight
+    width, target = sum(sizes), edge_index[1] * sum(sizes)
+    each = target.new_ones(target.numel(), dtype=torch.float32) if weight is None else weight
     counts = each.new_zeros(num_nodes * width)
-    return counts.scatter_add_(0, place.flatten(), each.repeat_interleave(columns)).view(num_nodes, width)
+    starts = itertools.accumulate(sizes, initial=0)
+    for column, start in zip(edge_attr.unbind(1), starts, strict=False):
+        counts.scatter_add_(0, target + column + start, each)
+    return counts.view(num_nodes, width)
 
 
 class MoleculeEncoder(EdgeEncoder):
@@ -212,7 +215,7 @@ class MoleculeEncoder(EdgeEncoder):
             norm: Any = self.norms[layer]
             h = norm(h, splits)
             if layer < self.num_layers - 1:
-                h = h.relu()
+                h = h.relu_()
             h = F.dropout(h, self.dropout, self.training)
             outputs.append(h)
             if virtual is not None and self.virtual is not None and layer < self.num_layers - 1:
@@ -279,7 +282,7 @@ class _VirtualUpdate(nn.Module):
 
 
 def _perceptron(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+    return nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(inplace=True), nn.Linear(2 * width, width))
 
 
 def _bond_sizes(vocab: str, columns: Sequence[Column]) -> list[int]:

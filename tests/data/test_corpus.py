@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,28 @@ def test_refusals(mine: Path) -> None:
         load(mine, workers=-1)
     with pytest.raises(ValueError, match="expected vocab to be one of"):
         load(mine, vocab="mine")
+
+
+def test_two_processes_may_make_the_same_set(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphcl.data import corpus
+
+    real = corpus.read_shard
+
+    def overtaken(path: Path):
+        if threading.current_thread() is threading.main_thread():
+            other = threading.Thread(target=load, args=(mine,), kwargs={"workers": 0})
+            other.start()  # the other makes all of it and takes the shards away
+            other.join()
+        return real(path)
+
+    monkeypatch.setattr(corpus, "read_shard", overtaken)
+    assert len(load(mine, workers=0)) == 5
+
+
+def test_a_folder_that_cannot_be_written_is_named(mine: Path) -> None:
+    (mine.parent / "molecules").write_text("in the way")
+    with pytest.raises(DataError, match="molecules/.* cannot be written"):
+        load(mine)
 
 
 def test_a_damaged_result_is_named(mine: Path) -> None:

@@ -49,6 +49,16 @@ def test_a_subset_keeps_the_name_of_the_table(dataset: MoleculeDataset) -> None:
     assert (part.vocab, len(part), [graph.num_nodes for graph in part]) == ("ogb", 2, [2, 3])
 
 
+def test_a_subset_has_what_belongs_to_it_and_no_split_of_the_whole(dataset: MoleculeDataset) -> None:
+    dataset.split = {part: torch.tensor([i]) for i, part in enumerate(("train", "valid", "test"))}
+    dataset._scaffolds = {False: torch.tensor([0, 1, 0, 2])}
+    part = dataset[[3, 1]]
+    assert list(part.smiles) == ["CCCC", "CC"] and part.scaffolds[False].tolist() == [2, 1]
+    assert part.split is None and dataset.split is not None
+    with pytest.raises(DataError, match="expected the whole of molecules, got a part of it"):
+        part.positions([0], num_rows=6)
+
+
 def test_without_labels(dataset: MoleculeDataset) -> None:
     with pytest.raises(AttributeError, match="has no attribute 'y'"):
         _ = dataset.y

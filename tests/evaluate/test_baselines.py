@@ -117,3 +117,17 @@ def test_the_mode_and_the_global_generator_stay_as_they_were():
     torch.rand(5)
     collect_statistics(other, batches(DATA), seed=3)
     assert torch.equal(other.encoder.norm.running_mean, first)
+
+
+def test_an_encoder_that_reads_edge_features_gets_them() -> None:
+    from graphcl.augment import AtomMask, BondDrop
+    from graphcl.data import PackedDataset, from_smiles_list
+    from graphcl.nn import MoleculeEncoder
+
+    def make() -> GraphCL:
+        return GraphCL(GraphEncoder(MoleculeEncoder(8, 2, virtual_node=True)), views=(AtomMask(), BondDrop()))
+
+    batches = PackedDataset(from_smiles_list(["CCO", "c1ccccc1", "CCN", "C1CC1O"] * 4)).batches(8)
+    embeddings = untrained_embeddings(make, batches, statistics=batches)
+    assert embeddings.shape == (16, 8) and np.allclose(embeddings[:4], embeddings[4:8], atol=1e-6)
+    assert not np.allclose(embeddings[0], embeddings[1], atol=1e-3)

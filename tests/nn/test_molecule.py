@@ -187,6 +187,24 @@ def test_dropout_only_in_training() -> None:
     assert torch.equal(encoder(*arguments), encoder(*arguments)) and bool((encoder(*arguments) != 0).all())
 
 
+def test_bfloat16_is_near() -> None:
+    batch, encoder = molecules("ogb"), MoleculeEncoder(32, 3, virtual_node=True)
+    arguments = {"batch": batch.batch, "num_graphs": batch.num_graphs}
+    full = encoder(batch.x, batch.edge_index, batch.edge_attr, **arguments)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = encoder(batch.x, batch.edge_index, batch.edge_attr, **arguments)
+    assert torch.nn.functional.cosine_similarity(full, half.float()).min() > 0.999
+    half.float().square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
+
+
+def test_molecules_without_bonds() -> None:
+    batch = PackedDataset(from_smiles_list(["C", "[Na+].[Cl-]", "N"])).batch([0, 1, 2])
+    for conv in ("gin", "gcn"):
+        out = MoleculeEncoder(8, 2, conv=conv)(batch.x, batch.edge_index, batch.edge_attr)  # type: ignore[arg-type]
+        assert out.shape == (4, 8) and bool(torch.isfinite(out).all())
+
+
 def test_molecules_of_another_table_are_not_trained_on() -> None:
     from graphcl.augment import AtomMask
     from graphcl.methods import GraphCL

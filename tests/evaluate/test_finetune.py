@@ -1,0 +1,109 @@
+"""Fine-tuning: masked labels, the chosen epoch, the test read once, and an encoder left as it was."""
+
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from graphcl.data import MoleculeDataset, from_smiles_list
+from graphcl.evaluate import finetune as run
+from graphcl.nn import GraphEncoder, MoleculeEncoder, mean_readout
+
+NAN = float("nan")
+
+
+def molecules(y: torch.Tensor) -> MoleculeDataset:
+    dataset = from_smiles_list(["C" * (1 + n // 2) + "ON"[n % 2] for n in range(len(y))])
+    dataset._data.y, dataset.slices["y"] = y, dataset.slices["row"]
+    return dataset
+
+
+def split(n: int) -> dict[str, torch.Tensor]:
+    return {
+        "train": torch.arange(n // 2),
+        "valid": torch.arange(n // 2, 3 * n // 4),
+        "test": torch.arange(3 * n // 4, n),
+    }
+
+
+def encoder(**arguments: Any) -> GraphEncoder:
+    return GraphEncoder(MoleculeEncoder(16, 2, **arguments), mean_readout)
+
+
+LABELS = torch.stack([torch.arange(32) % 2, 1 - torch.arange(32) % 2], 1).float()
+
+
+def test_it_learns_through_gaps_and_leaves_the_encoder_as_it_was() -> None:
+    y = LABELS.clone()
+    y[1::5, 0] = NAN
+    network = encoder()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    result = run(network, molecules(y), split(32), classification=True, epochs=15, batch_size=8)
+    assert result.test.mean > 0.95 and result.test.skipped == 0 and len(result.valid) == 15
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert network.training
+
+
+def test_regression_is_scored_in_the_targets_unit() -> None:
+    y = 100 + 10 * LABELS[:, :1]
+    result = run(encoder(), molecules(y), split(32), classification=False, epochs=40, batch_size=8, lr=3e-3)
+    assert result.test.mean < 4.0 and result.valid[0] > result.valid[result.epoch - 1]
+
+
+def test_the_first_best_epoch_on_validation_is_scored_and_the_test_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["graphcl.evaluate.finetune"]
+    real, parts, curve = module._Tuning.score, [], iter([0.5, 0.9, 0.7, 0.9, 0.6])
+
+    def score(self: Any, part: str) -> Any:
+        parts.append(part)
+        found = real(self, part)
+        return found._replace(mean=next(curve)) if part == "valid" else found
+
+    monkeypatch.setattr(module._Tuning, "score", score)
+    result = run(encoder(), molecules(LABELS), split(32), classification=True, epochs=5, batch_size=8)
+    assert result.epoch == 2 and result.valid == [0.5, 0.9, 0.7, 0.9, 0.6]
+    assert parts == ["valid"] * 5 + ["test"]
+    monkeypatch.undo()
+
+
+def test_the_weights_are_those_of_the_chosen_epoch() -> None:
+    network, data = encoder(), molecules(LABELS)
+    short = run(network, data, split(32), classification=True, epochs=2, batch_size=8, select="last")
+    long = run(network, data, split(32), classification=True, epochs=6, batch_size=8, select="last")
+    assert (short.epoch, long.epoch) == (2, 6) and short.valid == long.valid[:2]
+    weights = [p.clone() for p in short.model.parameters()]
+    again = run(network, data, split(32), classification=True, epochs=2, batch_size=8, select="last")
+    assert all(torch.equal(a, b) for a, b in zip(weights, again.model.parameters(), strict=True))
+    other = run(network, data, split(32), classification=True, epochs=2, batch_size=8, select="last", seed=1)
+    assert not all(torch.equal(a, b) for a, b in zip(weights, other.model.parameters(), strict=True))
+
+
+def test_the_head_alone() -> None:
+    network = encoder()
+    result = run(network, molecules(LABELS), split(32), classification=True, epochs=3, batch_size=8, head_only=True)
+    tuned = result.model[0].state_dict()
+    assert all(torch.equal(value, tuned[key]) for key, value in network.state_dict().items())
+
+
+def test_random_state_is_left_alone_and_bfloat16_works() -> None:
+    network = encoder(dropout=0.5)
+    state = torch.get_rng_state()
+    result = run(network, molecules(LABELS), split(32), classification=True, epochs=2, batch_size=31, bf16=True)
+    assert torch.equal(state, torch.get_rng_state()) and 0 <= result.test.mean <= 1
+
+
+def test_refusals() -> None:
+    data, parts = molecules(LABELS), split(32)
+    with pytest.raises(ValueError, match="expected a split, got none"):
+        run(encoder(), data, classification=True)
+    with pytest.raises(ValueError, match="expected molecules with labels"):
+        run(encoder(), from_smiles_list(["C", "CC"]), parts, classification=True)
+    with pytest.raises(ValueError, match="expected one table of atoms and bonds, got 'ogb' in dataset and 'pyg' in"):
+        run(encoder(vocab="pyg"), data, parts, classification=True)
+    with pytest.raises(ValueError, match="expected epochs >= 1"):
+        run(encoder(), data, parts, classification=True, epochs=0)
+    with pytest.raises(ValueError, match="expected select to be"):
+        run(encoder(), data, parts, classification=True, select="test")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected a task that can be scored, got none"):
+        run(encoder(), data, parts | {"valid": torch.tensor([16])}, classification=True, epochs=1)
