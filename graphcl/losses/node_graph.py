@@ -15,6 +15,7 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
+from graphcl.losses._jsd import jsd
 from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
@@ -73,7 +74,8 @@ def node_graph_jsd(
         + \frac1{N(G - 1)} \sum_i \sum_{g \ne b(i)} \mathrm{sp}(h_i \cdot g_g), \qquad \mathrm{sp}(x) = \log(1 + e^x)
 
     where b(i) is the graph of node i. All N(G - 1) foreign pairs count, in memory linear in N: they are summed block by
-    block, and the backward pass computes each block again.
+    block. On a CPU the gradient is computed with the value, and there are no second derivatives; elsewhere the backward
+    pass computes each block again.
 
     Args:
         node: ``[N, D]`` node embeddings; not normalised.
@@ -100,6 +102,8 @@ def node_graph_jsd(
     _check(node, graph, batch)
     wide = torch.promote_types(torch.float32, torch.promote_types(node.dtype, graph.dtype))
     node, graph = node.to(wide), graph.to(wide)
+    if node.device.type == "cpu" and not torch.compiler.is_compiling():
+        return jsd(node, graph, batch)
     own = (node * graph.index_select(0, batch)).sum(1)
     foreign = by_blocks(_foreign_cost, [node, batch], [graph], columns=graph.size(0))
     return -logsigmoid(own).mean() + foreign.mean() / (graph.size(0) - 1)

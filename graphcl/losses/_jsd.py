@@ -1,0 +1,63 @@
+"""The Jensen-Shannon estimator over node-graph pairs with its gradient, both from one pass over blocks in the cache."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcl.losses._checks import full_precision
+
+__all__ = ["jsd"]
+
+PAIRS = 1 << 15  # a block's pairs: 128 KiB in float32
+
+
+def jsd(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+    """The mean of sp(-s) over a node's own graph plus that of sp(s) over all others, sp(x) = log(1 + exp(x)).
+
+    Nothing of the size of all pairs is kept: the gradient is computed with the value. For the CPU.
+    """
+    with full_precision(node):
+        result: Tensor = _JSD.apply(node, graph, batch)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _JSD(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+        wants = any(ctx.needs_input_grad[:2])
+        node, graph = node.detach().contiguous(), graph.detach().contiguous()
+        others, step = graph.size(0) - 1, max(1, PAIRS // graph.size(0))
+        total, least = node.new_zeros(()), math.log(torch.finfo(node.dtype).tiny) / 2 + 2
+        grad_node, grad_graph = torch.empty_like(node), torch.zeros_like(graph)
+        first = torch.arange(min(step, node.size(0))) * graph.size(0)
+        buffers = node.new_empty(3, first.numel(), graph.size(0))
+        for start in range(0, node.size(0), step):
+            part, mine = node[start : start + step], batch[start : start + step]
+            score, e, cost = buffers[:, : part.size(0)]
+            torch.mm(part, graph.T, out=score)
+            flat, place = score.view(-1), first[: part.size(0)] + mine
+            own = flat[place]
+            flat[place] = -torch.inf
+            # Below e^-41 (in double precision e^-352) nothing counts, and its square would be a subnormal number, with
+            # which both functions take twenty times as long.
+            torch.abs(score, out=e).neg_().clamp_(min=least).exp_()
+            total += torch.log1p(e, out=cost).sum() + torch.clamp(score, min=0, out=cost).sum()
+            total -= others * F.logsigmoid(own).sum()
+            if wants:
+                score.sigmoid_()  # the derivative
+                flat[place] = -others * torch.sigmoid(-own)
+                torch.mm(score, graph, out=grad_node[start : start + step])
+                grad_graph.addmm_(score.T, part)
+        ctx.save_for_backward(grad_node, grad_graph)
+        ctx.share = 1 / (node.size(0) * others)
+        return total * ctx.share
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        grad_node, grad_graph = ctx.saved_tensors
+        grad = grad * ctx.share
+        return grad_node * grad, grad_graph * grad, None
