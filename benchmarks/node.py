@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from graphcl import __version__
-from graphcl._recipes import make_method, settings_for
+from graphcl._recipes import settings_for
+from graphcl._resolve import make_method
 from graphcl.data import card, load
 from graphcl.evaluate import (
     Note,

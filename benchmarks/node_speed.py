@@ -21,7 +21,8 @@ import torch
 from plain_grace import PlainGRACE, plain_view
 
 from graphcl import __version__
-from graphcl._recipes import make_method, settings_for
+from graphcl._recipes import settings_for
+from graphcl._resolve import make_method
 from graphcl.data import load
 
 RESULTS = Path(__file__).parent / "results"

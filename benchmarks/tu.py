@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from graphcl import __version__
-from graphcl._recipes import make_method, settings_for
+from graphcl._recipes import settings_for
+from graphcl._resolve import make_method
 from graphcl.data import PackedDataset, card, load
 from graphcl.evaluate import (
     Note,

@@ -1,20 +1,18 @@
 """Methods by name, each with its paper's settings: what the command line and YAML files build from."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from graphcl import losses, methods
-from graphcl._resolve import make_encoder, make_view, near
 from graphcl.errors import ConfigError
 from graphcl.methods import Method
 
-__all__ = ["METHODS", "SETTINGS", "Recipe", "make_method", "recipe", "settings_for"]
+__all__ = ["METHODS", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
 
 # What every recipe may change. Training and encoder as in GraphCL's code for TU data.
 SETTINGS: Mapping[str, Any] = {
@@ -229,7 +227,148 @@ METHODS: Mapping[str, Recipe] = {
         },
         datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
     ),
+    "costa": Recipe(
+        methods.COSTA,
+        "Zhang et al., COSTA: Covariance-Preserving Feature Augmentation for Graph Contrastive Learning, KDD 2022",
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "last_width": 256,
+            "activation": "prelu",
+            "epochs": 200,
+            "lr": 5e-4,
+            "weight_decay": 1e-5,
+        },
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+    ),
+    "sgrl": Recipe(
+        methods.SGRL,
+        "He et al., Exploitation of a Latent Mechanism in Graph Contrastive Learning: Representation Scattering, "
+        "NeurIPS 2024",
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "last_width": 256,
+            "activation": "prelu",
+            "norm": "batch",
+            "epochs": 700,
+            "lr": 1e-3,
+            "weight_decay": 1e-5,
+        },
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+    ),
+    "node-supcon": Recipe(
+        methods.NodeSupCon,
+        "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020",
+        needs="labels y, and train_mask, the nodes whose labels may be seen",
+        loss=losses.SupCon,
+        settings={**_NODE, "hidden": 256, "last_width": 128, "temperature": 0.1, "epochs": 200, "lr": 5e-4},
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+    ),
+    "graphmae": Recipe(
+        methods.GraphMAE,
+        "Hou et al., GraphMAE: Self-Supervised Masked Graph Autoencoders, KDD 2022 (not contrastive: a yardstick)",
+        settings={
+            **_NODE,
+            "hidden": 512,
+            "activation": "prelu",
+            "epochs": 1500,
+            "lr": 1e-3,
+            "weight_decay": 2e-4,
+        },
+        datasets={"Cora": _BAGS, "CiteSeer": {**_BAGS, "epochs": 300, "weight_decay": 2e-5}},
+    ),
+    "gae": Recipe(
+        methods.GAE,
+        "Kipf and Welling, Variational Graph Auto-Encoders, 2016 (not contrastive: a baseline)",
+        loss=losses.DGIBCE,
+        settings={**_NODE, "hidden": 32, "last_width": 16, "act_last": False, "epochs": 200},
+        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+    ),
+    "infograph": Recipe(
+        methods.InfoGraph,
+        "Sun et al., InfoGraph, ICLR 2020",
+    ),
+    "mvgrl-graph": Recipe(
+        methods.MVGRLGraph,
+        "Hassani and Khasahmadi, Contrastive Multi-View Representation Learning on Graphs, ICML 2020",
+    ),
+    "joao": Recipe(
+        methods.JOAO,
+        "You et al., Graph Contrastive Learning Automated, ICML 2021",
+        loss=partial(losses.InfoNCE, positive_in_denominator=False),
+        settings={"temperature": 0.2},
+    ),
+    "joao-v2": Recipe(
+        methods.JOAOv2,
+        "You et al., Graph Contrastive Learning Automated, ICML 2021",
+        loss=partial(losses.InfoNCE, positive_in_denominator=False),
+        settings={"temperature": 0.2, "epochs": 40},
+    ),
+    "ad-gcl": Recipe(
+        methods.ADGCL,
+        "Suresh et al., Adversarial Graph Augmentation to Improve Graph Contrastive Learning, NeurIPS 2021",
+        settings={"layers": 5, "joined": False, "lr": 1e-3, "batch_size": 32},
+    ),
+    "simgrace": Recipe(
+        methods.SimGRACE,
+        "Xia et al., SimGRACE: Contrastive Learning without Data Augmentation, WWW 2022",
+    ),
+    "graph-simcse": Recipe(
+        methods.GraphSimCSE,
+        "Gao et al., SimCSE, EMNLP 2021, on graphs: views by dropout alone",
+    ),
+    "graph-moco": Recipe(
+        methods.GraphMoCo,
+        "He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020, on graphs",
+    ),
+    "graph-byol": Recipe(
+        methods.GraphBYOL,
+        "Grill et al., Bootstrap Your Own Latent, NeurIPS 2020, on graphs",
+    ),
+    "graph-swav": Recipe(
+        methods.GraphSwAV,
+        "Caron et al., Unsupervised Learning of Visual Features by Contrasting Cluster Assignments, NeurIPS 2020, "
+        "on graphs",
+    ),
+    "graph-barlow-twins": Recipe(
+        methods.GraphBarlowTwins,
+        "Zbontar et al., Barlow Twins, ICML 2021, on graphs",
+    ),
+    "graph-vicreg": Recipe(
+        methods.GraphVICReg,
+        "Bardes et al., VICReg, ICLR 2022, on graphs",
+    ),
+    "pcl": Recipe(
+        methods.PCL,
+        "Li et al., Prototypical Contrastive Learning of Unsupervised Representations, ICLR 2021, on graphs",
+    ),
+    "graph-supcon": Recipe(
+        methods.GraphSupCon,
+        "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, on graphs",
+        needs="labels y",
+    ),
+    "cross-modal": Recipe(
+        methods.CrossModal,
+        "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021: a graph and "
+        "a vector that belongs to it",
+        needs="the vectors, a graph attribute: --arguments.modality NAME --arguments.modality_channels WIDTH",
+    ),
+    "graphmae-graph": Recipe(
+        methods.GraphMAEGraph,
+        "Hou et al., GraphMAE: Self-Supervised Masked Graph Autoencoders, KDD 2022 (not contrastive: a yardstick)",
+    ),
+    "node-and-graph": Recipe(
+        methods.NodeAndGraph,
+        "GraphCL's and GRACE's objectives together, with a weight",
+    ),
 }
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The names most like ``name``, or all of them, as words for a message."""
+    names = list(known)
+    return ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names)
 
 
 def recipe(name: str) -> Recipe:
@@ -254,73 +393,3 @@ def settings_for(method: str, dataset: str | None = None) -> dict[str, Any]:
     """
     chosen = recipe(method)
     return {**SETTINGS, **chosen.settings, **chosen.datasets.get(dataset or "", {}), "method": method}
-
-
-def make_method(
-    settings: Mapping[str, Any], in_channels: int, *, seed: int | None = None, total_steps: int | None = None
-) -> Method:
-    """The method that a run's settings describe, with weights drawn by ``seed`` (the run's own if ``None``).
-
-    Torch's default generator is left as it was.
-
-    Args:
-        settings: What :func:`settings_for` gives, changed at will, and ``seed``.
-        in_channels: The width of the node features.
-        seed: The seed of weights and views.
-        total_steps: How many steps the run will have, for methods with a schedule of their own.
-
-    Raises:
-        ConfigError: A name is unknown or a value unusable.
-    """
-    chosen, seed = recipe(settings["method"]), settings["seed"] if seed is None else seed
-    known = inspect.signature(chosen.kind).parameters
-    arguments = dict(settings["arguments"])
-    _check_arguments(settings["method"], arguments, known)
-    if settings["views"]:
-        arguments["views"] = _views(settings["method"], settings["views"], known)
-    objective = dict(settings["objective"])
-    if settings["temperature"] is not None:
-        where = arguments if "temperature" in known else objective
-        where["temperature"] = settings["temperature"]
-    if objective:
-        arguments["loss"] = _loss(settings["method"], chosen.loss, objective)
-    if total_steps is not None and "total_steps" in known:
-        arguments.setdefault("total_steps", total_steps)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder = make_encoder(settings, in_channels)
-        try:
-            return chosen.kind(encoder, seed=seed, **arguments)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"{settings['method']}: {error}") from error
-
-
-def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping[str, Any]) -> nn.Module:
-    known = [] if kind is None else list(inspect.signature(kind).parameters)
-    unknown = [name for name in objective if name not in known]
-    if kind is None or unknown:
-        words = f"out of {', '.join(known)}" if known else "without settings"
-        raise ConfigError(f"expected a loss of {method} {words}, got {unknown[0]!r}")
-    try:
-        return kind(**objective)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"loss of {method}: {error}") from error
-
-
-def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
-    if "views" not in known:
-        raise ConfigError(f"expected no views for {method}, which makes its own, got {list(words)}")
-    return [make_view(view) for view in words]
-
-
-def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    parts = ("encoder", "seed", "views", "loss", "head", "predictor")  # not to be said in words
-    usable = [name for name in known if name not in parts]
-    unknown = [name for name in arguments if name not in usable]
-    if unknown and usable:
-        raise ConfigError(
-            f"expected arguments of {method} out of {', '.join(usable)}, got {unknown[0]!r}; "
-            f"nearest: {near(unknown[0], usable)}"
-        )
-    if unknown:
-        raise ConfigError(f"expected no arguments for {method}, got {unknown[0]!r}")

@@ -1,18 +1,20 @@
-"""From names to objects: the command line's words become encoders and views. Methods: see ``_recipes``."""
+"""From names to objects: the one place where the command line's words become encoders, views and methods."""
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from graphcl import augment
+from graphcl._recipes import near, recipe
 from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
-from graphcl.methods import random4
+from graphcl.methods import Method, random4
 from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, Readout, max_readout, mean_readout, sum_readout
 
-__all__ = ["ACTIVATIONS", "ENCODERS", "NORMS", "READOUTS", "VIEWS", "make_encoder", "make_view", "near"]
+__all__ = ["ACTIVATIONS", "ENCODERS", "NORMS", "READOUTS", "VIEWS", "make_encoder", "make_method", "make_view"]
 
 Make = Callable[[float], Augmentation]
 
@@ -42,12 +44,6 @@ READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "ma
 ENCODERS = ("gin", "gcn", "sage", "gat")
 ACTIVATIONS = ("relu", "prelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The names most like ``name``, or all of them, as words for a message."""
-    names = list(known)
-    return ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names)
 
 
 def make_view(words: str) -> Augmentation:
@@ -112,3 +108,73 @@ def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
         dropout=settings["dropout"],
         act_last=settings["act_last"],
     )
+
+
+def make_method(
+    settings: Mapping[str, Any], in_channels: int, *, seed: int | None = None, total_steps: int | None = None
+) -> Method:
+    """The method that a run's settings describe, with weights drawn by ``seed`` (the run's own if ``None``).
+
+    Torch's default generator is left as it was.
+
+    Args:
+        settings: What ``settings_for`` gives, changed at will, and ``seed``.
+        in_channels: The width of the node features.
+        seed: The seed of weights and views.
+        total_steps: How many steps the run will have, for methods with a schedule of their own.
+
+    Raises:
+        ConfigError: A name is unknown or a value unusable.
+    """
+    chosen, seed = recipe(settings["method"]), settings["seed"] if seed is None else seed
+    known = inspect.signature(chosen.kind).parameters
+    arguments = dict(settings["arguments"])
+    _check_arguments(settings["method"], arguments, known)
+    if settings["views"]:
+        arguments["views"] = _views(settings["method"], settings["views"], known)
+    objective = dict(settings["objective"])
+    if settings["temperature"] is not None:
+        where = arguments if "temperature" in known else objective
+        where["temperature"] = settings["temperature"]
+    if objective:
+        arguments["loss"] = _loss(settings["method"], chosen.loss, objective)
+    if total_steps is not None and "total_steps" in known:
+        arguments.setdefault("total_steps", total_steps)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = make_encoder(settings, in_channels)
+        try:
+            return chosen.kind(encoder, seed=seed, **arguments)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{settings['method']}: {error}") from error
+
+
+def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping[str, Any]) -> nn.Module:
+    known = [] if kind is None else list(inspect.signature(kind).parameters)
+    unknown = [name for name in objective if name not in known]
+    if kind is None or unknown:
+        words = f"out of {', '.join(known)}" if known else "without settings"
+        raise ConfigError(f"expected a loss of {method} {words}, got {unknown[0]!r}")
+    try:
+        return kind(**objective)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"loss of {method}: {error}") from error
+
+
+def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
+    if "views" not in known:
+        raise ConfigError(f"expected no views for {method}, which makes its own, got {list(words)}")
+    return [make_view(view) for view in words]
+
+
+def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    parts = ("encoder", "seed", "views", "loss", "head", "predictor")  # not to be said in words
+    usable = [name for name in known if name not in parts]
+    unknown = [name for name in arguments if name not in usable]
+    if unknown and usable:
+        raise ConfigError(
+            f"expected arguments of {method} out of {', '.join(usable)}, got {unknown[0]!r}; "
+            f"nearest: {near(unknown[0], usable)}"
+        )
+    if unknown:
+        raise ConfigError(f"expected no arguments for {method}, got {unknown[0]!r}")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcl._recipes import METHODS, make_method, recipe, settings_for
-from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, near
+from graphcl._recipes import METHODS, near, recipe, settings_for
+from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
 
 __all__ = ["main"]

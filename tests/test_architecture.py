@@ -30,8 +30,8 @@ MAY_IMPORT["methods"] = MAY_IMPORT["losses"] | {"augment", "nn", "losses"}
 MAY_IMPORT["train"] = MAY_IMPORT["methods"] | {"methods", "data"}
 MAY_IMPORT["evaluate"] = MAY_IMPORT["train"] | {"train"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluate"] | {"evaluate"}
-MAY_IMPORT["_resolve"] = MAY_IMPORT["methods"] | {"methods"}  # names of the command line -> instances
-MAY_IMPORT["_recipes"] = MAY_IMPORT["_resolve"] | {"_resolve"}
+MAY_IMPORT["_recipes"] = MAY_IMPORT["methods"] | {"methods"}  # methods by name, with their settings
+MAY_IMPORT["_resolve"] = MAY_IMPORT["_recipes"] | {"_recipes"}  # names of the command line -> instances
 MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve", "_recipes"}
 MAY_IMPORT["__main__"] = {"cli"}
 

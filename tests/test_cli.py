@@ -189,7 +189,8 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
 
 
 def test_arguments_and_objectives_reach_the_method(capsys):
-    from graphcl._recipes import make_method, settings_for
+    from graphcl._recipes import settings_for
+    from graphcl._resolve import make_method
 
     made = make_method({**settings_for("bgrl"), "arguments": {"momentum": 0.5}, "seed": 0}, 4, total_steps=7)
     assert (made.target.momentum, made.target.total_steps) == (0.5, 7)
@@ -293,7 +294,7 @@ def test_half_written_raw_files(capsys, tu_home):
 
 
 def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
-    from graphcl._recipes import make_method
+    from graphcl._resolve import make_method
     from graphcl.train import RunFolder
 
     settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}
