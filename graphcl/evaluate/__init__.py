@@ -23,6 +23,7 @@ from graphcl.evaluate.link import (
     ogb_link_split,
 )
 from graphcl.evaluate.logistic import LogisticFit, fit_logistic
+from graphcl.evaluate.molecule_probe import LinearScores, linear_scores
 from graphcl.evaluate.multitask import (
     TargetScaler,
     TaskScores,
@@ -54,6 +55,8 @@ from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "LinearScores",
+    "linear_scores",
     "Finetuned",
     "finetune",
     "fingerprint_scores",
