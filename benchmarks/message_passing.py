@@ -289,8 +289,13 @@ def main() -> None:
                 row |= {f"{side}_peak_mb": round(peak(name, side, threads)) for side in ("ours", "theirs")}
             rows.append(row | {"threads": threads} | common)
             print({key: row[key] for key in list(row)[1:6] + ["ours_peak_mb", "theirs_peak_mb"]}, threads, flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with open(arguments.out, "w", newline="") as file:
+            write(rows, arguments.out)
+
+
+def write(rows: list[dict[str, Any]], path: Path) -> None:
+    """After each case, so that what was measured is kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
