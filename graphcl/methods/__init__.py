@@ -18,6 +18,7 @@ from graphcl.methods.joao import JOAO, JOAOv2
 from graphcl.methods.mvgrl_graph import MVGRLGraph
 from graphcl.methods.node_and_graph import NodeAndGraph
 from graphcl.methods.pcl import PCL
+from graphcl.methods.rgcl import RGCL
 from graphcl.methods.simgrace import SimGRACE
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "MVGRLGraph",
     "NodeAndGraph",
     "PCL",
+    "RGCL",
     "SimGRACE",
 ]
