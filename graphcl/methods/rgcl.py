@@ -80,8 +80,7 @@ class RGCL(Method):
         self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False)
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        check_several(data)
-        batch, num_graphs = batch_vector(data), data.ptr.numel() - 1
+        batch, num_graphs = batch_vector(data), check_several(data)
         score = self.score(self.generator.encode(data).node).squeeze(1).float()
         p = log_softmax_by_graph(score, batch, num_graphs).exp()
         size = torch.bincount(batch, minlength=num_graphs)[batch]
