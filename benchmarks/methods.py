@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=["PROTEINS"])
     parser.add_argument("--methods", nargs="+", default=NAMES, choices=NAMES)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=2, help="in a round")
+    parser.add_argument("--epochs", type=int, default=8, help="in a round; views are made eight steps ahead")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=128)

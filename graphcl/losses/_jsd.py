@@ -11,7 +11,7 @@ from graphcl.losses._checks import full_precision
 
 __all__ = ["jsd"]
 
-PAIRS = 1 << 15  # a block's pairs: 128 KiB in float32
+PAIRS = 1 << 17  # of a block, 512 KiB in float32: measured, four times less or more takes longer
 
 
 def jsd(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
@@ -30,7 +30,8 @@ class _JSD(torch.autograd.Function):
         wants = any(ctx.needs_input_grad[:2])
         node, graph = node.detach().contiguous(), graph.detach().contiguous()
         others, step = graph.size(0) - 1, max(1, PAIRS // graph.size(0))
-        total, least = node.new_zeros(()), math.log(torch.finfo(node.dtype).tiny) / 2 + 2
+        total, numbers = node.new_zeros(()), torch.finfo(node.dtype)
+        least, tiny = math.log(numbers.tiny) / 2 + 2, numbers.eps / 2  # nothing subnormal, nothing that rounds away
         grad_node, grad_graph = torch.empty_like(node), torch.zeros_like(graph)
         first = torch.arange(min(step, node.size(0))) * graph.size(0)
         buffers = node.new_empty(3, first.numel(), graph.size(0))
@@ -41,10 +42,11 @@ class _JSD(torch.autograd.Function):
             flat, place = score.view(-1), first[: part.size(0)] + mine
             own = flat[place]
             flat[place] = -torch.inf
-            # Below e^-41 (in double precision e^-352) nothing counts, and its square would be a subnormal number, with
-            # which both functions take twenty times as long.
+            # log(1 + e) is e where e is small, as it mostly is; there both functions' own ways take ten times as long.
             torch.abs(score, out=e).neg_().clamp_(min=least).exp_()
-            total += torch.log1p(e, out=cost).sum() + torch.clamp(score, min=0, out=cost).sum()
+            large = F.threshold(e, tiny, 0.0)
+            e -= large
+            total += e.add_(large.log1p_()).add_(torch.clamp(score, min=0, out=cost)).sum()
             total -= others * F.logsigmoid(own).sum()
             if wants:
                 score.sigmoid_()  # the derivative

@@ -31,6 +31,7 @@ from graphcl.methods.node_and_graph import NodeAndGraph
 from graphcl.methods.node_sup_con import NodeSupCon
 from graphcl.methods.nodes import NodeMethod, NodeViewMethod, shared_nodes
 from graphcl.methods.pcl import PCL
+from graphcl.methods.rgcl import RGCL
 from graphcl.methods.sgrl import SGRL, scattering
 from graphcl.methods.simgrace import SimGRACE
 
@@ -69,6 +70,7 @@ __all__ = [
     "NodeSupCon",
     "NodeViewMethod",
     "PCL",
+    "RGCL",
     "SGRL",
     "SimGRACE",
     "ViewMethod",

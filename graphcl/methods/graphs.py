@@ -69,8 +69,8 @@ def check_two_views(views: Sequence[View]) -> None:
         raise ValueError(f"expected two views, got {len(views)}")
 
 
-def check_several(data: Data) -> None:
-    """Refuse a batch of a single graph, where the others of the batch are what a graph is contrasted with.
+def check_several(data: Data) -> int:
+    """The number of graphs; a single one is refused, as the others are what a graph is contrasted with.
 
     Example:
         >>> check_several(Data(x=torch.ones(2, 1)))
@@ -87,6 +87,7 @@ def check_several(data: Data) -> None:
             "graph apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single "
             "graph)"
         )
+    return count
 
 
 def width_of(head: nn.Module, in_channels: int) -> int:

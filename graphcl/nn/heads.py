@@ -147,7 +147,7 @@ class ShortcutHead(nn.Module):
     ) -> None:
         super().__init__()
         out_channels = out_channels or in_channels
-        activation = nn.ReLU() if activation is None else activation
+        activation = nn.ReLU(inplace=True) if activation is None else activation
         layers: list[nn.Module] = []
         for width in (in_channels, out_channels, out_channels):
             layers += [nn.Linear(width, out_channels), copy.deepcopy(activation)]

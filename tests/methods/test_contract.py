@@ -32,6 +32,7 @@ ARGUMENTS = {
     "MVGRLGraph": {},
     "NodeAndGraph": {},
     "PCL": {"queue_size": 16, "num_clusters": (2, 3), "cluster_every": 2},
+    "RGCL": {},
     "SimGRACE": {},
 }
 METHODS = {

@@ -55,8 +55,8 @@ def test_two_views_are_needed(count):
 
 
 def test_several_graphs_are_needed(batch):
-    check_several(batch)
-    check_several(Data(x=torch.ones(3, 1), batch=torch.tensor([0, 0, 1])))
+    assert check_several(batch) == 8
+    assert check_several(Data(x=torch.ones(3, 1), batch=torch.tensor([0, 0, 1]))) == 2
     single = batch[0]
     for data in (single, Batch.from_data_list([single]), Data(x=torch.ones(2, 1), batch=torch.tensor([0, 0]))):
         with pytest.raises(ValueError, match="got 1: .* in a batch of one graph there are none. Use a larger batch"):

@@ -1,0 +1,154 @@
+"""RGCL: views keep the nodes that a second network takes for the reason of what the graph is."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from torch_geometric.nn.inits import reset
+
+from graphcl._random import Key, fold, hash_ids
+from graphcl.losses import InfoNCE
+from graphcl.losses._checks import unit_rows
+from graphcl.losses._negatives import log_sum, mean_cost
+from graphcl.methods.base import Method
+from graphcl.methods.graphs import batch_vector, check_several
+from graphcl.nn import GraphEncoder, project_views, projection_head
+
+__all__ = ["RGCL", "draw_nodes"]
+
+
+class RGCL(Method):
+    r"""Contrast two rationales of each graph, and tell them from what is left when the rationale is gone.
+
+    A second network gives every node a probability p, a softmax over its graph. Two rationales are drawn by p without
+    replacement, a complement by 1 - p; each is pooled with the weights p (1 - p), through which the network learns.
+
+    .. math:: L = L_{\mathrm{InfoNCE}}(z^1, z^2) - \frac\lambda G \sum_n
+        \log \frac{e^{s(z^1_n, z^2_n)/\tau}}{e^{s(z^1_n, z^2_n)/\tau} + \sum_k e^{s(z^1_n, c_k)/\tau}}
+
+    for projections z of the rationales and c of the complements, s the cosine.
+
+    Args:
+        encoder: From graphs to embeddings; the paper's is ``GraphEncoder(GIN(in_channels))``.
+        generator: ``(x, edge_index) -> [N, D]``, of which a linear map makes the scores; a network like the encoder's,
+            drawn anew, by default.
+        keep: The share of its nodes that a rationale keeps, in (0, 1).
+        weight: lambda, at least 0.
+        temperature: tau > 0.
+        head: From graph embeddings to what is compared; :func:`graphcl.nn.projection_head` by default.
+        seed: The seed of the draws.
+
+    Raises:
+        ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
+
+    Example:
+        >>> from torch_geometric.data import Batch
+        >>> from graphcl.nn import GIN
+        >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+        >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
+        >>> RGCL(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
+        torch.Size([])
+
+    Source: Li, Wang, Zhang, Wu, He, Chua, "Let Invariant Rationale Discovery Inspire Graph Contrastive Learning", ICML
+    2022, section 3.
+    Differs from the paper: the weights of the pooling are p times the number of nodes of the graph, so that a uniform p
+    changes nothing; what is embedded in the end is the whole graph, without weights.
+    """
+
+    def __init__(
+        self,
+        encoder: GraphEncoder,
+        *,
+        generator: nn.Module | None = None,
+        keep: float = 0.8,
+        weight: float = 0.1,
+        temperature: float = 0.2,
+        head: nn.Module | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, seed=seed)
+        if not 0 < keep < 1 or not weight >= 0:
+            raise ValueError(f"expected keep within (0, 1) and weight >= 0, got {keep!r} and {weight!r}")
+        self.keep, self.weight, self.temperature = keep, weight, temperature
+        self.head = projection_head(encoder.graph_channels) if head is None else head
+        if generator is None:
+            generator = copy.deepcopy(encoder.gnn)
+            reset(generator)
+        self.generator = GraphEncoder(generator)
+        self.score = nn.Linear(self.generator.out_channels, 1, bias=False)  # a softmax has no use for one
+        self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False)
+
+    def loss_of(self, data: Data, key: Key) -> Tensor:
+        batch, num_graphs = batch_vector(data), check_several(data)
+        score = self.score(self.generator.encode(data).node).squeeze(1).float()
+        p = log_softmax_by_graph(score, batch, num_graphs).exp()
+        size = torch.bincount(batch, minlength=num_graphs)[batch]
+        views = [(p, fold(key, 0)), (p, fold(key, 1)), (1 - p, fold(key, 2))]
+        graphs = []
+        for chance, stream in views:
+            kept = draw_nodes(chance.detach(), batch, num_graphs, self.keep, stream)
+            node, graph = self.encoder.encode(_part(data, kept, batch, num_graphs))
+            # The mean weight of a graph's nodes is one, for p and for 1 - p alike.
+            mean = chance if chance is p else chance / (size - 1).clamp(min=1)
+            pooled = (size * mean)[kept, None].to(node.dtype) * node
+            graphs.append(self.encoder.readout(pooled, batch[kept], num_graphs))
+        z1, z2, complement = project_views(self.head, graphs)
+        loss: Tensor = self.loss(z1, z2)
+        z1, z2, complement = unit_rows(z1), unit_rows(z2), unit_rows(complement)
+        away = log_sum(z1, complement, scale=1 / self.temperature)
+        return loss + self.weight * mean_cost((z1 * z2).sum(1) / self.temperature, away)
+
+
+def log_softmax_by_graph(score: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+    """The log-softmax of ``score`` ``[N]`` over the nodes of each graph.
+
+    Example:
+        >>> log_softmax_by_graph(torch.zeros(3), torch.tensor([0, 0, 1]), 2).exp()
+        tensor([0.5000, 0.5000, 1.0000])
+    """
+    largest = score.new_zeros(num_graphs).scatter_reduce(0, batch, score.detach(), "amax", include_self=False)
+    shifted = score - largest[batch]
+    return shifted - score.new_zeros(num_graphs).index_add(0, batch, shifted.exp()).log()[batch]
+
+
+def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, key: Key) -> Tensor:
+    """A share of the nodes of each graph, drawn one after the other without replacement in proportion to ``chance``.
+
+    Args:
+        chance: ``[N]`` not negative.
+        batch: ``[N]`` the graph of each node.
+        num_graphs: G.
+        keep: The share, rounded, at least one node.
+        key: The stream of the draws: the same key, the same nodes.
+
+    Returns:
+        The chosen nodes in ascending order.
+
+    Example:
+        >>> draw_nodes(torch.tensor([1.0, 0.0, 1.0, 5.0]), torch.tensor([0, 0, 0, 1]), 2, 0.67, 0)
+        tensor([0, 2, 3])
+    """
+    # The k first of exponential clocks with these rates (Efraimidis and Spirakis, 2006).
+    hashes = hash_ids(key, torch.arange(chance.numel(), device=chance.device))
+    u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
+    order = (-u.log() / chance.double()).argsort()
+    order = order[batch[order].argsort(stable=True)]
+    size = torch.bincount(batch, minlength=num_graphs)
+    rank = torch.arange(batch.numel(), device=batch.device) - (size.cumsum(0) - size)[batch[order]]
+    wanted = (size * keep).round().clamp(min=1)
+    return order[rank < wanted[batch[order]]].sort().values
+
+
+def _part(data: Data, kept: Tensor, batch: Tensor, num_graphs: int) -> Data:
+    """The subgraph of the given nodes, with what encoders read."""
+    place = torch.full_like(batch, -1).index_copy(0, kept, torch.arange(kept.numel(), device=kept.device))
+    edges = place[data.edge_index]
+    inside = (edges >= 0).all(0)
+    size = torch.bincount(batch[kept], minlength=num_graphs)
+    part = Data(x=data.x[kept], edge_index=edges[:, inside], batch=batch[kept])
+    part.ptr = torch.cat([size.new_zeros(1), size.cumsum(0)])
+    for name in ("edge_attr", "edge_weight"):
+        if name in data:
+            part[name] = data[name][inside]
+    return part
