@@ -9,6 +9,17 @@ from graphcl.evaluate.baselines import (
 )
 from graphcl.evaluate.cache import cached
 from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.diagnostics import (
+    Histogram,
+    collapse_of,
+    diagnose,
+    dimension_std,
+    effective_rank,
+    false_negative_rate,
+    similarity_histogram,
+    similarity_samples,
+    singular_values,
+)
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, paired_lift
 from graphcl.evaluate.link import (
@@ -35,6 +46,7 @@ from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
+from graphcl.evaluate.retrieval import retrieval_precision
 from graphcl.evaluate.rows import Note, Provenance, result_rows
 from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
@@ -44,6 +56,16 @@ from graphcl.evaluate.table import format_table
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "Histogram",
+    "collapse_of",
+    "diagnose",
+    "dimension_std",
+    "effective_rank",
+    "false_negative_rate",
+    "similarity_histogram",
+    "similarity_samples",
+    "singular_values",
+    "retrieval_precision",
     "kmeans_scores",
     "knn_votes",
     "LinkScore",
