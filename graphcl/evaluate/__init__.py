@@ -1,5 +1,6 @@
 """Named, leak-free protocols for frozen embeddings, the baselines beside them, and the tables made of their scores."""
 
+from graphcl.evaluate.audit import audit
 from graphcl.evaluate.baselines import (
     collect_statistics,
     embed_graphs,
@@ -20,6 +21,7 @@ from graphcl.evaluate.diagnostics import (
     similarity_samples,
     singular_values,
 )
+from graphcl.evaluate.duplicates import grouped_folds, wl_classes
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, paired_lift
 from graphcl.evaluate.link import (
@@ -66,6 +68,9 @@ __all__ = [
     "similarity_samples",
     "singular_values",
     "retrieval_precision",
+    "grouped_folds",
+    "wl_classes",
+    "audit",
     "kmeans_scores",
     "knn_votes",
     "LinkScore",
