@@ -1,5 +1,6 @@
 """Named, leak-free protocols for frozen embeddings, the baselines beside them, and the tables made of their scores."""
 
+from graphcl.evaluate.audit import audit
 from graphcl.evaluate.baselines import (
     collect_statistics,
     embed_graphs,
@@ -9,6 +10,18 @@ from graphcl.evaluate.baselines import (
 )
 from graphcl.evaluate.cache import cached
 from graphcl.evaluate.clustering import kmeans_scores
+from graphcl.evaluate.diagnostics import (
+    Histogram,
+    collapse_of,
+    diagnose,
+    dimension_std,
+    effective_rank,
+    false_negative_rate,
+    similarity_histogram,
+    similarity_samples,
+    singular_values,
+)
+from graphcl.evaluate.duplicates import grouped_folds, wl_classes
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
@@ -46,6 +59,7 @@ from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
+from graphcl.evaluate.retrieval import retrieval_precision
 from graphcl.evaluate.rows import Note, Provenance, result_rows
 from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
@@ -68,6 +82,19 @@ __all__ = [
     "masked_mse",
     "task_rmse",
     "task_roc_auc",
+    "Histogram",
+    "collapse_of",
+    "diagnose",
+    "dimension_std",
+    "effective_rank",
+    "false_negative_rate",
+    "similarity_histogram",
+    "similarity_samples",
+    "singular_values",
+    "retrieval_precision",
+    "grouped_folds",
+    "wl_classes",
+    "audit",
     "kmeans_scores",
     "knn_votes",
     "LinkScore",

@@ -68,3 +68,18 @@ def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
             f"{classes[rare]}; use fewer folds: with_folds(protocol, folds, inner_folds)"
         )
     return codes.astype(np.int64)
+
+
+def check_groups(groups: Any, num_graphs: int, protocol: Protocol) -> IntArray | None:
+    """Returns the groups of a grouped protocol, or says that there are none, too few, or some that nobody asked for."""
+    if (groups is None) == protocol.grouped:
+        asked, got = (
+            ("groups of graphs", "none; pass groups=wl_classes(graphs)") if protocol.grouped else ("none", "some")
+        )
+        raise ValueError(f"expected {asked} for the protocol {protocol.name}, got {got}")
+    if groups is None:
+        return None
+    found = to_numpy(groups)
+    if found.shape != (num_graphs,):
+        raise ValueError(f"expected one group for each of {num_graphs} graphs, got shape {list(found.shape)}")
+    return np.unique(found, return_inverse=True)[1].reshape(-1).astype(np.int64)

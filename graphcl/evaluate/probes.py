@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphcl.evaluate._checks import IntArray, check_embeddings, check_kernel, check_labels
+from graphcl.evaluate._checks import IntArray, check_embeddings, check_groups, check_kernel, check_labels
 from graphcl.evaluate._classifiers import RBF, Classifier, Linear, Precomputed, ScaledRBF, squared_distances
+from graphcl.evaluate.duplicates import grouped_folds
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.splits import Fold, stratified_folds
 
@@ -44,6 +45,7 @@ def fold_scores(
     protocol: Protocol,
     *,
     seed: int,
+    groups: Any = None,
     only: Sequence[int] | None = None,
     n_jobs: int = 1,
 ) -> list[FoldScore]:
@@ -54,6 +56,7 @@ def fold_scores(
         labels: one class per graph [graphs].
         protocol: what to do; see ``protocol(name)``.
         seed: seed of the outer folds, by convention the seed of the model.
+        groups: group of each graph [graphs], for a protocol that is ``grouped``.
         only: numbers of the outer folds to compute; all when left out.
         n_jobs: threads to share the folds; the solvers leave the interpreter lock.
 
@@ -72,7 +75,7 @@ def fold_scores(
         [1.0, 1.0]
     """
     if protocol.kernel == "precomputed":
-        return kernel_fold_scores(embeddings, labels, protocol, seed=seed, only=only, n_jobs=n_jobs)
+        return kernel_fold_scores(embeddings, labels, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
     x = check_embeddings(embeddings)
     y = check_labels(labels, len(x), protocol)
     classifier: Classifier
@@ -82,7 +85,7 @@ def fold_scores(
         classifier = ScaledRBF(x)
     else:
         classifier = RBF(x, squared_distances(x, x))
-    return _all_folds(classifier, y, protocol, seed=seed, only=only, n_jobs=n_jobs)
+    return _all_folds(classifier, y, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
 
 
 def kernel_fold_scores(
@@ -91,6 +94,7 @@ def kernel_fold_scores(
     protocol: Protocol,
     *,
     seed: int,
+    groups: Any = None,
     only: Sequence[int] | None = None,
     n_jobs: int = 1,
 ) -> list[FoldScore]:
@@ -101,6 +105,7 @@ def kernel_fold_scores(
         labels: one class per graph [graphs].
         protocol: gives folds, inner folds and grid; its own kernel and scaler are not used.
         seed: seed of the outer folds.
+        groups: group of each graph [graphs], for a protocol that is ``grouped``.
         only: numbers of the outer folds to compute; all when left out.
         n_jobs: threads to share the folds; the solvers leave the interpreter lock.
 
@@ -120,14 +125,17 @@ def kernel_fold_scores(
     """
     gram = check_kernel(kernel)
     y = check_labels(labels, len(gram), protocol)
-    return _all_folds(Precomputed(gram), y, protocol, seed=seed, only=only, n_jobs=n_jobs)
+    return _all_folds(Precomputed(gram), y, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
 
 
-def choose_penalty(classifier: Classifier, y: IntArray, train: IntArray, protocol: Protocol) -> tuple[float, int]:
+def choose_penalty(
+    classifier: Classifier, y: IntArray, train: IntArray, protocol: Protocol, groups: IntArray | None = None
+) -> tuple[float, int]:
     """The first C with the best mean accuracy over the inner folds of a training part, and the count of bad fits."""
     accuracies = np.empty((len(protocol.grid), protocol.inner_folds))
     unconverged = 0
-    for number, (fit, validate) in enumerate(stratified_folds(y[train], protocol.inner_folds)):
+    inner = folds_of(y[train], None if groups is None else groups[train], protocol.inner_folds)
+    for number, (fit, validate) in enumerate(inner):
         predictions, bad = classifier(y, train[fit], train[validate], protocol.grid)
         accuracies[:, number] = (predictions == y[train[validate]]).mean(axis=1)
         unconverged += bad
@@ -135,27 +143,44 @@ def choose_penalty(classifier: Classifier, y: IntArray, train: IntArray, protoco
     return protocol.grid[int(np.argmax(np.average(accuracies, axis=1)))], unconverged
 
 
-def score_fold(classifier: Classifier, y: IntArray, number: int, fold: Fold, protocol: Protocol) -> FoldScore:
+def folds_of(y: IntArray, groups: IntArray | None, folds: int, *, seed: int | None = None) -> list[Fold]:
+    """Stratified folds, that keep the groups together where there are any."""
+    return stratified_folds(y, folds, seed=seed) if groups is None else grouped_folds(y, groups, folds, seed=seed)
+
+
+def score_fold(
+    classifier: Classifier, y: IntArray, number: int, fold: Fold, protocol: Protocol, groups: IntArray | None = None
+) -> FoldScore:
     """Chooses C on the training part, fits it once more on all of that part, reads the test part once."""
     train, test = fold
-    penalty, unconverged = choose_penalty(classifier, y, train, protocol)
+    penalty, unconverged = choose_penalty(classifier, y, train, protocol, groups)
     predictions, bad = classifier(y, train, test, [penalty])
     accuracy = float((predictions[0] == y[test]).mean())
     return FoldScore(number, accuracy, penalty, predictions[0], unconverged + bad)
 
 
 def _all_folds(
-    classifier: Classifier, y: IntArray, protocol: Protocol, *, seed: int, only: Sequence[int] | None, n_jobs: int
+    classifier: Classifier,
+    y: IntArray,
+    protocol: Protocol,
+    *,
+    seed: int,
+    groups: Any,
+    only: Sequence[int] | None,
+    n_jobs: int,
 ) -> list[FoldScore]:
     from sklearn.exceptions import ConvergenceWarning
 
     if n_jobs < 1:
         raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
-    folds = stratified_folds(y, protocol.folds, seed=seed)
+    groups = check_groups(groups, len(y), protocol)
+    folds = folds_of(y, groups, protocol.folds, seed=seed)
     numbers = list(range(len(folds))) if only is None else sorted(set(only))
     if numbers and not 0 <= numbers[0] <= numbers[-1] < len(folds):
         raise ValueError(f"expected fold numbers from 0 to {len(folds) - 1}, got {numbers}")
     # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
     with warnings.catch_warnings(), ThreadPoolExecutor(n_jobs) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # counted in every score; the caller reports it
-        return list(pool.map(lambda number: score_fold(classifier, y, number, folds[number], protocol), numbers))
+        return list(
+            pool.map(lambda number: score_fold(classifier, y, number, folds[number], protocol, groups), numbers)
+        )

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_kernel, check_labels
+from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_groups, check_kernel, check_labels
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.node_protocols import NodeProtocol
-from graphcl.evaluate.probes import FoldScore, fold_scores
+from graphcl.evaluate.probes import FoldScore, fold_scores, folds_of
 from graphcl.evaluate.protocols import Protocol
-from graphcl.evaluate.splits import split_hash, stratified_folds
+from graphcl.evaluate.splits import split_hash
 
 __all__ = ["Evaluation", "evaluate_embeddings", "raw_path"]
 
@@ -86,6 +86,7 @@ def evaluate_embeddings(
     seeds: Sequence[int],
     *,
     kernels: Mapping[str, Any] | None = None,
+    groups: Any = None,
     raw: str | Path | None = None,
     n_jobs: int = 1,
     progress: Callable[[str, int], None] | None = None,
@@ -102,6 +103,7 @@ def evaluate_embeddings(
         seeds: the model seeds; each is the seed of its folds too, so that differences between methods are paired.
         kernels: kernel matrices [graphs, graphs] of methods that have a kernel and no embeddings (Weisfeiler-Lehman);
             they are used with the folds, grid and selection of the protocol.
+        groups: group of each graph [graphs], as ``wl_classes`` gives them, for a protocol that is ``grouped``.
         raw: CSV file of the scores per seed and fold; see ``raw_path``.
         n_jobs: threads to share the folds.
         progress: called with method and seed after each.
@@ -126,25 +128,26 @@ def evaluate_embeddings(
         [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     """
     tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
+    groups = check_groups(groups, len(y), protocol)
     store = RawFile(Path(raw) if raw is not None else None, _Row)
     rows: dict[str, list[list[_Row]]] = {}
     for method, matrices in tasks.items():
         rows[method] = []
         used = replace(protocol, kernel="precomputed", scaler=False) if method in (kernels or {}) else protocol
         for seed, matrix in zip(seeds, matrices, strict=True):
-            key = _key(matrix, y, used, seed)
+            key = _key(matrix, y, used, seed, groups)
             done = store.find(method, seed, key)
             missing = [fold for fold in range(protocol.folds) if fold not in done]
             if missing:
                 start = time.perf_counter()
-                scores = fold_scores(matrix, y, used, seed=seed, only=missing, n_jobs=n_jobs)
+                scores = fold_scores(matrix, y, used, seed=seed, groups=groups, only=missing, n_jobs=n_jobs)
                 each = (time.perf_counter() - start) / len(missing)
                 done |= {score.fold: _row(method, seed, score, each, key) for score in scores}
                 store.put(method, seed, done.values())
             rows[method].append([done[fold] for fold in range(protocol.folds)])
             if progress is not None:
                 progress(method, seed)
-    evaluation = _collect(rows, y, protocol, seeds)
+    evaluation = _collect(rows, y, protocol, seeds, groups)
     _warn(evaluation)
     return evaluation
 
@@ -195,7 +198,7 @@ def _tasks(
     return tasks, check_labels(labels, num_graphs, protocol)
 
 
-def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int) -> str:
+def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int, groups: IntArray | None) -> str:
     digest = hashlib.sha256()
     settings = (
         protocol.kernel,
@@ -208,6 +211,8 @@ def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int) -> str:
     digest.update(repr((settings, seed, matrix.shape)).encode())
     digest.update(matrix.tobytes())
     digest.update(y.tobytes())
+    if groups is not None:
+        digest.update(groups.tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -215,7 +220,13 @@ def _row(method: str, seed: int, score: FoldScore, seconds: float, key: str) -> 
     return _Row(method, seed, score.fold, score.accuracy, score.penalty, score.unconverged, round(seconds, 3), key)
 
 
-def _collect(rows: Mapping[str, list[list[_Row]]], y: IntArray, protocol: Protocol, seeds: Sequence[int]) -> Evaluation:
+def _collect(
+    rows: Mapping[str, list[list[_Row]]],
+    y: IntArray,
+    protocol: Protocol,
+    seeds: Sequence[int],
+    groups: IntArray | None,
+) -> Evaluation:
     def table(method: str, value: Callable[[_Row], float]) -> FloatArray:
         return np.array([[value(row) for row in folds] for folds in rows[method]], dtype=np.float64)
 
@@ -227,7 +238,7 @@ def _collect(rows: Mapping[str, list[list[_Row]]], y: IntArray, protocol: Protoc
         unconverged={method: sum(row.unconverged for folds in rows[method] for row in folds) for method in rows},
         seconds={method: round(sum(row.seconds for folds in rows[method] for row in folds), 3) for method in rows},
         num_graphs=len(y),
-        split_hash=split_hash([stratified_folds(y, protocol.folds, seed=seed) for seed in seeds]),
+        split_hash=split_hash([folds_of(y, groups, protocol.folds, seed=seed) for seed in seeds]),
     )
 
 

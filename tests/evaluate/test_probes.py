@@ -12,7 +12,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from graphcl.evaluate import PROTOCOLS, fold_scores, kernel_fold_scores, protocol, with_folds
 from graphcl.evaluate._classifiers import RBF, Linear, scale_gamma, squared_distances
-from graphcl.evaluate.probes import score_fold
+from graphcl.evaluate.probes import folds_of, score_fold
 
 GRID = [10.0**power for power in range(-3, 4)]
 SOME = [0, 4, 9]  # scikit-learn takes half a second a fold
@@ -113,10 +113,11 @@ def test_test_labels_do_not_reach_the_choice(name):
 def test_test_rows_do_not_reach_the_scaler(name):
     """The machine is the same whatever lies in the test fold: only the moved row may change its class."""
     x, y = make(10)
-    train, test = next(StratifiedKFold(10, shuffle=True, random_state=0).split(x, y))
+    groups = np.arange(len(y)) if protocol(name).grouped else None
+    test = folds_of(y, groups, 10, seed=0)[0][1]
     moved = x.copy()
     moved[test[0]] += 1e6
-    first, second = (fold_scores(z, y, protocol(name), seed=0, only=[0])[0] for z in (x, moved))
+    first, second = (fold_scores(z, y, protocol(name), seed=0, groups=groups, only=[0])[0] for z in (x, moved))
     assert first.penalty == second.penalty
     np.testing.assert_array_equal(first.predictions[1:], second.predictions[1:])
 

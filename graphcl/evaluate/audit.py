@@ -1,0 +1,172 @@
+"""What an encoder is worth, whoever trained it: its lift over the same network untrained, beside the baselines."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from graphcl.data import PackedDataset
+from graphcl.evaluate.baselines import collect_statistics
+from graphcl.evaluate.duplicates import wl_classes
+from graphcl.evaluate.protocols import Protocol, protocol
+from graphcl.evaluate.results import Result
+from graphcl.evaluate.rows import Provenance, result_rows
+from graphcl.evaluate.runner import evaluate_embeddings
+from graphcl.evaluate.suite import EMBED_BATCH, compared_embeddings
+from graphcl.methods import Method
+from graphcl.nn import Embeddings, GraphEncoder, sum_readout
+from graphcl.nn.readouts import Readout
+
+__all__ = ["audit"]
+
+
+def audit(
+    encoder: nn.Module,
+    dataset: Any,
+    *,
+    make: Callable[[int], nn.Module] | None = None,
+    readout: Readout | None = sum_readout,
+    probe: Protocol | None = None,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    name: str | None = None,
+    dataset_name: str = "dataset",
+    features: str = "",
+    batch_size: int = 128,
+    n_jobs: int = 1,
+    provenance: Provenance | None = None,
+) -> list[Result]:
+    """Scores an encoder of graphs beside ``raw``, ``untrained-init``, ``untrained`` and ``wl`` under one protocol.
+
+    The weights are taken as they are and not changed. They are one for all seeds; the folds and the weights of the
+    untrained networks differ from seed to seed. The interval of the lift is over seeds and folds: it says nothing of
+    another training of the encoder. Batch normalisation through which no batch has ever gone is at its initial
+    identity, a straw man: there the statistics are collected as for ``untrained``.
+
+    Args:
+        encoder: any network with PyG's ``forward(x, edge_index)`` to node embeddings, a :class:`GraphEncoder`, or a
+            :class:`graphcl.methods.Method`, whose encoder is taken.
+        dataset: graphs with ``x`` and one class ``y`` each: a data set, a list of graphs, or a ``PackedDataset``.
+        make: from a seed to the same network untrained; by default a copy of the encoder, all of whose parts draw their
+            weights again (``reset_parameters``).
+        readout: from nodes to graphs, for a network that returns node embeddings; ``None`` for one that is called as
+            ``forward(x, edge_index, batch)`` and returns graph embeddings.
+        probe: the protocol; ``tu-rbf-svm`` by default. A grouped one is given the classes of ``wl_classes``.
+        seeds: seeds of the folds and of the untrained networks.
+        name: what the rows call the encoder; the name of its class by default.
+        dataset_name: what the rows call the data.
+        features: what the rows say of the node features.
+        batch_size: graphs in a batch of the statistics of ``untrained``.
+        n_jobs: threads that share the folds.
+        provenance: where the table was made; this machine and day by default.
+
+    Returns:
+        One row for each of ``raw``, ``untrained-init``, ``untrained``, the encoder and ``wl``, as
+        :func:`graphcl.evaluate.format_table` takes them.
+
+    Raises:
+        ValueError: a part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
+            not finite, or what the protocol refuses.
+        TypeError: the encoder is no module.
+
+    Example:
+        >>> from torch_geometric.nn import GIN
+        >>> from graphcl.data import load
+        >>> from graphcl.evaluate import with_folds
+        >>> graphs = load("synthetic-molecules")[:60]
+        >>> few = with_folds(protocol("tu-rbf-svm"), 3, 2)
+        >>> rows = audit(GIN(graphs.num_features, 8, num_layers=2), graphs, probe=few, seeds=[0])
+        >>> [row.method for row in rows]
+        ['raw', 'untrained-init', 'untrained', 'GIN', 'wl']
+
+    Source: the interval is that of :func:`graphcl.evaluate.paired_lift`.
+    """
+    if not isinstance(encoder, nn.Module):
+        raise TypeError(f"expected an encoder that is a torch module, got {type(encoder).__name__}")
+    given: nn.Module = encoder.encoder if isinstance(encoder, Method) else encoder
+    name = name or type(given.gnn if isinstance(given, GraphEncoder) else given).__name__
+    device = next((p.device for p in given.parameters()), torch.device("cpu"))
+    graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
+    probe = protocol("tu-rbf-svm") if probe is None else probe
+    fresh = make or (lambda seed: reinitialised(given, seed))
+
+    def audited(seed: int) -> Any:
+        subject = _Audited(copy.deepcopy(given), readout)
+        if _never_used(subject):
+            order = graphs.loader(batch_size, shuffle=True, seed=seed).order.split(batch_size)
+            collect_statistics(subject, (graphs.batch(index) for index in order if index.numel() > 1), seed=seed)
+        return subject
+
+    def untrained(seed: int) -> Any:
+        return _Audited(fresh(seed).to(device), readout)
+
+    embeddings, kernels = compared_embeddings(
+        graphs, seeds, make=untrained, trained={name: audited}, batch_size=batch_size
+    )
+    groups = None
+    if probe.grouped:
+        groups = wl_classes([graph for batch in graphs.batches(EMBED_BATCH) for graph in batch.to_data_list()])
+    labels = graphs.y.reshape(len(graphs), -1).squeeze(1).cpu().numpy()
+    scores = evaluate_embeddings(embeddings, labels, probe, seeds, kernels=kernels, groups=groups, n_jobs=n_jobs)
+    return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance)
+
+
+def reinitialised(network: nn.Module, seed: int) -> nn.Module:
+    """A copy whose parts have drawn their weights again; torch's own generator is left as it was."""
+    network = copy.deepcopy(network)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for path, part in network.named_modules():
+            reset = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                reset()
+            elif next(part.parameters(recurse=False), None) is not None:
+                raise ValueError(
+                    f"expected every part with weights to have reset_parameters, got {type(part).__name__} at "
+                    f"{path or 'the top'}, which has none; give make=, from a seed to the network untrained"
+                )
+    return network
+
+
+class _Audited(nn.Module):
+    """Any network under the two names that the baselines ask for: ``encoder`` and ``embed``."""
+
+    def __init__(self, network: nn.Module, readout: Readout | None) -> None:
+        super().__init__()
+        if isinstance(network, GraphEncoder):
+            self.encoder: nn.Module = network
+        else:
+            self.encoder = _Pooled(network) if readout is None else GraphEncoder(network, readout)
+
+    def embed(self, data: Any) -> Embeddings:
+        training = [(part, part.training) for part in self.modules()]
+        self.eval()
+        try:
+            with torch.no_grad():
+                if isinstance(self.encoder, GraphEncoder):
+                    return self.encoder.encode(data)
+                found: Embeddings = self.encoder(data.x, data.edge_index, data.batch)
+                return found
+        finally:
+            for part, mode in training:
+                part.training = mode
+
+
+class _Pooled(nn.Module):
+    """A network that returns graph embeddings of its own."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor, *, num_graphs: int | None = None) -> Embeddings:
+        graph = self.network(x if x.is_floating_point() else x.float(), edge_index, batch)
+        return Embeddings(x, graph)
+
+
+def _never_used(network: nn.Module) -> bool:
+    """Whether there is batch normalisation, and none of it has ever seen a batch."""
+    norms = [part for part in network.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    return bool(norms) and all(norm.num_batches_tracked is not None and norm.num_batches_tracked == 0 for norm in norms)

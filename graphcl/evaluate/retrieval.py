@@ -1,0 +1,49 @@
+"""Retrieval by embeddings: of the nearest items, how many are of the same class."""
+
+from collections.abc import Sequence
+
+import torch
+
+from graphcl.evaluate._checks import check_embeddings, to_numpy
+from graphcl.similarity import topk
+
+__all__ = ["retrieval_precision"]
+
+
+def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] = (1, 5, 10)) -> dict[int, float]:
+    r"""Returns precision@k: every item asks, all others answer, the k most similar ones by cosine count.
+
+    .. math:: \frac1N \sum_i \frac1k \big| \{ j \in \mathrm{top}_k(i) : y_j = y_i \} \big|
+
+    Nothing is trained and nothing selected, so no split is needed. Equal similarities are ordered by index. Chance is
+    the share of pairs of one class, :func:`graphcl.evaluate.false_negative_rate`. No pair matrix is held.
+
+    Args:
+        embeddings: one row per graph or node [n, dimensions], array or tensor.
+        labels: one class per row [n].
+        k: how many neighbours, one value or more, none above n - 1.
+
+    Returns:
+        For each k a number in [0, 1].
+
+    Raises:
+        ValueError: embeddings that are not finite, another number of labels than rows, a k out of range.
+
+    Example:
+        >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+        >>> retrieval_precision(z, torch.tensor([0, 0, 1, 1]), k=(1, 3))
+        {1: 1.0, 3: 0.3333333333333333}
+
+    Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval", Cambridge 2008, section 8.4.
+    """
+    x = torch.from_numpy(check_embeddings(embeddings))
+    y = torch.from_numpy(to_numpy(labels))
+    counts = sorted(set(k))
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(y.shape)}")
+    if not counts or counts[0] < 1 or counts[-1] >= len(x):
+        raise ValueError(f"expected numbers of neighbours from 1 to {len(x) - 1}, got {list(k)}")
+    own = torch.arange(len(x))
+    _, nearest = topk(x, k=counts[-1], exclude=[(own, own)])
+    right = (y[nearest] == y[:, None]).double().cumsum(1)
+    return {count: float(right[:, count - 1].mean() / count) for count in counts}
