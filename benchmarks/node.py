@@ -140,6 +140,8 @@ def untrained(make: Callable[[int], Any], seed: int, graph: Any, settings: Mappi
 def trained(make: Callable[[int], Any], seed: int, graph: Any, settings: Mapping[str, Any]) -> Any:
     method, start = make(seed), time.perf_counter()
     history = fit(method, graph, **{option: settings[option] for option in OPTIONS}, seed=seed, progress=False)
+    if history.interrupted:  # nothing half trained may be kept
+        raise KeyboardInterrupt
     seconds, epochs = time.perf_counter() - start, history.best_epoch or len(history.epochs)
     print(f"  {type(method).__name__}, seed {seed}: {seconds:.0f} s, epoch {epochs}", file=sys.stderr, flush=True)
     return embed_nodes(method, graph).astype(np.float32)

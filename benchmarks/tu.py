@@ -61,7 +61,9 @@ def table(name: str, seeds: range, arguments: argparse.Namespace, command: str) 
 
     def trained(seed: int) -> Any:
         method, start = make(seed), time.perf_counter()
-        fit(method, graphs, epochs=RECIPE["epochs"], batch_size=RECIPE["batch_size"], lr=RECIPE["lr"], seed=seed)
+        options = {"epochs": RECIPE["epochs"], "batch_size": RECIPE["batch_size"], "lr": RECIPE["lr"]}
+        if fit(method, graphs, **options, seed=seed).interrupted:  # nothing half trained may be kept
+            raise KeyboardInterrupt
         seconds.append(time.perf_counter() - start)
         return method
 
