@@ -55,6 +55,7 @@ class Stack(JointEncoder, ABC):
         self.jk = jk
         self.dropout = dropout
         self.act_last = act_last
+        self.widths = list(widths)
         self.out_channels = sum(widths) if jk == "cat" else widths[-1]
         self.convs = nn.ModuleList(convs)
         dressed = widths if act_last else widths[:-1]

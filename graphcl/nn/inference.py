@@ -15,10 +15,16 @@ from torch_geometric.nn import EdgeConv, GCNConv, GINConv, LayerNorm, MessagePas
 from torch_geometric.nn import norm as norms
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models.basic_gnn import BasicGNN
+from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
 
+from graphcl.nn._stack import Stack
 from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.encoders import GIN
+from graphcl.nn.gat import GAT
+from graphcl.nn.gcn import GCN, normalised_adjacency
+from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum, group
+from graphcl.nn.weighted import SparseMatrix
 
 __all__ = ["Edges", "Layers", "Rows", "embed_layerwise", "layers_of"]
 
@@ -92,7 +98,8 @@ def embed_layerwise(
     training mode if it was in it.
 
     Args:
-        model: The package's :class:`GIN`, a model of ``torch_geometric.nn`` (GCN, GraphSAGE, GIN, GAT, PNA, EdgeCNN), a
+        model: The package's :class:`GIN`, :class:`GCN`, :class:`SAGE` or :class:`GAT`, a model of
+            ``torch_geometric.nn`` (GCN, GraphSAGE, GIN, GAT, PNA, EdgeCNN), a
             :class:`GraphEncoder` of one, or what :func:`layers_of` has been taught. It may lie on another device than
             the features; blocks move there and back.
         x: ``[N, F]`` a tensor, a numpy array or memory map, or anything that serves rows (:class:`Rows`).
@@ -157,6 +164,71 @@ def _gin(model: GIN) -> Layers:
     _check_norms(model)
     steps = [partial(step, *parts) for parts in zip(model.lower, model.upper, model.norms, strict=True)]
     return Layers(steps, [model.hidden_channels] * model.num_layers, all_outputs=True)
+
+
+@layers_of.register
+def _stack(model: Stack) -> Layers:
+    kind = next((known for known in _CONVOLUTIONS if isinstance(model, known)), None)
+    if kind is None:
+        return layers_of.dispatch(nn.Module)(model)
+    _check_forward(model, kind)
+    _check_norms(model)
+    convolve, prepare = _CONVOLUTIONS[kind]
+
+    def step(i: int, conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
+        rows = convolve(conv, x, edges, n)
+        return model.activations[i](model.norms[i](rows)) if i < len(model.norms) else rows
+
+    steps = [partial(step, i, conv) for i, conv in enumerate(model.convs)]
+    return Layers(steps, model.widths, model.jk == "cat", prepare=prepare)
+
+
+def _convolve_gcn(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
+    return F.linear(_weighted_sum(x, edges, n), conv.weight, conv.bias)
+
+
+def _prepare_gcn(edges: Edges, num_nodes: int) -> Edges:
+    dtype = torch.get_default_dtype() if edges.edge_weight is None else edges.edge_weight.dtype
+    matrix = normalised_adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype=dtype)
+    return _entries(matrix)
+
+
+def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
+    rows: Tensor = conv.neighbours(_weighted_sum(x, edges, n)) + conv.root(x[:n])
+    return rows
+
+
+def _prepare_sage(edges: Edges, num_nodes: int) -> Edges:
+    return _entries(mean_adjacency(edges.edge_index, num_nodes))
+
+
+def _entries(matrix: SparseMatrix) -> Edges:
+    """A matrix as weighted edges."""
+    counted = matrix.value != 0
+    index = torch.stack([matrix.pattern.col, matrix.pattern.row])[:, counted]
+    return Edges(index.long(), matrix.value[counted])
+
+
+def _convolve_gat(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
+    source, target = edges.edge_index
+    mapped = F.linear(x, conv.weight).unflatten(1, (conv.heads, -1))
+    score = (mapped * conv.source).sum(2)[source] + (mapped * conv.target).sum(2)[target]
+    share = softmax(F.leaky_relu(score, conv.negative_slope), target, num_nodes=n)
+    mixed = mapped.new_zeros(n, *mapped.shape[1:]).index_add_(0, target, mapped[source] * share[..., None])
+    rows: Tensor = (mixed.flatten(1) if conv.concat else mixed.mean(1)) + conv.bias
+    return rows
+
+
+def _prepare_gat(edges: Edges, num_nodes: int) -> Edges:
+    index, _ = remove_self_loops(edges.edge_index)
+    return Edges(add_self_loops(index, num_nodes=num_nodes)[0])
+
+
+_CONVOLUTIONS: dict[type[Stack], tuple[Callable[[Any, Tensor, Edges, int], Tensor], Any]] = {
+    GCN: (_convolve_gcn, _prepare_gcn),
+    SAGE: (_convolve_sage, _prepare_sage),
+    GAT: (_convolve_gat, _prepare_gat),
+}
 
 
 @layers_of.register

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCN, PNA, EdgeCNN, GraphConv, GraphNorm, GraphSAGE
 from torch_geometric.nn import GIN as PyGGIN
 
+from graphcl import nn as nets
 from graphcl.nn import GIN, GraphEncoder, Layers, embed_layerwise, layers_of
 
 NODES, WIDTH = 120, 7
@@ -58,6 +59,11 @@ MODELS: dict[str, Any] = {
     "PyG's GIN": lambda: PyGGIN(WIDTH, 8, 2, norm="batch_norm", train_eps=True),
     "GAT": lambda: GAT(WIDTH, 8, 2, 6, heads=2),
     "GAT, v2": lambda: GAT(WIDTH, 8, 2, v2=True),
+    "our GCN": lambda: nets.GCN(WIDTH, 8, 3, out_channels=5, activation="prelu", norm="batch", act_last=False),
+    "our GCN, jk cat": lambda: nets.GCN(WIDTH, 8, 2, jk="cat", norm="layer", dropout=0.3),
+    "our SAGE": lambda: nets.SAGE(WIDTH, 8, 2, norm="batch"),
+    "our GAT": lambda: nets.GAT(WIDTH, 8, 2, heads=2),
+    "our GAT, mean of heads": lambda: nets.GAT(WIDTH, 8, 2, heads=3, concat=False, act_last=False),
     "EdgeCNN": lambda: EdgeCNN(WIDTH, 8, 2),
     "PNA": lambda: PNA(WIDTH, 8, 2, aggregators=["mean", "max"], scalers=["identity"], deg=torch.ones(9).long()),
 }
@@ -81,6 +87,11 @@ def test_weights_and_attributes_of_edges(graph: tuple[Tensor, Tensor], generator
     x, edge_index = graph
     weight = torch.rand(edge_index.size(1), generator=generator)
     attr = torch.randn(edge_index.size(1), 3, generator=generator)
+    ours = nets.GCN(WIDTH, 8, 2).eval()
+    with torch.no_grad():
+        weighted = ours(x, edge_index, weight)
+    found = embed_layerwise(ours, x, edge_index, edge_weight=weight, budget=60)
+    torch.testing.assert_close(found, weighted, atol=1e-5, rtol=1e-5)
     gcn, gat = GCN(WIDTH, 8, 2).eval(), GAT(WIDTH, 8, 2, edge_dim=3).eval()
     with torch.no_grad():
         weighted, attributed = gcn(x, edge_index, weight), gat(x, edge_index, edge_attr=attr)
