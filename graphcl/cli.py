@@ -161,8 +161,8 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         "--diagnostics",
         type=bool,
         default=True,
-        help="look at 256 graphs, or the one graph, every 100 steps: alignment, uniformity, effective rank; at most "
-        "2 percent of the time",
+        help="look at 256 graphs every 100 steps, or at the one graph every 200, for about 2 percent of the time: "
+        "alignment, uniformity, effective rank; warn of a collapse",
     )
     add("--out", type=str | None, default=None, help="run folder; by default a new one in runs/")
     add("--resume", action="store_true", help="go on with the run in --out, with its own settings")
@@ -378,9 +378,12 @@ def _diagnostics(data: Any) -> Any:
     from graphcl.data import PackedDataset
     from graphcl.evaluate import Diagnostics
 
+    def say(words: str) -> None:
+        print(f"graphcl: warning: {words}", file=sys.stderr)
+
     if not isinstance(data, PackedDataset):
-        return Diagnostics(data)
-    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values))
+        return Diagnostics(data, every=200, say=say)  # larger, against cheaper steps
+    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
 
 
 def _check_numbers(settings: Mapping[str, Any]) -> None:

@@ -1,15 +1,17 @@
 """Diagnostics of a run while it goes, as a callback of the loop: a fixed batch, embedded now and then."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._random import fold, hash_ids
+from graphcl.augment import Compose, FeatureShuffle
 from graphcl.evaluate.diagnostics import collapse_of, diagnose
 from graphcl.methods import Method, ViewMethod
+from graphcl.methods.base import View
 from graphcl.train.callbacks import Moment
 
 __all__ = ["Diagnostics"]
@@ -22,7 +24,8 @@ class Diagnostics:
 
     The clean batch is embedded by ``method.embed``, as it will be for every use. Positive pairs are two views of the
     batch, made by the method's own views with the same key each time, so that one point of a curve can be compared with
-    the next; methods without two views, and views that drop nodes where nodes are contrasted, have no such columns.
+    the next. Methods without two views have no such columns, nor do those one of whose views is a negative (shuffled
+    features, as in DGI) or drops nodes where nodes are contrasted.
     Weights, running statistics, modes and random states are left as they are.
 
     Args:
@@ -34,12 +37,13 @@ class Diagnostics:
             else.
         rows: The most rows that are measured; of more nodes a keyed choice.
         seed: Of the views, of the pairs and of that choice.
+        say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
 
     Raises:
         ValueError: ``every`` or ``rows`` is too small.
 
     Warns:
-        RuntimeWarning: The embeddings have collapsed; once a run, with what to try.
+        RuntimeWarning: The embeddings have collapsed, with what to try.
 
     Example:
         >>> from graphcl.data import PackedDataset, load
@@ -54,20 +58,29 @@ class Diagnostics:
         True
     """
 
-    def __init__(self, data: Data, *, every: int = 100, labels: bool = False, rows: int = 2048, seed: int = 0) -> None:
+    def __init__(
+        self,
+        data: Data,
+        *,
+        every: int = 100,
+        labels: bool = False,
+        rows: int = 1024,
+        seed: int = 0,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         if every < 1 or rows < 2:
             raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
         self.data, self.every, self.labels, self.rows, self.seed = data, every, labels, rows, seed
-        self._warned = False
+        self._say, self._said = say or _warn, False
 
     def __call__(self, moment: Moment, method: Method) -> Mapping[str, float]:
         if not moment.is_due(self.every):
             return {}
         row = self.look(method)
         words = collapse_of(row) if row else None
-        if words is not None and not self._warned:
-            self._warned = True
-            warnings.warn(f"epoch {moment.epoch}: {words}", RuntimeWarning, stacklevel=2)
+        if words is not None and not self._said:
+            self._said = True
+            self._say(f"epoch {moment.epoch}: {words}")
         return row
 
     @torch.no_grad()
@@ -91,7 +104,7 @@ class Diagnostics:
 
     def _views(self, method: Method) -> tuple[Tensor, Tensor] | None:
         """The embeddings of two views, in evaluation mode."""
-        if not isinstance(method, ViewMethod) or len(method.views) < 2:
+        if not isinstance(method, ViewMethod) or len(method.views) < 2 or any(map(_corrupts, method.views[:2])):
             return None
         modes = [(part, part.training) for part in method.modules()]
         method.eval()
@@ -111,3 +124,13 @@ class Diagnostics:
         if count <= self.rows:
             return every
         return hash_ids(fold(self.seed, WATCH), every).argsort()[: self.rows]
+
+
+def _corrupts(view: View) -> bool:
+    """Whether what a view makes is no positive."""
+    parts = view.augmentations if isinstance(view, Compose) else ()
+    return isinstance(view, FeatureShuffle) or any(map(_corrupts, parts))
+
+
+def _warn(words: str) -> None:
+    warnings.warn(words, RuntimeWarning, stacklevel=4)

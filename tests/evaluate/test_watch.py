@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from graphcl.augment import EdgeDrop, NodeDrop
 from graphcl.data import PackedDataset, load
 from graphcl.evaluate import Diagnostics, diagnose
-from graphcl.methods import GRACE, GraphCL, SimGRACE
+from graphcl.methods import DGI, GGD, GRACE, GraphCL, SimGRACE
 from graphcl.nn import GCN, GIN, GraphEncoder
 from graphcl.train import Moment, fit
 
@@ -72,6 +72,12 @@ def test_nodes_are_pairs_only_where_all_are_kept():
     assert set(kept) == ALWAYS | PAIRS and set(dropped) == ALWAYS
     few = Diagnostics(data, rows=20).look(GRACE(encoder, views=[EdgeDrop(drop=0.2), EdgeDrop(drop=0.3)]))
     assert few["alignment"] != kept["alignment"] and few["effective_rank"] <= 8
+
+
+@pytest.mark.parametrize("kind", [DGI, GGD])
+def test_a_corrupted_view_is_no_positive(kind):
+    data = Data(x=torch.rand(9, 4), edge_index=torch.stack([torch.arange(9), torch.arange(9).roll(1)]))
+    assert set(Diagnostics(data).look(kind(GraphEncoder(GCN(4, 8, 2))))) == ALWAYS
 
 
 def test_a_method_without_two_views_has_no_pairs(graphs):
