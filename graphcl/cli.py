@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import METHODS, near, recipe, settings_for
-from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
+from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, encoder_maker, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
 
 __all__ = ["main"]
@@ -49,7 +49,9 @@ def _dispatch(arguments: list[str]) -> int:
     chosen = config[command]
     if command in ("datasets", "methods"):
         return _datasets(chosen) if command == "datasets" else _methods(chosen)
-    return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed, "report": _report}[command](chosen)
+    return {"pretrain": _pretrain, "evaluate": _evaluate, "audit": _audit, "embed": _embed, "report": _report}[command](
+        chosen
+    )
 
 
 def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
@@ -71,6 +73,9 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
     )
     commands.add_subcommand(
         "evaluate", _evaluate_parser(), help="score a run's embeddings beside the untrained encoder's"
+    )
+    commands.add_subcommand(
+        "audit", _audit_parser(), help="score any encoder of graphs, whoever trained it, beside the same one untrained"
     )
     commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
     report = _new_parser(
@@ -152,6 +157,13 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
     add("--seed", type=int, default=0, help="seed of weights, views and the order of the graphs")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ...")
     add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
+    add(
+        "--diagnostics",
+        type=bool,
+        default=True,
+        help="look at 256 graphs every 100 steps, or at the one graph every 200, for about 2 percent of the time: "
+        "alignment, uniformity, effective rank; warn of a collapse",
+    )
     add("--out", type=str | None, default=None, help="run folder; by default a new one in runs/")
     add("--resume", action="store_true", help="go on with the run in --out, with its own settings")
     add("--overwrite", action="store_true", help="replace the run in --out")
@@ -179,6 +191,42 @@ def _evaluate_parser() -> Any:
     parser.add_argument("--root", type=str | None, default=None, help="data folder; by default the run's")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
+    return parser
+
+
+def _audit_parser() -> Any:
+    parser = _new_parser(
+        "Score any encoder of graphs beside raw features, the Weisfeiler-Lehman kernel and the same network untrained, "
+        "as it is initialised and with batch statistics: what is left is the lift of its training, with its interval."
+    )
+    add = parser.add_argument
+    add(
+        "encoder",
+        type=str,
+        help="MODULE:NAME of a class or function that makes it, such as torch_geometric.nn:GIN; a name of the "
+        f"package's own ({', '.join(ENCODERS)}); or a run folder",
+    )
+    add("--dataset", type=str | None, default=None, help="name of the data set; by default the run's")
+    add(
+        "--arguments",
+        type=dict[str, Any],
+        default={},
+        help="what it is called with: --arguments.hidden_channels 32; in_channels is filled in where it has one",
+    )
+    add("--weights", type=str | None, default=None, help="its weights: .safetensors, or .pt read as tensors only")
+    add("--readout", type=str, default="sum", help=f"from nodes to graphs: {', '.join(READOUTS)}; none if it does that")
+    add("--features", type=str | None, default=None, help="node features, as for pretrain")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, or one of them with -grouped at its end: graphs that no "
+        "message passing tells apart then stay together in the folds; by default the data set's",
+    )
+    add("--seeds", type=int, default=5, help="seeds of the folds and of the untrained networks")
+    add("--root", type=str | None, default=None, help="data folder")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--jobs", type=int, default=1, help="threads that share the folds")
     return parser
 
 
@@ -307,6 +355,7 @@ def _pretrain(config: Any) -> int:
         device=device,
         folder=folder,
         resume=config.resume,
+        callbacks=[_diagnostics(data)] if settings["diagnostics"] else [],
     )
     if history.left_out:
         print("1 graph an epoch was left out: it formed a last batch of its own and had nothing to be contrasted with")
@@ -322,6 +371,19 @@ def _pretrain(config: Any) -> int:
         return _score(folder, None, config.root, config.device, jobs=1)
     print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
     return 0
+
+
+def _diagnostics(data: Any) -> Any:
+    """Looks at a choice of graphs that is the same for every seed, or at the one graph."""
+    from graphcl.data import PackedDataset
+    from graphcl.evaluate import Diagnostics
+
+    def say(words: str) -> None:
+        print(f"graphcl: warning: {words}", file=sys.stderr)
+
+    if not isinstance(data, PackedDataset):
+        return Diagnostics(data, every=200, say=say)  # larger, against cheaper steps
+    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
 
 
 def _check_numbers(settings: Mapping[str, Any]) -> None:
@@ -395,6 +457,89 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
     print(format_table(rows))
     print("One seed: the interval is over its folds. The committed tables are over several seeds.")
     print(f"run folder: {folder.path}")
+    return 0
+
+
+def _load_into(encoder: Any, path: str) -> None:
+    """Fill a network with the weights of a file, which may hold tensors and nothing else."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not Path(path).is_file():
+        raise ConfigError(f"expected a file of weights, found none at {path}")
+    try:
+        weights = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail in many ways: zip, pickle, end of file, header
+        raise ConfigError(
+            f"expected a file of tensors at {path}, but it cannot be read: {type(error).__name__}; save it by "
+            "safetensors.torch.save_file(model.state_dict(), ...) or torch.save(model.state_dict(), ...)"
+        ) from error
+    try:
+        encoder.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"expected weights of this network at {path}: {error}") from error
+
+
+def _audit(config: Any) -> int:
+    from graphcl.data import card, load
+    from graphcl.evaluate import Provenance, audit, format_table, protocol
+    from graphcl.train import RunFolder, pick_device
+
+    if config.seeds < 1:
+        raise ConfigError(f"expected seeds of at least 1, got {config.seeds}")
+    folder = RunFolder(config.encoder) if Path(config.encoder).is_dir() else None
+    run = _run_config(folder) if folder else {}
+    if folder and (config.weights or config.arguments):
+        raise ConfigError("expected a run folder alone, got --weights or --arguments beside it; the run has its own")
+    name, root = config.dataset or run.get("dataset"), config.root or run.get("root")
+    if name is None:
+        raise ConfigError("expected --dataset, the set that the encoder is scored on; see graphcl datasets list")
+    entry = card(name, root=root)
+    if entry.level != "graph" or entry.task != "classification":
+        raise ConfigError(f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s)")
+    chosen = protocol(config.protocol or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    features = config.features or run.get("features")
+    dataset = load(name, root=root, features=features)
+    make: Any
+    if folder:
+
+        def make(seed: int) -> Any:
+            return make_method(run, dataset.num_features, seed=seed).encoder
+
+        method = make_method(run, dataset.num_features)
+        folder.load_weights(method)
+        encoder, title = method.encoder, type(method).__name__
+    else:
+        make = encoder_maker(config.encoder, config.arguments, dataset.num_features)
+        # Without weights it is one more untrained network, of a seed that none of the others has.
+        encoder, title = make(config.seeds), config.encoder.rpartition(":")[2]
+        if config.weights:
+            _load_into(encoder, config.weights)
+    readouts: dict[str, Any] = {**READOUTS, "none": None}
+    if config.readout not in readouts:
+        raise ConfigError(f"expected readout out of {', '.join(readouts)}, got {config.readout!r}")
+    command = f"graphcl audit {shlex.quote(config.encoder)} --dataset {name} --protocol {chosen.name}"
+    rows = audit(
+        encoder.to(pick_device(config.device)),
+        dataset,
+        make=make,
+        readout=readouts[config.readout],
+        probe=chosen,
+        seeds=range(config.seeds),
+        name=title,
+        dataset_name=name,
+        features=features or entry.features or "",
+        n_jobs=config.jobs,
+        provenance=Provenance(device=str(pick_device(config.device)), command=command),
+    )
+    print(format_table(rows))
+    row = next(row for row in rows if row.method == title)
+    assert row.lift is not None and row.lift_low is not None and row.lift_high is not None  # there are several folds
+    shown = "" if row.lift_low > 0 or row.lift_high < 0 else ", which contains 0: none is shown"
+    print(
+        f"{title}: lift over the same network untrained {row.lift:+.2f} points, 95 % interval [{row.lift_low:+.2f}, "
+        f"{row.lift_high:+.2f}]{shown}"
+    )
     return 0
 
 

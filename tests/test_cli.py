@@ -79,7 +79,7 @@ def test_the_main_job_from_pretraining_to_scores_and_embeddings(capsys):
         np.testing.assert_allclose(sums, z["graph"], rtol=1e-4, atol=1e-4)
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     assert main(["report", "run"]) == 0
-    assert Path("run/report.html").read_text().count("<svg") == 2
+    assert Path("run/report.html").read_text().count("<svg") == 3  # loss, embeddings, scores
     capsys.readouterr()
     assert "expected a new file" in refused(capsys, "embed", "run", "--out", "z.npz")
     assert main(["embed", "run", "--out", "z.npz", "--overwrite"]) == 0
@@ -318,3 +318,84 @@ def run_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["pretrain", "--print-config"])
     return capsys.readouterr().out
+
+
+def test_audit_of_any_encoder(capsys, tu_home):
+    assert main(["datasets", "add", "Rings", "--from", str(tu_home)]) == 0
+    Path("mine.py").write_text(
+        "import torch\n"
+        "from torch_geometric.nn import GIN, global_add_pool\n"
+        "class Pooling(torch.nn.Module):\n"
+        "    def __init__(self, in_channels, width=4):\n"
+        "        super().__init__()\n"
+        "        self.gin = GIN(in_channels, width, num_layers=1)\n"
+        "    def forward(self, x, edge_index, batch):\n"
+        "        return global_add_pool(self.gin(x, edge_index), batch)\n"
+        "def number():\n"
+        "    return 3\n"
+    )
+    usual = ["--dataset", "Rings", "--features", "constant", "--seeds", "1", "--device", "cpu"]
+    pyg = ["torch_geometric.nn:GIN", *usual, "--arguments.hidden_channels", "4", "--arguments.num_layers", "2"]
+    for arguments, title in (
+        (pyg, "GIN"),
+        ([*pyg, "--protocol", "tu-linear-svm"], "GIN"),
+        (["mine:Pooling", *usual, "--readout", "none"], "Pooling"),
+        (["gcn", *usual, "--arguments.hidden_channels", "4"], "gcn"),
+    ):
+        assert main(["audit", *arguments]) == 0
+        table = capsys.readouterr().out
+        assert all(f"\n{row} " in table for row in ("raw", "untrained-init", "untrained", "wl", title))
+        assert f"\n{title}: lift over the same network untrained" in table
+    for arguments, words in (
+        (["nowhere:GIN", *usual], "nowhere"),
+        (["torch_geometric.nn:GINN", *usual], "nearest: GIN"),
+        (["GIN", *usual], "MODULE:NAME"),
+        (["torch_geometric.nn:GIN", *usual, "--arguments.widht", "4"], "hidden_channels"),
+        (["mine:number", *usual], "torch module"),
+        (["torch_geometric.nn:GIN"], "--dataset"),
+        ([*pyg, "--weights", "none.pt"], "none.pt"),
+        ([*pyg, "--readout", "median"], "readout"),
+        ([*pyg, "--seeds", "0"], "seeds"),
+        ([*pyg, "--dataset", "synthetic-social"], "class per graph"),
+        ([*pyg, "--protocol", "tu-rbf-svm-grouped"], "groups of equal graphs"),
+    ):
+        assert words in refused(capsys, "audit", *arguments)
+
+
+def test_audit_of_given_weights_and_of_a_run(capsys, tu_home):
+    from safetensors.torch import save_file
+    from torch_geometric.nn import GIN
+
+    assert main(["datasets", "add", "Rings", "--from", str(tu_home)]) == 0
+    capsys.readouterr()
+    network = GIN(1, 4, num_layers=2)
+    save_file(network.state_dict(), "w.safetensors")
+    torch.save(network.state_dict(), "w.pt")
+    Path("bad.pt").write_bytes(b"no zip")
+    pyg = ["torch_geometric.nn:GIN", "--dataset", "Rings", "--features", "constant", "--seeds", "1", "--device", "cpu"]
+    pyg += ["--arguments.hidden_channels", "4", "--arguments.num_layers", "2"]
+    tables = []
+    for file in ("w.safetensors", "w.pt"):
+        assert main(["audit", *pyg, "--weights", file]) == 0
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    assert "cannot be read" in refused(capsys, "audit", *pyg, "--weights", "bad.pt")
+    wide = [*pyg, "--arguments.hidden_channels", "5"]
+    assert "weights of this network" in refused(capsys, "audit", *wide, "--weights", "w.pt")
+
+    # Every ring's embedding is a multiple of one row.
+    assert main(["pretrain", "--dataset", "Rings", "--features", "constant", "--out", "run", *FAST]) == 0
+    assert "graphcl: warning: epoch 2: the embeddings have collapsed" in capsys.readouterr().err
+    assert main(["audit", "run", "--seeds", "1", "--device", "cpu"]) == 0
+    assert "\nGraphCL: lift over the same network untrained" in capsys.readouterr().out
+    assert "run folder alone" in refused(capsys, "audit", "run", "--weights", "w.pt")
+
+
+def test_diagnostics_are_in_the_last_row_unless_they_are_turned_off(capsys):
+    assert main(["pretrain", "--out", "run", *FAST]) == 0
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert "effective_rank" not in rows[0] and rows[1]["effective_rank"] > 1 and "alignment" in rows[1]
+    assert main(["pretrain", "--out", "off", "--diagnostics", "false", *FAST]) == 0
+    assert "effective_rank" not in Path("off/metrics.jsonl").read_text()
+    for name in ("run", "off"):  # looking on changes nothing
+        assert Path(f"{name}/model.safetensors").read_bytes() == Path("run/model.safetensors").read_bytes()

@@ -66,6 +66,7 @@ from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
 from graphcl.evaluate.suite import compared_embeddings
 from graphcl.evaluate.supervised import NodeModel, SupervisedGCN
 from graphcl.evaluate.table import format_table
+from graphcl.evaluate.watch import Diagnostics
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "masked_mse",
     "task_rmse",
     "task_roc_auc",
+    "Diagnostics",
     "Histogram",
     "collapse_of",
     "diagnose",

@@ -263,7 +263,8 @@ def collapse_of(row: Mapping[str, float]) -> str | None:
     """
     advice = (
         "try a smaller learning rate, weaker views, another temperature (InfoNCE) or a larger weight of the variance "
-        "or decorrelation term (VICReg, Barlow Twins), batch normalisation in the head, or more graphs in a batch"
+        "or decorrelation term (VICReg, Barlow Twins), batch normalisation in the head, more graphs in a "
+        "batch, or features that tell the items apart"
     )
     if row["spread"] < SPREAD_FLOOR:
         return f"the embeddings have collapsed: all rows point the same way (spread {row['spread']:.2g} of 1); {advice}"

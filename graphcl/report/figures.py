@@ -6,7 +6,7 @@ from typing import Any
 
 from graphcl.errors import GraphCLError
 
-__all__ = ["loss_curve", "score_bars"]
+__all__ = ["diagnostic_curves", "loss_curve", "score_bars"]
 
 
 def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
@@ -24,6 +24,44 @@ def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
     figure, axes = _new_figure(5.0, 3.0)
     axes.plot([row["epoch"] for row in metrics], [row["loss"] for row in metrics], marker=".", color="#33658a")
     axes.set(xlabel="epoch", ylabel="loss (mean over graphs)")
+    return _svg(figure)
+
+
+def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
+    """What was seen of the embeddings while the run went: alignment and uniformity, effective rank, similarities.
+
+    Args:
+        metrics: Rows as in ``metrics.jsonl``; those with ``effective_rank`` were looked at.
+
+    Returns:
+        SVG text, a panel for each quantity; those that no row has are left out.
+
+    Raises:
+        ValueError: No row was looked at.
+        GraphCLError: matplotlib is not installed.
+    """
+    rows = [row for row in metrics if "effective_rank" in row]
+    if not rows:
+        raise ValueError("expected rows with diagnostics, got none; pass callbacks=[Diagnostics(batch)] to fit")
+    panels = (
+        ("effective_rank",),
+        ("spread",),
+        ("uniformity",),
+        ("alignment",),
+        ("positive_similarity", "negative_similarity"),
+    )
+    shown = [names for names in panels if names[0] in rows[0]]
+    figure, _ = _new_figure(8.0, 2.2 * -(-len(shown) // 2))
+    figure.clear()
+    for place, names in enumerate(shown, start=1):
+        axes = figure.add_subplot(-(-len(shown) // 2), 2, place)
+        axes.spines[["top", "right"]].set_visible(False)
+        for name, colour in zip(names, ("#33658a", "#bb5533"), strict=False):
+            axes.plot([row["epoch"] for row in rows], [row[name] for row in rows], ".-", color=colour, label=name)
+        axes.set_title(", ".join(names).replace("_", " "), fontsize="medium")
+        if len(names) > 1:
+            axes.legend(frameon=False, fontsize="small")
+        axes.set_xlabel("epoch")
     return _svg(figure)
 
 

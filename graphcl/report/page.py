@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
-from graphcl.report.figures import loss_curve, score_bars
+from graphcl.report.figures import diagnostic_curves, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
 
@@ -37,6 +37,7 @@ def write_report(folder: RunFolder) -> Path:
     parts = [
         f"<h1>{html.escape(str(config.get('method', 'run')))} on {html.escape(str(config.get('dataset', '')))}</h1>",
         f"<h2>Loss</h2>{loss_curve(metrics)}",
+        *_embeddings(metrics),
         *_scores(folder.path / "scores.csv"),
         f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>",
     ]
@@ -45,6 +46,12 @@ def write_report(folder: RunFolder) -> Path:
     path = folder.path / "report.html"
     write_atomically(path, lambda file: file.write(text.encode()))
     return path
+
+
+def _embeddings(metrics: list[dict[str, float]]) -> list[str]:
+    """The curves of the diagnostics, for a run that was looked at."""
+    looks = [row for row in metrics if "effective_rank" in row]
+    return [f"<h2>Embeddings</h2>{diagnostic_curves(looks)}"] if looks else []
 
 
 def _scores(path: Path) -> list[str]:

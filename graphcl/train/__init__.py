@@ -2,13 +2,16 @@
 
 from graphcl.train._sources import Source, source_of
 from graphcl.train.ahead import losses_ahead
+from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
 from graphcl.train.loop import History, fit, rate_at
 from graphcl.train.run import RunFolder
 
 __all__ = [
+    "Callback",
     "History",
+    "Moment",
     "RunFolder",
     "Source",
     "fit",

@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
+from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "fit", "rate_at"]
@@ -27,7 +28,7 @@ class History:
 
     Attributes:
         epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs or nodes), ``graphs_per_s`` or ``nodes_per_s``,
-            ``seconds``.
+            ``seconds``; and what callbacks add.
         interrupted: Whether a signal ended it before its time.
         left_out: Graphs that formed a last batch of one and had nothing to be contrasted with, in each epoch.
         best_epoch: The epoch whose weights the method has, where ``patience`` chose it.
@@ -59,6 +60,7 @@ def fit(
     resume: bool = False,
     checkpoint_seconds: float = 15.0,
     progress: bool | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> History:
     """Pretrain ``method`` on a set of graphs, on one graph, or on the batches of a loader.
 
@@ -87,6 +89,8 @@ def fit(
         resume: Go on from the folder's checkpoint.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
+        callbacks: Each is called with (:class:`Moment`, method) at the end of every epoch; what it returns is added to
+            the epoch's row, such as :class:`graphcl.evaluate.Diagnostics`.
 
     Returns:
         A :class:`History`.
@@ -169,6 +173,8 @@ def fit(
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
+            for callback in callbacks:
+                row |= callback(Moment(state.epoch, source.steps, state.epoch == epochs), method)
             history.epochs.append(row)
             if patience is not None:
                 state.keep_best(row["loss"])

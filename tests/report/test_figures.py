@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from graphcl.errors import GraphCLError
-from graphcl.report import loss_curve, score_bars
+from graphcl.report import diagnostic_curves, loss_curve, score_bars
 
 METRICS = [{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.5}]
 
@@ -20,3 +20,14 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(GraphCLError, match=r"graphcl\[plot\]"):
         loss_curve(METRICS)
+
+
+def test_diagnostic_curves_have_a_panel_for_each_quantity():
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    row = {"epoch": 1, "effective_rank": 5.0, "spread": 0.5, "uniformity": -1.0}
+    pairs = {"alignment": 0.1, "positive_similarity": 0.9, "negative_similarity": 0.1}
+    few = diagnostic_curves([{"epoch": 0, "loss": 1.0}, row])
+    many = diagnostic_curves([row | pairs, row | pairs | {"epoch": 2}])
+    assert few.count('id="axes_') == 3 and many.count('id="axes_') == 5
+    with pytest.raises(ValueError, match="diagnostics"):
+        diagnostic_curves([{"epoch": 1, "loss": 1.0}])

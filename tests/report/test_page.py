@@ -23,3 +23,14 @@ def test_page(tmp_path):
     write_results(tmp_path / "scores.csv", [row])
     text = write_report(folder).read_text()
     assert "81.50" in text and text.count("<svg") == 2
+
+
+def test_page_of_a_run_that_was_looked_at(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path)
+    folder.create({})
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    assert "Embeddings" not in write_report(folder).read_text()
+    folder.append_metrics({"epoch": 2, "loss": 3.0, "effective_rank": 5.0, "spread": 0.5, "uniformity": -1.0})
+    text = write_report(folder).read_text()
+    assert "<h2>Embeddings</h2>" in text and text.count("<svg") == 2

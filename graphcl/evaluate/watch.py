@@ -1,0 +1,136 @@
+"""Diagnostics of a run while it goes, as a callback of the loop: a fixed batch, embedded now and then."""
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphcl._random import fold, hash_ids
+from graphcl.augment import Compose, FeatureShuffle
+from graphcl.evaluate.diagnostics import collapse_of, diagnose
+from graphcl.methods import Method, ViewMethod
+from graphcl.methods.base import View
+from graphcl.train.callbacks import Moment
+
+__all__ = ["Diagnostics"]
+
+WATCH = 0x77617463  # the stream of the views: not one that training draws from
+
+
+class Diagnostics:
+    """Looks at a fixed batch every so many steps, off the hot path, and says so when the embeddings collapse.
+
+    The clean batch is embedded by ``method.embed``, as it will be for every use. Positive pairs are two views of the
+    batch, made by the method's own views with the same key each time, so that one point of a curve can be compared with
+    the next. Methods without two views have no such columns, nor do those one of whose views is a negative (shuffled
+    features, as in DGI) or drops nodes where nodes are contrasted.
+    Weights, running statistics, modes and random states are left as they are.
+
+    Args:
+        data: A batch of at least two graphs, or one graph for a method that contrasts nodes; it is moved to the
+            method's device at the first look. A few hundred graphs are enough.
+        every: Steps from one look to the next; it happens at the end of the epoch in which they are filled, and at the
+            end of the run. A look at 256 graphs costs about as much as one step on 128.
+        labels: Whether the batch's ``y`` are classes, for the false-negative rate; they are shown and used for nothing
+            else.
+        rows: The most rows that are measured; of more nodes a keyed choice.
+        seed: Of the views, of the pairs and of that choice.
+        say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
+
+    Raises:
+        ValueError: ``every`` or ``rows`` is too small.
+
+    Warns:
+        RuntimeWarning: The embeddings have collapsed, with what to try.
+
+    Example:
+        >>> from graphcl.data import PackedDataset, load
+        >>> from graphcl.methods import GraphCL
+        >>> from graphcl.nn import GIN, GraphEncoder
+        >>> from graphcl.train import fit
+        >>> graphs = PackedDataset(load("synthetic-molecules")[:64], graph_id=True)
+        >>> method = GraphCL(GraphEncoder(GIN(graphs.num_features)))
+        >>> watch = Diagnostics(graphs.batch(torch.arange(32)))
+        >>> row = fit(method, graphs, epochs=1, batch_size=32, callbacks=[watch]).epochs[-1]
+        >>> row["effective_rank"] > 1
+        True
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        *,
+        every: int = 100,
+        labels: bool = False,
+        rows: int = 1024,
+        seed: int = 0,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        if every < 1 or rows < 2:
+            raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
+        self.data, self.every, self.labels, self.rows, self.seed = data, every, labels, rows, seed
+        self._say, self._said = say or _warn, False
+
+    def __call__(self, moment: Moment, method: Method) -> Mapping[str, float]:
+        if not moment.is_due(self.every):
+            return {}
+        row = self.look(method)
+        words = collapse_of(row) if row else None
+        if words is not None and not self._said:
+            self._said = True
+            self._say(f"epoch {moment.epoch}: {words}")
+        return row
+
+    @torch.no_grad()
+    def look(self, method: Method) -> dict[str, float]:
+        """The columns of :func:`graphcl.evaluate.diagnose` for the method as it is now; none if they are not finite."""
+        device = method.step.device
+        self.data = self.data.to(device)
+        graphs = method.level == "graph"
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            clean = method.embed(self.data)
+            z = clean.graph if graphs else clean.node
+            views = self._views(method)
+        choice = self._choice(len(z), z.device)
+        if views is not None and any(view.shape != views[0].shape or len(view) != len(z) for view in views):
+            views = None
+        if not all(bool(torch.isfinite(part).all()) for part in (z, *(views or ()))):
+            return {}  # the loop stops at a loss that is not finite, with more to say
+        labels = self.data.y[choice] if self.labels else None
+        pair = None if views is None else (views[0][choice], views[1][choice])
+        return diagnose(z[choice], pair, labels=labels, seed=self.seed)
+
+    def _views(self, method: Method) -> tuple[Tensor, Tensor] | None:
+        """The embeddings of two views, in evaluation mode."""
+        if not isinstance(method, ViewMethod) or len(method.views) < 2 or any(map(_corrupts, method.views[:2])):
+            return None
+        modes = [(part, part.training) for part in method.modules()]
+        method.eval()
+        try:
+            first, second = method.views_of(self.data, fold(fold(self.seed, WATCH), 0))[:2]
+            if method.level == "graph":
+                return method.encoder.encode(first).graph, method.encoder.encode(second).graph
+            if any("n_id" in view and "n_id" not in self.data for view in (first, second)):
+                return None  # nodes were dropped or moved: rows are no pairs
+            return method.encoder.encode(first).node, method.encoder.encode(second).node
+        finally:
+            for part, mode in modes:
+                part.training = mode
+
+    def _choice(self, count: int, device: torch.device) -> Tensor:
+        every = torch.arange(count, device=device)
+        if count <= self.rows:
+            return every
+        return hash_ids(fold(self.seed, WATCH), every).argsort()[: self.rows]
+
+
+def _corrupts(view: View) -> bool:
+    """Whether what a view makes is no positive."""
+    parts = view.augmentations if isinstance(view, Compose) else ()
+    return isinstance(view, FeatureShuffle) or any(map(_corrupts, parts))
+
+
+def _warn(words: str) -> None:
+    warnings.warn(words, RuntimeWarning, stacklevel=4)

@@ -1,0 +1,38 @@
+"""What looks on while a run goes: called at the end of an epoch, never within a step."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from graphcl.methods import Method
+
+__all__ = ["Callback", "Moment"]
+
+
+class Moment(NamedTuple):
+    """Where a run stands at the end of an epoch.
+
+    Attributes:
+        epoch: Epochs that are done.
+        steps: Steps in an epoch.
+        last: Whether it is the last epoch that was asked for.
+    """
+
+    epoch: int
+    steps: int
+    last: bool
+
+    def is_due(self, every: int) -> bool:
+        """Whether ``every`` steps, or a multiple of them, have been filled in this epoch, or the run is at its end.
+
+        It depends on nothing but the place in the run, so that a resumed run is looked at in the same epochs.
+
+        Example:
+            >>> [epoch for epoch in range(1, 9) if Moment(epoch, 40, epoch == 8).is_due(100)]
+            [3, 5, 8]
+        """
+        done = self.epoch * self.steps
+        return self.last or done // every > (done - self.steps) // every
+
+
+Callback = Callable[[Moment, Method], Mapping[str, float]]
+"""Signature: (moment, method) -> columns for the row of this epoch. It must leave weights, modes and random state."""

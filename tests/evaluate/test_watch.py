@@ -1,0 +1,117 @@
+"""Diagnostics of a run: they see what is there, change nothing, and speak up at a collapse."""
+
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Data
+
+from graphcl.augment import EdgeDrop, NodeDrop
+from graphcl.data import PackedDataset, load
+from graphcl.evaluate import Diagnostics, diagnose
+from graphcl.methods import DGI, GGD, GRACE, GraphCL, SimGRACE
+from graphcl.nn import GCN, GIN, GraphEncoder
+from graphcl.train import Moment, fit
+
+PAIRS = {"alignment", "positive_similarity", "negative_similarity"}
+ALWAYS = {"uniformity", "effective_rank", "spread"}
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    return PackedDataset(load("synthetic-molecules")[:96], graph_id=True)
+
+
+def make(graphs):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return GraphCL(GraphEncoder(GIN(graphs.batch([0]).x.size(1), hidden_channels=8, num_layers=2)))
+
+
+def watch_of(graphs, **options):
+    return Diagnostics(graphs.batch(torch.arange(64)), **options)
+
+
+def test_a_watched_run_ends_with_the_same_weights(graphs):
+    runs = []
+    for callbacks in ((), [watch_of(graphs, every=1, labels=True)]):
+        method = make(graphs)
+        history = fit(method, graphs, epochs=3, batch_size=32, callbacks=callbacks)
+        runs.append((method.state_dict(), history))
+    assert all(torch.equal(value, runs[1][0][name]) for name, value in runs[0][0].items())
+    for row in runs[1][1].epochs:
+        assert set(row) >= ALWAYS | PAIRS | {"false_negative_rate", "loss", "epoch"}
+        assert 1 < row["effective_rank"] <= 16 and 0 < row["spread"] < 1
+
+
+def test_a_look_is_repeatable_and_leaves_everything(graphs):
+    method, watch = make(graphs).train(), watch_of(graphs)
+    before, state = {name: value.clone() for name, value in method.state_dict().items()}, torch.get_rng_state()
+    assert watch.look(method) == watch.look(method)
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state) and all(part.training for part in method.modules())
+
+
+def test_the_columns_are_those_of_the_embeddings(graphs):
+    method, watch = make(graphs), watch_of(graphs)
+    expected = diagnose(method.embed(graphs.batch(torch.arange(64))).graph)
+    found = watch.look(method)
+    assert {name: found[name] for name in ALWAYS} == pytest.approx(expected)
+
+
+def test_looks_are_rare(graphs):
+    history = fit(make(graphs), graphs, epochs=5, batch_size=32, callbacks=[watch_of(graphs, every=6)])
+    assert ["spread" in row for row in history.epochs] == [False, True, False, True, True]
+
+
+def test_nodes_are_pairs_only_where_all_are_kept():
+    ring = torch.stack([torch.arange(50), (torch.arange(50) + 1) % 50])
+    data = Data(x=torch.rand(50, 4), edge_index=torch.cat([ring, ring.flip(0)], 1))
+    encoder = GraphEncoder(GCN(4, 8, 2))
+    kept = Diagnostics(data).look(GRACE(encoder, views=[EdgeDrop(drop=0.2), EdgeDrop(drop=0.3)]))
+    dropped = Diagnostics(data).look(GRACE(encoder, views=[NodeDrop(drop=0.2), NodeDrop(drop=0.2)]))
+    assert set(kept) == ALWAYS | PAIRS and set(dropped) == ALWAYS
+    few = Diagnostics(data, rows=20).look(GRACE(encoder, views=[EdgeDrop(drop=0.2), EdgeDrop(drop=0.3)]))
+    assert few["alignment"] != kept["alignment"] and few["effective_rank"] <= 8
+
+
+@pytest.mark.parametrize("kind", [DGI, GGD])
+def test_a_corrupted_view_is_no_positive(kind):
+    data = Data(x=torch.rand(9, 4), edge_index=torch.stack([torch.arange(9), torch.arange(9).roll(1)]))
+    assert set(Diagnostics(data).look(kind(GraphEncoder(GCN(4, 8, 2))))) == ALWAYS
+
+
+def test_a_method_without_two_views_has_no_pairs(graphs):
+    encoder = GraphEncoder(GIN(graphs.batch([0]).x.size(1), hidden_channels=8, num_layers=2))
+    assert set(watch_of(graphs).look(SimGRACE(encoder))) == ALWAYS
+
+
+class Constant(nn.Module):
+    out_channels = 8
+
+    def __init__(self):
+        super().__init__()
+        self.row = nn.Parameter(torch.ones(8))
+
+    def forward(self, x, edge_index):
+        return self.row.expand(len(x), 8)
+
+
+def test_a_collapse_is_said_once(graphs):
+    watch, method = watch_of(graphs, every=1), GraphCL(GraphEncoder(Constant()))
+    with pytest.warns(RuntimeWarning, match="epoch 1: the embeddings have collapsed.*try") as caught:
+        watch(Moment(1, 1, False), method)
+    watch(Moment(2, 1, False), method)  # a warning would be an error
+    assert len(caught) == 1
+
+
+def test_what_is_not_finite_is_left_to_the_loop(graphs):
+    method = GraphCL(GraphEncoder(Constant()))
+    with torch.no_grad():
+        method.encoder.gnn.row[0] = float("nan")
+    assert watch_of(graphs, every=1)(Moment(1, 1, False), method) == {}
+
+
+@pytest.mark.parametrize("options", [{"every": 0}, {"rows": 1}])
+def test_refusals(graphs, options):
+    with pytest.raises(ValueError, match="at least"):
+        watch_of(graphs, **options)

@@ -1,0 +1,41 @@
+"""Callbacks: called after every epoch with the place in the run, their columns kept, the run itself untouched."""
+
+import pytest
+import torch
+
+from graphcl.train import Moment, RunFolder, fit
+
+
+@pytest.mark.parametrize(("steps", "every"), [(1, 1), (1, 7), (9, 100), (40, 100), (300, 100), (100, 100)])
+def test_due_once_for_every_so_many_steps(steps, every):
+    looks = [epoch for epoch in range(1, 201) if Moment(epoch, steps, False).is_due(every)]
+    assert len(looks) == min(200, 200 * steps // every)
+    gaps = [(b - a) * steps for a, b in zip(looks, looks[1:], strict=False)]
+    assert all(gap > every - steps for gap in gaps)
+    assert Moment(1, 1, True).is_due(1000) and not Moment(1, 1, False).is_due(1000)
+
+
+def test_columns_reach_history_and_metrics_also_after_resuming(make, graphs, tmp_path):
+    seen = []
+
+    def note(moment, method):
+        seen.append((moment, int(method.step)))
+        return {"twice": 2.0 * moment.epoch} if moment.epoch % 2 else {}
+
+    folder = RunFolder(tmp_path / "run")
+    folder.create({})
+    fit(make(), graphs, epochs=2, batch_size=16, folder=folder, callbacks=[note])
+    history = fit(make(), graphs, epochs=3, batch_size=16, folder=folder, resume=True, callbacks=[note])
+    steps = seen[0][0].steps
+    assert seen == [(Moment(epoch, steps, epoch > 1), epoch * steps) for epoch in (1, 2, 3)]
+    assert [row.get("twice") for row in history.epochs] == [2.0, None, 6.0]
+    assert [row.get("twice") for row in folder.read_metrics()] == [2.0, None, 6.0]
+
+
+def test_without_callbacks_nothing_changes(make, graphs):
+    weights = []
+    for callbacks in ((), [lambda moment, method: {}]):
+        method = make()
+        fit(method, graphs, epochs=2, batch_size=16, callbacks=callbacks)
+        weights.append(method.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
