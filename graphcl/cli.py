@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphcl._molecules import load_data, tell_skipped
 from graphcl._recipes import METHODS, near, recipe, settings_for
-from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
+from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
-DEFAULT_METHOD = "graphcl"
+DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
 CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads")
@@ -104,7 +105,24 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
     )
     add = parser.add_argument
     add("--config", action="config", help="YAML file with any of the settings below")
-    add("--dataset", type=str, default="synthetic-molecules", help="name of the data set; see graphcl datasets list")
+    add(
+        "--dataset",
+        type=str | None,
+        default=DEFAULT_DATASET,
+        help="name of the data set; see graphcl datasets list",
+    )
+    add(
+        "--data",
+        type=str | None,
+        default=None,
+        help="instead of a data set a file of molecules, CSV, TSV, SMI, SDF or Parquet, plain or gzip",
+    )
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add(
+        "--vocab",
+        type=str | None,
+        help="index table of atoms and bonds, for molecules alone: ogb (the default there), pyg or hu2020",
+    )
     add("--root", type=str | None, default=None, help="data folder; by default $GRAPHCL_HOME, else the user's cache")
     add(
         "--features",
@@ -119,6 +137,8 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         help=f"what to train by: {', '.join(METHODS)}; see graphcl methods",
     )
     add("--encoder", type=str, help=f"the network: {', '.join(ENCODERS)}")
+    add("--conv", type=str, help=f"kind of the layers of encoder molecule: {', '.join(CONVS)}")
+    add("--virtual-node", type=bool, help="whether encoder molecule has a virtual node")
     add("--hidden", type=int, help="width of each layer")
     add("--last-width", type=int | None, help="width of the last layer, not for gin; by default that of the others")
     add("--layers", type=int, help="number of layers")
@@ -133,8 +153,9 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         type=str,
         nargs="*",
         metavar="VIEW",
-        help="the views, each NAME or NAME:SHARE, or several joined by + to be applied one after the other, out of "
-        f"{', '.join(VIEWS)}; random4 draws one of the four augmentations of GraphCL for each graph",
+        help="the views, each NAME or NAME:SHARE, several joined by + to be applied one after the other, or several "
+        f"joined by | of which each graph draws one, out of {', '.join(VIEWS)}; random4 draws one of the four "
+        "augmentations of GraphCL for each graph; for joao the augmentations to choose from",
     )
     add("--temperature", type=float | None, help="temperature of the loss")
     add("--objective", type=dict[str, Any], help="further arguments of the loss: --objective.decorrelation 0.001")
@@ -252,7 +273,17 @@ def _defaults(arguments: list[str]) -> dict[str, Any]:
     # A first reading tells the method and the data set, wherever they are named.
     asked = [word for word in arguments if not word.startswith("--print")]
     chosen = _parse(build_parser(), asked)["pretrain"]
-    return settings_for(chosen.method, chosen.dataset)
+    return settings_for(chosen.method, chosen.dataset, vocab=_vocabulary(chosen))
+
+
+def _vocabulary(chosen: Any) -> str | None:
+    """The index table of the molecules, if it is molecules that are asked for."""
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+
+    if chosen.data is None and not is_molecules(card(chosen.dataset or DEFAULT_DATASET, root=chosen.root)):
+        return None
+    return chosen.vocab or "ogb"
 
 
 def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
@@ -270,7 +301,7 @@ def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
 def _pretrain(config: Any) -> int:
     import torch
 
-    from graphcl.data import PackedDataset, load
+    from graphcl.data import PackedDataset
     from graphcl.train import RunFolder, fit, load_checkpoint, pick_device, source_of
 
     if config.resume and config.overwrite:
@@ -282,20 +313,23 @@ def _pretrain(config: Any) -> int:
     if config.root is not None:  # the run must find its data from any working directory
         settings["root"] = str(Path(config.root).resolve())
     _check_numbers(settings)
-    dataset = load(config.dataset, root=config.root, features=config.features)
+    _check_data(config, settings)
+    dataset = load_data(settings, root=config.root)
     kind = recipe(config.method).kind
     data = dataset[0] if kind.level == "node" and len(dataset) == 1 else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
     source = source_of(data, kind, config.batch_size, device)
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
-    folder = RunFolder(config.out or _new_folder(config.dataset, config.method))
+    folder = RunFolder(config.out or _new_folder(dataset.name, config.method))
     if config.resume:
+        _check_vocabulary(folder, settings)
         load_checkpoint(folder.checkpoint_file)
         folder.write_config(settings)
     else:
         folder.create(settings, overwrite=config.overwrite)
+    tell_skipped(dataset, folder.path / "skipped.csv")
     print(
-        f"{config.dataset}: {source.size:,} {source.unit}, {type(method).__name__} on {device}, "
+        f"{dataset.name}: {source.size:,} {source.unit}, {recipe(config.method).name} on {device}, "
         f"run folder {folder.path}"
     )
     options = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip")
@@ -322,6 +356,30 @@ def _pretrain(config: Any) -> int:
         return _score(folder, None, config.root, config.device, jobs=1)
     print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
     return 0
+
+
+def _check_data(config: Any, settings: dict[str, Any]) -> None:
+    """Refuse a file beside a data set, and make the file one that the run finds from any working directory."""
+    if config.data is None:
+        if config.dataset is None:
+            raise ConfigError("expected --dataset or --data, got neither")
+        if config.smiles_column is not None:
+            raise ConfigError("expected --smiles-column with --data FILE, got it without")
+        return
+    if config.dataset not in (None, DEFAULT_DATASET):
+        raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
+    if config.evaluate:
+        raise ConfigError("expected a data set with labels for --evaluate, got a file; run graphcl evaluate afterwards")
+    settings |= {"data": str(Path(config.data).expanduser().resolve()), "dataset": None}
+
+
+def _check_vocabulary(folder: Any, settings: Mapping[str, Any]) -> None:
+    before = folder.read_config().get("vocab")
+    if before != settings["vocab"]:
+        raise ConfigError(
+            f"expected the index table of the run, {before}, to go on with it, got {settings['vocab']}: the same "
+            f"number is another atom there; start a new run with --vocab {settings['vocab']}"
+        )
 
 
 def _check_numbers(settings: Mapping[str, Any]) -> None:
@@ -459,7 +517,7 @@ def _score_nodes(
 
 def _run_config(folder: Any) -> dict[str, Any]:
     config = folder.read_config()
-    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"))
+    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"), vocab=config.get("vocab"))
     known = {action.dest: action.default for action in _pretrain_parser(usual)._actions}
     unknown = [key for key in config if key not in known]
     if unknown:

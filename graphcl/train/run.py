@@ -20,7 +20,10 @@ class RunFolder:
         path: The folder.
     """
 
-    FILES = ("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv")
+    FILES = (
+        *("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv"),
+        *("skipped.csv", "overlap.csv"),  # of runs on molecules
+    )
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
