@@ -1,10 +1,12 @@
 """What the command line does with molecules: files of them, and scores of runs on labelled sets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load_data", "tell_skipped"]
+from graphcl.errors import ConfigError, DataError
+
+__all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped"]
 
 
 def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
@@ -23,3 +25,37 @@ def tell_skipped(dataset: Any, path: Path) -> None:
     if getattr(dataset, "skipped", ()):
         count = dataset.write_skipped(path)
         print(f"{count:,} of {dataset.num_rows:,} rows are no molecules and are left out; {path} lists them")
+
+
+def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) -> tuple[Any, list[Any]]:
+    """The set without the molecules of the named sets, and what it shared with each."""
+    from graphcl.data import MoleculeDataset, load, without_overlap
+
+    if not names:
+        return dataset, []
+    if not isinstance(dataset, MoleculeDataset):
+        raise ConfigError(f"expected molecules to leave out those of {', '.join(names)}, got {dataset.name}")
+    others = {}
+    for name in names:
+        other = load(name, root=root)
+        if not isinstance(other, MoleculeDataset):
+            raise ConfigError(f"expected sets of molecules to exclude, got {name}")
+        others[name] = list(other.smiles)
+        if not any(others[name]):
+            raise DataError(f"{name} came without SMILES (its folder mapping is missing), by which to exclude it.")
+    return without_overlap(dataset, others, by=by, root=root)  # type: ignore[arg-type]
+
+
+def tell_overlaps(overlaps: Sequence[Any], before: int, after: int, path: Path) -> None:
+    """Say what was shared and left out, and keep it in a file."""
+    import csv
+
+    if not overlaps:
+        return
+    for overlap in overlaps:
+        print(f"{overlap.name}: {overlap.shared:,} of its {overlap.molecules:,} molecules are in the data as well")
+    print(f"{before - after:,} of {before:,} molecules are left out; {path} has the counts")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(overlaps[0]._fields)
+        writer.writerows(overlaps)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcl._molecules import load_data, tell_skipped
+from graphcl._molecules import leave_out, load_data, tell_overlaps, tell_skipped
 from graphcl._recipes import METHODS, near, recipe, settings_for
 from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
@@ -124,6 +124,20 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         help="index table of atoms and bonds, for molecules alone: ogb (the default there), pyg or hu2020",
     )
     add("--root", type=str | None, default=None, help="data folder; by default $GRAPHCL_HOME, else the user's cache")
+    add(
+        "--exclude",
+        type=str,
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="sets of molecules that the run will be tested on: their molecules are left out, and the overlap is told",
+    )
+    add(
+        "--exclude-by",
+        type=str,
+        default="inchikey",
+        help="what is the same molecule: inchikey, or skeleton, whatever the stereo marks, isotopes and protons",
+    )
     add(
         "--features",
         type=str | None,
@@ -314,7 +328,8 @@ def _pretrain(config: Any) -> int:
         settings["root"] = str(Path(config.root).resolve())
     _check_numbers(settings)
     _check_data(config, settings)
-    dataset = load_data(settings, root=config.root)
+    whole = load_data(settings, root=config.root)
+    dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
     kind = recipe(config.method).kind
     data = dataset[0] if kind.level == "node" and len(dataset) == 1 else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
@@ -328,6 +343,7 @@ def _pretrain(config: Any) -> int:
     else:
         folder.create(settings, overwrite=config.overwrite)
     tell_skipped(dataset, folder.path / "skipped.csv")
+    tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
     print(
         f"{dataset.name}: {source.size:,} {source.unit}, {recipe(config.method).name} on {device}, "
         f"run folder {folder.path}"
