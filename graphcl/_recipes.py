@@ -50,8 +50,8 @@ SETTINGS: Mapping[str, Any] = {
 _NODE: Mapping[str, Any] = {"encoder": "gcn", "layers": 2, "norm": "none", "joined": False}
 
 # On sets of molecules: the encoder of Hu et al., "Strategies for Pre-training Graph Neural Networks", ICLR 2020, and
-# their training; the views of GraphCL's code for them, one of two at 20 % for each molecule. Molecules with derived
-# features, as OGB's and PyG's tables have them, have views that refresh those; under hu2020 there is nothing to refresh.
+# their training; the views of GraphCL's code for them, one of two at 20 % for each molecule. Where atoms have derived
+# features, as in OGB's and PyG's tables, views refresh those; under hu2020 there is nothing to refresh.
 _MOLECULES: Mapping[str, Any] = {"encoder": "molecule", "hidden": 300, "layers": 5, "readout": "mean"}
 _MOLECULES_TRAINING: Mapping[str, Any] = {"epochs": 100, "batch_size": 256, "lr": 1e-3}
 _MOLECULES_VIEWS = {
@@ -463,7 +463,7 @@ def settings_for(method: str, dataset: str | None = None, *, vocab: str | None =
 
 
 def _molecule_views(chosen: Recipe, vocab: str) -> dict[str, Any]:
-    """Views that suit molecules, for a method that takes views and would otherwise mask features that are no numbers."""
+    """Views that suit molecules, for a method that takes views: its own would mask features that are no numbers."""
     table = "bare" if vocab == "hu2020" else "derived"
     known = inspect.signature(chosen.kind).parameters
     if "augmentations" in known:

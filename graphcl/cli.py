@@ -1,4 +1,4 @@
-"""The command line: pretrain, evaluate, embed, report, methods, datasets. It alone reads settings, flags and YAML."""
+"""The command line; it alone reads settings, flags and YAML."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcl._molecules import leave_out, load_data, tell_overlaps, tell_skipped
+from graphcl._molecules import leave_out, load_data, score_molecules, tell_overlaps, tell_skipped, tune
 from graphcl._recipes import METHODS, near, recipe, settings_for
 from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
@@ -50,7 +50,9 @@ def _dispatch(arguments: list[str]) -> int:
     chosen = config[command]
     if command in ("datasets", "methods"):
         return _datasets(chosen) if command == "datasets" else _methods(chosen)
-    return {"pretrain": _pretrain, "evaluate": _evaluate, "embed": _embed, "report": _report}[command](chosen)
+    return {"pretrain": _pretrain, "evaluate": _evaluate, "finetune": _finetune, "embed": _embed, "report": _report}[
+        command
+    ](chosen)
 
 
 def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
@@ -72,6 +74,9 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
     )
     commands.add_subcommand(
         "evaluate", _evaluate_parser(), help="score a run's embeddings beside the untrained encoder's"
+    )
+    commands.add_subcommand(
+        "finetune", _finetune_parser(), help="tune a run's encoder on labelled molecules, beside one from scratch"
     )
     commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
     report = _new_parser(
@@ -208,12 +213,42 @@ def _evaluate_parser() -> Any:
         type=str | None,
         default=None,
         help="for graphs tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm; for nodes node-linear-public, "
-        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; by "
-        "default the first one on the data set's card",
+        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; for "
+        "molecules moleculenet-linear; by default the first one on the data set's card",
     )
+    parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
     parser.add_argument("--root", type=str | None, default=None, help="data folder; by default the run's")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
+    return parser
+
+
+def _finetune_parser() -> Any:
+    parser = _new_parser(
+        "Tune a copy of a run's encoder on a labelled set of molecules, with a linear head per task, beside the same "
+        "encoder from random weights (scratch). Missing labels are masked, the test part is read once. Scores go to "
+        "the run's scores.csv; a command that was interrupted goes on where it stopped."
+    )
+    add = parser.add_argument
+    add("run", type=str, help="the run folder")
+    add("--dataset", type=str, required=True, help="the labelled set; see graphcl datasets list")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="moleculenet-finetune (the best epoch on validation), moleculenet-finetune-last-epoch, or ogb-finetune "
+        "for OGB's sets (its own evaluator)",
+    )
+    add("--head-only", action="store_true", help="leave the encoder as it is and tune the head alone")
+    add("--seeds", type=int, nargs="+", default=None, help="of head, order and dropout; by default 0 to 9")
+    add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
+    add("--batch-size", type=int | None, default=None, help="molecules per step; by default 32")
+    add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
+    add("--dropout", type=float | None, default=None, help="of the encoder; by default 0.5")
+    add("--precision", type=str, default="fp32", help="fp32 or bf16")
+    add("--root", type=str | None, default=None, help="data folder; by default the run's")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
     return parser
 
 
@@ -370,7 +405,8 @@ def _pretrain(config: Any) -> int:
         print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
     if config.evaluate:
         return _score(folder, None, config.root, config.device, jobs=1)
-    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
+    more = " --dataset NAME" if config.data is not None else ""
+    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))}{more})")
     return 0
 
 
@@ -412,11 +448,28 @@ def _new_folder(dataset: str, method: str) -> Path:
 def _evaluate(config: Any) -> int:
     from graphcl.train import RunFolder
 
-    return _score(RunFolder(config.run), config.protocol, config.root, config.device, jobs=config.jobs)
+    folder, dataset = RunFolder(config.run), config.dataset
+    return _score(folder, config.protocol, config.root, config.device, jobs=config.jobs, dataset_name=dataset)
 
 
-def _score(folder: Any, protocol_name: str | None, root: str | None, device_name: str, *, jobs: int) -> int:
+def _finetune(config: Any) -> int:
+    import torch
+
+    from graphcl.train import RunFolder, pick_device
+
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    folder = RunFolder(config.run)
+    tune(folder, _run_config(folder), config, pick_device(config.device))
+    return 0
+
+
+def _score(
+    folder: Any, protocol_name: str | None, root: str | None, device_name: str, *, jobs: int,
+    dataset_name: str | None = None,
+) -> int:  # fmt: skip
     from graphcl.data import PackedDataset, card, load
+    from graphcl.data.load import is_molecules
     from graphcl.evaluate import (
         Note,
         Provenance,
@@ -431,7 +484,13 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
 
     config = _run_config(folder)
     root = root or config["root"]
+    config["dataset"] = dataset_name or config["dataset"]
+    if config["dataset"] is None:
+        raise RunError("expected --dataset NAME to score on, as the run is on a file without labels")
     entry = card(config["dataset"], root=root)
+    if is_molecules(entry):
+        score_molecules(folder, config, entry, protocol_name, root, pick_device(device_name), jobs=jobs)
+        return 0
     if entry.level == "node":
         return _score_nodes(folder, config, entry, protocol_name, root, pick_device(device_name), jobs=jobs)
     chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
@@ -452,7 +511,7 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
         folder.load_weights(method)
         return method
 
-    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    name, seed = recipe(config["method"]).name, config["seed"]
     embeddings, kernels = compared_embeddings(
         graphs, [seed], make=make, trained={name: trained}, batch_size=config["batch_size"]
     )
@@ -506,7 +565,7 @@ def _score_nodes(
         folder.load_weights(method)
         return method
 
-    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    name, seed = recipe(config["method"]).name, config["seed"]
     evaluation = evaluate_nodes(
         compared_node_embeddings(data, [seed], make=make, trained={name: trained}),
         data,

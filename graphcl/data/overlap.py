@@ -1,4 +1,4 @@
-"""Molecules that two sets share, by InChIKey: what was pretrained on must not be what is tested on, unless it is said."""
+"""Molecules that two sets share, by InChIKey: what was pretrained on should not be what is tested on."""
 
 import hashlib
 import os
