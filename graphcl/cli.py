@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcl._molecules import leave_out, load_data, score_molecules, tell_overlaps, tell_skipped, tune
+from graphcl._molecules import export, leave_out, load_data, score_molecules, tell_overlaps, tell_skipped, tune
 from graphcl._recipes import METHODS, near, recipe, settings_for
 from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
@@ -50,9 +50,14 @@ def _dispatch(arguments: list[str]) -> int:
     chosen = config[command]
     if command in ("datasets", "methods"):
         return _datasets(chosen) if command == "datasets" else _methods(chosen)
-    return {"pretrain": _pretrain, "evaluate": _evaluate, "finetune": _finetune, "embed": _embed, "report": _report}[
-        command
-    ](chosen)
+    return {
+        "pretrain": _pretrain,
+        "evaluate": _evaluate,
+        "finetune": _finetune,
+        "embed": _embed,
+        "export": _export,
+        "report": _report,
+    }[command](chosen)
 
 
 def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
@@ -79,6 +84,13 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
         "finetune", _finetune_parser(), help="tune a run's encoder on labelled molecules, beside one from scratch"
     )
     commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
+    exported = _new_parser(
+        "Write a run's encoder to a folder of its own, as float16 safetensors with its card, for graphcl.load and "
+        "graphcl embed --model."
+    )
+    exported.add_argument("run", type=str, help="the run folder")
+    exported.add_argument("--out", type=str, required=True, help="a new folder; its name becomes the encoder's")
+    commands.add_subcommand("export", exported, help="write a run's encoder, to share and to embed with")
     report = _new_parser(
         "Write a page with the loss curve, scores and settings of a run (needs matplotlib: the extra plot)."
     )
@@ -253,15 +265,21 @@ def _finetune_parser() -> Any:
 
 
 def _embed_parser() -> Any:
-    parser = _new_parser("Write the node and graph embeddings of a run to an .npz file.")
-    parser.add_argument("run", type=str, help="the run folder")
-    parser.add_argument(
-        "--out", type=str, required=True, help="the file: arrays graph, node, ptr (each graph's first node), y"
+    parser = _new_parser(
+        "Write embeddings to an .npz file, by a run or by a pretrained encoder (--model): of graphs, and where they are "
+        "no molecules of nodes, too."
     )
-    parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
-    parser.add_argument("--root", type=str | None, default=None, help="data folder")
-    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    parser.add_argument("--overwrite", action="store_true", help="replace the file")
+    add = parser.add_argument
+    add("run", type=str | None, nargs="?", default=None, help="the run folder")
+    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+    add("--out", type=str, required=True, help="the file: arrays graph, y, row (of a file), node, ptr (first nodes)")
+    add("--dataset", type=str | None, default=None, help="another data set than the run's")
+    add("--data", type=str | None, default=None, help="instead of a data set a file of molecules")
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
+    add("--root", type=str | None, default=None, help="data folder")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--overwrite", action="store_true", help="replace the file")
     return parser
 
 
@@ -604,8 +622,8 @@ def _embed(config: Any) -> int:
     import numpy as np
     import torch
 
-    from graphcl.data import PackedDataset, load
-    from graphcl.train import RunFolder, pick_device
+    from graphcl.data import PackedDataset
+    from graphcl.train import pick_device
     from graphcl.train.checkpoint import write_atomically
 
     out = Path(config.out)
@@ -613,25 +631,76 @@ def _embed(config: Any) -> int:
         raise RunError(f"expected a new file, but {out} is there already; choose another --out, or --overwrite")
     if not out.parent.is_dir():
         raise RunError(f"expected the folder {out.parent} to exist; make it first")
-    folder = RunFolder(config.run)
-    settings = _run_config(folder)
+    if (config.run is None) == (config.model is None):
+        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if config.model else "neither"))
     device = pick_device(config.device)
-    name, root = config.dataset or settings["dataset"], config.root or settings["root"]
-    dataset = load(name, root=root, features=settings["features"])
+    encode, dataset = (_of_run if config.model is None else _of_model)(config, device)
     graphs = PackedDataset(dataset).to(device)
-    method = make_method(settings, dataset.num_features).to(device)
-    folder.load_weights(method)
-    parts = [(method.embed(batch), batch) for batch in graphs.batches(1024)]
-    sizes = torch.cat([batch.ptr.diff() for _, batch in parts]).cpu()
-    arrays = {
-        "graph": torch.cat([e.graph for e, _ in parts]).cpu().numpy(),
-        "node": torch.cat([e.node for e, _ in parts]).cpu().numpy(),
-        "ptr": torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]).numpy(),
-    }
+    nodes = graphs.vocab is None if config.nodes is None else config.nodes
+    arrays: dict[str, Any] = {"graph": [], "node": [], "ptr": [torch.zeros(1, dtype=torch.int64)]}
+    for batch in graphs.batches(1024):
+        embeddings = encode(batch)
+        arrays["graph"].append(embeddings.graph.cpu())
+        if nodes:
+            arrays["node"].append(embeddings.node.cpu())
+            arrays["ptr"].append(batch.ptr[1:].cpu() + arrays["ptr"][-1][-1])
+    arrays = {name: torch.cat(parts).numpy() for name, parts in arrays.items() if nodes or name == "graph"}
     if dataset._data.y is not None:
         arrays["y"] = graphs.y.cpu().numpy()
-    write_atomically(out, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    if "row" in dataset._data:
+        arrays["row"] = dataset._data.row.numpy()
+    write_atomically(out, lambda file: np.savez(file, **arrays))
     print(f"{out}: {', '.join(f'{name} {list(array.shape)}' for name, array in arrays.items())}")
+    tell_skipped(dataset, out.with_suffix(".skipped.csv"))
+    return 0
+
+
+def _of_run(config: Any, device: Any) -> tuple[Any, Any]:
+    """How a run embeds a batch, and the data set."""
+    from graphcl.train import RunFolder
+
+    folder = RunFolder(config.run)
+    settings = _run_config(folder)
+    dataset = load_data(_asked(config, settings), root=config.root or settings["root"])
+    method = make_method(settings, dataset.num_features).to(device)
+    folder.load_weights(method)
+    return method.embed, dataset
+
+
+def _of_model(config: Any, device: Any) -> tuple[Any, Any]:
+    """How a pretrained encoder embeds a batch, and the data set."""
+    from graphcl.pretrained import load
+
+    model = load(config.model).to(device)
+    if config.data is None and config.dataset is None:
+        raise ConfigError("expected --data FILE or --dataset NAME to embed, got neither")
+    settings = {"dataset": None, "data": None, "smiles_column": None, "vocab": model.vocab}
+    dataset = load_data({**_asked(config, settings), "features": model.facts.get("features")}, root=config.root)
+    if dataset.num_features != model.facts["in_channels"]:
+        raise ConfigError(
+            f"expected {model.facts['in_channels']} features for {model.name}, got {dataset.num_features}"
+        )
+    return model.encode, dataset
+
+
+def _asked(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the data that the command asks for in the place of the run's."""
+    if config.data is not None and config.dataset is not None:
+        raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
+    if config.data is not None and settings["vocab"] is None:
+        raise ConfigError("expected an encoder of molecules for a file of molecules, got one of other graphs")
+    if config.data is not None:
+        return {**settings, "data": config.data, "dataset": None, "smiles_column": config.smiles_column}
+    if config.dataset is not None:
+        return {**settings, "data": None, "dataset": config.dataset}
+    return dict(settings)
+
+
+def _export(config: Any) -> int:
+    from graphcl.train import RunFolder
+
+    folder = RunFolder(config.run)
+    export(folder, _run_config(folder), config.out)
     return 0
 
 
