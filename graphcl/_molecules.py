@@ -42,6 +42,8 @@ def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) 
 
     if not names:
         return dataset, []
+    if by not in ("inchikey", "skeleton"):
+        raise ConfigError(f"expected exclude-by to be inchikey or skeleton, got {by!r}")
     if not isinstance(dataset, MoleculeDataset):
         raise ConfigError(f"expected molecules to leave out those of {', '.join(names)}, got {dataset.name}")
     others = {}

@@ -13,7 +13,7 @@ from graphcl import losses, methods
 from graphcl.errors import ConfigError
 from graphcl.methods import Method
 
-__all__ = ["METHODS", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
+__all__ = ["METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
 
 # What every recipe may change. Training and encoder as in GraphCL's code for TU data.
 SETTINGS: Mapping[str, Any] = {
@@ -421,6 +421,13 @@ METHODS: Mapping[str, Recipe] = {
 }
 
 
+NOT_ON_MOLECULES: Mapping[str, str] = {
+    **dict.fromkeys(("ad-gcl", "mvgrl", "mvgrl-graph"), "needs an encoder that weighs edges"),
+    **dict.fromkeys(("graphmae", "graphmae-graph"), "restores features that are numbers"),
+}
+"""Methods that cannot be used with indices of atoms and bonds, and why."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The names most like ``name``, or all of them, as words for a message."""
     names = list(known)
@@ -448,6 +455,9 @@ def settings_for(method: str, dataset: str | None = None, *, vocab: str | None =
         dataset: The data set.
         vocab: The index table, where the data are molecules.
 
+    Raises:
+        ConfigError: There is no such method, or it cannot be used with molecules.
+
     Example:
         >>> settings_for("grace")["hidden"], settings_for("grace", "CiteSeer")["hidden"]
         (256, 512)
@@ -457,6 +467,11 @@ def settings_for(method: str, dataset: str | None = None, *, vocab: str | None =
     chosen = recipe(method)
     settings = {**SETTINGS, **chosen.settings}
     if vocab is not None:
+        if method in NOT_ON_MOLECULES:
+            raise ConfigError(
+                f"expected a method for molecules, got {method}, which {NOT_ON_MOLECULES[method]}; such as graphcl, "
+                f"molclr, simgrace, joao, infograph"
+            )
         settings |= {**_MOLECULES, **_molecule_views(chosen, vocab), "vocab": vocab}
         settings |= {**(_MOLECULES_TRAINING if chosen.kind.level == "graph" else {}), **chosen.molecules}
     return {**settings, **chosen.datasets.get(dataset or "", {}), "method": method}

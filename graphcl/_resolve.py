@@ -9,6 +9,7 @@ from torch import nn
 
 from graphcl import augment
 from graphcl._recipes import near, recipe
+from graphcl._vocabulary import VOCABULARIES
 from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
 from graphcl.methods import Method, random4
@@ -105,6 +106,11 @@ def _one_view(words: str, vocab: str | None) -> Augmentation:
         return _ALONE[name]()
     if name in _OF_MOLECULES and vocab is None:
         raise ConfigError(f"expected molecules for the view {name}, got other graphs; take node-drop, edge-drop, ...")
+    if name in _OF_MOLECULES and vocab not in VOCABULARIES:
+        raise ConfigError(
+            f"expected vocab {' or '.join(VOCABULARIES)} for the view {name}, got {vocab}, whose atoms have nothing "
+            f"derived from their bonds; take node-drop, edge-drop or subgraph"
+        )
     try:
         if name in _OF_MOLECULES:
             usual, of_molecules = _OF_MOLECULES[name]

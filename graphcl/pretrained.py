@@ -254,4 +254,4 @@ def embeds_by_encoder(method: Method) -> bool:
         >>> embeds_by_encoder(GraphCL(GraphEncoder(GIN(3))))
         True
     """
-    return type(method).represent is Method.represent
+    return type(method).represent is Method.represent and type(method).embed is Method.embed

@@ -15,7 +15,7 @@ from graphcl._recipes import settings_for
 from graphcl._resolve import make_encoder
 from graphcl.data import PackedDataset, from_smiles_list, load
 from graphcl.errors import CheckpointError, RunError
-from graphcl.methods import MVGRL, GraphCL
+from graphcl.methods import MVGRL, GraphCL, MVGRLGraph
 from graphcl.nn import GCN, GraphEncoder
 from graphcl.pretrained import embeds_by_encoder, names, save
 
@@ -122,6 +122,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
 def test_a_method_with_more_than_an_encoder_is_told_apart() -> None:
     assert embeds_by_encoder(GraphCL(GraphEncoder(GCN(3, 4, 1))))
     assert not embeds_by_encoder(MVGRL(GraphEncoder(GCN(3, 4, 1))))
+    assert not embeds_by_encoder(MVGRLGraph(GraphEncoder(GCN(3, 4, 1))))
 
 
 def test_the_random_state_is_left_alone(tmp_path: Path) -> None:
