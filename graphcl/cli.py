@@ -266,8 +266,8 @@ def _finetune_parser() -> Any:
 
 def _embed_parser() -> Any:
     parser = _new_parser(
-        "Write embeddings to an .npz file, by a run or by a pretrained encoder (--model): of graphs, and of nodes where "
-        "the graphs are no molecules."
+        "Write embeddings to an .npz file, by a run or by a pretrained encoder (--model): of graphs, and of nodes "
+        "where the graphs are no molecules."
     )
     add = parser.add_argument
     add("run", type=str | None, nargs="?", default=None, help="the run folder")
