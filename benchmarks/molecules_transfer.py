@@ -4,7 +4,8 @@
 
 Pretrains once per method and seed, on molecules of which those of the labelled sets are left out by InChIKey. Each is
 a run folder in ``--runs``, as ``graphcl pretrain`` makes it, which ``graphcl export`` and ``graphcl finetune`` take.
-Scores per seed go to ``results/raw/``, the table to ``results/molecules.csv``. Started again, it goes on where it stopped.
+Scores per seed go to ``results/raw/``, the table to ``results/molecules.csv``. Started again, it goes on where it
+stopped.
 The rows ``untrained`` (frozen) and ``scratch`` (tuned) are the same encoder without pretraining.
 """
 
