@@ -10,7 +10,7 @@ from typing import Any
 
 _SUBPACKAGES = ("augment", "data", "evaluate", "losses", "methods", "nn", "report", "similarity", "train")
 
-__all__ = ["__version__", *_SUBPACKAGES]
+__all__ = ["__version__", "load", *_SUBPACKAGES]
 
 try:
     __version__ = version("graphcl")
@@ -21,6 +21,8 @@ except PackageNotFoundError:  # a source tree that was never installed
 def __getattr__(name: str) -> Any:
     if name in _SUBPACKAGES:
         return import_module(f"graphcl.{name}")
+    if name == "load":  # a pretrained encoder; data sets are loaded by graphcl.data.load
+        return import_module("graphcl.pretrained").load
     raise AttributeError(f"module 'graphcl' has no attribute {name!r}")
 
 

@@ -1,6 +1,7 @@
 """Methods by name, each with its paper's settings: what the command line and YAML files build from."""
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,12 +13,15 @@ from graphcl import losses, methods
 from graphcl.errors import ConfigError
 from graphcl.methods import Method
 
-__all__ = ["METHODS", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
+__all__ = ["METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
 
 # What every recipe may change. Training and encoder as in GraphCL's code for TU data.
 SETTINGS: Mapping[str, Any] = {
     "features": None,
+    "vocab": None,
     "encoder": "gin",
+    "conv": "gin",
+    "virtual_node": False,
     "hidden": 32,
     "last_width": None,
     "layers": 3,
@@ -45,6 +49,20 @@ SETTINGS: Mapping[str, Any] = {
 
 _NODE: Mapping[str, Any] = {"encoder": "gcn", "layers": 2, "norm": "none", "joined": False}
 
+# On sets of molecules: the encoder of Hu et al., "Strategies for Pre-training Graph Neural Networks", ICLR 2020, and
+# their training; the views of GraphCL's code for them, one of two at 20 % for each molecule. Where atoms have derived
+# features, as in OGB's and PyG's tables, views refresh those; under hu2020 there is nothing to refresh.
+_MOLECULES: Mapping[str, Any] = {"encoder": "molecule", "hidden": 300, "layers": 5, "readout": "mean"}
+_MOLECULES_TRAINING: Mapping[str, Any] = {"epochs": 100, "batch_size": 256, "lr": 1e-3}
+_MOLECULES_VIEWS = {
+    "derived": {"graph": "atom-drop:0.2|subgraph-remove:0.2", "node": "bond-drop:0.2+atom-mask:0.25"},
+    "bare": {"graph": "node-drop:0.2|subgraph:0.8", "node": "edge-drop:0.2"},
+}
+_MOLECULES_POOL = {
+    "derived": ["atom-drop:0.2", "subgraph-remove:0.2", "atom-mask:0.2", "bond-drop:0.2", "identity"],
+    "bare": ["node-drop:0.2", "subgraph:0.8", "edge-drop:0.2", "identity"],
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -57,6 +75,8 @@ class Recipe:
         loss: Its loss, made with the settings ``temperature`` and ``objective`` where they say something.
         settings: What differs from ``SETTINGS``.
         datasets: What differs again on single data sets.
+        molecules: What differs on sets of molecules from what all methods have there.
+        label: What tables call it, where that is not the name of its class.
     """
 
     kind: type[Method]
@@ -65,6 +85,13 @@ class Recipe:
     loss: Callable[..., nn.Module] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    molecules: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.label or self.kind.__name__
 
 
 _BAGS: Mapping[str, Any] = {"features": "normalized"}
@@ -75,6 +102,24 @@ METHODS: Mapping[str, Recipe] = {
         "You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020",
         loss=partial(losses.InfoNCE, positive_in_denominator=False),
         settings={"views": ["identity", "random4"], "temperature": 0.2},
+        molecules={"temperature": 0.1},
+    ),
+    "molclr": Recipe(
+        methods.GraphCL,
+        "Wang et al., Molecular Contrastive Learning of Representations via Graph Neural Networks, Nature Machine "
+        "Intelligence 2022",
+        needs="molecules: --data FILE, or a set of molecules",
+        loss=losses.NTXent,
+        settings={"views": ["atom-mask:0.25+bond-drop:0.25|subgraph-remove:0.25"] * 2, "temperature": 0.1},
+        molecules={
+            "views": ["atom-mask:0.25+bond-drop:0.25|subgraph-remove:0.25"] * 2,
+            "batch_size": 512,
+            "lr": 5e-4,
+            "weight_decay": 1e-5,
+            "schedule": "cosine",
+            "warmup": 10,
+        },
+        label="MolCLR",
     ),
     "grace": Recipe(
         methods.GRACE,
@@ -300,12 +345,14 @@ METHODS: Mapping[str, Recipe] = {
         "You et al., Graph Contrastive Learning Automated, ICML 2021",
         loss=partial(losses.InfoNCE, positive_in_denominator=False),
         settings={"temperature": 0.2},
+        molecules={"temperature": 0.1},
     ),
     "joao-v2": Recipe(
         methods.JOAOv2,
         "You et al., Graph Contrastive Learning Automated, ICML 2021",
         loss=partial(losses.InfoNCE, positive_in_denominator=False),
         settings={"temperature": 0.2, "epochs": 40},
+        molecules={"temperature": 0.1},
     ),
     "ad-gcl": Recipe(
         methods.ADGCL,
@@ -315,6 +362,9 @@ METHODS: Mapping[str, Recipe] = {
     "simgrace": Recipe(
         methods.SimGRACE,
         "Xia et al., SimGRACE: Contrastive Learning without Data Augmentation, WWW 2022",
+        loss=partial(losses.InfoNCE, positive_in_denominator=False),
+        settings={"temperature": 0.2},
+        molecules={"temperature": 0.1},
     ),
     "rgcl": Recipe(
         methods.RGCL,
@@ -371,6 +421,13 @@ METHODS: Mapping[str, Recipe] = {
 }
 
 
+NOT_ON_MOLECULES: Mapping[str, str] = {
+    **dict.fromkeys(("ad-gcl", "mvgrl", "mvgrl-graph"), "needs an encoder that weighs edges"),
+    **dict.fromkeys(("graphmae", "graphmae-graph"), "restores features that are numbers"),
+}
+"""Methods that cannot be used with indices of atoms and bonds, and why."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The names most like ``name``, or all of them, as words for a message."""
     names = list(known)
@@ -390,12 +447,42 @@ def recipe(name: str) -> Recipe:
     return METHODS[name]
 
 
-def settings_for(method: str, dataset: str | None = None) -> dict[str, Any]:
+def settings_for(method: str, dataset: str | None = None, *, vocab: str | None = None) -> dict[str, Any]:
     """All settings of a method, as its paper has them on that data set or in general.
+
+    Args:
+        method: Its name.
+        dataset: The data set.
+        vocab: The index table, where the data are molecules.
+
+    Raises:
+        ConfigError: There is no such method, or it cannot be used with molecules.
 
     Example:
         >>> settings_for("grace")["hidden"], settings_for("grace", "CiteSeer")["hidden"]
         (256, 512)
+        >>> settings_for("graphcl", vocab="ogb")["views"]
+        ['atom-drop:0.2|subgraph-remove:0.2', 'atom-drop:0.2|subgraph-remove:0.2']
     """
     chosen = recipe(method)
-    return {**SETTINGS, **chosen.settings, **chosen.datasets.get(dataset or "", {}), "method": method}
+    settings = {**SETTINGS, **chosen.settings}
+    if vocab is not None:
+        if method in NOT_ON_MOLECULES:
+            raise ConfigError(
+                f"expected a method for molecules, got {method}, which {NOT_ON_MOLECULES[method]}; such as graphcl, "
+                f"molclr, simgrace, joao, infograph"
+            )
+        settings |= {**_MOLECULES, **_molecule_views(chosen, vocab), "vocab": vocab}
+        settings |= {**(_MOLECULES_TRAINING if chosen.kind.level == "graph" else {}), **chosen.molecules}
+    return {**settings, **chosen.datasets.get(dataset or "", {}), "method": method}
+
+
+def _molecule_views(chosen: Recipe, vocab: str) -> dict[str, Any]:
+    """Views that suit molecules, for a method that takes views: its own would mask features that are no numbers."""
+    table = "bare" if vocab == "hu2020" else "derived"
+    known = inspect.signature(chosen.kind).parameters
+    if "augmentations" in known:
+        return {"views": list(_MOLECULES_POOL[table])}
+    if "views" in known and (chosen.kind.level == "graph" or "views" in chosen.settings):
+        return {"views": [_MOLECULES_VIEWS[table][chosen.kind.level]] * 2}
+    return {}

@@ -12,13 +12,26 @@ from torch import nn
 
 from graphcl import augment
 from graphcl._recipes import near, recipe
+from graphcl._vocabulary import VOCABULARIES
 from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
 from graphcl.methods import Method, random4
-from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, Readout, max_readout, mean_readout, sum_readout
+from graphcl.nn import (
+    GAT,
+    GCN,
+    GIN,
+    SAGE,
+    GraphEncoder,
+    MoleculeEncoder,
+    Readout,
+    max_readout,
+    mean_readout,
+    sum_readout,
+)
 
 __all__ = [
     "ACTIVATIONS",
+    "CONVS",
     "ENCODERS",
     "NORMS",
     "READOUTS",
@@ -51,31 +64,53 @@ _WITH_SHARE: Mapping[str, tuple[float, Make]] = {
     "subgraph-growth": (0.8, lambda share: augment.GrowthSubgraph(share)),
     "subgraph-star": (0.2, lambda share: augment.StarSubgraph(share)),
 }
+# The same for molecules, whose index table they have to be told.
+_OF_MOLECULES: Mapping[str, tuple[float, Callable[[float, Any], Augmentation]]] = {
+    "atom-mask": (0.25, lambda share, vocab: augment.AtomMask(share, vocab=vocab)),
+    "atom-drop": (0.2, lambda share, vocab: augment.AtomDrop(share, vocab=vocab)),
+    "bond-drop": (0.25, lambda share, vocab: augment.BondDrop(share, vocab=vocab)),
+    "subgraph-remove": (0.25, lambda share, vocab: augment.SubgraphRemove(share, vocab=vocab)),
+}
 _ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity, "random4": random4}
-VIEWS = (*_ALONE, *_WITH_SHARE)
+VIEWS = (*_ALONE, *_WITH_SHARE, *_OF_MOLECULES)
 READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
-ENCODERS = ("gin", "gcn", "sage", "gat")
+ENCODERS = ("gin", "gcn", "sage", "gat", "molecule")
+CONVS = ("gin", "gcn")
 ACTIVATIONS = ("relu", "prelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
 
 
-def make_view(words: str) -> Augmentation:
-    """An augmentation from ``NAME`` or ``NAME:SHARE``; several, joined by ``+``, are applied one after the other.
+def make_view(words: str, vocab: str | None = None) -> Augmentation:
+    """An augmentation from ``NAME`` or ``NAME:SHARE``; those joined by ``+`` are applied one after the other.
+
+    Out of several that are joined by ``|``, which binds less closely, each graph draws one.
+
+    Args:
+        words: The description.
+        vocab: The index table of the molecules, for views of molecules.
 
     Raises:
-        ConfigError: The name is unknown, or the share no number within [0, 1].
+        ConfigError: The name is unknown, the share no number within [0, 1], or a view is one of molecules and the data
+            are none.
 
     Example:
         >>> make_view("node-drop:0.2")
         NodeDrop(drop=0.2, remove=True, count='floor')
         >>> len(make_view("edge-drop:0.2+feature-mask:0.3").augmentations)
         2
+        >>> make_view("atom-drop|bond-drop:0.1", "ogb").augmentations[1].drop
+        0.1
     """
-    parts = [_one_view(part.strip()) for part in words.split("+")]
+    either = [_in_turn(part, vocab) for part in words.split("|")]
+    return either[0] if len(either) == 1 else augment.RandomChoice(either)
+
+
+def _in_turn(words: str, vocab: str | None) -> Augmentation:
+    parts = [_one_view(part.strip(), vocab) for part in words.split("+")]
     return parts[0] if len(parts) == 1 else augment.Compose(parts)
 
 
-def _one_view(words: str) -> Augmentation:
+def _one_view(words: str, vocab: str | None) -> Augmentation:
     name, _, share = words.partition(":")
     if name not in VIEWS:
         raise ConfigError(f"expected a view out of {', '.join(VIEWS)}, got {name!r}; nearest: {near(name, VIEWS)}")
@@ -83,8 +118,18 @@ def _one_view(words: str) -> Augmentation:
         if share:
             raise ConfigError(f"expected {name} without a share, got {words!r}")
         return _ALONE[name]()
-    usual, make = _WITH_SHARE[name]
+    if name in _OF_MOLECULES and vocab is None:
+        raise ConfigError(f"expected molecules for the view {name}, got other graphs; take node-drop, edge-drop, ...")
+    if name in _OF_MOLECULES and vocab not in VOCABULARIES:
+        raise ConfigError(
+            f"expected vocab {' or '.join(VOCABULARIES)} for the view {name}, got {vocab}, whose atoms have nothing "
+            f"derived from their bonds; take node-drop, edge-drop or subgraph"
+        )
     try:
+        if name in _OF_MOLECULES:
+            usual, of_molecules = _OF_MOLECULES[name]
+            return of_molecules(float(share) if share else usual, vocab)
+        usual, make = _WITH_SHARE[name]
         return make(float(share) if share else usual)
     except ValueError as error:
         raise ConfigError(f"view {words!r}: {error}") from error
@@ -97,7 +142,8 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
         ConfigError: A name is unknown or a value unusable.
     """
     name, readout = settings["encoder"], settings["readout"]
-    for key, known in (("encoder", ENCODERS), ("readout", READOUTS), ("activation", ACTIVATIONS), ("norm", NORMS)):
+    choices = {"encoder": ENCODERS, "readout": READOUTS, "activation": ACTIVATIONS, "norm": NORMS, "conv": CONVS}
+    for key, known in choices.items():
         if settings[key] not in known:
             nearest = near(settings[key], known)
             raise ConfigError(f"expected {key} out of {', '.join(known)}, got {settings[key]!r}; nearest: {nearest}")
@@ -108,6 +154,22 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
 
 
 def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
+    vocab = settings["vocab"]
+    if (settings["encoder"] == "molecule") != (vocab is not None):
+        wanted, got = ("a set of molecules", "other graphs") if vocab is None else ("encoder molecule", "another")
+        raise ConfigError(
+            f"expected {wanted} for {'encoder molecule' if vocab is None else 'a set of molecules'}, got {got}: the "
+            f"features of molecules are indices of atoms and bonds, which that encoder alone looks up"
+        )
+    if vocab is not None:
+        return MoleculeEncoder(
+            settings["hidden"],
+            settings["layers"],
+            vocab=vocab,
+            conv=settings["conv"],
+            virtual_node=settings["virtual_node"],
+            dropout=settings["dropout"],
+        )
     sizes = (in_channels, settings["hidden"], settings["layers"])
     if settings["encoder"] == "gin":
         return GIN(*sizes, norm=settings["norm"])
@@ -144,7 +206,7 @@ def make_method(
     arguments = dict(settings["arguments"])
     _check_arguments(settings["method"], arguments, known)
     if settings["views"]:
-        arguments["views"] = _views(settings["method"], settings["views"], known)
+        arguments |= _views(settings, known)
     objective = dict(settings["objective"])
     if settings["temperature"] is not None:
         where = arguments if "temperature" in known else objective
@@ -174,14 +236,16 @@ def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping
         raise ConfigError(f"loss of {method}: {error}") from error
 
 
-def _views(method: str, words: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
-    if "views" not in known:
-        raise ConfigError(f"expected no views for {method}, which makes its own, got {list(words)}")
-    return [make_view(view) for view in words]
+def _views(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[Augmentation]]:
+    words: Sequence[str] = settings["views"]
+    name = next((name for name in ("views", "augmentations") if name in known), None)
+    if name is None:
+        raise ConfigError(f"expected no views for {settings['method']}, which makes its own, got {list(words)}")
+    return {name: [make_view(view, settings["vocab"]) for view in words]}
 
 
 def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    parts = ("encoder", "seed", "views", "loss", "head", "predictor")  # not to be said in words
+    parts = ("encoder", "seed", "views", "augmentations", "loss", "head", "predictor")  # not to be said in words
     usable = [name for name in known if name not in parts]
     unknown = [name for name in arguments if name not in usable]
     if unknown and usable:

@@ -1,4 +1,4 @@
-"""The command line: pretrain, evaluate, embed, report, methods, datasets. It alone reads settings, flags and YAML."""
+"""The command line; it alone reads settings, flags and YAML."""
 
 import os
 import re
@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphcl._molecules import export, leave_out, load_data, score_molecules, tell_overlaps, tell_skipped, tune
 from graphcl._recipes import METHODS, near, recipe, settings_for
-from graphcl._resolve import ACTIVATIONS, ENCODERS, NORMS, READOUTS, VIEWS, encoder_maker, make_method
+from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS, encoder_maker, make_method
 from graphcl.errors import ConfigError, GraphCLError, RunError
 
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
-DEFAULT_METHOD = "graphcl"
+DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
 CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads")
@@ -49,9 +50,15 @@ def _dispatch(arguments: list[str]) -> int:
     chosen = config[command]
     if command in ("datasets", "methods"):
         return _datasets(chosen) if command == "datasets" else _methods(chosen)
-    return {"pretrain": _pretrain, "evaluate": _evaluate, "audit": _audit, "embed": _embed, "report": _report}[command](
-        chosen
-    )
+    return {
+        "pretrain": _pretrain,
+        "evaluate": _evaluate,
+        "finetune": _finetune,
+        "audit": _audit,
+        "embed": _embed,
+        "export": _export,
+        "report": _report,
+    }[command](chosen)
 
 
 def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
@@ -77,7 +84,17 @@ def build_parser(defaults: Mapping[str, Any] | None = None) -> Any:
     commands.add_subcommand(
         "audit", _audit_parser(), help="score any encoder of graphs, whoever trained it, beside the same one untrained"
     )
+    commands.add_subcommand(
+        "finetune", _finetune_parser(), help="tune a run's encoder on labelled molecules, beside one from scratch"
+    )
     commands.add_subcommand("embed", _embed_parser(), help="write a run's embeddings to a file")
+    exported = _new_parser(
+        "Write a run's encoder to a folder of its own, as float16 safetensors with its card, for graphcl.load and "
+        "graphcl embed --model."
+    )
+    exported.add_argument("run", type=str, help="the run folder")
+    exported.add_argument("--out", type=str, required=True, help="a new folder; its name becomes the encoder's")
+    commands.add_subcommand("export", exported, help="write a run's encoder, to share and to embed with")
     report = _new_parser(
         "Write a page with the loss curve, scores and settings of a run (needs matplotlib: the extra plot)."
     )
@@ -109,8 +126,39 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
     )
     add = parser.add_argument
     add("--config", action="config", help="YAML file with any of the settings below")
-    add("--dataset", type=str, default="synthetic-molecules", help="name of the data set; see graphcl datasets list")
+    add(
+        "--dataset",
+        type=str | None,
+        default=DEFAULT_DATASET,
+        help="name of the data set; see graphcl datasets list",
+    )
+    add(
+        "--data",
+        type=str | None,
+        default=None,
+        help="instead of a data set a file of molecules, CSV, TSV, SMI, SDF or Parquet, plain or gzip",
+    )
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add(
+        "--vocab",
+        type=str | None,
+        help="index table of atoms and bonds, for molecules alone: ogb (the default there), pyg or hu2020",
+    )
     add("--root", type=str | None, default=None, help="data folder; by default $GRAPHCL_HOME, else the user's cache")
+    add(
+        "--exclude",
+        type=str,
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="sets of molecules that the run will be tested on: their molecules are left out, and the overlap is told",
+    )
+    add(
+        "--exclude-by",
+        type=str,
+        default="inchikey",
+        help="what is the same molecule: inchikey, or skeleton, whatever the stereo marks, isotopes and protons",
+    )
     add(
         "--features",
         type=str | None,
@@ -124,6 +172,8 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         help=f"what to train by: {', '.join(METHODS)}; see graphcl methods",
     )
     add("--encoder", type=str, help=f"the network: {', '.join(ENCODERS)}")
+    add("--conv", type=str, help=f"kind of the layers of encoder molecule: {', '.join(CONVS)}")
+    add("--virtual-node", type=bool, help="whether encoder molecule has a virtual node")
     add("--hidden", type=int, help="width of each layer")
     add("--last-width", type=int | None, help="width of the last layer, not for gin; by default that of the others")
     add("--layers", type=int, help="number of layers")
@@ -138,8 +188,9 @@ def _pretrain_parser(defaults: Mapping[str, Any]) -> Any:
         type=str,
         nargs="*",
         metavar="VIEW",
-        help="the views, each NAME or NAME:SHARE, or several joined by + to be applied one after the other, out of "
-        f"{', '.join(VIEWS)}; random4 draws one of the four augmentations of GraphCL for each graph",
+        help="the views, each NAME or NAME:SHARE, several joined by + to be applied one after the other, or several "
+        f"joined by | of which each graph draws one, out of {', '.join(VIEWS)}; random4 draws one of the four "
+        "augmentations of GraphCL for each graph; for joao the augmentations to choose from",
     )
     add("--temperature", type=float | None, help="temperature of the loss")
     add("--objective", type=dict[str, Any], help="further arguments of the loss: --objective.decorrelation 0.001")
@@ -185,9 +236,10 @@ def _evaluate_parser() -> Any:
         type=str | None,
         default=None,
         help="for graphs tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm; for nodes node-linear-public, "
-        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; by "
-        "default the first one on the data set's card",
+        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; for "
+        "molecules moleculenet-linear; by default the first one on the data set's card",
     )
+    parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
     parser.add_argument("--root", type=str | None, default=None, help="data folder; by default the run's")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
@@ -230,16 +282,51 @@ def _audit_parser() -> Any:
     return parser
 
 
-def _embed_parser() -> Any:
-    parser = _new_parser("Write the node and graph embeddings of a run to an .npz file.")
-    parser.add_argument("run", type=str, help="the run folder")
-    parser.add_argument(
-        "--out", type=str, required=True, help="the file: arrays graph, node, ptr (each graph's first node), y"
+def _finetune_parser() -> Any:
+    parser = _new_parser(
+        "Tune a copy of a run's encoder on a labelled set of molecules, with a linear head per task, beside the same "
+        "encoder from random weights (scratch). Missing labels are masked, the test part is read once. Scores go to "
+        "the run's scores.csv; a command that was interrupted goes on where it stopped."
     )
-    parser.add_argument("--dataset", type=str | None, default=None, help="another data set than the run's")
-    parser.add_argument("--root", type=str | None, default=None, help="data folder")
-    parser.add_argument("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    parser.add_argument("--overwrite", action="store_true", help="replace the file")
+    add = parser.add_argument
+    add("run", type=str, help="the run folder")
+    add("--dataset", type=str, required=True, help="the labelled set; see graphcl datasets list")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="moleculenet-finetune (the best epoch on validation), moleculenet-finetune-last-epoch, or ogb-finetune "
+        "for OGB's sets (its own evaluator)",
+    )
+    add("--head-only", action="store_true", help="leave the encoder as it is and tune the head alone")
+    add("--seeds", type=int, nargs="+", default=None, help="of head, order and dropout; by default 0 to 9")
+    add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
+    add("--batch-size", type=int | None, default=None, help="molecules per step; by default 32")
+    add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
+    add("--dropout", type=float | None, default=None, help="of the encoder; by default 0.5")
+    add("--precision", type=str, default="fp32", help="fp32 or bf16")
+    add("--root", type=str | None, default=None, help="data folder; by default the run's")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
+    return parser
+
+
+def _embed_parser() -> Any:
+    parser = _new_parser(
+        "Write embeddings to an .npz file, by a run or by a pretrained encoder (--model): of graphs, and of nodes "
+        "where the graphs are no molecules."
+    )
+    add = parser.add_argument
+    add("run", type=str | None, nargs="?", default=None, help="the run folder")
+    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+    add("--out", type=str, required=True, help="the file: arrays graph, y, row (of a file), node, ptr (first nodes)")
+    add("--dataset", type=str | None, default=None, help="another data set than the run's")
+    add("--data", type=str | None, default=None, help="instead of a data set a file of molecules")
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
+    add("--root", type=str | None, default=None, help="data folder")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--overwrite", action="store_true", help="replace the file")
     return parser
 
 
@@ -300,7 +387,17 @@ def _defaults(arguments: list[str]) -> dict[str, Any]:
     # A first reading tells the method and the data set, wherever they are named.
     asked = [word for word in arguments if not word.startswith("--print")]
     chosen = _parse(build_parser(), asked)["pretrain"]
-    return settings_for(chosen.method, chosen.dataset)
+    return settings_for(chosen.method, chosen.dataset, vocab=_vocabulary(chosen))
+
+
+def _vocabulary(chosen: Any) -> str | None:
+    """The index table of the molecules, if it is molecules that are asked for."""
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+
+    if chosen.data is None and not is_molecules(card(chosen.dataset or DEFAULT_DATASET, root=chosen.root)):
+        return None
+    return chosen.vocab or "ogb"
 
 
 def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
@@ -318,7 +415,7 @@ def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
 def _pretrain(config: Any) -> int:
     import torch
 
-    from graphcl.data import PackedDataset, load
+    from graphcl.data import PackedDataset
     from graphcl.train import RunFolder, fit, load_checkpoint, pick_device, source_of
 
     if config.resume and config.overwrite:
@@ -330,20 +427,25 @@ def _pretrain(config: Any) -> int:
     if config.root is not None:  # the run must find its data from any working directory
         settings["root"] = str(Path(config.root).resolve())
     _check_numbers(settings)
-    dataset = load(config.dataset, root=config.root, features=config.features)
+    _check_data(config, settings)
+    whole = load_data(settings, root=config.root)
+    dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
     kind = recipe(config.method).kind
     data = dataset[0] if kind.level == "node" and len(dataset) == 1 else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
     source = source_of(data, kind, config.batch_size, device)
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
-    folder = RunFolder(config.out or _new_folder(config.dataset, config.method))
+    folder = RunFolder(config.out or _new_folder(dataset.name, config.method))
     if config.resume:
+        _check_vocabulary(folder, settings)
         load_checkpoint(folder.checkpoint_file)
         folder.write_config(settings)
     else:
         folder.create(settings, overwrite=config.overwrite)
+    tell_skipped(dataset, folder.path / "skipped.csv")
+    tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
     print(
-        f"{config.dataset}: {source.size:,} {source.unit}, {type(method).__name__} on {device}, "
+        f"{dataset.name}: {source.size:,} {source.unit}, {recipe(config.method).name} on {device}, "
         f"run folder {folder.path}"
     )
     options = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip")
@@ -369,7 +471,8 @@ def _pretrain(config: Any) -> int:
         print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
     if config.evaluate:
         return _score(folder, None, config.root, config.device, jobs=1)
-    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))})")
+    more = " --dataset NAME" if config.data is not None else ""
+    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))}{more})")
     return 0
 
 
@@ -386,6 +489,30 @@ def _diagnostics(data: Any) -> Any:
     return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
 
 
+def _check_data(config: Any, settings: dict[str, Any]) -> None:
+    """Refuse a file beside a data set, and make the file one that the run finds from any working directory."""
+    if config.data is None:
+        if config.dataset is None:
+            raise ConfigError("expected --dataset or --data, got neither")
+        if config.smiles_column is not None:
+            raise ConfigError("expected --smiles-column with --data FILE, got it without")
+        return
+    if config.dataset not in (None, DEFAULT_DATASET):
+        raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
+    if config.evaluate:
+        raise ConfigError("expected a data set with labels for --evaluate, got a file; run graphcl evaluate afterwards")
+    settings |= {"data": str(Path(config.data).expanduser().resolve()), "dataset": None}
+
+
+def _check_vocabulary(folder: Any, settings: Mapping[str, Any]) -> None:
+    before = folder.read_config().get("vocab")
+    if before != settings["vocab"]:
+        raise ConfigError(
+            f"expected the index table of the run, {before}, to go on with it, got {settings['vocab']}: the same "
+            f"number is another atom there; start a new run with --vocab {settings['vocab']}"
+        )
+
+
 def _check_numbers(settings: Mapping[str, Any]) -> None:
     for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
@@ -400,11 +527,28 @@ def _new_folder(dataset: str, method: str) -> Path:
 def _evaluate(config: Any) -> int:
     from graphcl.train import RunFolder
 
-    return _score(RunFolder(config.run), config.protocol, config.root, config.device, jobs=config.jobs)
+    folder, dataset = RunFolder(config.run), config.dataset
+    return _score(folder, config.protocol, config.root, config.device, jobs=config.jobs, dataset_name=dataset)
 
 
-def _score(folder: Any, protocol_name: str | None, root: str | None, device_name: str, *, jobs: int) -> int:
+def _finetune(config: Any) -> int:
+    import torch
+
+    from graphcl.train import RunFolder, pick_device
+
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    folder = RunFolder(config.run)
+    tune(folder, _run_config(folder), config, pick_device(config.device))
+    return 0
+
+
+def _score(
+    folder: Any, protocol_name: str | None, root: str | None, device_name: str, *, jobs: int,
+    dataset_name: str | None = None,
+) -> int:  # fmt: skip
     from graphcl.data import PackedDataset, card, load
+    from graphcl.data.load import is_molecules
     from graphcl.evaluate import (
         Note,
         Provenance,
@@ -419,7 +563,13 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
 
     config = _run_config(folder)
     root = root or config["root"]
+    config["dataset"] = dataset_name or config["dataset"]
+    if config["dataset"] is None:
+        raise RunError("expected --dataset NAME to score on, as the run is on a file without labels")
     entry = card(config["dataset"], root=root)
+    if is_molecules(entry):
+        score_molecules(folder, config, entry, protocol_name, root, pick_device(device_name), jobs=jobs)
+        return 0
     if entry.level == "node":
         return _score_nodes(folder, config, entry, protocol_name, root, pick_device(device_name), jobs=jobs)
     chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
@@ -440,7 +590,7 @@ def _score(folder: Any, protocol_name: str | None, root: str | None, device_name
         folder.load_weights(method)
         return method
 
-    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    name, seed = recipe(config["method"]).name, config["seed"]
     embeddings, kernels = compared_embeddings(
         graphs, [seed], make=make, trained={name: trained}, batch_size=config["batch_size"]
     )
@@ -577,7 +727,7 @@ def _score_nodes(
         folder.load_weights(method)
         return method
 
-    name, seed = type(make(config["seed"])).__name__, config["seed"]
+    name, seed = recipe(config["method"]).name, config["seed"]
     evaluation = evaluate_nodes(
         compared_node_embeddings(data, [seed], make=make, trained={name: trained}),
         data,
@@ -604,7 +754,7 @@ def _score_nodes(
 
 def _run_config(folder: Any) -> dict[str, Any]:
     config = folder.read_config()
-    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"))
+    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"), vocab=config.get("vocab"))
     known = {action.dest: action.default for action in _pretrain_parser(usual)._actions}
     unknown = [key for key in config if key not in known]
     if unknown:
@@ -616,8 +766,8 @@ def _embed(config: Any) -> int:
     import numpy as np
     import torch
 
-    from graphcl.data import PackedDataset, load
-    from graphcl.train import RunFolder, pick_device
+    from graphcl.data import PackedDataset
+    from graphcl.train import pick_device
     from graphcl.train.checkpoint import write_atomically
 
     out = Path(config.out)
@@ -625,25 +775,76 @@ def _embed(config: Any) -> int:
         raise RunError(f"expected a new file, but {out} is there already; choose another --out, or --overwrite")
     if not out.parent.is_dir():
         raise RunError(f"expected the folder {out.parent} to exist; make it first")
-    folder = RunFolder(config.run)
-    settings = _run_config(folder)
+    if (config.run is None) == (config.model is None):
+        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if config.model else "neither"))
     device = pick_device(config.device)
-    name, root = config.dataset or settings["dataset"], config.root or settings["root"]
-    dataset = load(name, root=root, features=settings["features"])
+    encode, dataset = (_of_run if config.model is None else _of_model)(config, device)
     graphs = PackedDataset(dataset).to(device)
-    method = make_method(settings, dataset.num_features).to(device)
-    folder.load_weights(method)
-    parts = [(method.embed(batch), batch) for batch in graphs.batches(1024)]
-    sizes = torch.cat([batch.ptr.diff() for _, batch in parts]).cpu()
-    arrays = {
-        "graph": torch.cat([e.graph for e, _ in parts]).cpu().numpy(),
-        "node": torch.cat([e.node for e, _ in parts]).cpu().numpy(),
-        "ptr": torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]).numpy(),
-    }
+    nodes = graphs.vocab is None if config.nodes is None else config.nodes
+    arrays: dict[str, Any] = {"graph": [], "node": [], "ptr": [torch.zeros(1, dtype=torch.int64)]}
+    for batch in graphs.batches(1024):
+        embeddings = encode(batch)
+        arrays["graph"].append(embeddings.graph.cpu())
+        if nodes:
+            arrays["node"].append(embeddings.node.cpu())
+            arrays["ptr"].append(batch.ptr[1:].cpu() + arrays["ptr"][-1][-1])
+    arrays = {name: torch.cat(parts).numpy() for name, parts in arrays.items() if nodes or name == "graph"}
     if dataset._data.y is not None:
         arrays["y"] = graphs.y.cpu().numpy()
-    write_atomically(out, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    if "row" in dataset._data:
+        arrays["row"] = dataset._data.row.numpy()
+    write_atomically(out, lambda file: np.savez(file, **arrays))
     print(f"{out}: {', '.join(f'{name} {list(array.shape)}' for name, array in arrays.items())}")
+    tell_skipped(dataset, out.with_suffix(".skipped.csv"))
+    return 0
+
+
+def _of_run(config: Any, device: Any) -> tuple[Any, Any]:
+    """How a run embeds a batch, and the data set."""
+    from graphcl.train import RunFolder
+
+    folder = RunFolder(config.run)
+    settings = _run_config(folder)
+    dataset = load_data(_asked(config, settings), root=config.root or settings["root"])
+    method = make_method(settings, dataset.num_features).to(device)
+    folder.load_weights(method)
+    return method.embed, dataset
+
+
+def _of_model(config: Any, device: Any) -> tuple[Any, Any]:
+    """How a pretrained encoder embeds a batch, and the data set."""
+    from graphcl.pretrained import load
+
+    model = load(config.model).to(device)
+    if config.data is None and config.dataset is None:
+        raise ConfigError("expected --data FILE or --dataset NAME to embed, got neither")
+    settings = {"dataset": None, "data": None, "smiles_column": None, "vocab": model.vocab}
+    dataset = load_data({**_asked(config, settings), "features": model.facts.get("features")}, root=config.root)
+    if dataset.num_features != model.facts["in_channels"]:
+        raise ConfigError(
+            f"expected {model.facts['in_channels']} features for {model.name}, got {dataset.num_features}"
+        )
+    return model.encode, dataset
+
+
+def _asked(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the data that the command asks for in the place of the run's."""
+    if config.data is not None and config.dataset is not None:
+        raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
+    if config.data is not None and settings["vocab"] is None:
+        raise ConfigError("expected an encoder of molecules for a file of molecules, got one of other graphs")
+    if config.data is not None:
+        return {**settings, "data": config.data, "dataset": None, "smiles_column": config.smiles_column}
+    if config.dataset is not None:
+        return {**settings, "data": None, "dataset": config.dataset}
+    return dict(settings)
+
+
+def _export(config: Any) -> int:
+    from graphcl.train import RunFolder
+
+    folder = RunFolder(config.run)
+    export(folder, _run_config(folder), config.out)
     return 0
 
 

@@ -32,7 +32,14 @@ MAY_IMPORT["evaluate"] = MAY_IMPORT["train"] | {"train"}
 MAY_IMPORT["report"] = MAY_IMPORT["evaluate"] | {"evaluate"}
 MAY_IMPORT["_recipes"] = MAY_IMPORT["methods"] | {"methods"}  # methods by name, with their settings
 MAY_IMPORT["_resolve"] = MAY_IMPORT["_recipes"] | {"_recipes"}  # names of the command line -> instances
-MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve", "_recipes"}
+MAY_IMPORT["pretrained"] = MAY_IMPORT["train"] | {"train", "_resolve", "_recipes"}  # encoders made by name
+MAY_IMPORT["_molecules"] = MAY_IMPORT["report"] | {
+    "report",
+    "_resolve",
+    "_recipes",
+    "pretrained",
+}  # commands on molecules
+MAY_IMPORT["cli"] = MAY_IMPORT["_molecules"] | {"_molecules"}
 MAY_IMPORT["__main__"] = {"cli"}
 
 # Configuration stops at the edge: besides the command line, one place reads cards and one writes run folders.

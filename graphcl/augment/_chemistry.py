@@ -1,9 +1,7 @@
 """Molecules as augmentations see them, and the features that must follow when atoms or bonds go."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,11 +17,10 @@ from graphcl._vocabulary import (
     VOCABULARIES,
     Vocabulary,
 )
-from graphcl.augment._apply import apply
 from graphcl.augment._cycles import components, on_cycle
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment.base import Augmentation
+from graphcl.augment.base import EditAugmentation
 
 __all__ = ["Molecule", "MoleculeAugmentation", "check_vocab", "node_attribute", "refresh"]
 
@@ -56,12 +53,13 @@ class Molecule:
     @classmethod
     def of(cls, data: Data, vocab: str, protect: str | None = None) -> "Molecule":
         """The molecules of a ``Data`` or ``Batch``, whose numbers are those of the table ``vocab``."""
-        return cls.read(Graph.of(data), data._store, vocab, protect)
+        return cls.read(Graph.of(data), vocab, protect)
 
     @classmethod
-    def read(cls, graph: Graph, stored: Mapping[str, Any], vocab: str, protect: str | None = None) -> "Molecule":
-        """The molecules of which ``graph`` is the structure and ``stored`` are the attributes."""
-        x, bonds = stored.get("x"), stored.get("edge_attr")
+    def read(cls, graph: Graph, vocab: str, protect: str | None = None) -> "Molecule":
+        """The molecules of which ``graph`` is the structure: a whole batch, or the part of one that drew an edit."""
+        stored = graph.stored
+        x, bonds = graph.x, stored.get("edge_attr")
         if x is None or x.dtype != torch.int64 or x.dim() != 2 or x.size(1) != 9:
             raise ValueError(
                 f"expected molecules with x [atoms, 9] of int64, got {_told(x)}; make them with ogb.utils.smiles2graph "
@@ -69,12 +67,14 @@ class Molecule:
             )
         if bonds is not None and (bonds.dtype != torch.int64 or bonds.dim() != 2 or bonds.size(1) != 3):
             raise ValueError(f"expected molecules with edge_attr [bonds, 3] of int64, got {_told(bonds)}")
+        if bonds is not None and graph.edge_rows is not None:
+            bonds = bonds.index_select(0, graph.edge_rows)
         other = VOCABULARIES["pyg"].aromatic
         if vocab == "ogb" and bonds is not None and bool((bonds[:, 0] == other).any()):
             raise ValueError(f"expected bond types of OGB, got PyG's aromatic bond ({other}); give vocab='pyg'")
         protected = None
         if protect is not None:
-            protected = node_attribute(graph, stored, protect, "MarkScaffold() or MarkFunctionalGroups()")
+            protected = node_attribute(graph, protect, "MarkScaffold() or MarkFunctionalGroups()")
             if protected.dtype != torch.bool:
                 raise TypeError(f"expected {protect!r} of dtype bool, true for protected atoms, got {protected.dtype}")
         return cls(graph, x, bonds, VOCABULARIES[vocab], protected)
@@ -96,18 +96,19 @@ def _told(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else "none"
 
 
-def node_attribute(graph: Graph, stored: Mapping[str, Any], name: str, marker: str) -> Tensor:
+def node_attribute(graph: Graph, name: str, marker: str) -> Tensor:
     """The attribute of that name, one value per node."""
-    value = stored.get(name)
-    if not isinstance(value, Tensor) or value.shape != (graph.num_nodes,):
+    value, rows = graph.stored.get(name), graph.rows
+    count = graph.num_nodes if rows is None or graph.features is None else graph.features.size(0)
+    if not isinstance(value, Tensor) or value.shape != (count,):
         raise ValueError(
             f"expected an attribute {name!r} with one value per atom, got {_told(value)}; apply {marker} to each "
             f"molecule first, as pre_transform or transform of the data set"
         )
-    return value
+    return value if rows is None else value.index_select(0, rows)
 
 
-class MoleculeAugmentation(Augmentation):
+class MoleculeAugmentation(EditAugmentation):
     """An augmentation that says what to change in a batch of molecules."""
 
     vocab: str
@@ -117,9 +118,8 @@ class MoleculeAugmentation(Augmentation):
     def molecule_edit(self, molecule: Molecule, key: Key) -> Edit:
         """The changes that belong to ``key``."""
 
-    def view(self, data: Data, key: Key) -> Data:
-        molecule = Molecule.of(data, self.vocab, self.protect)
-        return apply(data, molecule.graph, self.molecule_edit(molecule, key))
+    def edit(self, graph: Graph, key: Key) -> Edit:
+        return self.molecule_edit(Molecule.read(graph, self.vocab, self.protect), key)
 
 
 def refresh(molecule: Molecule, *, keep_nodes: Tensor | None = None, keep_edges: Tensor | None = None) -> Edit:

@@ -68,7 +68,8 @@ class RandomChoice(Augmentation):
     steps, where members are compositions.
 
     Args:
-        augmentations: At least one. Each has to say its changes as an edit (:class:`EditAugmentation`), or to be a
+        augmentations: At least one. Each has to say its changes as an edit (:class:`EditAugmentation`, as all views of
+            molecules do), or to be a
             Compose, RandomChoice or RandomApply of such.
         p: How likely each is: one number per augmentation, not negative; only their ratios count. ``None``: all alike.
 

@@ -10,10 +10,10 @@ from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, hash_ids
 from graphcl._vocabulary import Vocab
-from graphcl.augment._apply import apply
 from graphcl.augment._chemistry import Molecule, check_vocab, node_attribute, refresh
 from graphcl.augment._edit import Edit
-from graphcl.augment.base import Augmentation
+from graphcl.augment._graph import Graph
+from graphcl.augment.base import EditAugmentation
 
 __all__ = ["FUNCTIONAL_GROUPS", "BRICSFragment", "MarkFragments", "MarkFunctionalGroups", "MarkScaffold"]
 
@@ -189,7 +189,7 @@ def keep_fragment(molecule: Molecule, key: Key, fragment: Tensor) -> Edit:
     return refresh(molecule, keep_nodes=draw == least.index_select(0, graph.batch))
 
 
-class BRICSFragment(Augmentation):
+class BRICSFragment(EditAugmentation):
     """Keep one BRICS fragment of each molecule, chosen uniformly, and refresh the features of its atoms.
 
     The molecules must have been through :class:`MarkFragments`. A molecule that BRICS cannot break stays whole. The
@@ -214,7 +214,6 @@ class BRICSFragment(Augmentation):
     def __init__(self, *, vocab: Vocab = "ogb") -> None:
         self.vocab = check_vocab(vocab)
 
-    def view(self, data: Data, key: Key) -> Data:
-        molecule = Molecule.of(data, self.vocab)
-        fragment = node_attribute(molecule.graph, data._store, "fragment", "MarkFragments()")
-        return apply(data, molecule.graph, keep_fragment(molecule, key, fragment))
+    def edit(self, graph: Graph, key: Key) -> Edit:
+        molecule = Molecule.read(graph, self.vocab)
+        return keep_fragment(molecule, key, node_attribute(graph, "fragment", "MarkFragments()"))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphcl.data.neighbours import NeighbourSampler, neighbour_sampler
     from graphcl.data.ogb import load_ogb
     from graphcl.data.ogb_molecules import load_ogb_molecules
+    from graphcl.data.overlap import Overlap, inchikeys, without_overlap
     from graphcl.data.packed import PackedDataset, shuffled
     from graphcl.data.power_law import power_law_graph
     from graphcl.data.pyg import load_pyg
@@ -45,6 +46,7 @@ __all__ = [
     "MappedRows",
     "NeighbourSampler",
     "MoleculeDataset",
+    "Overlap",
     "PackedDataset",
     "RandomWalkBatches",
     "add",
@@ -53,6 +55,7 @@ __all__ = [
     "from_smiles",
     "from_smiles_list",
     "home",
+    "inchikeys",
     "karate_club",
     "load",
     "load_moleculenet",
@@ -72,6 +75,7 @@ __all__ = [
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
+    "without_overlap",
     "write_rows",
 ]
 
@@ -81,12 +85,14 @@ _LAZY = {
     "FetchRows": "memmap",
     "ListDataset": "lists",
     "MappedRows": "memmap",
+    "Overlap": "overlap",
     "NeighbourSampler": "neighbours",
     "PackedDataset": "packed",
     "RandomWalkBatches": "walks",
     "MoleculeDataset": "molecule_set",
     "from_smiles": "smiles",
     "from_smiles_list": "smiles",
+    "inchikeys": "overlap",
     "karate_club": "social",
     "load_moleculenet": "moleculenet",
     "load_molecules": "corpus",
@@ -105,6 +111,7 @@ _LAZY = {
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
+    "without_overlap": "overlap",
     "write_rows": "memmap",
 }
 

@@ -12,7 +12,7 @@ from graphcl.errors import DataError
 if TYPE_CHECKING:
     from torch_geometric.data import Data, InMemoryDataset
 
-__all__ = ["load", "load_raw", "measure"]
+__all__ = ["is_molecules", "load", "load_raw", "measure"]
 
 # The functions that make embedded sets, and their modules: imported at use, because one of them needs networkx.
 EMBEDDED = {"synthetic_molecules": "molecules", "synthetic_social": "social", "karate_club": "social"}
@@ -49,7 +49,7 @@ def load(
     from graphcl.data.features import with_features
 
     entry = card(name, root=root)
-    if vocab is not None and not _is_molecules(entry):
+    if vocab is not None and not is_molecules(entry):
         raise ValueError(f"expected vocab for a set of molecules alone, got vocab={vocab!r} for {name}")
     dataset = load_raw(entry, home(root), vocab=vocab)
     counts, expected = measure(dataset), dict(entry.counts)
@@ -65,7 +65,7 @@ def load(
                 f"processed file beside them is stale: mend the former or delete the latter, and load again."
             )
         raise DataError(message)
-    if _is_molecules(entry):
+    if is_molecules(entry):
         if features not in (None, "original"):
             raise ValueError(
                 f"expected {name} with its own features, indices of atoms, got features={features!r}; for the bare "
@@ -93,7 +93,7 @@ def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryD
         from graphcl.data.moleculenet import load_moleculenet
 
         dataset = load_moleculenet(entry.name, root, vocab=vocab or "ogb")
-    elif _is_molecules(entry):
+    elif is_molecules(entry):
         from graphcl.data.ogb_molecules import load_ogb_molecules
 
         if vocab not in (None, "ogb"):
@@ -132,7 +132,13 @@ def measure(dataset: "InMemoryDataset") -> dict[str, int]:
     }
 
 
-def _is_molecules(entry: Card) -> bool:
+def is_molecules(entry: Card) -> bool:
+    """Whether a card is that of a set of molecules, whose features are indices.
+
+    Example:
+        >>> is_molecules(card("BBBP")), is_molecules(card("MUTAG"))
+        (True, False)
+    """
     return entry.loader == "moleculenet" or (entry.loader == "ogb" and entry.name.startswith("ogbg-mol"))
 
 

@@ -27,7 +27,7 @@ from graphcl.data.home import no_empty_folders
 from graphcl.data.lists import ListDataset
 from graphcl.errors import DataError
 
-__all__ = ["load_ogb"]
+__all__ = ["import_ogb", "load_ogb"]
 
 # The part of OGB and its class for each kind of name.
 _KINDS = {
@@ -85,7 +85,7 @@ def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str
     part, class_name = _KINDS.get(name.split("-")[0], ("", ""))
     if not part:
         raise DataError(f"expected a name that begins with ogbn-, ogbl- or ogbg-, got {name!r}.")
-    module = _import(part)
+    module = import_ogb(part)
     with (Path(module.__file__).parent / "master.csv").open(newline="") as file:
         rows = {row[""]: row for row in csv.DictReader(file)}  # one row per fact, one column per set
     if name not in rows["version"]:
@@ -96,7 +96,7 @@ def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str
     return getattr(module, class_name), facts
 
 
-def _import(part: str) -> Any:
+def import_ogb(part: str) -> Any:
     """The part of OGB, imported with its look-out for newer versions (a thread on the network) put to sleep."""
     from importlib import import_module
 

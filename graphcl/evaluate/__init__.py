@@ -36,7 +36,15 @@ from graphcl.evaluate.link import (
     ogb_link_split,
 )
 from graphcl.evaluate.logistic import LogisticFit, fit_logistic
+from graphcl.evaluate.molecule_baselines import compared_molecule_embeddings, raw_molecule_embeddings
 from graphcl.evaluate.molecule_probe import LinearScores, linear_scores
+from graphcl.evaluate.molecule_protocols import (
+    MOLECULE_PROTOCOLS,
+    MoleculeProtocol,
+    molecule_protocol,
+    with_tuning,
+)
+from graphcl.evaluate.molecule_runner import MoleculeEvaluation, evaluate_molecules, finetune_molecules
 from graphcl.evaluate.multitask import (
     TargetScaler,
     TaskScores,
@@ -56,6 +64,7 @@ from graphcl.evaluate.node_probes import SplitScore, node_score
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
 from graphcl.evaluate.node_runner import NodeEvaluation, evaluate_links, evaluate_nodes
 from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash, node_splits, random_splits
+from graphcl.evaluate.ogb_scores import ogb_scorer
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
@@ -70,6 +79,16 @@ from graphcl.evaluate.watch import Diagnostics
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "MOLECULE_PROTOCOLS",
+    "MoleculeEvaluation",
+    "MoleculeProtocol",
+    "compared_molecule_embeddings",
+    "evaluate_molecules",
+    "finetune_molecules",
+    "molecule_protocol",
+    "ogb_scorer",
+    "raw_molecule_embeddings",
+    "with_tuning",
     "LinearScores",
     "linear_scores",
     "Finetuned",

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,6 +52,7 @@ def finetune(
     seed: int = 0,
     device: torch.device | str = "cpu",
     bf16: bool = False,
+    score: Callable[[Any, Any], TaskScores] | None = None,
 ) -> Finetuned:
     """Tune a copy of an encoder, with a linear head for every task, and score it.
 
@@ -72,6 +73,8 @@ def finetune(
         seed: Of the head's weights, the order of the molecules and dropout.
         device: Where to train.
         bf16: Compute in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs made for it.
+        score: How a part is scored, from targets and predictions ``[N, tasks]``; ROC-AUC or RMSE by default. The best
+            epoch is that of the largest score where ``classification`` is set, else of the smallest.
 
     Raises:
         ValueError: There are no labels or no split, an argument is out of range, the encoder was made for another index
@@ -106,7 +109,7 @@ def finetune(
         torch.manual_seed(seed)
         head = nn.Linear(encoder.out_channels, labels.size(1))
         model = nn.ModuleList([copy.deepcopy(encoder), head]).to(device)
-        tuning = _Tuning(model, packed, labels, split, classification, head_only, bf16)
+        tuning = _Tuning(model, packed, labels, split, classification, head_only, bf16, score)
         model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
         return Finetuned(
             test=tuning.score("test"), valid=valid, epoch=epoch, seconds=time.perf_counter() - start, model=model
@@ -135,7 +138,9 @@ class _Tuning:
         classification: bool,
         head_only: bool,
         bf16: bool,
+        score: Callable[[Any, Any], TaskScores] | None,
     ) -> None:
+        self.judge = score or (task_roc_auc if classification else task_rmse)
         self.model, self.packed, self.labels, self.head_only, self.bf16 = model, packed, labels, head_only, bf16
         self.split = {part: torch.as_tensor(positions).cpu() for part, positions in split.items()}
         self.classification = classification
@@ -195,6 +200,4 @@ class _Tuning:
         batches = self.packed.batches(PREDICTED_AT_ONCE, order=positions)
         said = torch.cat([self._forward(batch) for batch in batches]).cpu()
         target = self.labels[positions.to(self.labels.device)].cpu()
-        if self.scaler is None:
-            return task_roc_auc(target, said)
-        return task_rmse(target, self.scaler.back(said))
+        return self.judge(target, said if self.scaler is None else self.scaler.back(said))

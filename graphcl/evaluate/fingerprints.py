@@ -1,6 +1,6 @@
 """What Morgan fingerprints and a random forest score: the trivial row beside every encoder of molecules, and strong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,7 @@ def fingerprint_scores(
     seed: int = 0,
     trees: int = 500,
     jobs: int | None = None,
+    score: Callable[[Any, Any], TaskScores] | None = None,
 ) -> dict[str, TaskScores]:
     """ROC-AUC (classification) or RMSE of a random forest on Morgan fingerprints, on ``valid`` and ``test``.
 
@@ -115,6 +116,7 @@ def fingerprint_scores(
         seed: Of the forests.
         trees: In each forest.
         jobs: Threads; None is one.
+        score: How a part is scored, from labels and predictions ``[N, T]``; ROC-AUC or RMSE by default.
 
     Raises:
         ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`).
@@ -132,5 +134,5 @@ def fingerprint_scores(
     said = forest_predictions(
         features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs
     )
-    score = task_roc_auc if classification else task_rmse
+    score = score or (task_roc_auc if classification else task_rmse)
     return {part: score(labels[parts[part]], said[parts[part]]) for part in ("valid", "test")}

@@ -1,7 +1,7 @@
 """Linear models on frozen embeddings, or fingerprints, of molecules: the protocol ``moleculenet-linear``."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +38,7 @@ def linear_scores(
     classification: bool,
     grid: Sequence[float] = GRID,
     max_iter: int = 1000,
+    score: Callable[[Any, Any], TaskScores] | None = None,
 ) -> LinearScores:
     """One linear model per task on its measured labels: logistic regression (ROC-AUC), or ridge regression (RMSE).
 
@@ -51,6 +52,7 @@ def linear_scores(
         classification: Whether labels are classes 0 and 1.
         grid: Inverse penalties C to choose from.
         max_iter: Limit of a fit's iterations.
+        score: How a part is scored, from labels and predictions ``[N, T]``; ROC-AUC or RMSE by default.
 
     Raises:
         ValueError: Shapes differ, the grid is empty or not positive, or a part cannot be scored
@@ -71,7 +73,7 @@ def linear_scores(
     train, valid, test = (np.asarray(to_numpy(split[part]), dtype=np.int64) for part in ("train", "valid", "test"))
     spread = x[train].std(0)
     x = (x - x[train].mean(0)) / np.where(spread > 0, spread, 1.0)
-    score = task_roc_auc if classification else task_rmse
+    score = score or (task_roc_auc if classification else task_rmse)
     chosen: tuple[float, TaskScores, FloatArray, int] | None = None
     for penalty in grid:
         said, unfinished = _predictions(x, labels, train, classification, penalty, max_iter)

@@ -25,7 +25,8 @@ class Result:
         protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's, and node features
             (``raw``) rows of length 1 in place of a standard scaler.
         features: node features, where they were a choice.
-        metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``; all in percent.
+        metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``, all in percent; ``rmse`` in the target's
+            unit.
         mean: mean over seeds of the mean over folds.
         std: standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
         std_over: what ``std`` is over, ``seeds``.
@@ -35,7 +36,8 @@ class Result:
         n_test: graphs that one seed tests, over all its folds; nodes or pairs that one split tests.
         epochs: epochs of pretraining, 0 for an untrained encoder.
         selected_by: what chose the epoch, for example ``fixed epoch``.
-        lift: mean difference to ``untrained``, seed by seed and fold by fold.
+        lift: mean difference to ``untrained`` (to ``scratch`` where the encoder was tuned), seed by seed and fold by
+            fold; for an error how much smaller it is.
         lift_low: lower end of its 95 % interval.
         lift_high: upper end.
         p: its p value, not corrected for the number of data sets (``holm`` does that for a whole table).

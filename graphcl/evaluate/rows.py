@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from graphcl import __version__
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.lift import paired_lift
+from graphcl.evaluate.molecule_runner import MoleculeEvaluation
 from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
 from graphcl.evaluate.runner import Evaluation
@@ -14,6 +15,7 @@ from graphcl.evaluate.runner import Evaluation
 __all__ = ["Note", "Provenance", "result_rows"]
 
 BASELINE = "untrained"
+ERRORS = ("rmse",)  # the less the better: a lift is how much less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Provenance:
 
 
 def result_rows(
-    evaluation: Evaluation | NodeEvaluation,
+    evaluation: Evaluation | NodeEvaluation | MoleculeEvaluation,
     *,
     dataset: str,
     features: str = "",
@@ -61,6 +63,8 @@ def result_rows(
     provenance: Provenance | None = None,
 ) -> list[Result]:
     """Returns one row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
+
+    Where encoders were fine-tuned, ``scratch`` takes its place. The lift of an error is how much smaller it is.
 
     The interval of the lift is over seeds and folds or splits, corrected for training parts that overlap. On a single
     split that comes with the graph, and for clusters, it is over the seeds alone: it then says nothing about other
@@ -101,14 +105,15 @@ def result_rows(
 
 
 def _result(
-    evaluation: Evaluation | NodeEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance,
-    note: Note,
+    evaluation: Evaluation | NodeEvaluation | MoleculeEvaluation, metric: str, method: str, dataset: str, features: str,
+    origin: Provenance, note: Note,
 ) -> Result:  # fmt: skip
     scores = evaluation.tables[metric][method]
     mean, over_seeds, over_folds = summarise(scores)
-    lift = None
-    if method != BASELINE and BASELINE in evaluation.tables[metric]:
-        lift = _lift(scores, evaluation.tables[metric][BASELINE], evaluation.sizes)
+    lift, sign = None, -1 if metric in ERRORS else 1
+    baseline = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation) else BASELINE
+    if method != baseline and baseline in evaluation.tables[metric]:
+        lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes)
     interval = lift is not None and len(lift) > 1
     return Result(
         dataset=dataset,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from graphcl.evaluate.lift import holm
+from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProtocol
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.results import Result
 
@@ -41,11 +42,12 @@ def format_table(rows: Sequence[Result]) -> str:
         seeds = "seed" if first.seeds == 1 else "seeds"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
         texts.append(
-            f"{title}: {metric} in %, {first.seeds} {seeds} x {first.folds} {_parts(first)}, "
+            f"{title}: {metric} in {_unit(metric)}, {first.seeds} {seeds} x {first.folds} {_parts(first)}, "
             f"{first.n_test} {_tested(first)}"
         )
         p_title = "p (Holm)" if many else "p"
-        lines = [("method", "mean ± over seeds", "± over folds", "lift over untrained [95 %]", p_title)]
+        lift = f"lift over {_baseline(first)} [95 %]"
+        lines = [("method", "mean ± over seeds", "± over folds", lift, p_title)]
         lines += [_cells(row, corrected.get(row.key)) for row in block]
         texts += _align(lines)
         texts.append("")
@@ -57,7 +59,24 @@ def _base(row: Result) -> NodeProtocol | None:
     return next((entry for name, entry in NODE_PROTOCOLS.items() if row.protocol.startswith(name)), None)
 
 
+def _molecules(row: Result) -> MoleculeProtocol | None:
+    """The protocol for molecules of a row, also under changed numbers; the longest name that fits."""
+    names = [name for name in MOLECULE_PROTOCOLS if row.protocol.startswith(name)]
+    return MOLECULE_PROTOCOLS[max(names, key=len)] if names else None
+
+
+def _baseline(row: Result) -> str:
+    base = _molecules(row)
+    return "scratch" if base is not None and base.probe == "finetune" else "untrained"
+
+
+def _unit(metric: str) -> str:
+    return "the target's unit" if metric == "rmse" else "%"
+
+
 def _parts(row: Result) -> str:
+    if _molecules(row) is not None:
+        return "split" if row.folds == 1 else "splits"
     base = _base(row)
     word = "fold" if base is None else "run" if base.probe == "kmeans" else "split"
     return word if base is not None and row.folds == 1 else f"{word}s"
@@ -65,6 +84,8 @@ def _parts(row: Result) -> str:
 
 def _tested(row: Result) -> str:
     base = _base(row)
+    if _molecules(row) is not None:
+        return "molecules"
     return "graphs" if base is None else "pairs a split" if base.probe == "link" else "nodes a split"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.train.checkpoint import write_atomically
@@ -20,7 +20,10 @@ class RunFolder:
         path: The folder.
     """
 
-    FILES = ("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv")
+    FILES = (
+        *("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv"),
+        *("skipped.csv", "overlap.csv"),  # of runs on molecules
+    )
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -135,6 +138,17 @@ class RunFolder:
         Raises:
             CheckpointError: There are none, the file is damaged, or they are of another model.
         """
+        try:
+            method.load_state_dict(self.weights())
+        except RuntimeError as error:
+            raise CheckpointError(f"expected weights of this model at {self.weights_file}: {error}") from error
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of the run, by name.
+
+        Raises:
+            CheckpointError: There are none, or the file is damaged.
+        """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -144,10 +158,8 @@ class RunFolder:
                 f"graphcl pretrain --resume --out {self.path}"
             )
         try:
-            method.load_state_dict(load_file(self.weights_file))
+            return load_file(self.weights_file)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
                 f"expected weights at {self.weights_file}, but the file is damaged: {error}"
             ) from error
-        except RuntimeError as error:
-            raise CheckpointError(f"expected weights of this model at {self.weights_file}: {error}") from error

@@ -15,6 +15,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
 import graphcl.augment
+from graphcl._random import fold, hash_ids
 from graphcl.augment import (
     AtomDrop,
     AtomMask,
@@ -24,8 +25,13 @@ from graphcl.augment import (
     Compose,
     MarkFragments,
     MarkScaffold,
+    NodeDrop,
+    RandomApply,
+    RandomChoice,
     SubgraphRemove,
 )
+from graphcl.augment._keyed import is_keyed_by_graph
+from graphcl.augment.compose import _choose
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -60,6 +66,8 @@ ALL += [
     for kind, name in ((AtomMask, "mask"), (AtomDrop, "drop"), (BondDrop, "drop"), (SubgraphRemove, "remove"))
 ]
 ALL.append(Compose([AtomMask(bonds=True), BondDrop(), SubgraphRemove(), AtomDrop()]))
+ALL.append(RandomChoice([AtomMask(protect="scaffold"), Compose([BondDrop(), AtomDrop()]), BRICSFragment(), NodeDrop()]))
+ALL.append(RandomApply(SubgraphRemove(), p=0.6))
 every = pytest.mark.parametrize("aug", ALL, ids=[f"{i}-{type(a).__name__}" for i, a in enumerate(ALL)])
 SHARES = [(AtomMask, "mask"), (AtomDrop, "drop"), (BondDrop, "drop"), (SubgraphRemove, "remove")]
 
@@ -127,6 +135,30 @@ def test_it_is_a_keyed_transform(aug: Augmentation, molecules: Callable[..., lis
         assert any(differences(aug.view(batch, key), first) for key in range(3))
 
 
+def test_one_of_several_is_that_one_s_view(molecules: Callable[..., list[Data]]) -> None:
+    members = [AtomMask(0.5, bonds=True, protect="scaffold"), AtomDrop(0.3), BondDrop(0.3), SubgraphRemove(0.3)]
+    batch = Batch.from_data_list(molecules(members[0]) * 4)
+    views = RandomChoice(members).view(batch, 5).to_data_list()
+    chosen = _choose(hash_ids(5, batch.graph_id), None, len(members)).tolist()
+    assert set(chosen) == {0, 1, 2, 3}
+    alone = [member.view(batch, fold(5, i + 1)).to_data_list() for i, member in enumerate(members)]
+    for position, (which, view) in enumerate(zip(chosen, views, strict=True)):
+        for key in ("x", "edge_index", "edge_attr", "scaffold", "charges"):
+            assert torch.equal(view[key], alone[which][position][key])
+
+
+def test_views_of_several_steps_are_those_of_single_steps(molecules: Callable[..., list[Data]]) -> None:
+    aug = RandomChoice([AtomMask(), BondDrop(), SubgraphRemove(), AtomDrop()])
+    assert is_keyed_by_graph(aug)
+    batch = Batch.from_data_list(molecules(aug))
+    batch.graph_id = torch.arange(batch.num_graphs)
+    keys = torch.tensor([fold(1, 0)] * (batch.num_graphs - 3) + [fold(1, 1)] * 3)
+    together, first, second = aug.view(batch, keys), aug.view(batch, fold(1, 0)), aug.view(batch, fold(1, 1))
+    for i, graph in enumerate(together.to_data_list()):
+        other = (first if i < batch.num_graphs - 3 else second).get_example(i)
+        assert torch.equal(graph.x, other.x) and torch.equal(graph.edge_index, other.edge_index)
+
+
 @pytest.mark.gpu
 @every
 def test_a_gpu_makes_the_same_views(
@@ -136,7 +168,9 @@ def test_a_gpu_makes_the_same_views(
     assert differences(aug.view(batch.clone().to("cuda"), 3).cpu(), aug.view(batch, 3)) == []
 
 
-@pytest.mark.parametrize("aug", [a for a in ALL if not isinstance(a, BRICSFragment | Compose)], ids=repr)
+@pytest.mark.parametrize(
+    "aug", [a for a in ALL if not isinstance(a, BRICSFragment | Compose | RandomChoice | RandomApply)], ids=repr
+)
 def test_renumbered_atoms_have_the_same_views_in_law(aug: Augmentation, molecules: Callable[..., list[Data]]) -> None:
     data = molecules(aug)[0]
     order = torch.randperm(data.num_nodes, generator=torch.Generator().manual_seed(1))

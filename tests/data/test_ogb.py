@@ -186,8 +186,8 @@ def test_importing_ogb_starts_no_thread_and_seeks_no_newer_version() -> None:
         "import socket, sys, threading\n"
         "def refuse(*words): raise SystemExit(f'reached for the network: {words}')\n"
         "socket.getaddrinfo = socket.socket.connect = refuse\n"
-        "from graphcl.data.ogb import _import\n"
-        "_import('nodeproppred')\n"
+        "from graphcl.data.ogb import import_ogb\n"
+        "import_ogb('nodeproppred')\n"
         "assert threading.active_count() == 1, threading.enumerate()\n"
         "assert 'outdated' not in sys.modules\n"
     )

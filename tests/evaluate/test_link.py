@@ -113,13 +113,13 @@ def test_refusals_of_the_probe():
 
 
 def test_hits_are_those_of_the_ogb_evaluator():
-    from graphcl.data.ogb import _import
+    from graphcl.data.ogb import import_ogb
 
-    evaluator = _import("linkproppred").Evaluator("ogbl-collab")
+    evaluator = import_ogb("linkproppred").Evaluator("ogbl-collab")
     positive, negative = RNG.normal(size=300) + 1, RNG.normal(size=500).round(1)
     theirs = evaluator.eval({"y_pred_pos": positive, "y_pred_neg": negative})["hits@50"]
     assert hits_at(50, positive, negative) == pytest.approx(theirs)
-    evaluator = _import("linkproppred").Evaluator("ogbl-citation2")
+    evaluator = import_ogb("linkproppred").Evaluator("ogbl-citation2")
     # As tensors: with arrays this metric of OGB raises TypeError.
     pairs = {"y_pred_pos": torch.from_numpy(positive), "y_pred_neg": torch.from_numpy(np.tile(negative, (300, 1)))}
     theirs = evaluator.eval(pairs)["mrr_list"]

@@ -1,0 +1,187 @@
+"""Molecules that two sets share, by InChIKey: what was pretrained on should not be what is tested on."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphcl.data._inchi import inchikey_of
+from graphcl.data.home import home, no_empty_folders
+from graphcl.data.molecule_set import MoleculeDataset
+from graphcl.errors import DataError
+
+__all__ = ["Overlap", "inchikeys", "without_overlap"]
+
+_FORM = "graphcl-inchikeys-1"
+_AT_ONCE = 10_000  # molecules per process: long beside its start
+_SKELETON = 14  # letters of the first block: atoms and bonds, without stereo marks, isotopes and charge
+
+
+class Overlap(NamedTuple):
+    """What a set shares with another.
+
+    Args:
+        name: Of the other set.
+        molecules: How many the other set has.
+        shared: How many of those are in this set.
+        left_out: How many of this set are in the other one.
+    """
+
+    name: str
+    molecules: int
+    shared: int
+    left_out: int
+
+
+def inchikeys(smiles: Sequence[str], *, root: str | Path | None = None, workers: int | None = None) -> NDArray[Any]:
+    """The InChIKey of each molecule: the same for every way to write it down, and for its tautomers mostly.
+
+    They are found once, in several processes where there are many, and kept in the data folder under the hash of the
+    SMILES.
+
+    Args:
+        smiles: N SMILES.
+        root: The data folder (:func:`graphcl.data.home`).
+        workers: Processes; None takes one per core for more than ten thousand molecules, 0 none but this one.
+
+    Returns:
+        ``[N]`` texts of 27 letters; empty where a molecule has no InChI, or there is no molecule.
+
+    Raises:
+        DataError: The data folder cannot be written.
+        ImportError: RDKit is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> inchikeys(["CCO", "OCC", "no molecule"], root=tempfile.mkdtemp()).tolist()
+        ['LFQSCWFLJHTTHZ-UHFFFAOYSA-N', 'LFQSCWFLJHTTHZ-UHFFFAOYSA-N', '']
+
+    Source: Heller, McNaught, Pletnev, Stein, Tchekhovskoi, "InChI, the IUPAC International Chemical Identifier",
+    Journal of Cheminformatics 7, 2015.
+    """
+    texts = list(smiles)
+    path = home(root) / "molecules" / "inchikeys" / f"{_digest(texts)}.npz"
+    if path.is_file():
+        return _read(path, len(texts))
+    keys = _found(texts, (os.cpu_count() or 1) if workers is None else workers)
+    try:
+        with no_empty_folders(path.parent, path.parent.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = path.with_suffix(f".{os.getpid()}.tmp")
+            with scratch.open("wb") as file:
+                np.savez_compressed(file, keys=keys)
+            os.replace(scratch, path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error}): mend that, or choose another folder with --root or $GRAPHCL_HOME."
+        ) from error
+    return keys
+
+
+def without_overlap(
+    dataset: MoleculeDataset,
+    others: Mapping[str, Sequence[str]],
+    *,
+    by: Literal["inchikey", "skeleton"] = "inchikey",
+    root: str | Path | None = None,
+    workers: int | None = None,
+) -> tuple[MoleculeDataset, list[Overlap]]:
+    """A set without the molecules of other sets, such as those that it will be tested on, and what they shared.
+
+    Molecules are the same that have the same InChIKey, or the same first block of it: the same atoms and bonds whatever
+    their stereo marks, isotopes and protons. Those without a key are kept.
+
+    Args:
+        dataset: The set to take molecules from; it stays as it was.
+        others: The SMILES of the other sets, by name.
+        by: What counts as the same molecule.
+        root: The data folder, where keys are kept.
+        workers: As for :func:`inchikeys`.
+
+    Raises:
+        ValueError: Nothing would be left, or ``by`` is none of the two.
+
+    Example:
+        >>> import tempfile
+        >>> from graphcl.data import from_smiles_list
+        >>> dataset = from_smiles_list(["CCO", "CCC", "CCN"])
+        >>> rest, overlaps = without_overlap(dataset, {"mine": ["NCC", "C"]}, root=tempfile.mkdtemp())
+        >>> len(rest), overlaps
+        (2, [Overlap(name='mine', molecules=2, shared=1, left_out=1)])
+    """
+    if by not in ("inchikey", "skeleton"):
+        raise ValueError(f"expected by to be 'inchikey' or 'skeleton', got {by!r}")
+    width = _SKELETON if by == "skeleton" else None
+    own = _cut(inchikeys(list(dataset.smiles), root=root, workers=workers), width)
+    stay, overlaps = np.ones(len(own), dtype=bool), []
+    for name, smiles in others.items():
+        theirs = _cut(inchikeys(smiles, root=root, workers=workers), width)
+        found = np.isin(own, theirs[theirs != ""])
+        shared = np.isin(theirs, own[own != ""])
+        stay &= ~found
+        overlaps.append(Overlap(name, len(theirs), int(shared.sum()), int(found.sum())))
+    if not stay.any():
+        raise ValueError(f"expected molecules that are in none of {', '.join(others)}, got {dataset.name} with none")
+    return (dataset if stay.all() else dataset[torch.from_numpy(stay)]), overlaps
+
+
+def _cut(keys: NDArray[Any], width: int | None) -> NDArray[Any]:
+    return keys if width is None else keys.astype(f"<U{width}")
+
+
+def _digest(texts: Sequence[str]) -> str:
+    import rdkit
+
+    digest = hashlib.sha256(f"{_FORM} {rdkit.__version__}".encode())
+    for text in texts:
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path, count: int) -> NDArray[Any]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            keys: NDArray[Any] = stored["keys"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged ({error}): delete it, and it is made anew.") from error
+    if keys.shape != (count,):
+        raise DataError(f"{path} has {keys.shape} keys, expected {count}: delete it, and it is made anew.")
+    return keys
+
+
+def _found(texts: list[str], workers: int) -> NDArray[Any]:
+    if workers == 0 or len(texts) <= _AT_ONCE:
+        return np.array([inchikey_of(text) for text in texts], dtype="<U27")
+    parts = [texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE)]
+    with ThreadPoolExecutor(workers) as threads:
+        return np.array([key for part in threads.map(_in_process, parts) for key in part], dtype="<U27")
+
+
+def _in_process(texts: list[str]) -> list[str]:
+    here = str(Path(__file__).resolve().parent.parent.parent)
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    lines = "".join(text.replace("\n", " ") + "\n" for text in texts)
+    done = subprocess.run(
+        [sys.executable, "-m", "graphcl.data._inchi"],
+        input=lines,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    keys = done.stdout.split("\n")[:-1]
+    if done.returncode or len(keys) != len(texts):
+        raise RuntimeError(
+            f"a worker process that finds InChIKeys failed ({done.stderr.strip()[-200:] or 'it ended'}); try again "
+            f"with workers=0 to see why"
+        )
+    return keys

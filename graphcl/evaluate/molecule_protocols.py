@@ -1,0 +1,122 @@
+"""Named protocols for molecules: the name fixes what is trained, how, and what chooses the epoch or the penalty."""
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import Literal
+
+__all__ = ["MOLECULE_PROTOCOLS", "MoleculeProtocol", "molecule_protocol", "with_tuning"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoleculeProtocol:
+    """How an encoder of molecules is scored on a labelled set, on the split that comes with it.
+
+    Args:
+        name: the name that is printed beside every score.
+        probe: ``linear``, linear models on frozen embeddings, or ``finetune``, the encoder with a linear head.
+        select: which epoch is scored: the first best on the validation part, or the last. The penalty of a linear model
+            is chosen on the validation part in any case.
+        head_only: whether the encoder stays as it is and the head alone is tuned.
+        epochs, batch_size, lr: of fine-tuning, by Adam.
+        dropout: of the encoder while it is tuned.
+        seeds: how many seeds the protocol asks for.
+        ogb: whether it is for OGB's sets alone. Those are scored by ``ogb.Evaluator`` under every protocol.
+        source: where the protocol comes from.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    name: str
+    probe: Literal["linear", "finetune"]
+    select: Literal["valid", "last"] = "valid"
+    head_only: bool = False
+    epochs: int = 100
+    batch_size: int = 32
+    lr: float = 1e-3
+    dropout: float = 0.5
+    seeds: int = 10
+    ogb: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2 or not self.lr > 0 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"expected epochs >= 1, batch_size >= 2, lr > 0 and dropout within [0, 1), got {self.epochs}, "
+                f"{self.batch_size}, {self.lr} and {self.dropout}"
+            )
+
+
+_HU = "Hu et al., Strategies for Pre-training Graph Neural Networks, ICLR 2020"
+MOLECULE_PROTOCOLS: dict[str, MoleculeProtocol] = {
+    entry.name: entry
+    for entry in (
+        MoleculeProtocol(
+            name="moleculenet-linear",
+            probe="linear",
+            source="linear models on frozen embeddings; scaffold split as in Wu et al., MoleculeNet, 2018",
+        ),
+        MoleculeProtocol(name="moleculenet-finetune", probe="finetune", source=_HU),
+        MoleculeProtocol(
+            name="moleculenet-finetune-last-epoch",
+            probe="finetune",
+            select="last",
+            source="You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020, authors' code",
+        ),
+        MoleculeProtocol(
+            name="ogb-finetune",
+            probe="finetune",
+            ogb=True,
+            source="Hu et al., Open Graph Benchmark, NeurIPS 2020: OGB's split and Evaluator, 10 seeds",
+        ),
+    )
+}
+
+
+def molecule_protocol(name: str) -> MoleculeProtocol:
+    """The protocol of that name.
+
+    Raises:
+        ValueError: no such protocol; the message lists the nearest names.
+
+    Example:
+        >>> molecule_protocol("moleculenet-finetune").select
+        'valid'
+    """
+    if name not in MOLECULE_PROTOCOLS:
+        near = difflib.get_close_matches(name, MOLECULE_PROTOCOLS, n=3, cutoff=0.4) or list(MOLECULE_PROTOCOLS)
+        raise ValueError(f"expected a protocol for molecules, got {name!r}; did you mean {' or '.join(near)}?")
+    return MOLECULE_PROTOCOLS[name]
+
+
+def with_tuning(
+    base: MoleculeProtocol,
+    *,
+    head_only: bool = False,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    dropout: float | None = None,
+) -> MoleculeProtocol:
+    """The protocol with other numbers; its name says which.
+
+    Args:
+        base: the protocol to change, which must be one of fine-tuning.
+        head_only: tune the head alone.
+        epochs, batch_size, lr, dropout: as the protocol has them where left out.
+
+    Raises:
+        ValueError: the protocol tunes nothing, or a number is out of range.
+
+    Example:
+        >>> with_tuning(molecule_protocol("moleculenet-finetune"), epochs=20, head_only=True).name
+        'moleculenet-finetune-head-20-epochs'
+    """
+    if base.probe != "finetune":
+        raise ValueError(f"expected a protocol that tunes, got {base.name}")
+    given = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "dropout": dropout}
+    changed = {key: value for key, value in given.items() if value is not None and value != getattr(base, key)}
+    words = ["head"] if head_only and not base.head_only else []
+    words += [f"{changed[key]:g}-epochs" if key == "epochs" else f"{key}-{changed[key]:g}" for key in changed]
+    name = "-".join([base.name, *(word.replace("_", "-") for word in words)])
+    return replace(base, name=name, head_only=head_only or base.head_only, **changed)  # type: ignore[arg-type]

@@ -1,0 +1,38 @@
+"""OGB's own evaluator: what it says is what is reported, gaps and tasks without a score included."""
+
+import numpy as np
+import pytest
+import torch
+from ogb.graphproppred import Evaluator
+
+from graphcl.evaluate import ogb_scorer, task_rmse, task_roc_auc
+
+NAN = float("nan")
+
+
+def test_the_mean_is_ogb_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    y, said = rng.integers(0, 2, (50, 1)).astype(float), rng.normal(size=(50, 1))
+    theirs = Evaluator("ogbg-molhiv").eval({"y_true": y, "y_pred": said})["rocauc"]
+    assert ogb_scorer("ogbg-molhiv")(torch.tensor(y), torch.tensor(said)).mean == theirs
+    assert theirs == pytest.approx(task_roc_auc(y, said).mean, abs=1e-12)
+    target, guess = rng.normal(size=(9, 1)), rng.normal(size=(9, 1))
+    theirs = Evaluator("ogbg-molesol").eval({"y_true": target, "y_pred": guess})["rmse"]
+    assert ogb_scorer("ogbg-molesol")(target, guess).mean == theirs == pytest.approx(task_rmse(target, guess).mean)
+    monkeypatch.setattr(Evaluator, "eval", lambda self, found: {"rocauc": 0.125})
+    assert ogb_scorer("ogbg-molbace")(y, said).mean == 0.125
+
+
+def test_gaps_and_skipped_tasks() -> None:
+    y = np.zeros((8, 12))
+    y[::2, :5] = 1
+    y[1, 0] = NAN
+    scores = ogb_scorer("ogbg-moltox21")(y, np.arange(96.0).reshape(8, 12))
+    assert scores.skipped == 7 and scores.mean == pytest.approx(np.nanmean(scores.each))
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match="got ogbg-molpcba, scored by ap"):
+        ogb_scorer("ogbg-molpcba")
+    with pytest.raises(ValueError, match="expected a task that can be scored"):
+        ogb_scorer("ogbg-molbace")([[1.0], [1.0]], [[0.0], [1.0]])
