@@ -165,7 +165,8 @@ def score(
         n_jobs=arguments.jobs,
         progress=lambda method, seed: print(name, protocol_name, method, seed, file=sys.stderr, flush=True),
     )
-    command = f"python benchmarks/node.py --datasets {name} --seeds {len(seeds)}"
+    methods = "" if arguments.methods == list(NAMES) else f" --methods {' '.join(arguments.methods)}"
+    command = f"python benchmarks/node.py --datasets {name}{methods} --seeds {len(seeds)} --protocols {protocol_name}"
     published = {quote.method: quote for quote in entry.published if quote.protocol == protocol_name}
     rows = []
     for method in evaluation.seconds:

@@ -285,7 +285,7 @@ def test_published_scores_may_lack_a_spread(tmp_path: Path) -> None:
 
 
 def test_the_choices_of_features_are_those_that_exist() -> None:
-    assert {"original", *DEFAULT_FEATURES} == set(FEATURES)
+    assert {"original", "normalized", *DEFAULT_FEATURES} == set(FEATURES)
 
 
 def test_the_index_has_one_row_per_card() -> None:
