@@ -43,6 +43,43 @@ def tu_table() -> str:
     return "\n".join(lines)
 
 
+def node_table() -> str:
+    """One line per method and data set under the public split; each beside its own encoder untrained."""
+    rows = [row for row in read("node") if row["protocol"] == "node-linear-public"]
+    at = {(row["dataset"], row["method"]): row for row in rows}
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    lines = ["| | " + " | ".join(f"{name} | its encoder untrained | lift | published" for name in datasets) + " |"]
+    lines.append("| --- |" + " --- | --- | --- | --- |" * len(datasets))
+    for method in ("raw", "supervised", *NODE_METHODS):
+        cells = []
+        for name in datasets:
+            row = at.get((name, method))
+            twin = at.get((name, "untrained" if method == "GRACE" else f"untrained ({method})"))
+            lift = f"{float(row['lift']):+.1f}" if row and row["lift"] and twin else "-"
+            seeds = f" ({row['seeds']})" if row and method in NODE_METHODS else ""
+            cells += [cell(row) + seeds, cell(twin), lift, row["published"] or "-" if row else "-"]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+NODE_METHODS = ("GRACE", "GCA", "BGRL", "G-BT", "CCA-SSG", "DGI", "MVGRL", "GGD")
+
+
+def passing_table() -> str:
+    """Time and memory of theirs over ours, by threads."""
+    rows = [row for row in read("message_passing") if "100k" in row["scale"]]
+    lines = ["| 100,000 nodes, 1,000,000 edges, 128 features | against | 1 thread | 2 threads | memory, MB |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    at = {(row["what"], row["opponent"], row["threads"]): row for row in rows}
+    for what, opponent in dict.fromkeys((row["what"], row["opponent"]) for row in rows):
+        one, two = (at.get((what, opponent, threads)) for threads in ("1", "2"))
+        ratios = [f"{float(r['ratio_median']):.1f} x" if r else "-" for r in (one, two)]
+        memory = next((r for r in (one, two) if r and r["ours_peak_mb"]), None)
+        held = f"{float(memory['ours_peak_mb']):.0f} / {float(memory['theirs_peak_mb']):.0f}" if memory else "-"
+        lines.append(f"| {what} | {opponent} | {ratios[0]} | {ratios[1]} | {held} |")
+    return "\n".join(lines)
+
+
 def speed_table() -> str:
     lines = ["| | plain PyG loop / graphcl, time per epoch | range over rounds |", "| --- | --- | --- |"]
     for row in read("speed"):
@@ -104,6 +141,7 @@ def main() -> int:
     check = parser.parse_args().check
     text = new = README.read_text()
     tables = {"tu": tu_table(), "speed": speed_table(), "views": views_table(), "similarity": similarity_table()}
+    tables |= {"node": node_table(), "passing": passing_table()}
     for name, table in tables.items():
         before, rest = new.split(f"<!-- {name} -->\n", 1)
         after = rest[rest.index(f"<!-- /{name} -->") :]
