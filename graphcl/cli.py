@@ -557,6 +557,7 @@ def _score(
         format_table,
         protocol,
         result_rows,
+        wl_classes,
         write_results,
     )
     from graphcl.train import pick_device
@@ -594,7 +595,9 @@ def _score(
     embeddings, kernels = compared_embeddings(
         graphs, [seed], make=make, trained={name: trained}, batch_size=config["batch_size"]
     )
-    evaluation = evaluate_embeddings(embeddings, graphs.y.cpu().numpy(), chosen, [seed], kernels=kernels, n_jobs=jobs)
+    groups = wl_classes(list(dataset)) if chosen.grouped else None
+    labels = graphs.y.cpu().numpy()
+    evaluation = evaluate_embeddings(embeddings, labels, chosen, [seed], kernels=kernels, groups=groups, n_jobs=jobs)
     command = f"graphcl evaluate {shlex.quote(str(folder.path))} --protocol {chosen.name}"
     rows = result_rows(
         evaluation,

@@ -1,7 +1,8 @@
 """What a node's neighbourhood says on average: powers of the normalised adjacency."""
 
 from torch import Tensor
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+from graphcl.nn import normalised_adjacency
 
 __all__ = ["check_power", "smoothed"]
 
@@ -10,10 +11,9 @@ def smoothed(node: Tensor, edge_index: Tensor, power: int) -> Tensor:
     """``[N, D]`` the nodes times the symmetrically normalised adjacency with self-loops, ``power`` times."""
     if power == 0:
         return node
-    edges, weight = gcn_norm(edge_index, num_nodes=node.size(0), dtype=node.dtype)
+    adjacency = normalised_adjacency(edge_index, node.size(0), dtype=node.dtype)
     for _ in range(power):
-        sent = node.index_select(0, edges[0]) * weight[:, None]
-        node = node.new_zeros(node.shape).index_add(0, edges[1], sent)
+        node = adjacency(node)
     return node
 
 

@@ -10,6 +10,7 @@ from graphcl.augment import Compose, EdgeDrop, NodeMask
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import View, ViewMethod
 from graphcl.methods.graphs import check_several, check_two_views
+from graphcl.methods.nodes import align
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["NodeAndGraph"]
@@ -22,7 +23,7 @@ class NodeAndGraph(ViewMethod):
 
     Args:
         encoder: From graphs to embeddings.
-        views: Two transforms that keep every node: edges dropped and features masked by default, each at 0.2.
+        views: Two transforms; edges dropped and features masked by default, each at 0.2. Nodes are matched by ``n_id``.
         weight: w, at least 0.
         graph_head: g; :func:`graphcl.nn.projection_head` by default.
         node_head: f; the same by default.
@@ -75,11 +76,6 @@ class NodeAndGraph(ViewMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
         first, second = self.encoder.encode_views(views)
-        if first.node.size(0) != second.node.size(0):
-            raise ValueError(
-                f"expected views that keep every node, got {first.node.size(0)} and {second.node.size(0)} nodes; "
-                "drop edges and mask features, or contrast graphs alone (GraphCL)"
-            )
         graph: Tensor = self.graph_loss(*project_views(self.graph_head, [first.graph, second.graph]))
-        node: Tensor = self.node_loss(*project_views(self.node_head, [first.node, second.node]))
+        node: Tensor = self.node_loss(*project_views(self.node_head, align(views, [first.node, second.node])))
         return graph + self.weight * node

@@ -198,8 +198,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight`` and
-        ``graph_id`` where the batch has them.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight``,
+        ``graph_id`` and ``n_id`` where the batch has them.
 
     Example:
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -226,5 +226,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
             part.edge_weight = weight[e:f]
         if "graph_id" in batch:
             part.graph_id = batch.graph_id[g:h]
+        if "n_id" in batch:
+            part.n_id = batch.n_id[n:m]
         parts.append(part)
     return parts
