@@ -13,6 +13,8 @@ Everything that the committed table holds, in one command (about ten minutes on 
 - ``batches``: random walks and clusters, an epoch of each.
 - ``inference``: layer by layer and the usual forward pass of the whole graph, each in a process of its own: seconds,
   and peak resident memory above the level before the call.
+- ``grace``: pretraining by GRACE, a two-layer GCN of widths 256 and 128, with all pairs, with sampled negatives, and on
+  sampled neighbourhoods; seconds and memory of each epoch.
 
 Another section is a function that yields rows, and a line in ``SECTIONS``. Writes ``results/large.csv``.
 """
@@ -35,19 +37,22 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import NodeLoader
-from torch_geometric.nn import GCN, GraphSAGE
+from torch_geometric.nn import GCN as PyGGCN
+from torch_geometric.nn import GraphSAGE
 from torch_geometric.sampler import NodeSamplerInput
 
 from graphcl import __version__
 from graphcl.data import ClusterBatches, NeighbourSampler, RandomWalkBatches, partition, power_law_graph
-from graphcl.nn import GIN, embed_layerwise
+from graphcl.losses import SampledNTXent
+from graphcl.methods import GRACE, edge_and_feature_drop
+from graphcl.nn import GCN, GIN, GraphEncoder, embed_layerwise
 
 RESULTS = Path(__file__).parent / "results"
 FAN_OUT, BATCH = [15, 10], 1024
 Row = dict[str, Any]
 MODELS: dict[str, Callable[[], torch.nn.Module]] = {
     "GIN(128, 64, 3)": lambda: GIN(128, 64, 3),
-    "GCN(128, 128, 2)": lambda: GCN(128, 128, 2),
+    "GCN(128, 128, 2)": lambda: PyGGCN(128, 128, 2),
     "GraphSAGE(128, 128, 2)": lambda: GraphSAGE(128, 128, 2),
 }
 
@@ -168,13 +173,19 @@ def inference(graph: Data, arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def in_a_child(name: str, how: str, threads: int) -> tuple[float, float]:
-    command = [sys.executable, "-W", "ignore", __file__, "--threads", str(threads), "--child", name, how]
-    seconds, peak = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    seconds, peak = json.loads(in_a_child_of(name, how, threads))
     return seconds, peak
+
+
+def in_a_child_of(name: str, how: str, threads: int) -> str:
+    command = [sys.executable, "-W", "ignore", __file__, "--threads", str(threads), "--child", name, how]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def child(name: str, how: str) -> None:
     """One model, one way: seconds and the peak of memory in MiB; a small graph first, which loads the libraries."""
+    if name == "grace":
+        return train_grace(how)
     model = MODELS[name]().eval()
     small, graph = power_law_graph(1000, 5000), power_law_graph()
 
@@ -206,10 +217,55 @@ def device() -> str:
     return names[0] if names else platform.machine()
 
 
+GRACE_RUNS = {
+    "full graph, all pairs": 1,
+    "full graph, 2,048 sampled negatives": 3,
+    "1,024 seeds a step, fan-out [15, 10]": 3,
+}
+
+
+def grace(graph: Data, arguments: argparse.Namespace) -> Iterator[Row]:
+    """Pretraining by GRACE: an epoch is one step on the full graph, or as many as it takes to see every node once."""
+    for how in GRACE_RUNS:
+        epochs = json.loads(in_a_child_of("grace", how, arguments.threads))
+        for number, (seconds, peak, held) in enumerate(epochs, start=1):
+            yield {"measure": f"GRACE, {how}: epoch {number}", "value": seconds, "unit": "s"}
+            yield {"measure": f"GRACE, {how}: peak memory in epoch {number}", "value": peak, "unit": "MiB"}
+            yield {"measure": f"GRACE, {how}: resident memory after epoch {number}", "value": held, "unit": "MiB"}
+
+
+def train_grace(how: str) -> None:
+    """Prints (seconds, peak MiB above the level before training, resident MiB) of each epoch."""
+    loss = SampledNTXent(samples=2048, temperature=0.4) if "sampled" in how else None
+    views = (edge_and_feature_drop(0.2, 0.3), edge_and_feature_drop(0.4, 0.4))
+    method = GRACE(GraphEncoder(GCN(128, 256, 2, out_channels=128)), views=views, loss=loss)
+    optimizer = torch.optim.Adam(method.parameters(), lr=5e-4, fused=True)
+
+    def run(data: Data, fan_out: list[int]) -> None:
+        batches: Any = [data]
+        if "seeds" in how:
+            batches = NodeLoader(data, NeighbourSampler(data, fan_out), batch_size=BATCH, shuffle=True)
+        for batch in batches:
+            optimizer.zero_grad()
+            method(batch).backward()
+            optimizer.step()
+
+    small, graph = power_law_graph(1000, 5000), power_law_graph()
+    run(small, FAN_OUT)
+    before, epochs = resident(), []
+    for _ in range(GRACE_RUNS[how]):
+        Path("/proc/self/clear_refs").write_text("5")
+        start = time.perf_counter()
+        run(graph, FAN_OUT)
+        epochs.append([time.perf_counter() - start, resident("VmHWM") - before, resident()])
+    print(json.dumps(epochs))
+
+
 SECTIONS: dict[str, Callable[[Data, argparse.Namespace], Iterator[Row]]] = {
     "sampling": sampling,
     "batches": batches,
     "inference": inference,
+    "grace": grace,
 }
 
 
