@@ -2,7 +2,6 @@
 
 import copy
 import io
-from statistics import median
 
 import pytest
 import torch
@@ -91,10 +90,19 @@ class TestLoss:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)
 
     def test_a_hand_written_loop_lowers_it(self, name, data):
+        """On the same views before and after, as one step's views are another's luck."""
+
+        def loss_on_fixed_views():
+            with torch.no_grad():
+                found = [method(data, generator=torch.Generator().manual_seed(seed)).item() for seed in range(16)]
+            return sum(found) / len(found)
+
         method = build(name)
         optimizer = optimizer_of(method)
-        losses = [step(method, optimizer, data) for _ in range(60)]
-        assert median(losses[-15:]) < median(losses[:15])
+        before = loss_on_fixed_views()
+        for _ in range(60):
+            step(method, optimizer, data)
+        assert loss_on_fixed_views() < before
 
     def test_input_is_left_alone(self, name, data):
         before = data.clone()
