@@ -1,6 +1,7 @@
 """GraphMAE: restore the features of masked nodes; not contrastive, and the yardstick for what is."""
 
 import copy
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -67,7 +68,7 @@ class GraphMAE(Method):
     decoder is a GCN and not a GAT layer unless one is given.
     """
 
-    level = "node"
+    level: ClassVar[Literal["graph", "node"]] = "node"
 
     def __init__(
         self,
