@@ -2,15 +2,16 @@
 
     python benchmarks/molecules_transfer.py --data zinc250k/smiles.csv.gz --epochs 10 --seeds 3
 
-Pretrains once per method and seed, on molecules of which those of the labelled sets are left out by InChIKey. Each is
-a run folder in ``--runs``, as ``graphcl pretrain`` makes it, which ``graphcl export`` and ``graphcl finetune`` take.
-Scores per seed go to ``results/raw/``, the table to ``results/molecules.csv``. Started again, it goes on where it
-stopped.
+Pretrains on molecules of which those of all labelled sets are left out by InChIKey; one encoder per method, as the
+field does it, unless ``--pretrained`` asks for more. Each is a run folder in ``--runs``, as ``graphcl pretrain`` makes
+it, which ``graphcl export`` and ``graphcl finetune`` take. Scores per seed go to ``results/raw/``, the table to
+``results/molecules.csv``. Started again, it goes on where it stopped.
 The rows ``untrained`` (frozen) and ``scratch`` (tuned) are the same encoder without pretraining.
 """
 
 import argparse
 import copy
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -40,7 +41,9 @@ from graphcl.evaluate import (
 from graphcl.train import RunFolder, fit
 
 RESULTS = Path(__file__).parent / "results"
-SETS = ["BBBP", "BACE", "Tox21", "ESOL", "FreeSolv", "Lipo"]
+# All of them are left out of the corpus, whichever are scored.
+SETS = ["BBBP", "BACE", "Tox21", "HIV", "ESOL", "FreeSolv", "Lipo"]
+SETS += ["ogbg-molhiv", "ogbg-molbace", "ogbg-molbbbp", "ogbg-molesol", "ogbg-molfreesolv"]
 TRAINING = (
     "epochs",
     "batch_size",
@@ -61,7 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=None, help="take the first molecules of the corpus only")
     parser.add_argument("--methods", nargs="+", default=["graphcl", "molclr", "simgrace"])
     parser.add_argument("--datasets", nargs="+", default=SETS)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of pretraining, heads and forests")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of heads, forests and fine-tuning")
+    parser.add_argument("--pretrained", type=int, default=1, help="encoders per method; the seeds take them in turn")
     parser.add_argument("--epochs", type=int, default=None, help="of pretraining; by default the method's")
     parser.add_argument("--tune-epochs", type=int, default=0, help="of fine-tuning; 0 for frozen embeddings alone")
     parser.add_argument("--batch-size", type=int, default=None, help="of pretraining; by default the method's")
@@ -77,7 +81,8 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     options.data = options.data or home() / "zinc250k" / "smiles.csv.gz"
     command = "python benchmarks/molecules_transfer.py " + " ".join(sys.argv[1:] if argv is None else argv)
-    runs = {name: pretrain(name, options) for name in options.methods}
+    molecules = functools.cache(lambda: PackedDataset(corpus(options), graph_id=True))
+    runs = {name: pretrain(name, molecules, options) for name in options.methods}
     for name in options.datasets:
         table(name, runs, options, command)
 
@@ -87,16 +92,16 @@ def settings_of(method: str, seed: int, options: argparse.Namespace) -> dict[str
     asked = {"hidden": options.hidden, "layers": options.layers, "precision": options.precision, "seed": seed}
     asked |= {"epochs": options.epochs, "batch_size": options.batch_size}
     given = {key: value for key, value in asked.items() if value is not None}
-    source = {"dataset": None, "data": str(options.data.resolve()), "exclude": list(options.datasets)}
+    source = {"dataset": None, "data": str(options.data.resolve()), "exclude": SETS}
     settings = {**source, **settings_for(method, vocab="ogb"), **given}
     # A rise as long as the paper's would leave nothing of a shorter run.
     return settings | {"warmup": min(settings["warmup"], settings["epochs"] // 10)}
 
 
-def pretrain(method: str, options: argparse.Namespace) -> list[RunFolder]:
-    """The runs of a method, one per seed: those that are there, and those made now."""
-    folders, packed = [], None
-    for seed in range(options.seeds):
+def pretrain(method: str, molecules: Callable[[], PackedDataset], options: argparse.Namespace) -> list[RunFolder]:
+    """The runs of a method: those that are there, and those made now."""
+    folders = []
+    for seed in range(options.pretrained):
         settings = settings_of(method, seed, options)
         folder = RunFolder(options.runs / f"{method}-{seed}")
         folders.append(folder)
@@ -105,7 +110,7 @@ def pretrain(method: str, options: argparse.Namespace) -> list[RunFolder]:
             raise SystemExit(f"{folder.path} is a run with another {', '.join(changed)}: choose another --runs")
         if folder.weights_file.is_file():
             continue
-        packed = packed or PackedDataset(corpus(options), graph_id=True)
+        packed = molecules()
         trained = make_method(settings, 9, total_steps=settings["epochs"] * -(-len(packed) // settings["batch_size"]))
         resume = folder.checkpoint_file.is_file()
         if not resume:
@@ -122,7 +127,7 @@ def corpus(options: argparse.Namespace) -> Any:
     """The molecules to pretrain on, without those of the labelled sets."""
     dataset: Any = load_molecules(options.data)
     dataset = dataset if options.limit is None else dataset[: options.limit]
-    others = {name: list(load(name).smiles) for name in options.datasets}  # type: ignore[attr-defined]
+    others = {name: list(load(name).smiles) for name in SETS}  # type: ignore[attr-defined]
     rest, overlaps = without_overlap(dataset, others)
     for overlap in overlaps:
         print(f"{overlap.name}: {overlap.shared:,} of {overlap.molecules:,} molecules shared", file=sys.stderr)
@@ -141,8 +146,9 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
 
     def trained(method: str) -> Callable[[int], Any]:
         def read(seed: int) -> Any:
-            made = make(method, seed)
-            runs[method][seed].load_weights(made)
+            which = seed % options.pretrained
+            made = make(method, which)
+            runs[method][which].load_weights(made)
             return made
 
         return read
