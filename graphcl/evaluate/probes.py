@@ -30,6 +30,7 @@ class FoldScore(NamedTuple):
         penalty: the chosen C.
         predictions: predicted classes of the test part, as positions among the sorted classes.
         unconverged: number of ``LinearSVC`` fits that reached the iteration limit.
+        validation: mean accuracy over the inner folds with the chosen C, in [0, 1]: what methods may be chosen by.
     """
 
     fold: int
@@ -37,6 +38,7 @@ class FoldScore(NamedTuple):
     penalty: float
     predictions: IntArray
     unconverged: int
+    validation: float = float("nan")
 
 
 def fold_scores(
@@ -130,8 +132,8 @@ def kernel_fold_scores(
 
 def choose_penalty(
     classifier: Classifier, y: IntArray, train: IntArray, protocol: Protocol, groups: IntArray | None = None
-) -> tuple[float, int]:
-    """The first C with the best mean accuracy over the inner folds of a training part, and the count of bad fits."""
+) -> tuple[float, float, int]:
+    """The first C with the best mean accuracy over the inner folds, that accuracy, and the count of bad fits."""
     accuracies = np.empty((len(protocol.grid), protocol.inner_folds))
     unconverged = 0
     inner = folds_of(y[train], None if groups is None else groups[train], protocol.inner_folds)
@@ -140,7 +142,8 @@ def choose_penalty(
         accuracies[:, number] = (predictions == y[train[validate]]).mean(axis=1)
         unconverged += bad
     # np.average over rows, as GridSearchCV does: ties must be ties there and here, to the last bit.
-    return protocol.grid[int(np.argmax(np.average(accuracies, axis=1)))], unconverged
+    means = np.average(accuracies, axis=1)
+    return protocol.grid[int(np.argmax(means))], float(means.max()), unconverged
 
 
 def folds_of(y: IntArray, groups: IntArray | None, folds: int, *, seed: int | None = None) -> list[Fold]:
@@ -153,10 +156,10 @@ def score_fold(
 ) -> FoldScore:
     """Chooses C on the training part, fits it once more on all of that part, reads the test part once."""
     train, test = fold
-    penalty, unconverged = choose_penalty(classifier, y, train, protocol, groups)
+    penalty, validation, unconverged = choose_penalty(classifier, y, train, protocol, groups)
     predictions, bad = classifier(y, train, test, [penalty])
     accuracy = float((predictions[0] == y[test]).mean())
-    return FoldScore(number, accuracy, penalty, predictions[0], unconverged + bad)
+    return FoldScore(number, accuracy, penalty, predictions[0], unconverged + bad, validation)
 
 
 def _all_folds(

@@ -30,6 +30,7 @@ def compared_embeddings(
     batch_size: int = 128,
     cache: str | Path | None = None,
     key: Mapping[str, Any] | None = None,
+    kernel: bool = True,
 ) -> tuple[dict[str, list[FloatArray]], dict[str, FloatArray]]:
     """The embeddings of ``raw``, ``untrained-init``, ``untrained`` and the trained methods, and the ``wl`` kernel.
 
@@ -41,6 +42,7 @@ def compared_embeddings(
         batch_size: The batch size of training, for the statistics of ``untrained``.
         cache: A folder in which embeddings are kept and looked up.
         key: What decides the embeddings besides name and seed; needed with ``cache``.
+        kernel: Whether the ``wl`` kernel is wanted.
 
     Returns:
         Embeddings by method, one array per seed; kernels by method. Both as :func:`evaluate_embeddings` takes them.
@@ -82,4 +84,6 @@ def compared_embeddings(
     }
     for name, build in trained.items():
         rows[name] = [kept(name, s, lambda s=s, build=build: embed_graphs(build(s), clean)) for s in seeds]  # type: ignore[misc]
+    if not kernel:
+        return rows, {}
     return rows, {"wl": wl_kernel([graph for batch in clean for graph in batch.to_data_list()])}
