@@ -13,6 +13,7 @@ from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate.multitask import TargetScaler, TaskScores, masked_bce, masked_mse, task_rmse, task_roc_auc
 from graphcl.nn import GraphEncoder
+from graphcl.nn._autocast import bfloat16
 
 __all__ = ["Finetuned", "finetune"]
 
@@ -186,7 +187,7 @@ class _Tuning:
         encoder: Any = self.model[0]
         head = self.model[1]
         device = self.packed.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.bf16):
+        with bfloat16(device, enabled=self.bf16):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.head_only):
                 graph = encoder.encode(batch).graph
             said: Tensor = head(graph)

@@ -14,6 +14,7 @@ import torch
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.errors import RunError
 from graphcl.methods import Method
+from graphcl.nn._autocast import bfloat16
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
@@ -142,7 +143,7 @@ def fit(
         for group in optim.param_groups:
             group["lr"] = lr * rate
         optim.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with bfloat16(device.type, enabled=precision == "bf16"):
             loss = step.loss()
         loss.backward()
         if clip is not None:
