@@ -1,6 +1,5 @@
 """Scores on a labelled set of molecules, and what tuning on one does alike."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,9 +40,9 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
         raw=raw_file(scoring, chosen.name),
         jobs=jobs,
     )
-    path = shlex.quote(str(scoring.folder.path))
-    command = f"graphcl evaluate {path} --dataset {entry.name} --protocol {chosen.name}"
-    keep(scoring, evaluation, command, {scoring.name: config["epochs"], "untrained": 0})
+    keep(
+        scoring, evaluation, scoring.command("evaluate", chosen.name), {scoring.name: config["epochs"], "untrained": 0}
+    )
     print("One seed of pretraining: no interval. The committed tables are over several seeds.")
 
 

@@ -1,5 +1,6 @@
 """What is scored, and what is done with the scores: kept in the run folder and printed."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,11 @@ class Scoring:
             return method
 
         return make, trained
+
+    def command(self, verb: str, protocol_name: str) -> str:
+        """The command that makes these scores, with what is asked for by default too."""
+        path = shlex.quote(str(self.folder.path))
+        return f"graphcl {verb} {path} --dataset {self.entry.name} --protocol {protocol_name}"
 
     def keep(self, evaluation: Any, command: str, *, features: str, notes: Mapping[str, Any]) -> None:
         """Append the scores to the run's, and print them as a table."""

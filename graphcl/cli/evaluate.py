@@ -1,6 +1,5 @@
 """``graphcl evaluate``: score a run's embeddings beside the untrained encoder's."""
 
-import shlex
 from typing import Any
 
 from graphcl.cli._score_molecules import score_molecules
@@ -139,7 +138,7 @@ def _keep(scoring: Scoring, evaluation: Any) -> None:
     config = scoring.config
     scoring.keep(
         evaluation,
-        f"graphcl evaluate {shlex.quote(str(scoring.folder.path))} --protocol {evaluation.protocol.name}",
+        scoring.command("evaluate", evaluation.protocol.name),
         features=config["features"] or scoring.entry.features or "",
         notes={scoring.name: Note(epochs=config["epochs"], selected_by="fixed epoch")},
     )

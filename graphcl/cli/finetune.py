@@ -1,7 +1,6 @@
 """``graphcl finetune``: tune a run's encoder on labelled molecules, beside one from scratch."""
 
 import copy
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -122,8 +121,7 @@ def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int]
 
 def _command(scoring: Scoring, options: Any, protocol_name: str, seeds: list[int]) -> str:
     """The command that makes these scores."""
-    path = shlex.quote(str(scoring.folder.path))
-    words = [f"graphcl finetune {path} --dataset {scoring.entry.name} --protocol {protocol_name}"]
+    words = [scoring.command("finetune", protocol_name)]
     for key in ("epochs", "batch_size", "lr", "dropout"):
         if options[key] is not None:
             words.append(f"--{key.replace('_', '-')} {options[key]}")

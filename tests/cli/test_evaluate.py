@@ -18,7 +18,9 @@ def test_a_table_beside_what_needs_no_training(capsys, run):
         assert f"\n{row} " in table
     assert "lift over untrained" in table and table.rstrip().endswith("run folder: run")
     rows = read_results(run / "scores.csv")
-    assert {row.command for row in rows} == {"graphcl evaluate run --protocol tu-linear-svm"}
+    assert {row.command for row in rows} == {
+        "graphcl evaluate run --dataset synthetic-molecules --protocol tu-linear-svm"
+    }
 
 
 def test_pretrain_scores_at_the_end_if_it_is_told_to(capsys, rings, fast):
