@@ -1,4 +1,4 @@
-"""Recipes: methods by name, with their papers' settings."""
+"""Recipes on molecules: their papers' numbers, and methods that train there or say why not."""
 
 import pytest
 import torch
