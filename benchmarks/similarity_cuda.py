@@ -32,6 +32,7 @@ from torch.nn.functional import normalize
 from graphcl import __version__
 from graphcl.similarity import logsumexp
 from graphcl.similarity import triton as launch
+from graphcl.similarity._rounded import barred_of, prepare
 
 RESULTS = Path(__file__).parent / "results"
 TEMPERATURE = 0.5
@@ -217,8 +218,8 @@ def kernels(table: Table, d: int, n: int = 65_536) -> None:
 
     z = normalize(torch.cat(views(n, d))).detach()
     item = torch.arange(n, device="cuda").repeat(2)
-    rows = launch.prepare(Operands(z, z, torch.full((1,), 1 / TEMPERATURE, device="cuda"), None, None), "fp16")
-    barred = launch._barred(as_pairs(z, z, [(item, item)], None, None))
+    rows = prepare(Operands(z, z, torch.full((1,), 1 / TEMPERATURE, device="cuda"), None, None), "fp16")
+    barred = barred_of(as_pairs(z, z, [(item, item)], None, None))
     pairs = (2.0 * n) ** 2
     strips = seconds(lambda: launch._sums(rows, barred, (0,)), 10)
     goal = {128: "L1: 0.45", 256: "L1: 0.60", 512: "L1: 0.65"}[d]
