@@ -90,7 +90,8 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     """Add the nearest valid key to a complaint about an unknown one."""
     from graphcl._recipes import near
 
-    unknown = re.search(r"does not accept option '([\w.-]+)'|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
+    key = r"does not accept (?:option|nested key) '([\w.-]+)'"  # as newer and older versions of jsonargparse say
+    unknown = re.search(rf"{key}|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
     if unknown is None:
         return " ".join(message.split())
     word = (unknown[1] or unknown[2]).lstrip("-")

@@ -20,7 +20,7 @@ ABOUT = (
 def add_options(parser: Any) -> None:
     """The options of embed."""
     add = parser.add_argument
-    add("run", type=str | None, nargs="?", default=None, help="the run folder")
+    add("run", type=str | None, nargs="?", help="the run folder")
     add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
     add("--out", type=str, required=True, help="the file: arrays graph, y, row (of a file), node, ptr (first nodes)")
     add("--dataset", type=str | None, default=None, help="another data set than the run's")

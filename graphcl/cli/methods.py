@@ -11,7 +11,7 @@ ABOUT = "The methods that the package knows: what they are from, what they need,
 
 def add_options(parser: Any) -> None:
     """The options of methods."""
-    parser.add_argument("name", type=str | None, nargs="?", default=None, help="show the settings of one method")
+    parser.add_argument("name", type=str | None, nargs="?", help="show the settings of one method")
     parser.add_argument("--dataset", type=str | None, default=None, help="its settings on that data set")
 
 
