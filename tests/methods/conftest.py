@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl.methods import Method
@@ -29,6 +30,18 @@ def data(generator: torch.Generator) -> Data:
 @pytest.fixture
 def batch(generator: torch.Generator) -> Batch:
     return Batch.from_data_list([random_graph(n, generator) for n in range(6, 14)])
+
+
+class Spy(nn.Module):
+    def forward(self, *given: Tensor) -> Tensor:
+        self.given = given
+        return given[0].sum()
+
+
+@pytest.fixture
+def spy() -> Spy:
+    """A loss that remembers what it was given."""
+    return Spy()
 
 
 @pytest.fixture
