@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from similarity import RESULTS, TEMPERATURE, grace
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -33,20 +34,6 @@ from graphcl import __version__
 from graphcl.similarity import logsumexp
 from graphcl.similarity import triton as launch
 from graphcl.similarity._rounded import barred_of, prepare
-
-RESULTS = Path(__file__).parent / "results"
-TEMPERATURE = 0.5
-
-
-def grace(z1: Tensor, z2: Tensor) -> Tensor:
-    """The formula of GRACE as its authors write it."""
-    z1, z2 = normalize(z1), normalize(z2)
-
-    def one_way(own: Tensor, other: Tensor) -> Tensor:
-        within, between = (own @ own.T / TEMPERATURE).exp(), (own @ other.T / TEMPERATURE).exp()
-        return -(between.diag() / (within.sum(1) + between.sum(1) - within.diag())).log()
-
-    return ((one_way(z1, z2) + one_way(z2, z1)) / 2).mean()
 
 
 def fused(z1: Tensor, z2: Tensor, precision: str = "fp16", impl: str = "triton") -> Tensor:
