@@ -15,8 +15,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from graphcl.similarity import _triton
-from graphcl.similarity import triton as launch
+from graphcl.similarity import _tilings, _triton
 
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 POINTERS = {"BOUNDED": "*i32"} | dict.fromkeys(("GQ", "GK", "QLO", "QHI", "KLO", "KHI"), "*i64")
@@ -24,14 +23,14 @@ POINTERS = {"BOUNDED": "*i32"} | dict.fromkeys(("GQ", "GK", "QLO", "QHI", "KLO",
 
 def compile_one(name, constants, format, width, capability=90, *, lists=(1, 0), bias=False):
     """One kernel with the tiling that a launch would choose."""
-    kernel, (dtype, products) = getattr(_triton, name), launch.FORMATS[format]
+    kernel, (dtype, products) = getattr(_triton, name), _tilings.FORMATS[format]
     size = dtype.itemsize
-    table = launch.TILINGS if capability == 90 else launch.SMALL_TILINGS
-    shape = launch.cut(width, size)
-    tiling = launch.tilings(shape, size, table)[name == "pull_rows"]
+    table = _tilings.TILINGS if capability == 90 else _tilings.SMALL_TILINGS
+    shape = _tilings.cut(width, size)
+    tiling = _tilings.tilings(shape, size, table)[name == "pull_rows"]
     constants = {"BM": tiling.rows, "BN": tiling.columns, "BD": shape.width, "NC": shape.chunks} | constants
     constants |= {"E": lists[0], "ONLY": lists[1], "BIAS": bias, "P": products, "STAGES": tiling.stages, "SPLITS": 1}
-    constants |= {"BO": shape.width if shape.chunks == 1 else launch.RESULT[size]}
+    constants |= {"BO": shape.width if shape.chunks == 1 else _tilings.RESULT[size]}
     constants = {key: value for key, value in constants.items() if key in kernel.arg_names}
     rows = {"Q": "*fp16" if size == 2 else "*fp32", "K": "*fp16" if size == 2 else "*fp32"}
     numbers = dict.fromkeys(("M", "N", "D"), "i32") | dict.fromkeys(constants, "constexpr")

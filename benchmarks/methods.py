@@ -15,18 +15,14 @@ import datetime
 import platform
 import statistics
 import time
-from collections.abc import Callable
-from itertools import count, islice
 from pathlib import Path
 
 import torch
-from speed import RESULTS, plain_epoch
+from speed import RESULTS, epoch_of, plain_epoch
 
 from graphcl import __version__, methods
 from graphcl.data import PackedDataset, load
-from graphcl.methods import Method
 from graphcl.nn import GIN, GraphEncoder
-from graphcl.train import losses_ahead
 
 NAMES = ["GraphCL", "InfoGraph", "GraphMoCo", "GraphBYOL", "GraphSwAV", "GraphBarlowTwins", "GraphVICReg", "PCL"]
 NAMES += [
@@ -43,25 +39,6 @@ NAMES += [
 # Seconds per epoch on PROTEINS, measured once on one 2-core machine: the plain loop, and PyGCL's recipes.
 PLAIN_THEN = {"PROTEINS": 0.197}
 PEERS_THEN = {("PROTEINS", "GraphCL"): 0.285, ("PROTEINS", "GraphMoCo"): 0.285, ("PROTEINS", "InfoGraph"): 0.731}
-
-
-def epoch_of(method: Method, graphs: PackedDataset, batch_size: int) -> Callable[[], None]:
-    """One epoch of a method."""
-    trained = [p for p in method.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=0.01, fused=True)
-    epochs = (graphs.loader(batch_size, shuffle=True, epoch=epoch).order.split(batch_size) for epoch in count())
-    steps = losses_ahead(method, graphs, (index for batches in epochs for index in batches))
-
-    def run() -> None:
-        for _, loss_of_step in islice(steps, -(-len(graphs) // batch_size)):
-            optimizer.zero_grad()
-            loss = loss_of_step()
-            loss.backward()
-            optimizer.step()
-            method.after_step()
-            loss.item()
-
-    return run
 
 
 def main() -> None:

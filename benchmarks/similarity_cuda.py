@@ -26,26 +26,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from similarity import RESULTS, TEMPERATURE, grace
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from graphcl import __version__
 from graphcl.similarity import logsumexp
 from graphcl.similarity import triton as launch
-
-RESULTS = Path(__file__).parent / "results"
-TEMPERATURE = 0.5
-
-
-def grace(z1: Tensor, z2: Tensor) -> Tensor:
-    """The formula of GRACE as its authors write it."""
-    z1, z2 = normalize(z1), normalize(z2)
-
-    def one_way(own: Tensor, other: Tensor) -> Tensor:
-        within, between = (own @ own.T / TEMPERATURE).exp(), (own @ other.T / TEMPERATURE).exp()
-        return -(between.diag() / (within.sum(1) + between.sum(1) - within.diag())).log()
-
-    return ((one_way(z1, z2) + one_way(z2, z1)) / 2).mean()
+from graphcl.similarity._rounded import barred_of, prepare
 
 
 def fused(z1: Tensor, z2: Tensor, precision: str = "fp16", impl: str = "triton") -> Tensor:
@@ -217,8 +205,8 @@ def kernels(table: Table, d: int, n: int = 65_536) -> None:
 
     z = normalize(torch.cat(views(n, d))).detach()
     item = torch.arange(n, device="cuda").repeat(2)
-    rows = launch.prepare(Operands(z, z, torch.full((1,), 1 / TEMPERATURE, device="cuda"), None, None), "fp16")
-    barred = launch._barred(as_pairs(z, z, [(item, item)], None, None))
+    rows = prepare(Operands(z, z, torch.full((1,), 1 / TEMPERATURE, device="cuda"), None, None), "fp16")
+    barred = barred_of(as_pairs(z, z, [(item, item)], None, None))
     pairs = (2.0 * n) ** 2
     strips = seconds(lambda: launch._sums(rows, barred, (0,)), 10)
     goal = {128: "L1: 0.45", 256: "L1: 0.60", 512: "L1: 0.65"}[d]

@@ -24,7 +24,7 @@ from torch_geometric.loader import DataLoader
 from graphcl import __version__
 from graphcl._random import fold
 from graphcl.data import PackedDataset, load
-from graphcl.methods import GraphCL, random4
+from graphcl.methods import GraphCL, Method, random4
 from graphcl.nn import GIN, GraphEncoder, project_views
 from graphcl.train import losses_ahead
 
@@ -55,10 +55,10 @@ def plain_epoch(dataset: object, batch_size: int, in_channels: int) -> Callable[
     return run
 
 
-def our_epoch(graphs: PackedDataset, batch_size: int) -> Callable[[], None]:
-    """One epoch as ``graphcl.train.fit`` does it, without its bar and files."""
-    method = GraphCL(GraphEncoder(GIN(graphs.num_features)))
-    optimizer = torch.optim.Adam(method.parameters(), lr=0.01, fused=True)
+def epoch_of(method: Method, graphs: PackedDataset, batch_size: int) -> Callable[[], None]:
+    """One epoch of a method as ``graphcl.train.fit`` does it, without its bar and files."""
+    trained = [p for p in method.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=0.01, fused=True)
     epochs = (graphs.loader(batch_size, shuffle=True, epoch=epoch).order.split(batch_size) for epoch in count())
     steps = losses_ahead(method, graphs, (index for batches in epochs for index in batches))
 
@@ -68,6 +68,7 @@ def our_epoch(graphs: PackedDataset, batch_size: int) -> Callable[[], None]:
             loss = loss_of_step()
             loss.backward()
             optimizer.step()
+            method.after_step()
             loss.item()
 
     return run
@@ -117,7 +118,7 @@ def main() -> None:
         dataset = load(name)
         graphs = PackedDataset(dataset, graph_id=True)
         plain = plain_epoch([dataset[i] for i in range(len(dataset))], arguments.batch_size, dataset.num_features)
-        ours = our_epoch(graphs, arguments.batch_size)
+        ours = epoch_of(GraphCL(GraphEncoder(GIN(graphs.num_features))), graphs, arguments.batch_size)
         times: dict[str, list[float]] = {"plain": [], "ours": []}
         for _ in range(EPOCHS):
             plain(), ours()

@@ -33,17 +33,11 @@ MAY_IMPORT["report"] = MAY_IMPORT["evaluate"] | {"evaluate"}
 MAY_IMPORT["_recipes"] = MAY_IMPORT["methods"] | {"methods"}  # methods by name, with their settings
 MAY_IMPORT["_resolve"] = MAY_IMPORT["_recipes"] | {"_recipes"}  # names of the command line -> instances
 MAY_IMPORT["pretrained"] = MAY_IMPORT["train"] | {"train", "_resolve", "_recipes"}  # encoders made by name
-MAY_IMPORT["_molecules"] = MAY_IMPORT["report"] | {
-    "report",
-    "_resolve",
-    "_recipes",
-    "pretrained",
-}  # commands on molecules
-MAY_IMPORT["cli"] = MAY_IMPORT["_molecules"] | {"_molecules"}
+MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve", "_recipes", "pretrained"}
 MAY_IMPORT["__main__"] = {"cli"}
 
 # Configuration stops at the edge: besides the command line, one place reads cards and one writes run folders.
-READS_YAML = {"cli.py", "data/cards.py", "train/run.py"}
+READS_YAML = {"data/cards.py", "train/run.py"}
 OPTIONAL_OR_HEAVY = {"sklearn", "networkx", "ogb", "rdkit", "yaml", "jsonargparse", "matplotlib", "pymetis", "faiss"}
 OPTIONAL_OR_HEAVY |= {"tensorboard", "huggingface_hub", "triton", "pyg_lib"}
 # Kernels are made when they are defined: this one file needs Triton, and is imported by functions only.
@@ -132,7 +126,7 @@ def test_similarity_knows_nothing_of_graphs() -> None:
 
 
 def test_only_the_edge_reads_configuration() -> None:
-    assert [name_of(p) for p in MODULES if "jsonargparse" in third_parties(p) and name_of(p) != "cli.py"] == []
+    assert [name_of(p) for p in MODULES if "jsonargparse" in third_parties(p) and part_of(p) != "cli"] == []
     assert [name_of(p) for p in MODULES if "yaml" in third_parties(p) and name_of(p) not in READS_YAML] == []
 
 

@@ -6,7 +6,8 @@ from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
-from graphcl.nn.inference import Layers, embed_layerwise, layers_of
+from graphcl.nn.inference import embed_layerwise
+from graphcl.nn.layers import Layers, layers_of
 from graphcl.nn.molecule import AtomEmbedding, MoleculeEncoder, bond_counts
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU

@@ -5,8 +5,6 @@ backward pass goes over strips of rows and owns what it writes: nothing is added
 same bits. Nothing waits for the device, and a call can be captured in a CUDA graph.
 """
 
-import math
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -15,25 +13,14 @@ from torch import Tensor
 
 from graphcl.similarity._backward import Gradients, Wants
 from graphcl.similarity._pairs import Pairs
+from graphcl.similarity._rounded import LOG2_E, Barred, Prepared, barred_of, prepare
 from graphcl.similarity._tiles import Operands
+from graphcl.similarity._tilings import FORMATS, RESULT, Tiling, tilings_for
 
-__all__ = ["FORMATS", "backward_triton", "forward_triton", "is_available", "rounding"]
+__all__ = ["backward_triton", "forward_triton", "is_available", "rounding"]
 
-LOG2_E = math.log2(math.e)
-# Exponentials need no shift where none is beyond e^70 or below e^-70: a sum of 10^8 of them is still a float32.
-BOUND = 70 * LOG2_E
 # Weights of pairs are multiplied by this before they are rounded: one of N shares is then a normal number in float16.
 LIFT = 2.0**14
-# Below this bound, scaled rows would lose digits in float16: the scale is then applied to the products.
-LEAST = 2.0**-6
-
-# What rows and weights are rounded to, and how tensor cores multiply them.
-FORMATS = {
-    "fp16": (torch.float16, "ieee"),
-    "tf32": (torch.float32, "tf32"),
-    "float32": (torch.float32, "tf32x3"),  # three products for one, about as exact as float32
-}
-
 
 AVAILABLE = find_spec("triton") is not None  # once, because torch.compile cannot look
 
@@ -51,180 +38,6 @@ def rounding(precision: str, dtype: torch.dtype, device: torch.device) -> str:
     if precision != "float32" or dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
         return "fp16"
     return "float32"
-
-
-def allowed(format: str) -> str:
-    """The format, or a coarser one for float32 if ``torch.set_float32_matmul_precision`` allows it."""
-    if format != "float32":
-        return format
-    return {"highest": "float32", "high": "tf32", "medium": "fp16"}[torch.get_float32_matmul_precision()]
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """Rows and columns of a tile, stages of the load pipeline, warps."""
-
-    rows: int
-    columns: int
-    stages: int
-    warps: int
-
-
-# By bytes of a number and greatest width of a row, forward and backward; 0 is for rows in chunks. What fits into 227 KB
-# of shared memory and the registers of sm_90: a test compiles them all.
-TILINGS = {
-    (2, 128): (Tiling(128, 64, 3, 4), Tiling(128, 64, 3, 8)),
-    (2, 256): (Tiling(128, 128, 2, 8), Tiling(64, 64, 3, 8)),
-    (2, 512): (Tiling(128, 32, 2, 8), Tiling(64, 32, 3, 8)),
-    (2, 0): (Tiling(128, 128, 4, 8), Tiling(64, 64, 3, 8)),
-    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 16, 2, 8)),
-    (4, 0): (Tiling(64, 64, 2, 8), Tiling(64, 64, 2, 8)),
-}
-ROOMY = ((9, 0), (10, 0), (10, 3))  # compute capabilities with that much
-# For devices with less shared memory (99 KB is the least from sm_80 on).
-SMALL_TILINGS = {
-    (2, 128): (Tiling(64, 64, 2, 4), Tiling(64, 64, 2, 4)),
-    (2, 256): (Tiling(64, 32, 2, 4), Tiling(64, 32, 2, 8)),
-    (2, 512): (Tiling(32, 16, 2, 4), Tiling(32, 16, 2, 8)),
-    (2, 0): (Tiling(64, 64, 2, 4), Tiling(64, 32, 2, 8)),
-    (4, 128): (Tiling(32, 32, 2, 4), Tiling(32, 16, 2, 8)),
-    (4, 0): (Tiling(32, 32, 2, 4), Tiling(32, 32, 2, 4)),
-}
-# Columns of the gradient that one program makes where rows are in chunks, by bytes of a number: it makes all exponents.
-RESULT = {2: 256, 4: 128}
-
-
-class Shape(NamedTuple):
-    """How rows are cut: ``chunks`` of ``width``, zeros at the end."""
-
-    width: int
-    chunks: int
-
-
-def cut(width: int, size: int) -> Shape:
-    """Chunks of rows of some width, of numbers of ``size`` bytes; tensor cores take powers of two from 16 on.
-
-    One chunk, unless it is too wide for the chip or the zeros at its end would cost more than a third.
-    """
-    whole = max(16, 1 << (width - 1).bit_length())
-    if whole <= (512 if size == 2 else 128) and (whole <= 128 or 3 * whole <= 4 * width):
-        return Shape(whole, 1)
-    chunk = 128 // size
-    return Shape(chunk, -(-width // chunk))
-
-
-def tilings(shape: Shape, size: int, table: dict[tuple[int, int], tuple[Tiling, Tiling]]) -> tuple[Tiling, Tiling]:
-    """Forward and backward, of one of the tables above."""
-    if shape.chunks > 1:
-        return table[size, 0]
-    return next(pair for (bytes_, width), pair in table.items() if bytes_ == size and width >= shape.width)
-
-
-class Prepared(NamedTuple):
-    """The operands as the kernels take them."""
-
-    query: Tensor  # [M, chunks * width]
-    key: Tensor  # [N, chunks * width]; the query itself where the rows meet each other
-    query_bias: Tensor | None  # [M] in base 2
-    key_bias: Tensor | None  # [N]
-    query_factor: Tensor  # [1] what the rows were multiplied by
-    key_factor: Tensor  # [1]
-    times: Tensor  # [1] what the products are still to be multiplied by; one where bounded
-    bounded: Tensor  # [1] one where exponentials need no shift, else zero
-    shape: Shape
-    format: str
-
-
-def prepare(operands: Operands, format: str) -> Prepared:
-    """Scales and rounds the rows; everything that depends on their lengths stays on the device."""
-    query, key, format = operands.query, operands.key, allowed(format)
-    dtype = FORMATS[format][0]
-    shape = cut(query.size(1), dtype.itemsize)
-    own = query is key
-    base = operands.scale * LOG2_E  # [1]
-    longest = _longest(query)
-    other = longest if own else _longest(key)
-    bound = base.abs() * longest * other
-    # Both sides share the scale, so that the greatest of either have one length and the exponents of rows among
-    # themselves are symmetric to the last bit.
-    shared = bound >= LEAST
-    root = (base.abs() * other / longest).sqrt()
-    query_factor = torch.where(shared, root, 1 / longest)
-    key_factor = query_factor if own else torch.where(shared, (base.abs() * longest / other).sqrt(), 1 / other)
-    times = torch.where(shared, base.sign(), base * longest * other)
-    biases = [operands.query_bias, operands.key_bias]
-    limit = bound
-    for bias in biases:
-        limit = limit if bias is None else limit + bias.abs().max() * LOG2_E
-    biases = [None if bias is None else bias[0] * LOG2_E for bias in biases]
-    if not own and (biases[0] is None) != (biases[1] is None):
-        rows = query if biases[0] is None else key
-        biases[0 if biases[0] is None else 1] = rows.new_zeros(len(rows))
-    rounded = _rounded(query, query_factor, shape, dtype)
-    return Prepared(
-        rounded,
-        rounded if own else _rounded(key, key_factor, shape, dtype),
-        biases[0],
-        biases[1],
-        query_factor,
-        key_factor,
-        times,
-        ((limit <= BOUND) & shared & (base > 0)).int(),  # zero for NaN
-        shape,
-        format,
-    )
-
-
-def _longest(rows: Tensor) -> Tensor:
-    longest = torch.linalg.vector_norm(rows, dim=1).amax(0, keepdim=True)
-    return torch.where(longest == 0, 1.0, longest)
-
-
-def _rounded(rows: Tensor, factor: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
-    wide = shape.width * shape.chunks
-    make = torch.empty if wide == rows.size(1) else torch.zeros
-    out = make(len(rows), wide, dtype=dtype, device=rows.device)
-    torch.mul(rows, factor, out=out[:, : rows.size(1)])
-    return out
-
-
-class Barred(NamedTuple):
-    """The groups as the kernels take them, and how many of the lists exclude (E) or restrict (ONLY)."""
-
-    query: Tensor  # [E + ONLY, M]
-    key: Tensor  # [E + ONLY, N]
-    exclude: int
-    only: int
-
-    def extremes(self, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Least and greatest group of every strip and tile."""
-        return *_extremes(self.query, rows), *_extremes(self.key, columns)
-
-    def turned(self) -> "Barred":
-        """Keys as queries."""
-        return Barred(self.key, self.query, self.exclude, self.only)
-
-
-def _barred(pairs: Pairs) -> Barred:
-    query = torch.cat([pairs.exclude_query, pairs.only_query])
-    key = torch.cat([pairs.exclude_key, pairs.only_key])
-    return Barred(query, key, len(pairs.exclude_query), len(pairs.only_query))
-
-
-def _extremes(groups: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    if not len(groups):
-        return groups, groups
-    missing = -groups.size(1) % size
-    if missing:
-        groups = torch.cat([groups, groups[:, -1:].expand(-1, missing)], 1)
-    low, high = groups.view(len(groups), -1, size).aminmax(dim=2)
-    return low.contiguous(), high.contiguous()
-
-
-def _tilings(rows: Prepared) -> tuple[Tiling, Tiling]:
-    device = rows.query.device
-    large = device.type != "cuda" or torch.cuda.get_device_capability(device) in ROOMY
-    return tilings(rows.shape, rows.query.element_size(), TILINGS if large else SMALL_TILINGS)
 
 
 def _processors(device: torch.device) -> int:
@@ -262,7 +75,7 @@ def _arguments(rows: Prepared, barred: Barred, tiling: Tiling) -> tuple[list[Any
 
 def forward_triton(operands: Operands, pairs: Pairs, *, columns: bool, format: str) -> tuple[Tensor, Tensor | None]:
     """Log-sums of the rows ``[1, M]`` and, if asked for, of the columns ``[1, N]``; a single scale."""
-    rows, barred = prepare(operands, format), _barred(pairs)
+    rows, barred = prepare(operands, format), barred_of(pairs)
     if operands.query is not operands.key and not columns:
         return _sums(rows, barred, (0, 1))[None], None
     plain_rows, plain_columns = _sums_both(rows, barred, triangle=operands.query is operands.key)
@@ -270,18 +83,7 @@ def forward_triton(operands: Operands, pairs: Pairs, *, columns: bool, format: s
     row_sums = torch.where(choose, plain_rows, _sums(rows, barred, (1,)))[None]
     if plain_columns is None:
         return row_sums, None
-    return row_sums, torch.where(choose, plain_columns, _sums(_turn(rows), barred.turned(), (1,)))[None]
-
-
-def _turn(rows: Prepared) -> Prepared:
-    return rows._replace(
-        query=rows.key,
-        key=rows.query,
-        query_bias=rows.key_bias,
-        key_bias=rows.query_bias,
-        query_factor=rows.key_factor,
-        key_factor=rows.query_factor,
-    )
+    return row_sums, torch.where(choose, plain_columns, _sums(rows.turned(), barred.turned(), (1,)))[None]
 
 
 def _sums(rows: Prepared, barred: Barred, shifts: tuple[int, ...]) -> Tensor:
@@ -289,7 +91,7 @@ def _sums(rows: Prepared, barred: Barred, shifts: tuple[int, ...]) -> Tensor:
     from graphcl.similarity import _triton
 
     m, n = len(rows.query), len(rows.key)
-    tiling = _tilings(rows)[0]
+    tiling = tilings_for(rows.query, rows.shape)[0]
     strips = -(-m // tiling.rows)
     splits = _splits(strips, -(-n // tiling.columns), rows.query.device)
     first, constants = _arguments(rows, barred, tiling)
@@ -306,7 +108,7 @@ def _sums_both(rows: Prepared, barred: Barred, *, triangle: bool) -> tuple[Tenso
     from graphcl.similarity import _triton
 
     m, n = len(rows.query), len(rows.key)
-    tiling = _tilings(rows)[0]
+    tiling = tilings_for(rows.query, rows.shape)[0]
     strips, tiles = -(-m // tiling.rows), -(-n // tiling.columns)
     ratio = tiling.rows // tiling.columns
     count = strips * (strips + 1) // 2 * ratio if triangle else strips * tiles
@@ -332,7 +134,7 @@ def backward_triton(
     """Gradients of ``sum(row_grad * row_sums) + sum(column_grad * column_sums)``; arguments as in the tiled form."""
     query, key, scale, query_bias, key_bias = operands
     own = query is key
-    rows, barred = prepare(operands, format), _barred(pairs)
+    rows, barred = prepare(operands, format), barred_of(pairs)
     sides = [(row_grad[0], row_sums[0])]
     if column_grad is not None and column_sums is not None:
         sides.append((column_grad[0], column_sums[0]))
@@ -349,7 +151,7 @@ def backward_triton(
     if wants.query or wants.scale or query_bias is not None:
         grad_query, pulled_query = _pull(rows, barred, of_rows, of_columns, factor / rows.key_factor, query.size(1))
     if not own and (wants.key or key_bias is not None):
-        turned = _turn(rows)
+        turned = rows.turned()
         factor_key = unit * scale / turned.key_factor
         grad_key, pulled_key = _pull(turned, barred.turned(), of_columns, of_rows, factor_key, key.size(1))
     grad_scale = torch.zeros_like(scale)
@@ -389,7 +191,7 @@ def _pull(
     from graphcl.similarity import _triton
 
     m, n = len(rows.query), len(rows.key)
-    tiling = _tilings(rows)[1]
+    tiling = tilings_for(rows.query, rows.shape)[1]
     strips = -(-m // tiling.rows)
     splits = _splits(strips, -(-n // tiling.columns), rows.query.device)
     first, constants = _arguments(rows, barred, tiling)

@@ -118,18 +118,12 @@ def fit(
     check_same_vocabulary(dataset=dataset, method=method)
     history = History(left_out=source.left_out)
     method = method.to(device)
-    kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam
     optim = kind(trained, lr=lr, weight_decay=weight_decay, fused=True)
-    settings: dict[str, Any] = {
-        "seed": seed,
-        "batch_size": batch_size,
-        "lr": lr,
-        "weight_decay": weight_decay,
-        "size": source.size,
-    }
-    settings |= {"optimizer": optimizer, "schedule": schedule, "warmup": warmup, "clip": clip, "precision": precision}
-    settings |= {"patience": patience, "length": epochs if schedule != "constant" else None}
+    settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
+    settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule, "warmup": warmup, "clip": clip}
+    settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
     state = State(method, optim, settings)
     if resume:
         if folder is None:
@@ -155,17 +149,7 @@ def fit(
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
 
-    cuda = [device] if device.type == "cuda" else []
-    # Dropout in a user's network draws from torch's default generators: seeded here, given back untouched.
-    with (
-        torch.random.fork_rng(devices=cuda),
-        _stop_signal() as stopped,
-        _bar(source, epochs, state, progress) as bar,
-    ):
-        if state.random is None:
-            torch.manual_seed(seed)
-        else:
-            torch.set_rng_state(state.random)
+    with _seeded(state, seed, device), _stop_signal() as stopped, _bar(source, epochs, state, progress) as bar:
         method.train()
         saved = time.monotonic()
         steps = source.steps_from(method, seed, range(state.epoch, epochs), state.batch)
@@ -243,6 +227,17 @@ def _epoch(
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
+
+
+@contextmanager
+def _seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
+    """Dropout in a user's network draws from torch's default generators: seeded here, given back untouched."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        if state.random is None:
+            torch.manual_seed(seed)
+        else:
+            torch.set_rng_state(state.random)
+        yield
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""What the tests of the methods on graphs share: a small batch, and the step of an optimiser."""
+"""What the tests of the methods share: a small graph, a small batch, and the step of an optimiser."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl.methods import Method
@@ -21,17 +22,35 @@ def random_graph(num_nodes: int, generator: torch.Generator) -> Data:
 
 
 @pytest.fixture
+def data(generator: torch.Generator) -> Data:
+    """One graph of twelve nodes."""
+    return random_graph(12, generator)
+
+
+@pytest.fixture
 def batch(generator: torch.Generator) -> Batch:
     return Batch.from_data_list([random_graph(n, generator) for n in range(6, 14)])
 
 
+class Spy(nn.Module):
+    def forward(self, *given: Tensor) -> Tensor:
+        self.given = given
+        return given[0].sum()
+
+
+@pytest.fixture
+def spy() -> Spy:
+    """A loss that remembers what it was given."""
+    return Spy()
+
+
 @pytest.fixture
 def take_step() -> Callable[..., float]:
-    """A step of plain gradient descent, with what comes after it."""
+    """A step of an optimiser, plain gradient descent unless another is given, with what comes after it."""
 
-    def take(method: Method, data: Data, lr: float = 0.1) -> float:
+    def take(method: Method, data: Data, optimizer: torch.optim.Optimizer | None = None, lr: float = 0.1) -> float:
         trained = [p for p in method.parameters() if p.requires_grad]
-        optimizer = torch.optim.SGD(trained, lr=lr)
+        optimizer = torch.optim.SGD(trained, lr=lr) if optimizer is None else optimizer
         optimizer.zero_grad()
         loss = method(data)
         loss.backward()

@@ -5,18 +5,10 @@ import copy
 import pytest
 import torch
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop, Identity, NodeDrop
 from graphcl.methods import BGRL, prelu_predictor
 from graphcl.nn import GIN, GraphEncoder
-
-
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    edges = torch.randint(12, (2, 24), generator=generator)
-    return Data(x=torch.randn(12, 4, generator=generator), edge_index=torch.cat([edges, edges.flip(0)], 1))
 
 
 def make(norm="batch", **arguments):

@@ -1,20 +1,11 @@
 """CCASSG: the paper's formula, written out over a graph, and its defaults."""
 
-import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop, Identity
 from graphcl.methods import CCASSG
 from graphcl.nn import GIN, GraphEncoder
-
-
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    edges = torch.randint(12, (2, 24), generator=generator)
-    return Data(x=torch.randn(12, 4, generator=generator), edge_index=torch.cat([edges, edges.flip(0)], 1))
 
 
 def make(**arguments):

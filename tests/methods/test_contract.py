@@ -207,26 +207,15 @@ class TestRandomness:
         assert draw(first, 4) != one
         assert first(batch).item() == build(name)(batch).item()  # as if the generator had never been there
 
-    def test_resuming_goes_on_where_it_stopped(self, name, batch):
+    def test_resuming_goes_on_where_it_stopped(self, name, batch, take_step):
         whole = build(name)
-        optimizer = torch.optim.SGD(whole.parameters(), lr=0.1)
-
-        def step(method, optimizer):
-            optimizer.zero_grad()
-            loss = method(batch)
-            loss.backward()
-            optimizer.step()
-            method.after_step()
-            return loss.item()
-
         for _ in range(2):
-            step(whole, optimizer)
+            take_step(whole, batch)
         file = io.BytesIO()
         torch.save(whole.state_dict(), file)
         resumed = build(name)
         resumed.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
-        again = torch.optim.SGD(resumed.parameters(), lr=0.1)
-        assert [step(whole, optimizer) for _ in range(3)] == [step(resumed, again) for _ in range(3)]
+        assert [take_step(whole, batch) for _ in range(3)] == [take_step(resumed, batch) for _ in range(3)]
         torch.testing.assert_close(whole.state_dict(), resumed.state_dict(), rtol=0, atol=0)
 
 

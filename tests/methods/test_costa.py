@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
@@ -16,14 +15,6 @@ def graph(num_nodes=12, seed=0):
     edges = torch.randint(num_nodes, (2, 2 * num_nodes), generator=generator)
     x = torch.randn(num_nodes, 4, generator=generator)
     return Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], 1))
-
-
-class Spy(nn.Module):
-    """A loss that remembers what it was given."""
-
-    def forward(self, *given):
-        self.given = given
-        return given[0].sum()
 
 
 def make(**arguments):
@@ -68,8 +59,8 @@ def test_every_step_mixes_anew():
     assert len(keys) == 5
 
 
-def test_views_that_drop_nodes_are_aligned_before_they_are_mixed():
-    method, data = make(views=(NodeDrop(drop=0.3), NodeDrop(drop=0.3)), loss=Spy()), graph(30)
+def test_views_that_drop_nodes_are_aligned_before_they_are_mixed(spy):
+    method, data = make(views=(NodeDrop(drop=0.3), NodeDrop(drop=0.3)), loss=spy), graph(30)
     data.edge_index = data.edge_index[:, :0]  # without neighbours a node is the same in both views
     method(data)
     torch.testing.assert_close(*method.loss.given)

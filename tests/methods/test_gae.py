@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
@@ -36,20 +35,12 @@ def test_loss_is_binary_cross_entropy_over_edges_and_absent_pairs():
     torch.testing.assert_close(method(data), F.binary_cross_entropy_with_logits(logits, labels))
 
 
-class Spy(nn.Module):
-    """A loss that remembers what it was given."""
-
-    def forward(self, *given):
-        self.given = given
-        return given[0].sum()
-
-
-def test_as_many_negatives_as_edges_and_none_of_them_an_edge():
+def test_as_many_negatives_as_edges_and_none_of_them_an_edge(spy):
     data = graph(30)
     absent = add_edges(Graph.of(data), make().key_at(0), add=1.0).new_edges
     assert absent.size(1) == data.num_edges
     assert not set(map(tuple, absent.T.tolist())) & set(map(tuple, data.edge_index.T.tolist()))
-    method = make(loss=Spy())
+    method = make(loss=spy)
     method(data)
     z = method.encoder.encode(data).node
     wanted = [(z[source] * z[target]).sum(1) for source, target in (data.edge_index, absent)]

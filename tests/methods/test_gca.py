@@ -1,22 +1,13 @@
 """GCA: its views and defaults; the loss is GRACE's."""
 
-import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Data
 
 from graphcl import losses
 from graphcl.augment import AdaptiveEdgeDrop, AdaptiveFeatureMask, Identity
 from graphcl.augment import centralities as module
 from graphcl.methods import GCA, adaptive_drop
 from graphcl.nn import GIN, GraphEncoder
-
-
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    edges = torch.randint(12, (2, 20), generator=generator)
-    return Data(x=torch.randn(12, 4, generator=generator), edge_index=torch.cat([edges, edges.flip(0)], 1))
 
 
 def make(**arguments):

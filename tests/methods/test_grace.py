@@ -4,18 +4,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop, FeatureMask, Identity
 from graphcl.methods import GRACE, edge_and_feature_drop, elu_head
 from graphcl.nn import GIN, GraphEncoder
-
-
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    edges = torch.randint(9, (2, 20), generator=generator)
-    return Data(x=torch.randn(9, 4, generator=generator), edge_index=torch.cat([edges, edges.flip(0)], 1))
 
 
 def make(**arguments):

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
@@ -18,14 +17,6 @@ def graph(num_nodes=12, seed=0):
     data = Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], 1), y=torch.arange(num_nodes) % 3)
     data.train_mask = torch.arange(num_nodes) < num_nodes // 2
     return data
-
-
-class Spy(nn.Module):
-    """A loss that remembers what it was given."""
-
-    def forward(self, *given):
-        self.given = given
-        return given[0].sum()
 
 
 def make(**arguments):
@@ -74,8 +65,8 @@ def test_of_a_loaders_batch_the_seeds_take_part():
     torch.testing.assert_close(make()(data), make()(other))
 
 
-def test_views_that_drop_nodes_keep_each_its_label():
-    method, data = make(views=(NodeDrop(drop=0.3), NodeDrop(drop=0.3)), loss=Spy()), graph(30)
+def test_views_that_drop_nodes_keep_each_its_label(spy):
+    method, data = make(views=(NodeDrop(drop=0.3), NodeDrop(drop=0.3)), loss=spy), graph(30)
     views = method.views_of(data, method.key_at(0))
     common = set(views[0].n_id.tolist()) & set(views[1].n_id.tolist())
     method(data)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GAT, GCN, PNA, EdgeCNN, GraphConv, GraphNorm, GraphSAGE
+from torch_geometric.nn import GAT, GCN, PNA, EdgeCNN, GraphSAGE
 from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl import nn as nets
-from graphcl.nn import GIN, GraphEncoder, Layers, embed_layerwise, layers_of
+from graphcl.nn import GIN, GraphEncoder, embed_layerwise
 
 NODES, WIDTH = 120, 7
 
@@ -158,52 +158,6 @@ def test_float64_and_graphs_without_edges() -> None:
     assert embed_layerwise(model, x[:0], none).shape == (0, 8)
 
 
-class Mine(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = GraphConv(WIDTH, 4)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return self.conv(x, edge_index).tanh()
-
-
-def test_a_class_of_your_own(graph: tuple[Tensor, Tensor]) -> None:
-    x, edge_index = graph
-    model = Mine()
-    with pytest.raises(TypeError, match=r"got Mine; register a function for it with graphcl.nn.layers_of.register"):
-        embed_layerwise(model, x, edge_index)
-    layers_of.register(Mine, lambda mine: Layers([lambda x, edges, n: mine.conv(x, edges.edge_index)[:n].tanh()], [4]))
-    with torch.no_grad():
-        expected = model(x, edge_index)
-    torch.testing.assert_close(embed_layerwise(model, x, edge_index, budget=40), expected, atol=1e-5, rtol=1e-5)
-
-
-class Twice(GCN):
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return 2 * super().forward(x, edge_index)
-
-
-def test_a_forward_of_its_own_is_not_overlooked(graph: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(TypeError, match="Twice has a forward of its own"):
-        embed_layerwise(Twice(WIDTH, 8, 2), *graph)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        GCN(WIDTH, 8, 2, norm="graph_norm"),
-        GraphSAGE(WIDTH, 8, 2, norm="layer_norm"),  # PyG's normalises over the graph
-        PyGGIN(WIDTH, 8, 2, norm="pair_norm"),
-        GCN(WIDTH, 8, 2, norm="batch_norm", norm_kwargs={"track_running_stats": False}),
-        GCN(WIDTH, 8, 2, norm=GraphNorm(8)),
-    ],
-    ids=str,
-)
-def test_refuses_what_looks_at_all_nodes(graph: tuple[Tensor, Tensor], model: nn.Module) -> None:
-    with pytest.raises(ValueError, match="looks at all nodes at once"):
-        embed_layerwise(model, *graph)
-
-
 def test_refuses_what_does_not_fit(graph: tuple[Tensor, Tensor]) -> None:
     x, edge_index = graph
     model = GCN(WIDTH, 8, 2)
@@ -219,8 +173,6 @@ def test_refuses_what_does_not_fit(graph: tuple[Tensor, Tensor]) -> None:
         embed_layerwise(model, x, edge_index, edge_weight=torch.ones(3))
     with pytest.raises(ValueError, match="expected edge_index on cpu, where the features are, got it on meta"):
         embed_layerwise(model, x, edge_index.to("meta"))
-    with pytest.raises(ValueError, match="flow='target_to_source'"):
-        embed_layerwise(GCN(WIDTH, 8, 2, flow="target_to_source"), x, edge_index)
 
 
 @pytest.mark.gpu

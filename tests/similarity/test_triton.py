@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from graphcl.losses.functional import nt_xent
-from graphcl.similarity import _operators, engine, explain, logsumexp, logsumexp_both, triton
+from graphcl.similarity import _operators, _rounded, _tilings, engine, explain, logsumexp, logsumexp_both, triton
 from graphcl.similarity.explain import choose
 
 module = sys.modules[choose.__module__]  # the function of that name hides it
@@ -30,8 +30,8 @@ def kernels(monkeypatch):
     if DEVICE == "cpu":
         # Kernels are made for the interpreter when they are imported, and launched through it ever after.
         monkeypatch.setenv("TRITON_INTERPRET", "1")
-    small = (triton.Tiling(32, 16, 2, 4), triton.Tiling(16, 32, 2, 4))
-    for table in (triton.TILINGS, triton.SMALL_TILINGS):
+    small = (_tilings.Tiling(32, 16, 2, 4), _tilings.Tiling(16, 32, 2, 4))
+    for table in (_tilings.TILINGS, _tilings.SMALL_TILINGS):
         for key in table:
             monkeypatch.setitem(table, key, small)
     monkeypatch.setattr(triton, "_processors", lambda device: 3)
@@ -220,8 +220,8 @@ class TestPrecision:
             assert triton.rounding("float32", torch.float32, here) == "fp16"
         for setting, format in (("highest", "float32"), ("high", "tf32"), ("medium", "fp16")):
             monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda s=setting: s)
-            assert triton.allowed("float32") == format
-        assert triton.allowed("fp16") == "fp16"
+            assert _rounded.allowed("float32") == format
+        assert _rounded.allowed("fp16") == "fp16"
 
 
 @needs_triton
@@ -441,7 +441,7 @@ class TestChoice:
         ],
     )
     def test_chunks_of_rows(self, width, size, wanted):
-        assert triton.cut(width, size) == wanted
-        for table in (triton.TILINGS, triton.SMALL_TILINGS):
-            forward, _ = triton.tilings(triton.cut(width, size), size, table)
+        assert _tilings.cut(width, size) == wanted
+        for table in (_tilings.TILINGS, _tilings.SMALL_TILINGS):
+            forward, _ = _tilings.tilings(_tilings.cut(width, size), size, table)
             assert forward.rows % forward.columns == 0  # the triangle is cut so

@@ -1,0 +1,58 @@
+"""Methods by name, each with its paper's settings: what the command line and YAML files build from."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphcl._recipes._graphs import GRAPHS
+from graphcl._recipes._molecules import NOT_ON_MOLECULES, on_molecules
+from graphcl._recipes._nodes import NODES
+from graphcl._recipes._recipe import SETTINGS, Recipe
+from graphcl.errors import ConfigError
+
+__all__ = ["METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
+
+METHODS: Mapping[str, Recipe] = {**GRAPHS, **NODES}
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The names most like ``name``, or all of them, as words for a message."""
+    names = list(known)
+    return ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names)
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a method.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise ConfigError(
+            f"expected a method out of {', '.join(METHODS)}, got {name!r}; nearest: {near(name, METHODS)}"
+        )
+    return METHODS[name]
+
+
+def settings_for(method: str, dataset: str | None = None, *, vocab: str | None = None) -> dict[str, Any]:
+    """All settings of a method, as its paper has them on that data set or in general.
+
+    Args:
+        method: Its name.
+        dataset: The data set.
+        vocab: The index table, where the data are molecules.
+
+    Raises:
+        ConfigError: There is no such method, or it cannot be used with molecules.
+
+    Example:
+        >>> settings_for("grace")["hidden"], settings_for("grace", "CiteSeer")["hidden"]
+        (256, 512)
+        >>> settings_for("graphcl", vocab="ogb")["views"]
+        ['atom-drop:0.2|subgraph-remove:0.2', 'atom-drop:0.2|subgraph-remove:0.2']
+    """
+    chosen = recipe(method)
+    settings = {**SETTINGS, **chosen.settings}
+    if vocab is not None:
+        settings |= on_molecules(method, chosen, vocab)
+    return {**settings, **chosen.datasets.get(dataset or "", {}), "method": method}

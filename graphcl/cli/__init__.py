@@ -1,0 +1,43 @@
+"""The command line; it alone reads settings, flags and YAML. One file per command, imported when it is asked for."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from graphcl.cli._parser import build_parser, command_in, module_of, parse
+from graphcl.errors import GraphCLError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for a mistake that the message explains, 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except (GraphCLError, ValueError, TypeError) as error:
+        if os.environ.get("GRAPHCL_DEBUG"):
+            raise
+        print(f"graphcl: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("graphcl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command = command_in(arguments)
+    if command is None:
+        parse(build_parser(), arguments)  # shows help or the version, or refuses what is no command
+        build_parser().print_help()
+        return 0
+    module = module_of(command)
+    defaults = module.unsaid(arguments) if arguments[0] == "pretrain" else {}
+    config = parse(build_parser(command, defaults), arguments)
+    done: int = module.run(config[command])
+    return done

@@ -1,0 +1,62 @@
+"""The graphs that a command reads: by name or from a file of molecules, without those that a test needs."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphcl.errors import ConfigError, DataError
+
+__all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped"]
+
+
+def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
+    """The data set, or file of molecules, that a run's settings name."""
+    from graphcl.data import load, load_molecules
+
+    if settings["data"] is None:
+        return load(settings["dataset"], root=root, features=settings["features"], vocab=settings["vocab"])
+    return load_molecules(
+        settings["data"], vocab=settings["vocab"] or "ogb", smiles=settings["smiles_column"], root=root
+    )
+
+
+def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) -> tuple[Any, list[Any]]:
+    """The set without the molecules of the named sets, and what it shared with each."""
+    from graphcl.data import MoleculeDataset, load, without_overlap
+
+    if not names:
+        return dataset, []
+    if by not in ("inchikey", "skeleton"):
+        raise ConfigError(f"expected exclude-by to be inchikey or skeleton, got {by!r}")
+    if not isinstance(dataset, MoleculeDataset):
+        raise ConfigError(f"expected molecules to leave out those of {', '.join(names)}, got {dataset.name}")
+    others = {}
+    for name in names:
+        other = load(name, root=root)
+        if not isinstance(other, MoleculeDataset):
+            raise ConfigError(f"expected sets of molecules to exclude, got {name}")
+        others[name] = list(other.smiles)
+        if not any(others[name]):
+            raise DataError(f"{name} came without SMILES (its folder mapping is missing), by which to exclude it.")
+    return without_overlap(dataset, others, by=by, root=root)  # type: ignore[arg-type]
+
+
+def tell_skipped(dataset: Any, path: Path) -> None:
+    """Say how many rows are no molecules, and list them in a file."""
+    if getattr(dataset, "skipped", ()):
+        count = dataset.write_skipped(path)
+        print(f"{count:,} of {dataset.num_rows:,} rows are no molecules and are left out; {path} lists them")
+
+
+def tell_overlaps(overlaps: Sequence[Any], before: int, after: int, path: Path) -> None:
+    """Say what was shared and left out, and keep it in a file."""
+    if not overlaps:
+        return
+    for overlap in overlaps:
+        print(f"{overlap.name}: {overlap.shared:,} of its {overlap.molecules:,} molecules are in the data as well")
+    print(f"{before - after:,} of {before:,} molecules are left out; {path} has the counts")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(overlaps[0]._fields)
+        writer.writerows(overlaps)

@@ -1,0 +1,97 @@
+"""Scores on a labelled set of molecules, and what tuning on one does alike."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphcl.cli._scoring import Scoring
+from graphcl.errors import DataError, RunError
+
+__all__ = ["check_run", "judge", "keep", "raw_file", "score_molecules", "split_of"]
+
+FEW = 500  # tested molecules, below which a score of one run says little
+
+
+def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
+    """Score a run's frozen embeddings of a labelled set beside raw counts, the untrained encoder and fingerprints."""
+    from graphcl.data import PackedDataset, load
+    from graphcl.evaluate import compared_molecule_embeddings, evaluate_molecules, molecule_protocol
+
+    config, entry = scoring.config, scoring.entry
+    chosen = molecule_protocol(protocol_name or "moleculenet-linear")
+    if chosen.probe != "linear":
+        raise RunError(f"expected a protocol for frozen embeddings, got {chosen.name}; use graphcl finetune")
+    check_run(config)
+    dataset: Any = load(entry.name, root=scoring.root, vocab=config["vocab"])
+    molecules = PackedDataset(dataset, graph_id=True).to(scoring.device)
+    make, trained = scoring.makers(dataset.num_features)
+    smiles = list(dataset.smiles)
+    evaluation = evaluate_molecules(
+        compared_molecule_embeddings(
+            molecules, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
+        ),
+        molecules.y.cpu().numpy(),
+        split_of(dataset),
+        chosen,
+        [config["seed"]],
+        classification=entry.task == "classification",
+        smiles=smiles if all(smiles) else None,
+        score=judge(entry),
+        raw=raw_file(scoring, chosen.name),
+        jobs=jobs,
+    )
+    keep(
+        scoring, evaluation, scoring.command("evaluate", chosen.name), {scoring.name: config["epochs"], "untrained": 0}
+    )
+    print("One seed of pretraining: no interval. The committed tables are over several seeds.")
+
+
+def check_run(config: Mapping[str, Any]) -> None:
+    """Refuse a run on graphs that are no molecules."""
+    if config["vocab"] is None:
+        raise RunError(
+            "expected a run on molecules, whose encoder looks up atoms and bonds, got one on other graphs; pretrain "
+            "with --data FILE, or on a set of molecules"
+        )
+
+
+def split_of(dataset: Any) -> Any:
+    """The split of a labelled set, which it must have."""
+    if dataset.split is None:
+        raise DataError(f"{dataset.name} came without a split.")
+    return dataset.split
+
+
+def judge(entry: Any) -> Any:
+    """OGB's evaluator for OGB's sets, whatever the protocol."""
+    from graphcl.evaluate import ogb_scorer
+
+    return ogb_scorer(entry.name) if entry.name.startswith("ogbg-") else None
+
+
+def raw_file(scoring: Scoring, protocol_name: str) -> Path:
+    """Where the scores of each seed and task are kept."""
+    path: Path = scoring.folder.path / "raw" / f"{scoring.entry.name}.{protocol_name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, int]) -> None:
+    """Append the scores to the run's and print them, with what is to be known about them."""
+    from graphcl.evaluate import Note
+
+    chosen = evaluation.protocol
+    by = "last epoch" if chosen.select == "last" else "best validation epoch"
+    by = "fixed epoch" if chosen.probe == "linear" else by
+    notes = {}
+    for method, skipped in evaluation.skipped.items():
+        without = f"; {skipped} of {evaluation.tasks} tasks without a score" if skipped else ""
+        chosen_by = by if method in epochs else ""
+        notes[method] = Note(epochs=epochs.get(method), selected_by=f"{chosen_by}{without}".removeprefix("; "))
+    scoring.keep(evaluation, command, features=scoring.config["vocab"], notes=notes)
+    skipped = max(evaluation.skipped.values())
+    if skipped:
+        print(f"{skipped} of {evaluation.tasks} tasks have molecules of one class only in the test part: not counted")
+    if evaluation.num_tested < FEW:
+        print(f"{evaluation.num_tested} molecules are tested: expect several points between runs")
+    print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")

@@ -1,0 +1,145 @@
+"""``graphcl audit``: score any encoder of graphs, whoever trained it, beside the same one untrained."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphcl._resolve import ENCODERS, READOUTS, encoder_maker, make_method
+from graphcl.cli._settings import run_config
+from graphcl.errors import ConfigError
+
+__all__ = ["ABOUT", "add_options", "run"]
+
+ABOUT = (
+    "Score any encoder of graphs beside raw features, the Weisfeiler-Lehman kernel and the same network untrained, "
+    "as it is initialised and with batch statistics: what is left is the lift of its training, with its interval."
+)
+
+
+def add_options(parser: Any) -> None:
+    """The options of audit."""
+    add = parser.add_argument
+    add(
+        "encoder",
+        type=str,
+        help="MODULE:NAME of a class or function that makes it, such as torch_geometric.nn:GIN; a name of the "
+        f"package's own ({', '.join(ENCODERS)}); or a run folder",
+    )
+    add("--dataset", type=str | None, default=None, help="name of the data set; by default the run's")
+    add(
+        "--arguments",
+        type=dict[str, Any],
+        default={},
+        help="what it is called with: --arguments.hidden_channels 32; in_channels is filled in where it has one",
+    )
+    add("--weights", type=str | None, default=None, help="its weights: .safetensors, or .pt read as tensors only")
+    add("--readout", type=str, default="sum", help=f"from nodes to graphs: {', '.join(READOUTS)}; none if it does that")
+    add("--features", type=str | None, default=None, help="node features, as for pretrain")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, or one of them with -grouped at its end: graphs that no "
+        "message passing tells apart then stay together in the folds; by default the data set's",
+    )
+    add("--seeds", type=int, default=5, help="seeds of the folds and of the untrained networks")
+    add("--root", type=str | None, default=None, help="data folder")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--jobs", type=int, default=1, help="threads that share the folds")
+
+
+def run(config: Any) -> int:
+    """Score an encoder, and say what its training has added."""
+    from graphcl.data import card, load
+    from graphcl.evaluate import Provenance, audit, format_table, protocol
+    from graphcl.train import RunFolder, pick_device
+
+    if config.seeds < 1:
+        raise ConfigError(f"expected seeds of at least 1, got {config.seeds}")
+    folder = RunFolder(config.encoder) if Path(config.encoder).is_dir() else None
+    settings = run_config(folder) if folder else {}
+    if folder and (config.weights or config.arguments):
+        raise ConfigError("expected a run folder alone, got --weights or --arguments beside it; the run has its own")
+    name, root = config.dataset or settings.get("dataset"), config.root or settings.get("root")
+    if name is None:
+        raise ConfigError("expected --dataset, the set that the encoder is scored on; see graphcl datasets list")
+    entry = card(name, root=root)
+    if entry.level != "graph" or entry.task != "classification":
+        raise ConfigError(f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s)")
+    chosen = protocol(config.protocol or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    features = config.features or settings.get("features")
+    dataset = load(name, root=root, features=features)
+    given = _of_run(folder, settings, dataset.num_features) if folder else _of_words(config, dataset.num_features)
+    encoder, make, title = given
+    readouts: dict[str, Any] = {**READOUTS, "none": None}
+    if config.readout not in readouts:
+        raise ConfigError(f"expected readout out of {', '.join(readouts)}, got {config.readout!r}")
+    device = pick_device(config.device)
+    command = f"graphcl audit {shlex.quote(config.encoder)} --dataset {name} --protocol {chosen.name}"
+    rows = audit(
+        encoder.to(device),
+        dataset,
+        make=make,
+        readout=readouts[config.readout],
+        probe=chosen,
+        seeds=range(config.seeds),
+        name=title,
+        dataset_name=name,
+        features=features or entry.features or "",
+        n_jobs=config.jobs,
+        provenance=Provenance(device=str(device), command=command),
+    )
+    print(format_table(rows))
+    print(_lift(title, next(row for row in rows if row.method == title)))
+    return 0
+
+
+def _of_run(folder: Any, settings: Mapping[str, Any], in_channels: int) -> tuple[Any, Callable[[int], Any], str]:
+    """The encoder of a run, what makes it untrained, and the name of its method."""
+
+    def make(seed: int) -> Any:
+        return make_method(settings, in_channels, seed=seed).encoder
+
+    method = make_method(settings, in_channels)
+    folder.load_weights(method)
+    return method.encoder, make, type(method).__name__
+
+
+def _of_words(config: Any, in_channels: int) -> tuple[Any, Callable[[int], Any], str]:
+    """The encoder of that name with the weights of a file, what makes it untrained, and its name."""
+    make = encoder_maker(config.encoder, config.arguments, in_channels)
+    # Without weights it is one more untrained network, of a seed that none of the others has.
+    encoder = make(config.seeds)
+    if config.weights:
+        _load_into(encoder, config.weights)
+    return encoder, make, config.encoder.rpartition(":")[2]
+
+
+def _load_into(encoder: Any, path: str) -> None:
+    """Fill a network with the weights of a file, which may hold tensors and nothing else."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not Path(path).is_file():
+        raise ConfigError(f"expected a file of weights, found none at {path}")
+    try:
+        weights = load_file(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail in many ways: zip, pickle, end of file, header
+        raise ConfigError(
+            f"expected a file of tensors at {path}, but it cannot be read: {type(error).__name__}; save it by "
+            "safetensors.torch.save_file(model.state_dict(), ...) or torch.save(model.state_dict(), ...)"
+        ) from error
+    try:
+        encoder.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise ConfigError(f"expected weights of this network at {path}: {error}") from error
+
+
+def _lift(title: str, row: Any) -> str:
+    """What the training has added, in words."""
+    shown = "" if row.lift_low > 0 or row.lift_high < 0 else ", which contains 0: none is shown"
+    return (
+        f"{title}: lift over the same network untrained {row.lift:+.2f} points, 95 % interval [{row.lift_low:+.2f}, "
+        f"{row.lift_high:+.2f}]{shown}"
+    )

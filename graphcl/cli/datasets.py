@@ -1,0 +1,61 @@
+"""``graphcl datasets``: list, show and add data sets."""
+
+from typing import Any
+
+from graphcl.cli._parser import new_parser
+
+__all__ = ["ABOUT", "add_options", "run"]
+
+ABOUT = "The data sets that the package knows, as cards: what they are, their traps, published scores."
+
+
+def add_options(parser: Any) -> None:
+    """The actions of datasets, each with its options."""
+    actions = parser.add_subcommands(required=False, dest="action", metavar="ACTION")
+    listing = new_parser("One line per data set.")
+    show = new_parser("All that is known about one data set.")
+    show.add_argument("name", type=str, help="name of the data set")
+    new = new_parser("Add a data set from raw TU files that are already on disk.")
+    new.add_argument("name", type=str, help="name of the data set, the prefix of its files")
+    new.add_argument("--from", dest="source", type=str, required=True, help="folder or zip archive with the raw files")
+    for name, action, words in (
+        ("list", listing, "one line each"),
+        ("show", show, "one card"),
+        ("add", new, "from raw files"),
+    ):
+        action.add_argument("--root", type=str | None, default=None, help="data folder")
+        actions.add_subcommand(name, action, help=words)
+
+
+def run(config: Any) -> int:
+    """List the data sets where no action is named."""
+    action = config["action"] or "list"
+    chosen = config[action] if config["action"] else {"root": None}
+    {"list": _list, "show": _show, "add": _add}[action](chosen)
+    return 0
+
+
+def _list(chosen: Any) -> None:
+    from graphcl.data import cards, home
+
+    entries = cards(root=chosen["root"])
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        print(
+            f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {entry.loader:<8}  "
+            f"{entry.title}"
+        )
+    print(f"data folder: {home(chosen['root'])}")
+
+
+def _show(chosen: Any) -> None:
+    from graphcl.data import card
+
+    print(card(chosen["name"], root=chosen["root"]).path.read_text(), end="")
+
+
+def _add(chosen: Any) -> None:
+    from graphcl.data import add
+
+    entry = add(chosen["name"], chosen["source"], root=chosen["root"])
+    print(f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}")

@@ -1,0 +1,144 @@
+"""``graphcl evaluate``: score a run's embeddings beside the untrained encoder's."""
+
+from typing import Any
+
+from graphcl.cli._score_molecules import score_molecules
+from graphcl.cli._scoring import Scoring
+from graphcl.cli._settings import run_config
+from graphcl.errors import RunError
+
+__all__ = ["ABOUT", "add_options", "run", "score"]
+
+ABOUT = (
+    "Score the embeddings of a run by a named protocol, beside raw features, the Weisfeiler-Lehman kernel and the "
+    "same encoder untrained. Labels are used here and nowhere else."
+)
+
+
+def add_options(parser: Any) -> None:
+    """The options of evaluate."""
+    add = parser.add_argument
+    add("run", type=str, help="the run folder")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="for graphs tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm; for nodes node-linear-public, "
+        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; for "
+        "molecules moleculenet-linear; by default the first one on the data set's card",
+    )
+    add("--dataset", type=str | None, default=None, help="another data set than the run's")
+    add("--root", type=str | None, default=None, help="data folder; by default the run's")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--jobs", type=int, default=1, help="threads that share the folds")
+
+
+def run(config: Any) -> int:
+    """Score the run of a folder."""
+    from graphcl.train import RunFolder
+
+    return score(
+        RunFolder(config.run),
+        protocol=config.protocol,
+        dataset=config.dataset,
+        root=config.root,
+        device=config.device,
+        jobs=config.jobs,
+    )
+
+
+def score(
+    folder: Any, *, protocol: str | None = None, dataset: str | None = None, root: str | None = None,
+    device: str = "auto", jobs: int = 1,
+) -> int:  # fmt: skip
+    """Score a run on its own data set or on another one, as what that is: graphs, nodes or molecules."""
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+    from graphcl.train import pick_device
+
+    config = run_config(folder)
+    root = root or config["root"]
+    config["dataset"] = dataset or config["dataset"]
+    if config["dataset"] is None:
+        raise RunError("expected --dataset NAME to score on, as the run is on a file without labels")
+    entry = card(config["dataset"], root=root)
+    scoring = Scoring(folder, config, entry, root, pick_device(device))
+    if is_molecules(entry):
+        score_molecules(scoring, protocol, jobs)
+    elif entry.level == "node":
+        _score_nodes(scoring, protocol, jobs)
+    else:
+        _score_graphs(scoring, protocol, jobs)
+    return 0
+
+
+def _score_graphs(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
+    """Score a run on graphs, beside raw features, the Weisfeiler-Lehman kernel and the untrained encoder."""
+    from graphcl.data import PackedDataset, load
+    from graphcl.evaluate import compared_embeddings, evaluate_embeddings, protocol, wl_classes
+
+    config, entry = scoring.config, scoring.entry
+    chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    if entry.level != "graph" or entry.task != "classification":
+        raise RunError(
+            f"expected a data set with a class per graph for {chosen.name}, "
+            f"got {entry.name} ({entry.task} of {entry.level}s)"
+        )
+    dataset = load(entry.name, root=scoring.root, features=config["features"])
+    graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)
+    make, trained = scoring.makers(dataset.num_features)
+    embeddings, kernels = compared_embeddings(
+        graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
+    )
+    evaluation = evaluate_embeddings(
+        embeddings,
+        graphs.y.cpu().numpy(),
+        chosen,
+        [config["seed"]],
+        kernels=kernels,
+        groups=wl_classes(list(dataset)) if chosen.grouped else None,
+        n_jobs=jobs,
+    )
+    _keep(scoring, evaluation)
+    print("One seed: the interval is over its folds. The committed tables are over several seeds.")
+    print(f"run folder: {scoring.folder.path}")
+
+
+def _score_nodes(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
+    """Score a run on one graph, its nodes beside raw features, the untrained encoder and a supervised network."""
+    from graphcl.data import load
+    from graphcl.evaluate import SupervisedGCN, compared_node_embeddings, evaluate_nodes, node_protocol
+
+    config, entry = scoring.config, scoring.entry
+    chosen = node_protocol(protocol_name or (entry.protocols[0] if entry.protocols else "node-linear-random"))
+    if chosen.probe == "link":
+        raise RunError(
+            f"expected a protocol that scores nodes, got {chosen.name}: its edges must be taken away before "
+            f"pretraining; use link_split and evaluate_links in Python"
+        )
+    data = load(entry.name, root=scoring.root, features=config["features"])[0].to(str(scoring.device))
+    make, trained = scoring.makers(data.num_features)
+    evaluation = evaluate_nodes(
+        compared_node_embeddings(data, [config["seed"]], make=make, trained={scoring.name: trained}),
+        data,
+        chosen,
+        [config["seed"]],
+        models={"supervised": SupervisedGCN(data)} if chosen.probe == "logistic" else None,
+        metric="auc" if entry.metric == "auc" and chosen.probe != "liblinear" else "accuracy",
+        n_jobs=jobs,
+    )
+    _keep(scoring, evaluation)
+    print("One seed: an interval is over splits alone. The committed tables are over several seeds.")
+    print(f"run folder: {scoring.folder.path}")
+
+
+def _keep(scoring: Scoring, evaluation: Any) -> None:
+    from graphcl.evaluate import Note
+
+    config = scoring.config
+    scoring.keep(
+        evaluation,
+        scoring.command("evaluate", evaluation.protocol.name),
+        features=config["features"] or scoring.entry.features or "",
+        notes={scoring.name: Note(epochs=config["epochs"], selected_by="fixed epoch")},
+    )

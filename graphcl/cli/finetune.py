@@ -1,0 +1,130 @@
+"""``graphcl finetune``: tune a run's encoder on labelled molecules, beside one from scratch."""
+
+import copy
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphcl._resolve import make_encoder, make_method
+from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
+from graphcl.cli._scoring import Scoring
+from graphcl.cli._settings import run_config
+from graphcl.errors import ConfigError, RunError
+
+__all__ = ["ABOUT", "add_options", "run"]
+
+ABOUT = (
+    "Tune a copy of a run's encoder on a labelled set of molecules, with a linear head per task, beside the same "
+    "encoder from random weights (scratch). Missing labels are masked, the test part is read once. Scores go to "
+    "the run's scores.csv; a command that was interrupted goes on where it stopped."
+)
+
+
+def add_options(parser: Any) -> None:
+    """The options of finetune."""
+    add = parser.add_argument
+    add("run", type=str, help="the run folder")
+    add("--dataset", type=str, required=True, help="the labelled set; see graphcl datasets list")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="moleculenet-finetune (the best epoch on validation), moleculenet-finetune-last-epoch, or ogb-finetune "
+        "for OGB's sets (its own evaluator)",
+    )
+    add("--head-only", action="store_true", help="leave the encoder as it is and tune the head alone")
+    add("--seeds", type=int, nargs="+", default=None, help="of head, order and dropout; by default 0 to 9")
+    add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
+    add("--batch-size", type=int | None, default=None, help="molecules per step; by default 32")
+    add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
+    add("--dropout", type=float | None, default=None, help="of the encoder; by default 0.5")
+    add("--precision", type=str, default="fp32", help="fp32 or bf16")
+    add("--root", type=str | None, default=None, help="data folder; by default the run's")
+    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
+    add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
+
+
+def run(options: Any) -> int:
+    """Fine-tune the run of a folder."""
+    import torch
+
+    from graphcl.data import card, load
+    from graphcl.evaluate import finetune_molecules
+    from graphcl.train import RunFolder, pick_device
+
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    folder = RunFolder(options.run)
+    config = run_config(folder)
+    device = pick_device(options.device)
+    root = options.root or config["root"]
+    entry = card(options.dataset, root=root)
+    base, chosen = _protocols(options, entry)
+    check_run(config)
+    if options.precision not in ("fp32", "bf16"):
+        raise ConfigError(f"expected precision to be fp32 or bf16, got {options.precision!r}")
+    dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
+    scoring = Scoring(folder, config, entry, root, device)
+    seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
+    evaluation = finetune_molecules(
+        _encoders(scoring, dataset.num_features),
+        dataset,
+        chosen,
+        seeds,
+        classification=entry.task == "classification",
+        split=split_of(dataset),
+        score=judge(entry),
+        device=device,
+        bf16=options.precision == "bf16",
+        raw=raw_file(scoring, chosen.name),
+        progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
+    )
+    keep(
+        scoring,
+        evaluation,
+        _command(scoring, options, base.name, seeds),
+        {scoring.name: config["epochs"], "scratch": 0},
+    )
+    return 0
+
+
+def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
+    """The protocol that is asked for, and the same with what the options change."""
+    from graphcl.data.load import is_molecules
+    from graphcl.evaluate import molecule_protocol, with_tuning
+
+    if not is_molecules(entry):
+        raise RunError(
+            f"expected a labelled set of molecules to fine-tune on, got {entry.name}, whose loader is another"
+        )
+    ogb = entry.name.startswith("ogbg-")
+    base = molecule_protocol(options.protocol or ("ogb-finetune" if ogb else "moleculenet-finetune"))
+    if base.ogb and not ogb:
+        raise RunError(f"expected a set of OGB for {base.name}, got {entry.name}; use moleculenet-finetune")
+    numbers = {key: options[key] for key in ("head_only", "epochs", "batch_size", "lr", "dropout")}
+    return base, with_tuning(base, **numbers)
+
+
+def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int], Any]]:
+    """What is tuned, by seed: the encoder with random weights, and with the run's."""
+    import torch
+
+    def scratch(seed: int) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make_encoder(scoring.config, in_channels)
+
+    pretrained = make_method(scoring.config, in_channels)
+    scoring.folder.load_weights(pretrained)
+    return {"scratch": scratch, scoring.name: lambda seed: copy.deepcopy(pretrained.encoder)}
+
+
+def _command(scoring: Scoring, options: Any, protocol_name: str, seeds: list[int]) -> str:
+    """The command that makes these scores."""
+    words = [scoring.command("finetune", protocol_name)]
+    for key in ("epochs", "batch_size", "lr", "dropout"):
+        if options[key] is not None:
+            words.append(f"--{key.replace('_', '-')} {options[key]}")
+    words += ["--head-only"] if options.head_only else []
+    words += [f"--precision {options.precision}"] if options.precision != "fp32" else []
+    return " ".join([*words, f"--seeds {' '.join(map(str, seeds))}"])

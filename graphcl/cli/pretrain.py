@@ -1,0 +1,147 @@
+"""``graphcl pretrain``: train an encoder by contrast, without labels."""
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphcl._recipes import recipe
+from graphcl._resolve import make_method
+from graphcl.cli import INTERRUPTED
+from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped
+from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, unsaid
+from graphcl.cli.evaluate import score
+from graphcl.errors import ConfigError
+
+__all__ = ["ABOUT", "add_options", "run", "unsaid"]
+
+ABOUT = (
+    "Pretrain an encoder. Settings come from flags, from a YAML file (--config), or both: flags win. What is left "
+    "out is as in the method's paper, on the data set where it says so, which `graphcl methods NAME` shows."
+)
+
+OF_TRAINING = (
+    *("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision"),
+    *("patience", "seed"),
+)
+
+
+def run(config: Any) -> int:
+    """Train, and say where the run is."""
+    import torch
+
+    from graphcl.data import PackedDataset
+    from graphcl.train import RunFolder, fit, pick_device, source_of
+
+    if config.resume and config.overwrite:
+        raise ConfigError("expected --resume or --overwrite, got both")
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    device = pick_device(config.device)
+    settings = _settings(config)
+    whole = load_data(settings, root=config.root)
+    dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
+    known = recipe(config.method)
+    one = known.kind.level == "node" and len(dataset) == 1
+    data = dataset[0] if one else PackedDataset(dataset, graph_id=True)
+    # Everything that can be refused is refused before anything is written.
+    source = source_of(data, known.kind, config.batch_size, device)
+    method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
+    folder = RunFolder(config.out or _new_folder(dataset.name, config.method))
+    _prepare(folder, settings, config)
+    tell_skipped(dataset, folder.path / "skipped.csv")
+    tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
+    print(f"{dataset.name}: {source.size:,} {source.unit}, {known.name} on {device}, run folder {folder.path}")
+    history = fit(
+        method,
+        data,
+        **{option: settings[option] for option in OF_TRAINING},
+        device=device,
+        folder=folder,
+        resume=config.resume,
+        callbacks=[_diagnostics(data)] if settings["diagnostics"] else [],
+    )
+    return _tell(history, folder, config, source.unit)
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """What the run folder keeps, its paths such that they are found from any working directory."""
+    settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
+    if config.root is not None:
+        settings["root"] = str(Path(config.root).resolve())
+    for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
+        if settings[key] is not None and not settings[key] > 0:
+            raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+    _check_data(config)
+    if config.data is not None:
+        settings |= {"data": str(Path(config.data).expanduser().resolve()), "dataset": None}
+    return settings
+
+
+def _check_data(config: Any) -> None:
+    """Refuse a file beside a data set."""
+    if config.data is None:
+        if config.dataset is None:
+            raise ConfigError("expected --dataset or --data, got neither")
+        if config.smiles_column is not None:
+            raise ConfigError("expected --smiles-column with --data FILE, got it without")
+        return
+    if config.dataset not in (None, DEFAULT_DATASET):
+        raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
+    if config.evaluate:
+        raise ConfigError("expected a data set with labels for --evaluate, got a file; run graphcl evaluate afterwards")
+
+
+def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
+    """Make the folder, or see that its run can be gone on with."""
+    from graphcl.train import load_checkpoint
+
+    if not config.resume:
+        folder.create(settings, overwrite=config.overwrite)
+        return
+    before = folder.read_config().get("vocab")
+    if before != settings["vocab"]:
+        raise ConfigError(
+            f"expected the index table of the run, {before}, to go on with it, got {settings['vocab']}: the same "
+            f"number is another atom there; start a new run with --vocab {settings['vocab']}"
+        )
+    load_checkpoint(folder.checkpoint_file)
+    folder.write_config(settings)
+
+
+def _new_folder(dataset: str, method: str) -> Path:
+    base = Path("runs") / f"{dataset}-{method}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return next(path for i in range(1, 1000) if not (path := base if i == 1 else Path(f"{base}-{i}")).exists())
+
+
+def _diagnostics(data: Any) -> Any:
+    """Looks at a choice of graphs that is the same for every seed, or at the one graph."""
+    from graphcl.data import PackedDataset
+    from graphcl.evaluate import Diagnostics
+
+    def say(words: str) -> None:
+        print(f"graphcl: warning: {words}", file=sys.stderr)
+
+    if not isinstance(data, PackedDataset):
+        return Diagnostics(data, every=200, say=say)  # larger, against cheaper steps
+    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
+
+
+def _tell(history: Any, folder: Any, config: Any, unit: str) -> int:
+    """Say how the training went and what comes next."""
+    if history.left_out:
+        print("1 graph an epoch was left out: it formed a last batch of its own and had nothing to be contrasted with")
+    if history.interrupted:
+        print(f"stopped; go on with: graphcl pretrain --resume --out {shlex.quote(str(folder.path))}")
+        return INTERRUPTED
+    last = history.epochs[-1]
+    print(f"epoch {int(last['epoch'])}: loss {last['loss']:.4f}, {last[f'{unit}_per_s']:,.0f} {unit}/s")
+    if history.best_epoch is not None:
+        print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
+    if config.evaluate:
+        return score(folder, root=config.root, device=config.device)
+    more = " --dataset NAME" if config.data is not None else ""
+    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))}{more})")
+    return 0

@@ -1,0 +1,92 @@
+"""An audit of any encoder from the command line."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch_geometric.nn import GIN
+
+from graphcl.cli import main
+
+USUAL = ["--dataset", "Rings", "--features", "constant", "--seeds", "1", "--device", "cpu"]
+PYG = ["torch_geometric.nn:GIN", *USUAL, "--arguments.hidden_channels", "4", "--arguments.num_layers", "2"]
+
+
+@pytest.fixture(autouse=True)
+def _encoders(rings, capsys):
+    """A data set to audit on, and two things of the user's, one of which is an encoder."""
+    assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
+    capsys.readouterr()
+    Path("mine.py").write_text(
+        "import torch\n"
+        "from torch_geometric.nn import GIN, global_add_pool\n"
+        "class Pooling(torch.nn.Module):\n"
+        "    def __init__(self, in_channels, width=4):\n"
+        "        super().__init__()\n"
+        "        self.gin = GIN(in_channels, width, num_layers=1)\n"
+        "    def forward(self, x, edge_index, batch):\n"
+        "        return global_add_pool(self.gin(x, edge_index), batch)\n"
+        "def number():\n"
+        "    return 3\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (PYG, "GIN"),
+        ([*PYG, "--protocol", "tu-linear-svm"], "GIN"),
+        (["mine:Pooling", *USUAL, "--readout", "none"], "Pooling"),
+        (["gcn", *USUAL, "--arguments.hidden_channels", "4"], "gcn"),
+    ],
+)
+def test_audit_of_any_encoder(capsys, arguments, title):
+    assert main(["audit", *arguments]) == 0
+    table = capsys.readouterr().out
+    assert all(f"\n{row} " in table for row in ("raw", "untrained-init", "untrained", "wl", title))
+    assert f"\n{title}: lift over the same network untrained" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere:GIN", *USUAL], "nowhere"),
+        (["torch_geometric.nn:GINN", *USUAL], "nearest: GIN"),
+        (["GIN", *USUAL], "MODULE:NAME"),
+        (["torch_geometric.nn:GIN", *USUAL, "--arguments.widht", "4"], "hidden_channels"),
+        (["mine:number", *USUAL], "torch module"),
+        (["torch_geometric.nn:GIN"], "--dataset"),
+        ([*PYG, "--weights", "none.pt"], "none.pt"),
+        ([*PYG, "--readout", "median"], "readout"),
+        ([*PYG, "--seeds", "0"], "seeds"),
+        ([*PYG, "--dataset", "synthetic-social"], "class per graph"),
+        ([*PYG, "--protocol", "tu-rbf-svm-grouped"], "groups of equal graphs"),
+    ],
+)
+def test_refusals(refused, arguments, words):
+    assert words in refused("audit", *arguments)
+
+
+def test_audit_of_given_weights(capsys, refused):
+    network = GIN(1, 4, num_layers=2)
+    save_file(network.state_dict(), "w.safetensors")
+    torch.save(network.state_dict(), "w.pt")
+    Path("bad.pt").write_bytes(b"no zip")
+    tables = []
+    for file in ("w.safetensors", "w.pt"):
+        assert main(["audit", *PYG, "--weights", file]) == 0
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    assert "cannot be read" in refused("audit", *PYG, "--weights", "bad.pt")
+    wide = [*PYG, "--arguments.hidden_channels", "5"]
+    assert "weights of this network" in refused("audit", *wide, "--weights", "w.pt")
+
+
+def test_audit_of_a_run(capsys, refused, fast):
+    # Every ring's embedding is a multiple of one row.
+    assert main(["pretrain", "--dataset", "Rings", "--features", "constant", "--out", "run", *fast]) == 0
+    assert "graphcl: warning: epoch 2: the embeddings have collapsed" in capsys.readouterr().err
+    assert main(["audit", "run", "--seeds", "1", "--device", "cpu"]) == 0
+    assert "\nGraphCL: lift over the same network untrained" in capsys.readouterr().out
+    assert "run folder alone" in refused("audit", "run", "--weights", "w.pt")

@@ -1,0 +1,64 @@
+"""Scores of a run from the command line: of graphs, of nodes, of molecules."""
+
+from pathlib import Path
+
+import pytest
+
+from graphcl._recipes import settings_for
+from graphcl._resolve import make_method
+from graphcl.cli import main
+from graphcl.evaluate import read_results
+from graphcl.train import RunFolder
+
+
+def test_a_table_beside_what_needs_no_training(capsys, run):
+    assert main(["evaluate", "run", "--protocol", "tu-linear-svm"]) == 0
+    table = capsys.readouterr().out
+    for row in ("raw", "untrained-init", "untrained", "wl", "GraphCL"):
+        assert f"\n{row} " in table
+    assert "lift over untrained" in table and table.rstrip().endswith("run folder: run")
+    rows = read_results(run / "scores.csv")
+    assert {row.command for row in rows} == {
+        "graphcl evaluate run --dataset synthetic-molecules --protocol tu-linear-svm"
+    }
+
+
+def test_pretrain_scores_at_the_end_if_it_is_told_to(capsys, rings, fast):
+    assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
+    usual = ["--dataset", "Rings", "--features", "degree-onehot"]
+    assert main(["pretrain", "--evaluate", *usual, "--out", "run", *fast]) == 0
+    assert "lift over untrained" in capsys.readouterr().out
+    assert Path("run/scores.csv").is_file()
+
+
+def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
+    settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}
+    folder = RunFolder(tmp_path / "run")
+    folder.create(settings)
+    folder.save_weights(make_method({**settings_for("graphcl"), **settings}, 50))
+    assert main(["evaluate", str(folder.path), "--device", "cpu"]) == 0
+    table = capsys.readouterr().out
+    assert "synthetic-social, node-linear-public: accuracy in %, 1 seed x 1 split, 700 nodes a split" in table
+    assert main(["evaluate", str(folder.path), "--device", "cpu", "--protocol", "node-fixed-splits"]) == 0
+    methods = [row.method for row in read_results(folder.path / "scores.csv")]
+    assert methods == ["raw", "untrained-init", "untrained", "GraphCL", "supervised"] * 2
+    assert main(["evaluate", str(folder.path), "--protocol", "link"]) == 2
+    assert "link_split and evaluate_links" in capsys.readouterr().err
+    assert main(["evaluate", str(folder.path), "--protocol", "node-liner"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_runs_that_cannot_be_scored(refused, run):
+    assert "protocol" in refused("evaluate", "run", "--protocol", "tu-rbf")
+    Path("run/model.safetensors").unlink()
+    assert "finish the run first" in refused("evaluate", "run")
+    assert "found nothing" in refused("evaluate", "elsewhere")
+
+
+@pytest.mark.usefixtures("molecules")
+def test_runs_that_cannot_be_scored_on_molecules(refused, run, fast_molecules):
+    assert "expected a run on molecules" in refused("evaluate", "run", "--dataset", "Tiny")
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "mine", *fast_molecules]) == 0
+    tuning = ["--dataset", "Tiny", "--protocol", "ogb-finetune"]
+    assert "use graphcl finetune" in refused("evaluate", "mine", *tuning)
+    assert "expected --dataset NAME" in refused("evaluate", "mine")

@@ -1,0 +1,27 @@
+"""A run's encoder in a folder of its own, which embeds as the run does."""
+
+from pathlib import Path
+
+import numpy as np
+
+import graphcl
+from graphcl.cli import main
+
+
+def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_molecules):
+    assert main(["pretrain", "--data", "my.smi.gz", "--method", "molclr", "--out", "run", *fast_molecules]) == 0
+    assert main(["export", "run", "--out", "mine"]) == 0
+    card = Path("mine/card.md").read_text()
+    assert "MolCLR" in card and "graphcl pretrain --data my.smi.gz --method molclr --vocab ogb --hidden 8" in card
+    assert main(["embed", "--model", "mine", "--data", "my.smi.gz", "--out", "z.npz"]) == 0
+    assert "1 of 69 rows are no molecules" in capsys.readouterr().out
+    with np.load("z.npz", allow_pickle=False) as z:
+        assert z["graph"].shape == (68, 8) and "node" not in z
+        assert z["row"].tolist() == [*range(20), *range(21, 69)]
+        embedded = z["graph"]
+    assert Path("z.skipped.csv").read_text().splitlines()[1].startswith("20,nonsense,")
+    np.testing.assert_allclose(graphcl.load("mine").embed(molecules[:20]).numpy(), embedded[:20], atol=1e-5)
+    assert main(["embed", "run", "--out", "y.npz"]) == 0
+    with np.load("y.npz", allow_pickle=False) as y:
+        np.testing.assert_allclose(y["graph"], embedded, atol=2e-2)
+    assert "expected a new folder" in refused("export", "run", "--out", "mine")

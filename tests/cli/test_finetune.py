@@ -1,0 +1,73 @@
+"""Fine-tuning on labelled molecules from the command line: from a file of SMILES to a scored task."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graphcl.cli import main
+from graphcl.evaluate import read_results
+
+TUNED = ["--epochs", "2", "--batch-size", "8", "--threads", "1", "--device", "cpu"]
+
+
+def overlap(smiles):
+    """How many molecules of Tiny are in the file, and of the file in Tiny, by canonical SMILES."""
+    from rdkit.Chem import CanonSmiles
+
+    tiny, file = ([CanonSmiles(t) for t in texts] for texts in (smiles, [*smiles[:20], *(f"CCC{t}" for t in smiles)]))
+    return sum(text in file for text in tiny), sum(text in tiny for text in file)
+
+
+def test_from_a_file_to_a_scored_task_in_three_commands(capsys, molecules, fast_molecules):
+    assert main(["pretrain", "--data", "my.smi.gz", "--exclude", "Tiny", "--out", "run", *fast_molecules]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 69 rows are no molecules and are left out" in out and "nonsense" in Path("run/skipped.csv").read_text()
+    shared, left_out = overlap(molecules)
+    assert f"Tiny: {shared} of its 48 molecules are in the data as well" in out
+    assert f"my: {68 - left_out} graphs, GraphCL on cpu" in out and "--dataset NAME" in out
+    assert Path("run/overlap.csv").read_text().splitlines()[1] == f"Tiny,48,{shared},{left_out}"
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert (config["vocab"], config["encoder"], config["dataset"], config["exclude"]) == (
+        "ogb",
+        "molecule",
+        None,
+        ["Tiny"],
+    )
+
+    tuning = ["--dataset", "Tiny", "--seeds", "0", "1", *TUNED]
+    assert main(["finetune", "run", *tuning]) == 0
+    out = capsys.readouterr().out
+    assert "Tiny, features ogb, moleculenet-finetune-2-epochs-batch-size-8: auc in %, 2 seeds x 1 split" in out
+    assert "lift over scratch" in out and "molecules are tested: expect several points" in out
+    raw = Path("run/raw/Tiny.moleculenet-finetune-2-epochs-batch-size-8.csv")
+    stored = raw.read_bytes()
+    assert main(["finetune", "run", *tuning]) == 0 and raw.read_bytes() == stored
+    assert main(["finetune", "run", "--head-only", "--protocol", "moleculenet-finetune-last-epoch", *tuning]) == 0
+    assert main(["finetune", "run", "--dataset", "TinyValues", "--seeds", "0", "--precision", "bf16", *TUNED]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run", "--dataset", "Tiny", "--device", "cpu"]) == 0
+    assert "Tiny, features ogb, moleculenet-linear: auc in %, 1 seed x 1 split" in capsys.readouterr().out
+    assert main(["evaluate", "run", "--dataset", "TinyValues", "--protocol", "moleculenet-linear"]) == 0
+    assert "rmse in the target's unit" in capsys.readouterr().out
+    rows = read_results("run/scores.csv")
+    assert [row.method for row in rows] == [
+        *["scratch", "GraphCL"] * 3,
+        *["raw", "untrained-init", "untrained", "GraphCL", "fingerprint"] * 2,
+    ]
+    assert rows[1].selected_by == "best validation epoch" and rows[3].selected_by == "last epoch"
+    assert rows[3].protocol == "moleculenet-finetune-last-epoch-head-2-epochs-batch-size-8"
+    assert (
+        "--head-only" in rows[3].command and "--seeds 0 1" in rows[3].command and len({r.split_hash for r in rows}) == 1
+    )
+
+
+@pytest.mark.usefixtures("molecules", "run")
+def test_runs_that_cannot_be_tuned(refused, fast_molecules):
+    assert "expected a run on molecules" in refused("finetune", "run", "--dataset", "Tiny")
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "mine", *fast_molecules]) == 0
+    assert "expected a labelled set of molecules" in refused("finetune", "mine", "--dataset", "karate")
+    tuning = ["finetune", "mine", "--dataset", "Tiny"]
+    assert "expected a set of OGB" in refused(*tuning, "--protocol", "ogb-finetune")
+    assert "expected a protocol that tunes" in refused(*tuning, "--protocol", "moleculenet-linear")
+    assert "expected precision" in refused(*tuning, "--precision", "fp8")

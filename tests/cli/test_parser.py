@@ -1,0 +1,56 @@
+"""What is said to no words at all, and to words that are unknown or of a wrong type."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphcl.cli import main
+from graphcl.cli._parser import COMMANDS, build_parser
+
+
+def test_no_arguments_show_help(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {command} " in shown and words.split()[0] in shown for command, words in COMMANDS.items())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"graphcl [options] {command}" in capsys.readouterr().out
+
+
+def test_help_imports_no_torch(environment):
+    code = "import sys; from graphcl.cli import main; main([]); sys.exit('torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert "pretrain" in ran.stdout and ran.returncode == 0, ran.stderr
+
+
+def test_only_the_command_that_is_asked_for_has_options():
+    actions = build_parser("export")._subcommands_action._name_parser_map
+    assert [name for name, parser in actions.items() if len(parser._actions) > 1] == ["export"]
+
+
+def test_wrong_yaml_key_names_the_nearest(refused):
+    Path("settings.yaml").write_text("temprature: 0.5\n")
+    message = refused("pretrain", "--config", "settings.yaml", "--out", "run")
+    assert "'temprature'" in message and "temperature" in message
+
+
+def test_unknown_flag_names_the_nearest(refused):
+    message = refused("pretrain", "--temprature", "0.5")
+    assert "--temprature" in message and "--temperature" in message
+
+
+def test_wrong_type(refused):
+    message = refused("pretrain", "--epochs", "many")
+    assert "epochs" in message and "many" in message
+
+
+def test_unknown_command_lists_the_known(refused):
+    message = refused("prtrain")
+    assert "'prtrain'" in message and all(command in message for command in COMMANDS)

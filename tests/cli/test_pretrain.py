@@ -1,0 +1,179 @@
+"""Pretraining from the command line: what it writes, what it prints, how it refuses (status 2, a message)."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphcl._recipes import recipe
+from graphcl.cli import main
+from graphcl.evaluate import read_results
+
+
+def test_a_run_is_a_folder_that_says_how_to_go_on(capsys, fast):
+    assert main(["pretrain", "--out", "run", *fast]) == 0
+    assert "run folder: run" in capsys.readouterr().out
+    names = sorted(path.name for path in Path("run").iterdir())
+    assert names == ["checkpoint.pt", "config.yaml", "metrics.jsonl", "model.safetensors"]
+    assert len(Path("run/metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_interrupt_leaves_a_checkpoint_and_the_command_to_go_on(environment):
+    command = [sys.executable, "-m", "graphcl", "pretrain", "--epochs", "100000", "--out", "run", "--threads", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 120
+    metrics = Path("run/metrics.jsonl")
+    while not (metrics.is_file() and metrics.read_text()):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "graphcl pretrain --resume --out run" in out and "Traceback" not in err
+    assert torch.load("run/checkpoint.pt", weights_only=True)["epoch"] >= 1
+    assert all(json.loads(line) for line in metrics.read_text().splitlines())
+
+
+@pytest.mark.parametrize("encoder", ["gin", "gcn", "sage", "gat"])
+def test_every_encoder_trains(encoder, fast):
+    assert main(["pretrain", "--encoder", encoder, "--readout", "mean", "--out", "run", *fast, "--epochs", "1"]) == 0
+
+
+def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
+    small = ["--dataset", "karate", "--method", "grace", "--hidden", "8", "--threads", "1", "--device", "cpu"]
+    assert main(["pretrain", *small, "--epochs", "6", "--out", "whole"]) == 0
+    out = capsys.readouterr().out
+    assert "karate: 34 nodes, GRACE on cpu" in out and "nodes/s" in out
+    assert main(["pretrain", *small, "--epochs", "2", "--out", "parts"]) == 0
+    assert main(["pretrain", "--resume", "--out", "parts", "--epochs", "6", "--device", "cpu"]) == 0
+    assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    capsys.readouterr()
+    assert main(["evaluate", "whole", "--protocol", "kmeans", "--device", "cpu"]) == 0
+    assert "GRACE" in capsys.readouterr().out
+
+
+def test_diagnostics_are_in_the_last_row_unless_they_are_turned_off(run, fast):
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert "effective_rank" not in rows[0] and rows[1]["effective_rank"] > 1 and "alignment" in rows[1]
+    assert main(["pretrain", "--out", "off", "--diagnostics", "false", *fast]) == 0
+    assert "effective_rank" not in Path("off/metrics.jsonl").read_text()
+    # Looking on changes nothing.
+    assert Path("off/model.safetensors").read_bytes() == Path("run/model.safetensors").read_bytes()
+
+
+def test_an_existing_run_is_kept_unless_told_otherwise(refused, run, fast):
+    kept = Path("run/model.safetensors").read_bytes()
+    assert "--resume" in refused("pretrain", "--out", "run", "--seed", "1", *fast)
+    assert Path("run/model.safetensors").read_bytes() == kept
+    assert main(["pretrain", "--out", "run", "--seed", "1", "--overwrite", *fast]) == 0
+    assert Path("run/model.safetensors").read_bytes() != kept
+
+
+def test_unknown_data_set_lists_near_names(refused):
+    assert "synthetic-molecules" in refused("pretrain", "--dataset", "synthetic-molecule", "--out", "run")
+
+
+def test_missing_raw_files_say_where_they_should_be(refused):
+    message = refused("pretrain", "--dataset", "MUTAG", "--out", "run")
+    assert "MUTAG" in message and "datasets add MUTAG --from" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "cuda:63"], "expected a device of this machine"),
+        (["--views", "node-drop:1.5", "identity"], "within [0, 1]"),
+        (["--views", "node-dorp", "identity"], "nearest: node-drop"),
+        (["--encoder", "gni"], "nearest: gin"),
+        (["--method", "grape"], "out of graphcl"),
+        (["--readout", "median"], "out of sum"),
+        (["--features", "random"], "constant"),
+        (["--epochs", "0"], "epochs above 0"),
+        (["--temperature", "-1"], "temperature above 0"),
+        (["--resume", "--overwrite", "--out", "nowhere"], "found nothing at nowhere"),
+        (["--resume"], "name it"),
+    ],
+)
+def test_bad_values(refused, arguments, words):
+    assert words in refused("pretrain", *arguments)
+
+
+def test_arguments_that_a_method_or_a_loss_does_not_take(refused):
+    message = refused("pretrain", "--method", "bgrl", "--arguments.momentun", "3", "--out", "run")
+    assert "out of momentum, total_steps, got 'momentun'; nearest: momentum" in message
+    assert "no arguments for grace" in refused("pretrain", "--method", "grace", "--arguments.heed", "3")
+    message = refused("pretrain", "--method", "cca-ssg", "--objective.lambda", "3")
+    assert "loss of cca-ssg out of decorrelation" in message
+    assert "loss of dgi without" in refused("pretrain", "--method", "dgi", "--temperature", "0.5")
+
+
+def test_a_single_graph_cannot_be_contrasted(capsys, fast):
+    assert main(["pretrain", "--dataset", "karate", "--out", "run", *fast]) == 2
+    assert "at least 2 graphs" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")
+def test_unwritable_output_folder(refused, fast):
+    assert "expected a writable output folder" in refused("pretrain", "--out", "/proc/self/run", *fast)
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_with(refused, run):
+    checkpoint = Path("run/checkpoint.pt")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert "truncated or damaged" in refused("pretrain", "--resume", "--out", "run", "--epochs", "4")
+
+
+@pytest.mark.usefixtures("molecules")
+@pytest.mark.parametrize("method", ["simgrace", "joao", "joao-v2", "infograph", "graph-byol", "grace", "dgi"])
+def test_other_methods_run_on_molecules(capsys, method, fast_molecules):
+    assert main(["pretrain", "--dataset", "Tiny", "--method", method, "--out", "run", *fast_molecules]) == 0
+    assert f"Tiny: 48 graphs, {recipe(method).name}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("molecules")
+@pytest.mark.parametrize("vocab", ["pyg", "hu2020"])
+def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecules):
+    assert (
+        main(["pretrain", "--dataset", "Tiny", "--vocab", vocab, "--out", "whole", *fast_molecules, "--epochs", "2"])
+        == 0
+    )
+    assert main(["pretrain", "--dataset", "Tiny", "--vocab", vocab, "--out", "run", *fast_molecules]) == 0
+    resume = ["pretrain", "--resume", "--out", "run", "--device", "cpu", "--epochs", "2"]
+    assert "expected the index table of the run" in refused(*resume, "--vocab", "ogb")
+    assert main(resume) == 0
+    assert Path("run/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    assert main(["evaluate", "run", "--dataset", "Tiny", "--device", "cpu"]) == 0
+    assert read_results("run/scores.csv")[0].features == vocab
+
+
+@pytest.mark.usefixtures("molecules")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "my.smi.gz", "--dataset", "Tiny"], "expected --dataset or --data, got both"),
+        (["--data", "other.smi"], "is not there"),
+        (["--data", "my.smi.gz", "--smiles-column", "text"], "has lines of SMILES and no columns"),
+        (["--data", "my.smi.gz", "--evaluate"], "expected a data set with labels for --evaluate"),
+        (["--dataset", "Tiny", "--smiles-column", "text"], "expected --smiles-column with --data"),
+        (["--dataset", "Tiny", "--vocab", "odb"], "expected vocab to be one of"),
+        (["--dataset", "Tiny", "--encoder", "gin"], "expected encoder molecule for a set of molecules"),
+        (["--encoder", "molecule"], "expected a set of molecules for encoder molecule"),
+        (["--vocab", "ogb"], "expected vocab for a set of molecules alone"),
+        (["--method", "molclr"], "expected molecules for the view atom-mask"),
+        (["--dataset", "Tiny", "--conv", "gat"], "out of gin, gcn"),
+        (["--dataset", "Tiny", "--views", "atom-mask:2", "identity"], "within [0, 1]"),
+        (["--dataset", "Tiny", "--method", "molclr", "--vocab", "hu2020"], "expected vocab ogb or pyg for the view"),
+        (["--exclude", "Tiny"], "expected molecules to leave out those of Tiny"),
+        (["--dataset", "Tiny", "--exclude", "karate"], "expected sets of molecules to exclude, got karate"),
+        (["--dataset", "Tiny", "--exclude", "TinyValues"], "expected molecules that are in none of TinyValues"),
+        (["--dataset", "Tiny", "--exclude", "TinyValues", "--exclude-by", "name"], "expected exclude-by to be"),
+    ],
+)
+def test_bad_values_on_molecules(refused, arguments, words):
+    assert words in refused("pretrain", "--out", "run", *arguments)

@@ -1,0 +1,61 @@
+"""Where a run's settings come from: flags, YAML, the method, and the run that is gone on with."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graphcl.cli import main
+from graphcl.cli._settings import CALL_ONLY, run_config
+from graphcl.errors import ConfigError
+from graphcl.train import RunFolder
+
+
+def test_flags_win_over_yaml_and_the_run_remembers(fast):
+    Path("settings.yaml").write_text("lr: 0.5\nbatch_size: 50\nviews: [random4, 'node-drop:0.2']\n")
+    assert main(["pretrain", "--config", "settings.yaml", "--lr", "0.02", "--out", "run", *fast]) == 0
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert (config["lr"], config["batch_size"], config["views"]) == (0.02, 50, ["random4", "node-drop:0.2"])
+    # What a run wrote is a valid settings file.
+    assert main(["pretrain", "--config", "run/config.yaml", "--out", "again", "--device", "cpu"]) == 0
+    assert Path("again/model.safetensors").read_bytes() == Path("run/model.safetensors").read_bytes()
+
+
+def test_print_config_is_yaml_that_pretrain_takes(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["pretrain", "--batch-size", "7", "--print-config"])
+    assert stop.value.code == 0
+    assert yaml.safe_load(capsys.readouterr().out)["batch_size"] == 7
+
+
+def test_resume_uses_the_run_s_own_settings(fast):
+    assert main(["pretrain", "--out", "whole", "--batch-size", "90", *fast, "--epochs", "4"]) == 0
+    assert main(["pretrain", "--out", "parts", "--batch-size", "90", *fast]) == 0
+    assert main(["pretrain", "--resume", "--out", "parts", "--epochs", "4", "--device", "cpu"]) == 0
+    assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    assert len(Path("parts/metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_settings_are_the_methods_own_unless_something_is_said(capsys):
+    Path("settings.yaml").write_text("method: grace\nlr: 0.5\n")
+    for arguments in (
+        ["--config", "settings.yaml"],
+        ["--method", "grace", "--lr", "0.5"],
+        ["--method=grace", "--lr=0.5"],
+    ):
+        with pytest.raises(SystemExit):
+            main(["pretrain", *arguments, "--print-config"])
+        settings = yaml.safe_load(capsys.readouterr().out)
+        assert (settings["encoder"], settings["temperature"], settings["epochs"]) == ("gcn", 0.4, 200)
+        assert settings["lr"] == 0.5
+
+
+def test_a_run_of_few_settings_has_those_of_its_method_beside_them(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"method": "grace", "dataset": "CiteSeer", "lr": 0.5})
+    config = run_config(folder)
+    assert (config["lr"], config["temperature"], config["seed"]) == (0.5, 0.9, 0)
+    assert not {"help", "print_config", *CALL_ONLY} & set(config)
+    folder.write_config({"method": "grace", "temprature": 0.5})
+    with pytest.raises(ConfigError, match=r"config.yaml: unknown key 'temprature'; nearest: temperature"):
+        run_config(folder)
