@@ -1,12 +1,13 @@
 """The one place that changes a graph: it carries an edit out on a copy, all attributes and a batch's books included."""
 
 import copy
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl._host import columns, put, where
+from graphcl._host import BLOCK, columns, compress, put, where
 from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins, offsets
@@ -55,7 +56,7 @@ class _Edges:
     """Which old edge each edge of the view copies (``index``), and the ends where they are new ones.
 
     Attributes:
-        index: ``[E']`` positions of old edges.
+        kept: ``[E]`` which old edges stay; ``None`` for all.
         counts: ``[G]`` edges per graph.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
         fills: positions in the view of new edges whose attributes become a number, and the number.
@@ -63,24 +64,33 @@ class _Edges:
     """
 
     def __init__(self, graph: Graph, edit: Edit) -> None:
-        keep = edit.keep_edges
+        self.kept, self._whole = edit.keep_edges, graph.num_edges
         self.added: Tensor | None = None
         self.ends: Tensor | None = None
         self.grown: Tensor | None = None
         self.fills: list[tuple[Tensor, float]] = []
         if edit.keep_nodes is not None:
             src, dst = edit.keep_nodes.index_select(0, graph.edge_index.flatten()).view(2, -1)
-            keep = src & dst if keep is None else src & dst & keep
-        if keep is None:
-            self.index, self.counts = torch.arange(graph.num_edges, device=graph.device), graph.edge_counts
+            self.kept = src & dst if self.kept is None else src & dst & self.kept
+        if self.kept is None:
+            self.counts = graph.edge_counts
+        elif graph.num_graphs == 1:
+            self.counts = torch.count_nonzero(self.kept).view(1)
         else:
-            self.index = where(keep)
-            if graph.num_graphs == 1:
-                self.counts = self.index.new_full((1,), self.index.numel())
-            else:
-                self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
+            self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
         if edit.new_edges is not None and edit.like_edges is not None:
             self._add(graph, edit, edit.new_edges, edit.like_edges)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """``[E']`` which old edge each edge of the view copies."""
+        return torch.arange(self._whole, device=self.counts.device) if self.kept is None else where(self.kept)
+
+    def of(self, rows: Tensor) -> Tensor:
+        """``[R, E']`` the columns of ``rows`` [R, E], whole numbers, that belong to the edges of the view."""
+        if self.kept is None or self.kept.numel() < BLOCK or rows.device.type != "cpu" or "index" in self.__dict__:
+            return columns(rows, self.index)
+        return compress(rows, self.kept)
 
     def _add(self, graph: Graph, edit: Edit, new: Tensor, like: Tensor) -> None:
         filled = torch.full_like(like, -1)
@@ -108,7 +118,7 @@ def _carry(
 ) -> set[str]:
     """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
     store = out._store
-    edge_index = columns(graph.edge_index, edges.index)
+    edge_index = edges.of(graph.edge_index)
     if edges.added is not None and edges.ends is not None:
         edge_index.index_copy_(1, edges.added, edges.ends)
     if nodes is not None:
@@ -120,7 +130,9 @@ def _carry(
         if kind == "list":
             value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
         elif kind == "edge":
-            value = _of_edges(out, data, key, take(out, key, value, edges.index), first, edges)
+            plain = value.dim() == 1 and value.dtype == torch.int64
+            value = edges.of(value[None])[0] if plain else take(out, key, value, edges.index)
+            value = _of_edges(out, data, key, value, first, edges)
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
@@ -224,5 +236,5 @@ def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: 
         if kind in now and key in slices:
             slices[key] = now[kind]
             if f"{key}_ptr" in store:
-                store[f"{key}_ptr"] = now[kind].to(edges.index.device)
+                store[f"{key}_ptr"] = now[kind].to(edges.counts.device)
     hidden["_slice_dict"], hidden["_inc_dict"] = slices, added

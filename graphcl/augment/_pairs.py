@@ -1,6 +1,7 @@
 """The pairs of nodes that edges join, each once: found by one sort of the edges, or by the names that they carry."""
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,25 +10,69 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._host import BLOCK, empty_like, in_blocks, where
-from graphcl._random import Key, hash_ids
+from graphcl._host import BLOCK, empty_like, in_blocks, in_threads, where
+from graphcl._random import Array, Key, hash_ids, hash_on_host, key_on_host
 from graphcl.augment._graph import Graph, begins
 from graphcl.augment._select import Count, how_many, places, smallest_k
 
-__all__ = ["Pairs", "code_of", "width"]
+__all__ = ["Pairs", "code_of", "hash_edges", "width"]
+
+
+Note = Callable[[slice, Array], None]
+"""Takes the unsigned hashes of a slice of edges or pairs; they are overwritten afterwards."""
 
 
 def code_of(source: Tensor, target: Tensor, *, directed: bool, bits: int = 32) -> Tensor:
     """A name for the pair of ends of each edge: the larger node, then the smaller; source, then target if directed."""
     if source.device.type == "cpu":  # numpy compares and shifts several times as fast
-        high, low = source.numpy(), target.numpy()
-        if not directed:
-            high, low = np.maximum(high, low), np.minimum(high, low)
-        code = np.left_shift(high, bits, out=None if directed else high)
-        return torch.from_numpy(np.bitwise_or(code, low, out=code))
+        code = np.empty(source.shape, np.int64)
+        code_on_host(source.numpy(), target.numpy(), code, np.empty_like(code), directed=directed, bits=bits)
+        return torch.from_numpy(code)
     if not directed:
         source, target = torch.maximum(source, target), torch.minimum(source, target)
     return (source << bits).bitwise_or_(target)
+
+
+def code_on_host(source: Array, target: Array, out: Array, spare: Array, *, directed: bool, bits: int = 32) -> None:
+    """The same into ``out``; ``spare`` has its shape, so that a block of a long column needs no memory of its own."""
+    if directed:
+        np.bitwise_or(np.left_shift(source, bits, out=out), target, out=out)
+        return
+    high, low = np.maximum(source, target, out=out), np.minimum(source, target, out=spare)
+    np.bitwise_or(np.left_shift(high, bits, out=out), low, out=out)
+
+
+def hash_edges(graph: Graph, key: Key, note: Note, *, directed: bool) -> None:
+    """Hand one hash per edge to ``note``, of (key, graph, pair of ends): block by block, on the host."""
+    source, target = graph.edge_index.numpy()
+    keys, ptr = key_on_host(graph.keys(key)), graph.ptr.numpy()
+    home = None if graph.num_graphs == 1 else graph.edge_batch.numpy()
+
+    def names(part: slice, out: Array, spare: Array) -> Array:
+        if home is None:
+            code_on_host(source[part], target[part], out, spare, directed=directed)
+            return keys
+        first = ptr.take(home[part])
+        code_on_host(source[part] - first, target[part] - first, out, spare, directed=directed)
+        return keys.take(home[part])
+
+    _hash_blocks(graph.num_edges, names, note)
+
+
+def _hash_blocks(n: int, names: Callable[[slice, Array, Array], Array], note: Note) -> None:
+    """Hash what ``names`` writes for each block of range(n) into its second argument, under the keys it returns."""
+
+    def hash_part(begin: int, end: int) -> None:
+        memory = np.empty((2, min(BLOCK, end - begin)), np.int64)
+        for i in range(begin, end, BLOCK):
+            part = slice(i, min(i + BLOCK, end))
+            code, spare = memory[:, : part.stop - i]
+            keys = names(part, code, spare)
+            hashes = code.view(np.uint64)
+            hash_on_host(hashes, keys, hashes, spare.view(np.uint64))
+            note(part, hashes)
+
+    in_threads(hash_part, n)
 
 
 def width(graph: Graph) -> int:
@@ -85,9 +130,18 @@ class Pairs:
     def hashes(self, key: Key) -> Tensor:
         """``[P]`` one hash per pair, of (key, graph, pair)."""
         keys, bits = self.of.keys(key), width(self.of)
-        if self.of.num_graphs == 1:
-            mask = (1 << bits) - 1
-            return in_blocks(lambda cell: hash_ids(keys, (cell >> bits << 32).bitwise_or_(cell & mask)), self.cell)
+        if self.of.num_graphs == 1 and self.cell.device.type == "cpu":
+            cell, salt = self.cell.numpy(), key_on_host(keys)
+            out = empty_like(self.cell, cell.size)
+            hashes = out.numpy().view(np.uint64)
+
+            def names(part: slice, out: Array, spare: Array) -> Array:
+                np.left_shift(np.right_shift(cell[part], bits, out=out), 32, out=out)
+                np.bitwise_or(out, np.bitwise_and(cell[part], (1 << bits) - 1, out=spare), out=out)
+                return salt
+
+            _hash_blocks(cell.size, names, lambda part, found: hashes.__setitem__(part, found))
+            return out
         major, minor = self.ends
         return hash_ids(keys.index_select(0, self.graph), (major << 32).bitwise_or_(minor))
 

@@ -1,14 +1,24 @@
 """An exact number of elements per graph, chosen by hash, for all graphs in one sort."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._host import in_blocks
+from graphcl._random import Array
 
-__all__ = ["Count", "check_count", "check_share", "how_many", "places", "repeated", "smallest_k"]
+__all__ = [
+    "Count",
+    "check_count",
+    "check_share",
+    "how_many",
+    "limit_of_smallest",
+    "places",
+    "repeated",
+    "smallest_k",
+    "upper_half",
+]
 
 Count = Literal["round", "floor"]
 """How a share becomes a number of elements: the nearest integer, or the integer below (the authors' recipe)."""
@@ -84,13 +94,28 @@ def _below_kth(hashes: Tensor, group: Tensor, k: Tensor, sizes: Tensor, bits: in
 
     ``None`` if two sort keys at a group's boundary are equal, where only the order of the elements can decide.
     """
-    code = in_blocks(lambda part: torch.from_numpy(part.numpy().view(np.uint64) >> np.uint64(bits + 1)), hashes).numpy()
+    unsigned = hashes.numpy().view(np.uint64)
+    if k.numel() == 1:
+        upper = upper_half(unsigned)
+        limit = limit_of_smallest(upper, min(int(k), upper.size))
+        return None if limit is None else torch.from_numpy(upper < limit)
+    code = unsigned >> np.uint64(bits + 1)
     count, sizes_ = np.minimum(k.numpy(), sizes.numpy()), sizes.numpy()
     last = np.uint64((1 << 64) - 1)  # above every sort key
-    if k.numel() == 1:
-        chosen = code < (np.partition(code, count[0])[count[0]] if count[0] < code.size else last)
-    else:
-        code |= group.numpy().view(np.uint64) << np.uint64(63 - bits)
-        bound = np.append(np.sort(code), last)[np.cumsum(sizes_) - sizes_ + count]
-        chosen = code < bound[group.numpy()]
+    code |= group.numpy().view(np.uint64) << np.uint64(63 - bits)
+    bound = np.append(np.sort(code), last)[np.cumsum(sizes_) - sizes_ + count]
+    chosen = code < bound[group.numpy()]
     return torch.from_numpy(chosen) if np.count_nonzero(chosen) == count.sum() else None
+
+
+def upper_half(hashes: Array) -> Array:
+    """The upper 32 bits of unsigned numbers, which nearly always tell two of them apart, in half the memory."""
+    return hashes.view(np.uint32)[1::2].copy()  # every machine that torch runs on stores the lower end first
+
+
+def limit_of_smallest(values: Array, k: int) -> np.unsignedinteger[Any] | None:
+    """What exactly ``k`` of the uint32 ``values`` lie below, or ``None`` if equal ones leave no such number."""
+    if k == values.size:
+        return np.uint64(1 << 32)
+    ordered = np.partition(values, k)
+    return None if k > 0 and ordered[:k].max() == ordered[k] else ordered[k]
