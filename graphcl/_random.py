@@ -100,8 +100,8 @@ def hash_ids(key: Key, ids: Tensor) -> Tensor:
     u, keys = ids.numpy().view(np.uint64), key_on_host(key)
     if u.ndim == 1 and u.size > BLOCK and keys.size in (1, u.size):
         return _hash_long(u, keys)
-    out = np.empty(np.broadcast_shapes(u.shape, keys.shape), np.uint64)
-    hash_on_host(u, keys, out, np.empty_like(out))
+    out = np.asarray(np.add(np.multiply(u, _G), keys))
+    mix_on_host(out, np.empty_like(out))
     return torch.from_numpy(out.view(np.int64))
 
 
@@ -114,7 +114,7 @@ def hash_on_host(ids: Array, keys: Array, out: Array, spare: Array) -> None:
 
 def key_on_host(key: Key) -> Array:
     """One or many keys as unsigned numbers."""
-    return np.array(key & _WORD, np.uint64) if isinstance(key, int) else key.numpy().view(np.uint64)
+    return np.asarray(np.uint64(key & _WORD)) if isinstance(key, int) else key.numpy().view(np.uint64)
 
 
 def _hash_long(ids: Array, keys: Array) -> Tensor:
@@ -151,6 +151,9 @@ def below_on_host(u: Array, probability: float, out: Array | None = None) -> Arr
 
 def randint(hashes: Tensor, high: Tensor | int) -> Tensor:
     """Integers in [0, ``high``); the bias of the modulus is below ``high`` / 2^63."""
+    if hashes.device.type == "cpu" and hashes.dim() == 1:
+        most = high if isinstance(high, int) else high.numpy()
+        return torch.from_numpy((hashes.numpy().view(np.uint64) >> np.uint64(1)).view(np.int64) % most)
     return (hashes >> 1).bitwise_and_((1 << 63) - 1) % high
 
 
