@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "columns", "compress", "empty_like", "in_blocks", "in_threads", "put", "take", "where"]
+__all__ = ["BLOCK", "ascending", "columns", "compress", "empty_like", "in_blocks", "in_threads", "put", "take", "where"]
 
 BLOCK = 1 << 15  # elements: 256 kB of int64, and torch starts no threads for so few
 _LARGE = 1 << 22  # bytes: what numpy asks large pages for
@@ -48,6 +48,13 @@ def take(value: Tensor, index: Tensor, dim: int = 0) -> Tensor:
     shape = list(value.shape)
     shape[dim] = index.numel()
     return torch.index_select(value, dim, index, out=empty_like(value, *shape))
+
+
+def ascending(values: Tensor) -> bool:
+    """Whether none of ``values`` [M] is less than the one before it."""
+    if values.device.type == "cpu":
+        return not bool(np.less(values.numpy()[1:], values.numpy()[:-1]).any())
+    return not bool((values[1:] < values[:-1]).any())
 
 
 def columns(value: Tensor, index: Tensor) -> Tensor:

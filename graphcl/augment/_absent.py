@@ -27,8 +27,9 @@ class Absent:
         n = graph.sizes
         total = n * (n - 1) if pairs.directed else n * (n - 1) // 2
         major, minor = pairs.ends
-        proper = where(major != minor)
-        major, minor, home = (t.index_select(0, proper) for t in (major, minor, pairs.graph))
+        home, proper = pairs.graph, where(major != minor)
+        if proper.numel() < major.numel():
+            major, minor, home = (t.index_select(0, proper) for t in (major, minor, home))
         if pairs.directed:
             inside = major * (n.index_select(0, home) - 1) + minor - (minor > major).long()
         else:
