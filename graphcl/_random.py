@@ -9,15 +9,18 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from graphcl._host import BLOCK, in_blocks
+from graphcl._host import BLOCK, empty_like, in_threads
 
 __all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
 
+Array = NDArray[Any]
 Key = int | Tensor
 """A stream's name: a Python int, or a 0-dim int64 tensor where reading it on the host would stall a device.
 
@@ -27,6 +30,8 @@ _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 _M1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _M2 = -7723592293110705685  # 0x94D049BB133111EB
 _WORD = (1 << 64) - 1
+_G, _U1, _U2 = (np.uint64(number & _WORD) for number in (_GOLDEN, _M1, _M2))
+_S30, _S27, _S31 = (np.uint64(shift) for shift in (30, 27, 31))
 
 
 def _signed(value: int) -> int:
@@ -43,16 +48,22 @@ def _mix_int(z: int) -> int:
 
 def _mix_(z: Tensor) -> Tensor:
     if z.device.type == "cpu":
-        # numpy shifts unsigned numbers, which torch cannot: a third of the time, the same bits.
-        for part in z.reshape(-1).split(BLOCK) if z.numel() > 2 * BLOCK and z.is_contiguous() else (z,):
-            u = part.numpy().view(np.uint64)
-            u ^= u >> np.uint64(30)
-            u *= np.uint64(_M1 & _WORD)
-            u ^= u >> np.uint64(27)
-            u *= np.uint64(_M2 & _WORD)
-            u ^= u >> np.uint64(31)
+        u = z.numpy().view(np.uint64)
+        mix_on_host(u, np.empty_like(u))
         return z
     return _mix_anywhere_(z)
+
+
+def mix_on_host(u: Array, spare: Array) -> None:
+    """Mix uint64 ``u`` in place; ``spare`` has its shape, so that a block of a long column needs no memory of its own.
+
+    numpy shifts unsigned numbers, which torch cannot: a third of the time, the same bits.
+    """
+    u ^= np.right_shift(u, _S30, out=spare)
+    u *= _U1
+    u ^= np.right_shift(u, _S27, out=spare)
+    u *= _U2
+    u ^= np.right_shift(u, _S31, out=spare)
 
 
 def _mix_anywhere_(z: Tensor) -> Tensor:
@@ -84,11 +95,41 @@ def hash_ids(key: Key, ids: Tensor) -> Tensor:
 
     Under one key different ids have different hashes: every step of the mixer can be undone.
     """
-    if ids.dim() == 1 and (isinstance(key, int) or key.numel() == 1):
-        return in_blocks(lambda part: _mix_(part * _GOLDEN + key), ids)
-    if ids.dim() == 1 and isinstance(key, Tensor) and key.shape == ids.shape:
-        return in_blocks(lambda part, keys: _mix_(part * _GOLDEN + keys), ids, key)
-    return _mix_(ids * _GOLDEN + key)
+    if ids.device.type != "cpu":
+        return _mix_anywhere_(ids * _GOLDEN + key)
+    u, keys = ids.numpy().view(np.uint64), key_on_host(key)
+    if u.ndim == 1 and u.size > BLOCK and keys.size in (1, u.size):
+        return _hash_long(u, keys)
+    out = np.asarray(np.add(np.multiply(u, _G), keys))
+    mix_on_host(out, np.empty_like(out))
+    return torch.from_numpy(out.view(np.int64))
+
+
+def hash_on_host(ids: Array, keys: Array, out: Array, spare: Array) -> None:
+    """The same of unsigned numbers, into ``out``, which may be ``ids``; ``spare`` has its shape."""
+    np.multiply(ids, _G, out=spare)
+    np.add(spare, keys, out=out)
+    mix_on_host(out, spare)
+
+
+def key_on_host(key: Key) -> Array:
+    """One or many keys as unsigned numbers."""
+    return np.asarray(np.uint64(key & _WORD)) if isinstance(key, int) else key.numpy().view(np.uint64)
+
+
+def _hash_long(ids: Array, keys: Array) -> Tensor:
+    """The same block by block."""
+    out = empty_like(torch.empty(0, dtype=torch.int64), ids.size)
+    u, every = out.numpy().view(np.uint64), np.broadcast_to(keys.reshape(-1), ids.shape)
+
+    def hash_part(begin: int, end: int) -> None:
+        spare = np.empty(min(BLOCK, end - begin), np.uint64)
+        for i in range(begin, end, BLOCK):
+            part = slice(i, min(i + BLOCK, end))
+            hash_on_host(ids[part], every[part], u[part], spare[: part.stop - i])
+
+    in_threads(hash_part, ids.size)
+    return out
 
 
 def below(hashes: Tensor, probability: float | Tensor) -> Tensor:
@@ -96,12 +137,23 @@ def below(hashes: Tensor, probability: float | Tensor) -> Tensor:
     if isinstance(probability, Tensor):
         return (hashes >> 11).bitwise_and_((1 << 53) - 1) < (probability.double() * 2.0**53).long()
     if hashes.device.type == "cpu" and hashes.dim() > 0:
-        return torch.from_numpy(hashes.numpy().view(np.uint64) >> np.uint64(11) < np.uint64(int(probability * 2.0**53)))
+        return torch.from_numpy(below_on_host(hashes.numpy().view(np.uint64), probability))
     return (hashes >> 11).bitwise_and_((1 << 53) - 1) < int(probability * 2.0**53)
+
+
+def below_on_host(u: Array, probability: float, out: Array | None = None) -> Array:
+    """The same of unsigned numbers, whose lower 11 bits need not be cleared for it."""
+    number = int(probability * 2.0**53)
+    if number >> 53:
+        return np.less_equal(u, np.uint64(_WORD), out=out)
+    return np.less(u, np.uint64(number << 11), out=out)
 
 
 def randint(hashes: Tensor, high: Tensor | int) -> Tensor:
     """Integers in [0, ``high``); the bias of the modulus is below ``high`` / 2^63."""
+    if hashes.device.type == "cpu" and hashes.dim() == 1:
+        most = high if isinstance(high, int) else high.numpy()
+        return torch.from_numpy((hashes.numpy().view(np.uint64) >> np.uint64(1)).view(np.int64) % most)
     return (hashes >> 1).bitwise_and_((1 << 63) - 1) % high
 
 

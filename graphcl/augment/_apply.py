@@ -1,12 +1,13 @@
 """The one place that changes a graph: it carries an edit out on a copy, all attributes and a batch's books included."""
 
 import copy
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl._host import columns, put, where
+from graphcl._host import BLOCK, columns, compress, put, where
 from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins, offsets
@@ -46,41 +47,52 @@ class _Nodes:
     def __init__(self, graph: Graph, keep: Tensor) -> None:
         self.keep = keep
         self.index = where(keep)
-        before = offsets(keep)
-        self.number = before[:-1]
-        self.ptr = before.index_select(0, graph.ptr)
+        # The numbers of dropped nodes are never read.
+        self.number = torch.empty_like(graph.batch).scatter_(
+            0, self.index, torch.arange(self.index.numel(), device=keep.device)
+        )
+        self.ptr = torch.searchsorted(self.index, graph.ptr)
 
 
 class _Edges:
     """Which old edge each edge of the view copies (``index``), and the ends where they are new ones.
 
     Attributes:
-        index: ``[E']`` positions of old edges.
-        counts: ``[G]`` edges per graph.
+        kept: ``[E]`` which old edges stay; ``None`` for all.
+        ptr: ``[G + 1]`` where each graph's edges begin.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
         fills: positions in the view of new edges whose attributes become a number, and the number.
         grown: ``[G]`` the graphs that have got new edges, if there are any.
     """
 
     def __init__(self, graph: Graph, edit: Edit) -> None:
-        keep = edit.keep_edges
+        self.kept, self._whole = edit.keep_edges, graph.num_edges
         self.added: Tensor | None = None
         self.ends: Tensor | None = None
         self.grown: Tensor | None = None
         self.fills: list[tuple[Tensor, float]] = []
         if edit.keep_nodes is not None:
             src, dst = edit.keep_nodes.index_select(0, graph.edge_index.flatten()).view(2, -1)
-            keep = src & dst if keep is None else src & dst & keep
-        if keep is None:
-            self.index, self.counts = torch.arange(graph.num_edges, device=graph.device), graph.edge_counts
+            self.kept = src & dst if self.kept is None else src & dst & self.kept
+        if self.kept is None:
+            self.ptr = graph.edge_ptr
+        elif graph.num_graphs == 1:
+            self.ptr = offsets(torch.count_nonzero(self.kept).view(1))
         else:
-            self.index = where(keep)
-            if graph.num_graphs == 1:
-                self.counts = self.index.new_full((1,), self.index.numel())
-            else:
-                self.counts = torch.searchsorted(self.index, graph.edge_ptr).diff()
+            self.ptr = torch.searchsorted(self.index, graph.edge_ptr)
         if edit.new_edges is not None and edit.like_edges is not None:
             self._add(graph, edit, edit.new_edges, edit.like_edges)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """``[E']`` which old edge each edge of the view copies."""
+        return torch.arange(self._whole, device=self.ptr.device) if self.kept is None else where(self.kept)
+
+    def of(self, rows: Tensor) -> Tensor:
+        """``[R, E']`` the columns of ``rows`` [R, E], whole numbers, that belong to the edges of the view."""
+        if self.kept is None or self.kept.numel() < BLOCK or rows.device.type != "cpu" or "index" in self.__dict__:
+            return columns(rows, self.index)
+        return compress(rows, self.kept)
 
     def _add(self, graph: Graph, edit: Edit, new: Tensor, like: Tensor) -> None:
         filled = torch.full_like(like, -1)
@@ -96,10 +108,10 @@ class _Edges:
         kept, before = self.index, extra.cumsum(0) - extra
         old = torch.arange(kept.numel(), device=graph.device)
         old += before.index_select(0, graph.edge_batch.index_select(0, kept))
-        added = torch.arange(like.numel(), device=graph.device) + self.counts.cumsum(0).index_select(0, home)
+        added = torch.arange(like.numel(), device=graph.device) + self.ptr[1:].index_select(0, home)
         self.index = kept.new_empty(kept.numel() + like.numel()).scatter_(0, old, kept).scatter_(0, added, like)
         self.added, self.grown = added, extra > 0
-        self.counts = self.counts + extra
+        self.ptr = self.ptr + offsets(extra)
         self.fills = [(added[where(filled == i)], number) for i, (_, number) in enumerate(edit.fill_edges)]
 
 
@@ -108,7 +120,7 @@ def _carry(
 ) -> set[str]:
     """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
     store = out._store
-    edge_index = columns(graph.edge_index, edges.index)
+    edge_index = edges.of(graph.edge_index)
     if edges.added is not None and edges.ends is not None:
         edge_index.index_copy_(1, edges.added, edges.ends)
     if nodes is not None:
@@ -120,7 +132,9 @@ def _carry(
         if kind == "list":
             value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
         elif kind == "edge":
-            value = _of_edges(out, data, key, take(out, key, value, edges.index), first, edges)
+            plain = value.dim() == 1 and value.dtype == torch.int64
+            value = edges.of(value[None])[0] if plain else take(out, key, value, edges.index)
+            value = _of_edges(out, data, key, value, first, edges)
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
@@ -135,7 +149,7 @@ def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edg
     """An edge attribute of the view, out of what its edges have brought along."""
     if key == "edge_pair" and edges.grown is not None:
         # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.
-        return value.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
+        return value.masked_fill(torch.repeat_interleave(edges.grown, edges.ptr.diff()), -1)
     if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
         value = value.clone()
         for index, number in edges.fills:
@@ -170,8 +184,8 @@ def _name_pairs(out: Data, graph: Graph, names: Tensor, edges: _Edges | None) ->
         return
     names = names.index_select(0, edges.index)
     if edges.grown is not None:
-        names = names.masked_fill(torch.repeat_interleave(edges.grown, edges.counts), -1)
-    _store_new(out, "edge_pair", names, offsets(edges.counts))
+        names = names.masked_fill(torch.repeat_interleave(edges.grown, edges.ptr.diff()), -1)
+    _store_new(out, "edge_pair", names, edges.ptr)
 
 
 def _store_new(out: Data, name: str, value: Tensor, slices: Tensor) -> None:
@@ -211,7 +225,7 @@ def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: 
     if "_slice_dict" not in hidden:
         return
     slices, added = dict(hidden["_slice_dict"]), dict(hidden["_inc_dict"])
-    now = {"edge": offsets(edges.counts).cpu()}
+    now = {"edge": edges.ptr.cpu()}
     if nodes is not None:
         now["node"] = nodes.ptr.cpu()
         slices["n_id"] = now["node"]
@@ -224,5 +238,5 @@ def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: 
         if kind in now and key in slices:
             slices[key] = now[kind]
             if f"{key}_ptr" in store:
-                store[f"{key}_ptr"] = now[kind].to(edges.index.device)
+                store[f"{key}_ptr"] = now[kind].to(edges.ptr.device)
     hidden["_slice_dict"], hidden["_inc_dict"] = slices, added

@@ -116,7 +116,9 @@ def holds_node_ids(data: Data, key: str, value: Any, first_nodes: Tensor) -> boo
         return False
     added = data._store.__dict__.get("_inc_dict", {}).get(key)
     if isinstance(added, Tensor) and int(first_nodes[-1]) > 0:
-        return torch.equal(added, like_first_nodes(added, first_nodes))
+        # Most attributes are not counted up at all, which the last graph tells at once.
+        same = added.numel() > 0 and int(added.reshape(-1)[-1]) == int(first_nodes[-1])
+        return same and torch.equal(added, like_first_nodes(added, first_nodes))
     increment = data.__inc__(key, value, data._store)
     if isinstance(increment, int):
         return increment > 0 and increment == data.num_nodes

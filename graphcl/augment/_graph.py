@@ -134,7 +134,8 @@ class Graph:
         """``[N]`` each node's number within its graph."""
         if self.num_graphs == 1:
             return torch.arange(self.num_nodes, device=self.device)
-        return torch.arange(self.num_nodes, device=self.device) - self.ptr.index_select(0, self.batch)
+        first = self.ptr.index_select(0, self.batch)
+        return torch.sub(torch.arange(self.num_nodes, device=self.device), first, out=first)
 
     @cached_property
     def edge_batch(self) -> Tensor:
@@ -148,7 +149,8 @@ class Graph:
         """``[G + 1]`` the first edge of each graph."""
         if self.num_graphs == 1:
             return torch.tensor([0, self.num_edges], device=self.device)
-        return begins(self.edge_batch, self.num_graphs)
+        # Sources of one graph come in any order, but all of them lie between its first node and the next graph's.
+        return torch.searchsorted(self.edge_index[0].contiguous(), self.ptr)
 
     @cached_property
     def edge_counts(self) -> Tensor:

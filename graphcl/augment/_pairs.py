@@ -1,6 +1,7 @@
 """The pairs of nodes that edges join, each once: found by one sort of the edges, or by the names that they carry."""
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,25 +10,69 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._host import BLOCK, empty_like, in_blocks, where
-from graphcl._random import Key, hash_ids
-from graphcl.augment._graph import Graph, begins
+from graphcl._host import BLOCK, empty_like, in_blocks, in_threads, where
+from graphcl._random import Array, Key, hash_ids, hash_on_host, key_on_host
+from graphcl.augment._graph import Graph
 from graphcl.augment._select import Count, how_many, places, smallest_k
 
-__all__ = ["Pairs", "code_of", "width"]
+__all__ = ["Pairs", "code_of", "hash_edges", "width"]
+
+
+Note = Callable[[slice, Array], None]
+"""Takes the unsigned hashes of a slice of edges or pairs; they are overwritten afterwards."""
 
 
 def code_of(source: Tensor, target: Tensor, *, directed: bool, bits: int = 32) -> Tensor:
     """A name for the pair of ends of each edge: the larger node, then the smaller; source, then target if directed."""
     if source.device.type == "cpu":  # numpy compares and shifts several times as fast
-        high, low = source.numpy(), target.numpy()
-        if not directed:
-            high, low = np.maximum(high, low), np.minimum(high, low)
-        code = np.left_shift(high, bits, out=None if directed else high)
-        return torch.from_numpy(np.bitwise_or(code, low, out=code))
+        code = np.empty(source.shape, np.int64)
+        code_on_host(source.numpy(), target.numpy(), code, np.empty_like(code), directed=directed, bits=bits)
+        return torch.from_numpy(code)
     if not directed:
         source, target = torch.maximum(source, target), torch.minimum(source, target)
     return (source << bits).bitwise_or_(target)
+
+
+def code_on_host(source: Array, target: Array, out: Array, spare: Array, *, directed: bool, bits: int = 32) -> None:
+    """The same into ``out``; ``spare`` has its shape, so that a block of a long column needs no memory of its own."""
+    if directed:
+        np.bitwise_or(np.left_shift(source, bits, out=out), target, out=out)
+        return
+    high, low = np.maximum(source, target, out=out), np.minimum(source, target, out=spare)
+    np.bitwise_or(np.left_shift(high, bits, out=out), low, out=out)
+
+
+def hash_edges(graph: Graph, key: Key, note: Note, *, directed: bool) -> None:
+    """Hand one hash per edge to ``note``, of (key, graph, pair of ends): block by block, on the host."""
+    source, target = graph.edge_index.numpy()
+    keys, ptr = key_on_host(graph.keys(key)), graph.ptr.numpy()
+    home = None if graph.num_graphs == 1 else graph.edge_batch.numpy()
+
+    def names(part: slice, out: Array, spare: Array) -> Array:
+        if home is None:
+            code_on_host(source[part], target[part], out, spare, directed=directed)
+            return keys
+        first = ptr.take(home[part])
+        code_on_host(source[part] - first, target[part] - first, out, spare, directed=directed)
+        return keys.take(home[part])
+
+    _hash_blocks(graph.num_edges, names, note)
+
+
+def _hash_blocks(n: int, names: Callable[[slice, Array, Array], Array], note: Note) -> None:
+    """Hash what ``names`` writes for each block of range(n) into its second argument, under the keys it returns."""
+
+    def hash_part(begin: int, end: int) -> None:
+        memory = np.empty((2, min(BLOCK, end - begin)), np.int64)
+        for i in range(begin, end, BLOCK):
+            part = slice(i, min(i + BLOCK, end))
+            code, spare = memory[:, : part.stop - i]
+            keys = names(part, code, spare)
+            hashes = code.view(np.uint64)
+            hash_on_host(hashes, keys, hashes, spare.view(np.uint64))
+            note(part, hashes)
+
+    in_threads(hash_part, n)
 
 
 def width(graph: Graph) -> int:
@@ -70,7 +115,8 @@ class Pairs:
         """``[G]`` pairs per graph."""
         if self.of.num_graphs == 1:
             return self.cell.new_full((1,), self.cell.numel())
-        return begins(self.graph, self.of.num_graphs).diff()
+        # A cell begins with its larger node, or its source, and the nodes of a graph with its first one.
+        return torch.searchsorted(self.cell, self.of.ptr << width(self.of)).diff()
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
@@ -85,9 +131,18 @@ class Pairs:
     def hashes(self, key: Key) -> Tensor:
         """``[P]`` one hash per pair, of (key, graph, pair)."""
         keys, bits = self.of.keys(key), width(self.of)
-        if self.of.num_graphs == 1:
-            mask = (1 << bits) - 1
-            return in_blocks(lambda cell: hash_ids(keys, (cell >> bits << 32).bitwise_or_(cell & mask)), self.cell)
+        if self.of.num_graphs == 1 and self.cell.device.type == "cpu":
+            cell, salt = self.cell.numpy(), key_on_host(keys)
+            out = empty_like(self.cell, cell.size)
+            hashes = out.numpy().view(np.uint64)
+
+            def names(part: slice, out: Array, spare: Array) -> Array:
+                np.left_shift(np.right_shift(cell[part], bits, out=out), 32, out=out)
+                np.bitwise_or(out, np.bitwise_and(cell[part], (1 << bits) - 1, out=spare), out=out)
+                return salt
+
+            _hash_blocks(cell.size, names, lambda part, found: hashes.__setitem__(part, found))
+            return out
         major, minor = self.ends
         return hash_ids(keys.index_select(0, self.graph), (major << 32).bitwise_or_(minor))
 
@@ -107,22 +162,37 @@ def _by_sorting(graph: Graph, *, directed: bool) -> tuple[Tensor, Tensor]:
         place = torch.from_numpy(cell.numpy().argsort())
         ordered = cell.index_select(0, place)
     else:
-        # Cell and edge in one number: numpy sorts numbers twenty times as fast as torch finds their order.
-        number = torch.arange(graph.num_edges, out=empty_like(graph.edge_index, graph.num_edges))
-
-        def pack(source: Tensor, target: Tensor, number: Tensor) -> Tensor:
-            code = code_of(source, target, directed=directed, bits=bits).numpy()
-            return torch.from_numpy(np.bitwise_or(np.left_shift(code, low, out=code), number.numpy(), out=code))
-
-        packed = in_blocks(pack, *graph.edge_index, number)
-        if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
-            packed.numpy().sort()
-        place, ordered = torch.bitwise_and(packed, (1 << low) - 1, out=number), packed.bitwise_right_shift_(low)
+        place, ordered = _packed(graph, directed=directed, bits=bits, low=low)
     fresh = torch.ones_like(ordered, dtype=torch.bool)
-    torch.ne(ordered[1:], ordered[:-1], out=fresh[1:])
+    np.not_equal(ordered.numpy()[1:], ordered.numpy()[:-1], out=fresh.numpy()[1:])
     cell = ordered.index_select(0, where(fresh))
     rank = fresh.cumsum(0).sub_(1)
     return cell, empty_like(rank, rank.numel()).scatter_(0, place, rank)
+
+
+def _packed(graph: Graph, *, directed: bool, bits: int, low: int) -> tuple[Tensor, Tensor]:
+    """The edges in the order of their cells, and those cells.
+
+    Cell and edge go into one number: numpy sorts numbers twenty times as fast as torch finds their order.
+    """
+    source, target = graph.edge_index.numpy()
+    cells, edges = (empty_like(graph.edge_index, graph.num_edges) for _ in range(2))
+    packed, place = cells.numpy(), edges.numpy()
+
+    def pack(begin: int, end: int) -> None:
+        spare = np.empty(min(BLOCK, end - begin), np.int64)
+        for i in range(begin, end, BLOCK):
+            part = slice(i, min(i + BLOCK, end))
+            out = packed[part]
+            code_on_host(source[part], target[part], out, spare[: out.size], directed=directed, bits=bits)
+            np.bitwise_or(np.left_shift(out, low, out=out), np.arange(i, part.stop), out=out)
+
+    in_threads(pack, graph.num_edges)
+    if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
+        packed.sort()
+    np.bitwise_and(packed, (1 << low) - 1, out=place)
+    np.right_shift(packed, low, out=packed)
+    return edges, cells
 
 
 def _by_name(graph: Graph) -> tuple[Tensor, Tensor] | None:

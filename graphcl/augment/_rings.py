@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphcl._host import where
 from graphcl._random import Key, hash_ids
-from graphcl.augment._graph import Graph, offsets
+from graphcl.augment._graph import Graph
 from graphcl.augment._select import smallest_k
 
 __all__ = ["nearest", "rings"]
@@ -40,7 +40,7 @@ def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tenso
 
 def _reached(graph: Graph, ring: Tensor) -> Tensor:
     """``[G]`` how many nodes of each graph lie in a ring."""
-    return offsets(ring >= 0).index_select(0, graph.ptr).diff()
+    return torch.searchsorted(where(ring >= 0), graph.ptr).diff()
 
 
 def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
@@ -54,6 +54,6 @@ def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
     # One number that puts near nodes first and those of one ring in the order of their hashes.
     chance = (hashes >> 16).bitwise_and_((1 << 48) - 1)
     rank = (ring.index_select(0, nodes).clamp_(max=_FAR) << 48) | chance
-    sizes = _reached(graph, ring)
+    sizes = torch.searchsorted(nodes, graph.ptr).diff()
     chosen = smallest_k(rank, home, torch.minimum(k, sizes), sizes)
-    return torch.zeros_like(ring, dtype=torch.bool).index_fill_(0, nodes[chosen], True)
+    return torch.zeros_like(ring, dtype=torch.bool).scatter_(0, nodes, chosen)

@@ -10,7 +10,7 @@ from graphcl._host import where
 from graphcl._random import Key, hash_ids, randint
 from graphcl.augment._absent import Absent
 from graphcl.augment._edit import Edit
-from graphcl.augment._graph import Graph
+from graphcl.augment._graph import Graph, offsets
 from graphcl.augment._pairs import Pairs
 from graphcl.augment._select import Count, check_count, check_share, how_many, repeated, smallest_k
 from graphcl.augment.base import EditAugmentation
@@ -65,10 +65,11 @@ def _draw_absent(graph: Graph, pairs: Pairs, key: Key, k: Tensor) -> tuple[Tenso
     # Few absent pairs: list them all and take the k with the smallest hashes. Many: draw with replacement and take the
     # first k distinct ones; less than one try in 10^14 yields fewer. Both choose uniformly, in O(k).
     listed = absent.counts <= 4 * k
-    enough = torch.where(k == 1, 1, 2 * k + 16)
-    drawn = torch.where(listed, absent.counts, enough) * (k > 0)
+    enough = (2 * k).add_(16).masked_fill_(k == 1, 1).masked_fill_(k == 0, 0)
+    drawn = torch.where(listed & (k > 0), absent.counts, enough)
+    first = offsets(drawn)
     home = torch.repeat_interleave(drawn)
-    number = torch.arange(home.numel(), device=k.device) - (drawn.cumsum(0) - drawn).index_select(0, home)
+    number = torch.arange(home.numel(), device=k.device) - first.index_select(0, home)
     hashes = hash_ids(graph.keys(key).index_select(0, home), number)
     is_listed = listed.index_select(0, home)
     place = absent.first.index_select(0, home) + torch.where(

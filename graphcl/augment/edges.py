@@ -3,13 +3,16 @@
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from graphcl._host import in_blocks
-from graphcl._random import Key, below, fold, hash_ids
+from graphcl._host import BLOCK
+from graphcl._random import Array, Key, below, below_on_host, fold, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._pairs import Pairs, code_of
+from graphcl.augment._in_order import choose_in_order
+from graphcl.augment._pairs import Pairs, code_of, hash_edges
 from graphcl.augment._select import Count, check_count, check_share, how_many
 from graphcl.augment.base import EditAugmentation
 from graphcl.augment.edge_add import EdgeFill, check_edge_fill, join_pairs
@@ -24,18 +27,28 @@ def drop_edges(
 ) -> Edit:
     """Drop edges, both directions of an undirected one together: each with a probability, or an exact share."""
     if count != "bernoulli":
-        pairs = Pairs.find(graph, directed=directed)
-        dropped = pairs.choose(pairs.hashes(key), drop, count)
-        return Edit(keep_edges=~dropped.index_select(0, pairs.of_edge))
-    keys = graph.keys(key)
+        return Edit(keep_edges=~choose_edges(graph, key, drop, count, directed=directed))
+    if graph.device.type == "cpu":
+        keep = np.empty(graph.num_edges, np.bool_)
 
-    def keep(source: Tensor, target: Tensor, key: Tensor = keys) -> Tensor:
-        return ~below(hash_ids(key, code_of(source, target, directed=directed)), drop)
+        def note(part: slice, hashes: Array) -> None:
+            np.logical_not(below_on_host(hashes, drop, out=keep[part]), out=keep[part])
 
-    if graph.num_graphs == 1:
-        return Edit(keep_edges=in_blocks(keep, *graph.edge_index))
+        hash_edges(graph, key, note, directed=directed)
+        return Edit(keep_edges=torch.from_numpy(keep))
     source, target = graph.edge_index - graph.ptr.index_select(0, graph.edge_batch)
-    return Edit(keep_edges=in_blocks(keep, source, target, keys.index_select(0, graph.edge_batch)))
+    keys = graph.keys(key).index_select(0, graph.edge_batch)
+    return Edit(keep_edges=~below(hash_ids(keys, code_of(source, target, directed=directed)), drop))
+
+
+def choose_edges(graph: Graph, key: Key, share: float, count: Count, *, directed: bool) -> Tensor:
+    """``[E]`` true for ``count(share * m)`` of each graph's ``m`` edges, both directions of one counted once."""
+    if graph.num_graphs == 1 and graph.num_edges > BLOCK and (directed or graph.edge_pair is None):
+        chosen = choose_in_order(graph, key, share, count, directed=directed)
+        if chosen is not None:
+            return chosen
+    pairs = Pairs.find(graph, directed=directed)
+    return pairs.choose(pairs.hashes(key), share, count).index_select(0, pairs.of_edge)
 
 
 def perturb_edges(

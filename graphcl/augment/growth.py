@@ -14,6 +14,7 @@ import functools
 import torch
 from torch import Tensor
 
+from graphcl._host import ascending
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins
@@ -72,7 +73,7 @@ def _by_dijkstra(graph: Graph, steps: Tensor, roots: Tensor) -> Tensor:
     from scipy.sparse.csgraph import dijkstra
 
     src, dst = graph.edge_index
-    if bool((src[1:] < src[:-1]).any()):
+    if not ascending(src):
         src, order = torch.sort(src, stable=True)
         dst, steps = dst.index_select(0, order), steps.index_select(0, order)
     first = begins(src.contiguous(), graph.num_nodes)

@@ -1,18 +1,23 @@
 """Edge dropping and perturbation: rates, exact numbers, and new edges that are new, uniform and inside their graph."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations, permutations
 from math import comb
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
-from graphcl.augment import EdgeDrop, EdgePerturb
+from graphcl import _host
+from graphcl.augment import EdgeDrop, EdgePerturb, _in_order
 from graphcl.augment._absent import Absent
 from graphcl.augment._graph import Graph
+from graphcl.augment._in_order import choose_in_order
 from graphcl.augment._pairs import Pairs
 
 Edges = set[tuple[int, int]]
@@ -316,3 +321,70 @@ def test_pairs_name_each_edge_once(directed: bool) -> None:
         begin = structure.ptr[pairs.graph[p]]
         ends = tuple(int(begin + end[p]) for end in pairs.ends)
         assert ends == ((u, v) if directed else (max(u, v), min(u, v)))
+
+
+def ordered(n: int, m: int, *, loops: int) -> Data:
+    """Edges in the order of source and target, with the given number of loops."""
+    generator = torch.Generator().manual_seed(m)
+    edges = torch.randint(n, (2, m), generator=generator)
+    edges = edges[:, edges[0] != edges[1]]
+    loop = torch.arange(loops).expand(2, -1)
+    return Data(edge_index=torch.unique(torch.cat([edges, edges.flip(0), loop], 1), dim=1), num_nodes=n)
+
+
+def through_pairs(data: Data, key: int, share: float, *, directed: bool) -> Tensor:
+    pairs = Pairs.find(Graph.of(data), directed=directed)
+    return pairs.choose(pairs.hashes(key), share, "round").index_select(0, pairs.of_edge)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(("loops", "directed"), [(0, False), (500, False), (0, True), (500, True)])
+def test_edges_in_order_are_chosen_without_sorting(
+    loops: int, directed: bool, share: float, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ordered(2000, 30_000, loops=loops)
+    expected = through_pairs(data, 7, share, directed=directed)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(_host, "_PART", 10_000)
+    monkeypatch.setattr(Pairs, "find", None)
+    kept = EdgeDrop(share, count="round", directed=directed).view(data, 7)
+    assert torch.equal(kept.edge_index, data.edge_index[:, ~expected])
+
+
+def one_direction_missing(data: Data) -> Tensor:
+    return torch.cat([data.edge_index[:, :100], data.edge_index[:, 101:]], 1)
+
+
+def as_many_up_as_down(data: Data) -> Tensor:
+    """An edge less that goes up, and another one less that goes down."""
+    up, down = ((data.edge_index.diff(dim=0)[0] * sign > 0).nonzero()[50] for sign in (1, -1))
+    keep = torch.ones(data.num_edges, dtype=torch.bool)
+    keep[torch.cat([up, down])] = False
+    return data.edge_index[:, keep]
+
+
+def one_edge_twice(data: Data) -> Tensor:
+    return data.edge_index[:, torch.tensor([0, *range(data.num_edges)])]
+
+
+def the_last_edge_first(data: Data) -> Tensor:
+    return data.edge_index.roll(1, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [one_direction_missing, as_many_up_as_down, one_edge_twice, the_last_edge_first], ids=lambda f: f.__name__
+)
+def test_pairs_are_looked_for_where_the_edges_do_not_tell(change: Callable[[Data], Tensor]) -> None:
+    data = ordered(2000, 30_000, loops=3)
+    data.edge_index = change(data)
+    assert choose_in_order(Graph.of(data), 7, 0.3, "round", directed=False) is None
+    expected = through_pairs(data, 7, 0.3, directed=False)
+    assert torch.equal(EdgeDrop(0.3, count="round").view(data, 7).edge_index, data.edge_index[:, ~expected])
+
+
+def test_equal_upper_halves_leave_the_choice_to_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ordered(2000, 30_000, loops=0)
+    monkeypatch.setattr(_in_order, "upper_half", lambda hashes: np.zeros(hashes.size, np.uint32))
+    assert choose_in_order(Graph.of(data), 7, 0.3, "round", directed=False) is None
+    assert EdgeDrop(0.5, count="round").view(data, 7).num_edges == data.num_edges - 2 * round(data.num_edges / 4)
