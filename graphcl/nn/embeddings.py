@@ -82,6 +82,10 @@ class GraphEncoder(nn.Module):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
         if not isinstance(edge_index, Tensor):
             raise ValueError(f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0]")
+        if edge_index.layout == torch.strided and (edge_index.dim() != 2 or edge_index.size(0) != 2):
+            raise ValueError(
+                f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
+            )
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
