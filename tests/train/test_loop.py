@@ -161,6 +161,37 @@ def test_features_must_be_finite_and_there(graphs, make):
         fit(make(), bare, epochs=1, batch_size=4)
 
 
+@pytest.mark.parametrize("kind", ["list", "packed", "collated"])
+@pytest.mark.parametrize("change", ["a number too large", "a row too few", "a negative number"])
+def test_edges_between_two_graphs_are_refused(graphs, make, kind, change):
+    # In a batch they would lead, unseen, into whatever graph comes next.
+    if change == "a row too few":
+        graphs[3].x = graphs[3].x[:-1]
+    else:
+        graphs[3].edge_index[0, 2] = 8 if change == "a number too large" else -1
+    data = PackedDataset(graphs, graph_id=True) if kind == "packed" else graphs
+    if kind == "collated":
+        graphs[1].note = "what the others lack, so that PyG collates them"
+    size = 7 if change == "a row too few" else 8
+    with pytest.raises(ValueError, match=rf"expected edges between the {size} nodes of graph 3, .*; mend edge_index"):
+        fit(make(), data, epochs=1, batch_size=4)
+
+
+def test_edges_out_of_one_graph_are_refused():
+    data = one_graph()
+    data.edge_index[1, 5] = 40
+    with pytest.raises(ValueError, match=r"expected edges between the 40 nodes of the graph, .*, 40\]"):
+        fit(grace(), data, epochs=1)
+
+
+@pytest.mark.parametrize("name", ["x", "edge_index"])
+def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
+    for graph in graphs:
+        graph[name] = graph[name].numpy()
+    with pytest.raises(TypeError, match=rf"expected {name} to be a tensor, got .*torch.from_numpy\(data.{name}\)"):
+        fit(make(), graphs, epochs=1, batch_size=4)
+
+
 @pytest.mark.parametrize("argument", ["epochs", "batch_size", "lr"])
 def test_arguments_must_be_positive(graphs, make, argument):
     with pytest.raises(ValueError, match=f"expected {argument} above 0, got 0"):
