@@ -85,7 +85,7 @@ def fit(
             lowest. The loss needs no labels, so that this is no peeking.
         seed: The seed of the order of the graphs and of dropout.
         device: Where to train.
-        folder: Where metrics and checkpoints go; ``None`` writes nothing.
+        folder: Where metrics and checkpoints go, made if it is not there; ``None`` writes nothing.
         resume: Go on from the folder's checkpoint.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
@@ -97,9 +97,9 @@ def fit(
 
     Raises:
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
-        TypeError: ``dataset`` is none of these, or a loader without a length.
+        TypeError: ``dataset`` is none of these, or a loader without a length; ``folder`` is no :class:`RunFolder`.
         CheckpointError: The checkpoint is damaged or of another run.
-        RunError: The loss became infinite or NaN, or a file could not be written.
+        RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
 
     Example:
         >>> from graphcl.data import load
@@ -112,6 +112,8 @@ def fit(
     """
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
+    if folder is not None and not isinstance(folder, RunFolder):
+        raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
     device = torch.device(device)
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=dataset, method=method)
@@ -136,6 +138,8 @@ def fit(
         state.load(folder)
         folder.keep_metrics(state.epoch)
         history.epochs = list(folder.read_metrics())
+    elif folder is not None:
+        folder.begin()
 
     def take(step: Step) -> float:
         rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)

@@ -192,6 +192,34 @@ def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
         fit(make(), graphs, epochs=1, batch_size=4)
 
 
+def test_a_folder_that_is_not_there_is_made(tmp_path, graphs, make):
+    folder = RunFolder(tmp_path / "deep" / "run")
+    fit(make(), graphs, epochs=2, batch_size=4, folder=folder)
+    assert [row["epoch"] for row in folder.read_metrics()] == [1, 2] and folder.weights_file.is_file()
+
+
+def test_a_run_that_has_begun_is_not_mixed_with_another(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(RunError, match=r"holds metrics.jsonl, checkpoint.pt, model.safetensors; .*resume=True"):
+        fit(make(seed=1), graphs, epochs=1, batch_size=4, folder=folder)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")
+def test_a_folder_that_cannot_be_made_is_told_before_any_step(graphs, make):
+    method = make()
+    with pytest.raises(RunError, match="writable output folder, got /proc/self/run"):
+        fit(method, graphs, epochs=1, batch_size=4, folder=RunFolder("/proc/self/run"))
+    assert method.step == 0
+
+
+def test_a_path_is_no_folder(tmp_path, graphs, make):
+    with pytest.raises(TypeError, match=r"expected folder to be a RunFolder, got str; write RunFolder\('.*run'\)"):
+        fit(make(), graphs, epochs=1, folder=str(tmp_path / "run"))
+
+
 @pytest.mark.parametrize("argument", ["epochs", "batch_size", "lr"])
 def test_arguments_must_be_positive(graphs, make, argument):
     with pytest.raises(ValueError, match=f"expected {argument} above 0, got 0"):
