@@ -107,7 +107,7 @@ class GIN(JointEncoder):
                 norm.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        check_features(x, self.in_channels, self.lower[0].weight.dtype)
+        check_features(x, self.in_channels, next(self.parameters()).dtype)
         neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
         if is_fusible(x, layers):
