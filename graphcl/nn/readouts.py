@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
 from graphcl.nn.sparse import SparseSum
 
 __all__ = [
+    "AggregationReadout",
     "AttentionReadout",
     "ConcatReadout",
     "Readout",
@@ -71,6 +73,33 @@ class ReadoutModule(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
         """``[num_graphs, factor * D]`` from ``x`` ``[N, D]`` and ``batch`` ``[N]``."""
+
+
+class AggregationReadout(ReadoutModule):
+    """An aggregation of PyG's (``torch_geometric.nn.aggr``) as a readout; :class:`GraphEncoder` makes it by itself.
+
+    Args:
+        aggregation: What is asked for one row per graph.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.nn import MeanAggregation
+        >>> AggregationReadout(MeanAggregation())(torch.ones(3, 4), torch.tensor([0, 0, 1]), 2).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(self, aggregation: Aggregation) -> None:
+        super().__init__()
+        self.aggregation = aggregation
+        # Only these say how wide their result is; of all others it is as wide as the nodes.
+        if isinstance(aggregation, MultiAggregation):
+            self.factor = aggregation.get_out_channels(1)
+        elif isinstance(width := getattr(aggregation, "out_channels", None), int):
+            self.factor = width // int(getattr(aggregation, "in_channels", width))
+
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        graph: Tensor = self.aggregation(x, batch, dim_size=num_graphs)
+        return graph
 
 
 class ConcatReadout(ReadoutModule):
