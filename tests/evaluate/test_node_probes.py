@@ -158,6 +158,12 @@ def test_labels_outside_the_split_are_not_looked_at():
     assert node_score(X, y, part, LINEAR) == expected
 
 
+@pytest.mark.parametrize("kind", [str, object])
+def test_classes_may_have_names(kind):
+    names = np.array(["ant", "bee", "cat", "dog"]).astype(kind)[Y]
+    assert node_score(X, names, SPLIT, LINEAR) == node_score(X, Y, SPLIT, LINEAR)
+
+
 def spoiled(index, value):
     y = Y.astype(float)
     y[index] = value
