@@ -17,6 +17,7 @@ from graphcl.methods import Method
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
+from graphcl.train.device import pick_device
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "fit", "rate_at"]
@@ -98,6 +99,7 @@ def fit(
     Raises:
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
         TypeError: ``dataset`` is none of these, or a loader without a length; ``folder`` is no :class:`RunFolder`.
+        ConfigError: This machine has no such ``device``.
         CheckpointError: The checkpoint is damaged or of another run.
         RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
 
@@ -114,7 +116,7 @@ def fit(
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
     if folder is not None and not isinstance(folder, RunFolder):
         raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
-    device = torch.device(device)
+    device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=dataset, method=method)
     history = History(left_out=source.left_out)

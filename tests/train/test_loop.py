@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop
 from graphcl.data import PackedDataset
-from graphcl.errors import CheckpointError, RunError
+from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import RunFolder, fit, rate_at
@@ -213,6 +213,12 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_step(graphs, make):
     with pytest.raises(RunError, match="writable output folder, got /proc/self/run"):
         fit(method, graphs, epochs=1, batch_size=4, folder=RunFolder("/proc/self/run"))
     assert method.step == 0
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:77"])
+def test_a_device_that_is_not_there(graphs, make, name):
+    with pytest.raises(ConfigError, match=rf"expected a device of this machine \(cpu.*\), got '{name}'"):
+        fit(make(), graphs, epochs=1, device=name)
 
 
 def test_a_path_is_no_folder(tmp_path, graphs, make):
