@@ -11,7 +11,7 @@ from torch_geometric.nn import GCN
 
 from graphcl import methods
 from graphcl.methods import Method
-from graphcl.nn import GIN, Embeddings, GraphEncoder
+from graphcl.nn import GIN, ConcatReadout, Embeddings, GraphEncoder, max_readout, sum_readout
 
 # Each with the arguments that it needs, or that make things happen within a few steps on a small batch.
 ARGUMENTS = {
@@ -384,6 +384,12 @@ class TestConstruction:
             TypeError, match=r"expected a GraphEncoder, got GIN; wrap the network: GraphEncoder\(network\)"
         ):
             METHODS[name](GIN(4))
+
+    def test_a_readout_may_be_wider_than_the_nodes(self, name, batch):
+        method = METHODS[name](GraphEncoder(GIN(4, 8, 2), ConcatReadout([sum_readout, max_readout])))
+        method(batch).backward()
+        method.after_step()
+        assert method.embed(batch).graph.shape == (8, 32)
 
     def test_what_is_no_graph_is_refused(self, name, batch):
         for wrong in ([batch], HeteroData(), None):
