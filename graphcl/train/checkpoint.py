@@ -50,8 +50,8 @@ def load_checkpoint(path: Path, *, map_location: torch.device | str = "cpu") -> 
     """
     if not path.is_file():
         raise CheckpointError(
-            f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew, with "
-            "--overwrite"
+            f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew, "
+            "with --overwrite"
         )
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
