@@ -78,8 +78,8 @@ def finetune(
             epoch is that of the largest score where ``classification`` is set, else of the smallest.
 
     Raises:
-        ValueError: There are no labels or no split, its parts are masks, overlap or point outside, an argument is out of
-            range, the encoder was made for another index table, or a part cannot be scored
+        ValueError: There are no labels or no split, its parts are masks, overlap or point outside, an argument is out
+            of range, the encoder was made for another index table, or a part cannot be scored
             (:func:`graphcl.evaluate.task_roc_auc`).
 
     Example:
