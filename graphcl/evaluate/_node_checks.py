@@ -74,6 +74,23 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
     return codes
 
 
+def check_parts(split: NodeSplit, num_nodes: int) -> None:
+    """Refuses masks in the place of node numbers, numbers of no node, and nodes in two parts."""
+    for name, part in split._asdict().items():
+        if np.asarray(part).dtype == np.bool_:
+            raise ValueError(f"expected node numbers in {name}, got a mask; use mask_splits, or np.flatnonzero(mask)")
+        low, high = (np.min(part), np.max(part)) if len(part) else (0, 0)
+        if low < 0 or high >= num_nodes:
+            raise ValueError(f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}")
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        both = np.intersect1d(getattr(split, first), getattr(split, second))
+        if both.size:
+            raise ValueError(
+                f"expected parts that do not overlap, got {both.size} nodes in both {first} and {second}; each node "
+                f"belongs to one part"
+            )
+
+
 def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None:
     """Refuses a split whose training part lacks a class, unless the class is too small to be in every part."""
     sizes = np.bincount(y[y >= 0])
