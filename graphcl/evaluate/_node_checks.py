@@ -81,7 +81,9 @@ def check_parts(split: NodeSplit, num_nodes: int) -> None:
             raise ValueError(f"expected node numbers in {name}, got a mask; use mask_splits, or np.flatnonzero(mask)")
         low, high = (np.min(part), np.max(part)) if len(part) else (0, 0)
         if low < 0 or high >= num_nodes:
-            raise ValueError(f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}")
+            raise ValueError(
+                f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}"
+            )
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         both = np.intersect1d(getattr(split, first), getattr(split, second))
         if both.size:
