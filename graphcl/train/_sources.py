@@ -216,6 +216,8 @@ def _features(data: Data) -> Tensor:
                 f"data.{name} = torch.from_numpy(data.{name})"
             )
     features: Tensor = x
+    if features.layout != torch.strided:
+        raise TypeError(f"expected dense features x, got {features.layout}; write data.x = data.x.to_dense()")
     return features
 
 

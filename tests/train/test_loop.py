@@ -184,6 +184,15 @@ def test_edges_out_of_one_graph_are_refused():
         fit(grace(), data, epochs=1)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")  # PyTorch's, of its CSR tensors
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_features_are_refused(layout):
+    data = one_graph()
+    data.x = data.x.to_sparse(layout=layout)
+    with pytest.raises(TypeError, match=r"expected dense features x, got torch.sparse_.*; write .*to_dense\(\)"):
+        fit(grace(), data, epochs=1)
+
+
 @pytest.mark.parametrize("name", ["x", "edge_index"])
 def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
     for graph in graphs:
