@@ -12,7 +12,7 @@ from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.nn._cache import remember
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder
-from graphcl.nn.readouts import AggregationReadout, Readout, ReadoutModule, sum_readout
+from graphcl.nn.readouts import Readout, ReadoutModule, as_readout, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
@@ -49,7 +49,7 @@ class GraphEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.gnn = gnn
-        self.readout = AggregationReadout(readout) if isinstance(readout, Aggregation) else readout
+        self.readout = as_readout(readout)
         self.edge_attr = edge_attr or isinstance(gnn, EdgeEncoder)
 
     @property

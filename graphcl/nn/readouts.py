@@ -16,6 +16,7 @@ __all__ = [
     "Readout",
     "ReadoutModule",
     "Set2SetReadout",
+    "as_readout",
     "max_readout",
     "mean_readout",
     "sum_readout",
@@ -102,11 +103,16 @@ class AggregationReadout(ReadoutModule):
         return graph
 
 
+def as_readout(readout: Readout | Aggregation) -> Readout:
+    """The readout itself, or an aggregation of PyG's as one."""
+    return AggregationReadout(readout) if isinstance(readout, Aggregation) else readout
+
+
 class ConcatReadout(ReadoutModule):
     """Several readouts side by side.
 
     Args:
-        readouts: At least one.
+        readouts: At least one; aggregations of PyG's do as well.
 
     Raises:
         ValueError: There is none.
@@ -118,13 +124,13 @@ class ConcatReadout(ReadoutModule):
         tensor([[4., 3.]])
     """
 
-    def __init__(self, readouts: Sequence[Readout]) -> None:
+    def __init__(self, readouts: Sequence[Readout | Aggregation]) -> None:
         super().__init__()
         if not readouts:
             raise ValueError("expected at least one readout, got none")
-        self.readouts = list(readouts)
-        self.parts = nn.ModuleList(readout for readout in readouts if isinstance(readout, nn.Module))
-        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in readouts)
+        self.readouts = [as_readout(readout) for readout in readouts]
+        self.parts = nn.ModuleList(readout for readout in self.readouts if isinstance(readout, nn.Module))
+        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in self.readouts)
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
         return torch.cat([readout(x, batch, num_graphs) for readout in self.readouts], 1)

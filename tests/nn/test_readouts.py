@@ -173,3 +173,6 @@ def test_an_aggregation_of_pyg_is_a_readout(make, factor, generator):
     assert encoder.graph_channels == 8 * factor == graph.size(1)
     torch.testing.assert_close(graph, aggregation(node, batch.batch, dim_size=3))
     assert {id(p) for p in aggregation.parameters()} <= {id(p) for p in encoder.parameters()}
+    both = ConcatReadout([sum_readout, aggregation])
+    assert both.factor == 1 + factor
+    torch.testing.assert_close(both(node, batch.batch, 3)[:, 8:], graph)
