@@ -118,7 +118,7 @@ class Pretrained:
         return dataset
 
     def __repr__(self) -> str:
-        return f"Pretrained({self.name!r}, vocab={self.vocab!r}, channels={self.encoder.out_channels})"
+        return f"Pretrained({self.name!r}, vocab={self.vocab!r}, channels={self.encoder.graph_channels})"
 
 
 def names() -> list[str]:

@@ -61,6 +61,10 @@ class Graph:
             )
         if edge_index.dtype != torch.int64:
             raise TypeError(f"expected edge_index of dtype int64, got {edge_index.dtype}; write edge_index.long()")
+        if edge_index.dim() != 2 or edge_index.size(0) != 2:
+            raise ValueError(
+                f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
+            )
         batch, ptr = _nodes(data, edge_index.device)
         stored = dict(data._store.items())
         graph = cls(edge_index, batch, ptr, _names(data, ptr), stored.get("x"), stored=stored)

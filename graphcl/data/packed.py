@@ -1,7 +1,7 @@
 """Small graphs packed on a device: a batch is cut out by index arithmetic instead of collating Python objects."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -79,14 +79,21 @@ class PackedDataset:
             The batch, on ``self.device``.
 
         Raises:
-            ValueError: ``index`` is empty or has more than one dimension.
+            ValueError: ``index`` is empty or has more than one dimension, or the graphs differ too much to be collated.
             TypeError: ``index`` does not hold integers or booleans.
             IndexError: ``index`` points outside the data set.
         """
         positions = _positions(index, self._num_graphs)
         if self._plan is not None:
             return self._plan.cut(positions)
-        batch: Batch = Batch.from_data_list([self._graph(i) for i in positions.tolist()])
+        graphs = [self._graph(i) for i in positions.tolist()]
+        try:
+            batch: Batch = Batch.from_data_list(graphs)
+        except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"expected graphs that PyG can collate, got {type(error).__name__}: {error}; {self.reason}. Give all "
+                f"graphs the same attributes, of one type and width"
+            ) from error
         return batch.to(self._device)
 
     def batches(self, batch_size: int, *, order: Tensor | None = None, drop_last: bool = False) -> "PackedLoader":
@@ -199,6 +206,10 @@ def shuffled(n: int, *, generator: torch.Generator) -> Tensor:
 def _count(dataset: Any) -> int:
     if isinstance(dataset, BaseData) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise TypeError(f"expected a data set or a list of graphs, got {type(dataset).__name__}; write [graph] for one")
+    if isinstance(dataset, (str, Mapping)):
+        raise TypeError(
+            f"expected a data set or a list of graphs, got {dataset!r:.60}; load(NAME) gives one by its name"
+        )
     if len(dataset) == 0:
         raise ValueError("expected at least one graph, got an empty data set")
     if isinstance(dataset, (list, tuple)):

@@ -73,7 +73,7 @@ def scaffold_split(
     - ``random``: all groups shuffled; validation and test fill up first.
 
     Args:
-        groups: int64 [molecules], from :func:`scaffold_groups`, or a data set's ``scaffolds``.
+        groups: int64 [molecules], from :func:`scaffold_groups`, or a data set's ``scaffolds[chirality]``.
         train: The share of molecules to train on.
         valid: The share to select by; the rest is for the test.
         kind: One of the above.
@@ -84,6 +84,7 @@ def scaffold_split(
 
     Raises:
         ValueError: The shares leave nothing for a part, or a part is left empty because no group fits into it.
+        TypeError: ``groups`` are no integers, one a molecule.
 
     Example:
         >>> split = scaffold_split(torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 0, 2]))
@@ -98,9 +99,14 @@ def scaffold_split(
         raise ValueError(f"expected kind to be 'ordered', 'balanced' or 'random', got {kind!r}")
     if not (train > 0 and valid > 0 and train + valid < 1):
         raise ValueError(f"expected shares that leave some for the test, got train={train}, valid={valid}")
-    values = groups.numpy()
+    if not isinstance(groups, Tensor) or groups.dim() != 1 or groups.dtype.is_floating_point:
+        got = f"{groups.dtype} {list(groups.shape)}" if isinstance(groups, Tensor) else type(groups).__name__
+        raise TypeError(
+            f"expected groups as integers [molecules], got {got}; make them of SMILES: scaffold_groups(dataset.smiles)"
+        )
+    values = groups.cpu().numpy()
     order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.diff(values[order], prepend=-1))
+    starts = np.flatnonzero(np.diff(values[order], prepend=values.min(initial=0) - 1))
     sets = np.split(order, starts[1:]) if len(order) else []
     n = len(values)
     if kind == "ordered":

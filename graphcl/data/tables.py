@@ -159,6 +159,11 @@ def _from_rows(path: Path, rows: Iterator[Sequence[str]], smiles: str | None, la
     absent = [name for name in labels if name not in header]
     if absent:
         raise DataError(f"{path} has no column {absent[0]!r} to learn from. Its columns: {', '.join(header)}.")
+    twice = [name for name in labels if header.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"{path} has several columns {twice[0]!r}: expected one of that name to learn from. Rename them."
+        )
     places = [header.index(name) for name in labels]
     found: list[str] = []
     values: list[float] = []
@@ -176,15 +181,13 @@ def _checked(path: Path, table: MoleculeTable) -> MoleculeTable:
 
 
 def _smiles_column(path: Path, header: list[str], smiles: str | None) -> int:
-    if smiles is not None and smiles in header:
-        return header.index(smiles)
-    if smiles is None:
-        near = [i for i, name in enumerate(header) if name.lower() == "smiles"]
-        if len(near) == 1:
-            return near[0]
+    fits = [i for i, name in enumerate(header) if (name.lower() == "smiles" if smiles is None else name == smiles)]
+    if len(fits) == 1:
+        return fits[0]
     wanted = f"{smiles!r}" if smiles is not None else "'smiles'"
     raise DataError(
-        f"{path} has no column {wanted}. Its columns: {', '.join(header) or 'none'}. Name the one with the SMILES."
+        f"{path} has {'several columns' if fits else 'no column'} {wanted}. Its columns: "
+        f"{', '.join(header) or 'none'}. Name the one with the SMILES."
     )
 
 

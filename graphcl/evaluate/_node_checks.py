@@ -45,6 +45,7 @@ def take(x: Rows, index: IntArray) -> FloatArray:
 def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None) -> IntArray:
     """Returns the labels as codes 0, 1, ... of the classes among the used nodes; -1 for nodes that are not used."""
     y = to_numpy(labels)
+    y = y.astype(str) if y.dtype.kind == "O" and all(isinstance(label, str) for label in y.flat) else y
     if labels is None or y.ndim != 1 or len(y) != num_nodes:
         got = "none" if labels is None else f"shape {list(y.shape)}"
         raise ValueError(
@@ -58,9 +59,9 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
             f"expected a label for every node of the splits, got NaN for {int(np.isnan(values).sum())} of "
             f"{len(values)}; take nodes without a label out of the masks"
         )
-    if values.dtype.kind not in "iub" and not (np.isfinite(values) & (values == np.round(values))).all():
+    if values.dtype.kind not in "iubUS" and not (np.isfinite(values) & (values == np.round(values))).all():
         raise ValueError("expected class labels, got fractional or infinite values; these protocols classify")
-    if (values < 0).any():
+    if values.dtype.kind not in "US" and (values < 0).any():
         raise ValueError(
             f"expected classes from 0 on, got negative labels for {int((values < 0).sum())} nodes of the splits; "
             f"if that means no label, take these nodes out of the masks"
@@ -71,6 +72,25 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
     codes = np.full(num_nodes, -1, dtype=np.int64)
     codes[index] = found
     return codes
+
+
+def check_parts(split: NodeSplit, num_nodes: int) -> None:
+    """Refuses masks in the place of node numbers, numbers of no node, and nodes in two parts."""
+    for name, part in split._asdict().items():
+        if np.asarray(part).dtype == np.bool_:
+            raise ValueError(f"expected node numbers in {name}, got a mask; use mask_splits, or np.flatnonzero(mask)")
+        low, high = (np.min(part), np.max(part)) if len(part) else (0, 0)
+        if low < 0 or high >= num_nodes:
+            raise ValueError(
+                f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}"
+            )
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        both = np.intersect1d(getattr(split, first), getattr(split, second))
+        if both.size:
+            raise ValueError(
+                f"expected parts that do not overlap, got {both.size} nodes in both {first} and {second}; each node "
+                f"belongs to one part"
+            )
 
 
 def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None:

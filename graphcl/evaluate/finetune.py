@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
+from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TargetScaler, TaskScores, masked_bce, masked_mse, task_rmse, task_roc_auc
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
@@ -78,8 +79,9 @@ def finetune(
             epoch is that of the largest score where ``classification`` is set, else of the smallest.
 
     Raises:
-        ValueError: There are no labels or no split, an argument is out of range, the encoder was made for another index
-            table, or a part cannot be scored (:func:`graphcl.evaluate.task_roc_auc`).
+        ValueError: There are no labels or no split, its parts are masks, overlap or point outside, an argument is out
+            of range, the encoder was made for another index table, or a part cannot be scored
+            (:func:`graphcl.evaluate.task_roc_auc`).
 
     Example:
         >>> from graphcl.data import from_smiles_list
@@ -105,10 +107,11 @@ def finetune(
     start = time.perf_counter()
     packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     labels = _labels(packed)
+    split = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(labels)).items()}
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        head = nn.Linear(encoder.out_channels, labels.size(1))
+        head = nn.Linear(encoder.graph_channels, labels.size(1))
         model = nn.ModuleList([copy.deepcopy(encoder), head]).to(device)
         tuning = _Tuning(model, packed, labels, split, classification, head_only, bf16, score)
         model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)

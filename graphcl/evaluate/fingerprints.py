@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcl.evaluate._checks import FloatArray, to_numpy
+from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
 
 __all__ = ["fingerprint_scores", "forest_predictions", "morgan_fingerprints"]
@@ -119,7 +120,8 @@ def fingerprint_scores(
         score: How a part is scored, from labels and predictions ``[N, T]``; ROC-AUC or RMSE by default.
 
     Raises:
-        ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`).
+        ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`), or parts of the split are
+            masks, overlap or point outside.
 
     Example:
         >>> smiles = ["C" * n + end for n in range(1, 11) for end in ("O", "N")]
@@ -129,7 +131,7 @@ def fingerprint_scores(
         1.0
     """
     labels = to_numpy(y)
-    parts = {part: np.asarray(to_numpy(positions), dtype=np.int64) for part, positions in split.items()}
+    parts = check_split(split, len(labels))
     features = morgan_fingerprints(smiles)
     said = forest_predictions(
         features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs

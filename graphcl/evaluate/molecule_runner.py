@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphcl.data import split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
+from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.finetune import finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores
@@ -298,7 +299,7 @@ def _task(
     y = to_numpy(labels).astype(np.float64)
     if y.ndim != 2:
         raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
-    parts = {part: torch.as_tensor(np.asarray(to_numpy(split[part]), dtype=np.int64)) for part in split}
+    parts = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(y)).items()}
     store = RawFile(Path(raw) if raw is not None else None, _Row)
     return _Task(protocol, y, parts, classification, store, progress)
 

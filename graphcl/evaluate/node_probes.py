@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphcl.evaluate._checks import FloatArray, IntArray
 from graphcl.evaluate._classifiers import standardise
-from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_rows, take
+from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_parts, check_rows, take
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.logistic import fit_logistic
 from graphcl.evaluate.node_protocols import NodeProtocol
@@ -64,7 +64,7 @@ def node_score(
 
     Raises:
         ValueError: embeddings that are not finite, labels that are NaN or of the wrong shape, a training part without
-            one of the classes, a metric or solver that does not exist or does not fit.
+            one of the classes, parts that overlap, a metric or solver that does not exist or does not fit.
 
     Example:
         >>> from graphcl.evaluate import node_protocol, random_splits
@@ -75,6 +75,7 @@ def node_score(
         1.0
     """
     x = check_rows(embeddings)
+    check_parts(split, len(x))
     y = check_node_labels(labels, len(x), np.concatenate(split))
     check_task(y, [split], protocol, metric)
     if solver not in ("auto", "sklearn", "torch"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from graphcl.evaluate._checks import check_embeddings, to_numpy
@@ -27,7 +28,7 @@ def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] 
         For each k a number in [0, 1].
 
     Raises:
-        ValueError: embeddings that are not finite, another number of labels than rows, a k out of range.
+        ValueError: embeddings that are not finite, labels that are NaN or not one a row, a k out of range.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
@@ -37,10 +38,15 @@ def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] 
     Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval", Cambridge 2008, section 8.4.
     """
     x = torch.from_numpy(check_embeddings(embeddings))
-    y = torch.from_numpy(to_numpy(labels))
+    given = to_numpy(labels)
     counts = sorted(set(k))
-    if y.shape != x.shape[:1]:
-        raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(y.shape)}")
+    if given.shape != (len(x),):
+        raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(given.shape)}")
+    if given.dtype.kind == "f" and np.isnan(given).any():
+        raise ValueError(
+            f"expected a label for every row, got NaN for {int(np.isnan(given).sum())}; leave these rows out"
+        )
+    y = torch.from_numpy(np.unique(given, return_inverse=True)[1])
     if not counts or counts[0] < 1 or counts[-1] >= len(x):
         raise ValueError(f"expected numbers of neighbours from 1 to {len(x) - 1}, got {list(k)}")
     own = torch.arange(len(x))

@@ -41,6 +41,7 @@ class Diagnostics:
 
     Raises:
         ValueError: ``every`` or ``rows`` is too small.
+        TypeError: ``data`` is neither a graph nor a batch.
 
     Warns:
         RuntimeWarning: The embeddings have collapsed, with what to try.
@@ -68,6 +69,11 @@ class Diagnostics:
         seed: int = 0,
         say: Callable[[str], None] | None = None,
     ) -> None:
+        if not isinstance(data, Data):
+            raise TypeError(
+                f"expected a Data or Batch to look at, got {type(data).__name__}; make one batch of several graphs: "
+                "Batch.from_data_list(graphs[:256])"
+            )
         if every < 1 or rows < 2:
             raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
         self.data, self.every, self.labels, self.rows, self.seed = data, every, labels, rows, seed

@@ -78,7 +78,7 @@ def triplet(
             farther = similarity.masked_fill(~(allowed & (similarity < positive[:, None])), -torch.inf).max(1)
             farthest = similarity.masked_fill(~allowed, torch.inf).argmin(1)
             best = torch.where(farther.values > -torch.inf, farther.indices, farthest)
-        return torch.where(nearest.values > -torch.inf, best, -1)
+        return torch.where(nearest.values == -torch.inf, -1, best)  # NaN is no reason to leave a row out
 
     rows, others = [z1, positive, own], [z2, theirs]
     if mining == "all":

@@ -13,10 +13,19 @@ from graphcl.augment import Augmentation
 from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.nn import Embeddings, GraphEncoder
 
-__all__ = ["Method", "View", "ViewMethod"]
+__all__ = ["Method", "View", "ViewMethod", "check_data"]
 
 View = Callable[[Data], Data]
 """Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
+
+
+def check_data(data: object) -> None:
+    """Refuse what is no graph and no batch of graphs."""
+    if not isinstance(data, Data):
+        raise TypeError(
+            f"expected a torch_geometric Data or Batch, got {type(data).__name__}; make one batch of several graphs: "
+            "Batch.from_data_list(graphs)"
+        )
 
 
 class Method(nn.Module, ABC):
@@ -48,6 +57,7 @@ class Method(nn.Module, ABC):
 
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:
         """The loss of one step, a scalar."""
+        check_data(data)
         if generator is not None:
             return self.loss_of(data, seed_from(generator))
         # On a device the key stays a tensor: reading the step on the host would wait for the queue.
@@ -70,6 +80,7 @@ class Method(nn.Module, ABC):
     @torch.no_grad()
     def embed(self, data: Data) -> Embeddings:
         """Node and graph embeddings of the clean graph, in evaluation mode."""
+        check_data(data)
         modes = [(module, module.training) for module in self.modules()]  # a part may be frozen
         self.eval()
         try:

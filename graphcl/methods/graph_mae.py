@@ -110,6 +110,8 @@ class GraphMAE(Method):
         """The view that the encoder sees, and which nodes are masked in it."""
         if not isinstance(data._store.get("x"), Tensor):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
+        if data.x.shape[1:] != self.token.shape:
+            raise ValueError(f"expected x of shape [N, {self.token.numel()}], got {list(data.x.shape)}")
         graph = Graph.of(data)
         hashes = graph.node_hashes(fold(key, 0))
         masked = smallest_k(hashes, graph.batch, how_many(self.mask, graph.sizes, "round"), graph.sizes)

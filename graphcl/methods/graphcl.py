@@ -83,7 +83,7 @@ class GraphCL(ViewMethod):
         super().__init__(encoder, views=(Identity(), random4()) if views is None else views, seed=seed)
         if len(self.views) != 2:
             raise ValueError(f"expected two views, got {len(self.views)}")
-        self.head = projection_head(encoder.out_channels) if head is None else head
+        self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
     def contrast(self, views: Sequence[Data]) -> Tensor:

@@ -10,7 +10,7 @@ from torch_geometric.nn.inits import reset
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, PPRDiffusion
 from graphcl.losses import NodeGraphJSD
-from graphcl.methods.base import Method
+from graphcl.methods.base import Method, check_data
 from graphcl.methods.graphs import batch_vector, evaluating
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
@@ -101,6 +101,7 @@ class MVGRLGraph(Method):
     @torch.no_grad()
     def embed(self, data: Data) -> Embeddings:
         """The sum of both encoders' embeddings of the clean graph and its diffusion, in evaluation mode."""
+        check_data(data)
         with evaluating(self.encoder, self.second):
             first, second = self._encode(data, fold(self.seed, 0))
         return Embeddings(first.node + second.node, first.graph + second.graph)

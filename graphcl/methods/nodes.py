@@ -78,6 +78,11 @@ def _rows_in_common(codes: Sequence[Tensor], wanted: Tensor | None) -> list[Tens
         asked = codes[0].index_select(0, rows[0])
         place = torch.searchsorted(ordered, asked).clamp(max=ordered.numel() - 1)
         found = ordered.index_select(0, place) == asked
+        if bool((ordered[1:] == ordered[:-1]).any() | (torch.bincount(place[found], minlength=1) > 1).any()):
+            raise ValueError(
+                "expected n_id to name each node of a graph once, got a node twice, so that its row in the other view "
+                "is anyone's guess; delete data.n_id, or number the nodes anew"
+            )
         rows = [kept[found] for kept in rows] + [order.index_select(0, place[found])]
     return rows
 

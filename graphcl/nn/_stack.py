@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl.nn.encoders import JointEncoder, check_sizes, norm_layer
+from graphcl.nn.encoders import JointEncoder, check_features, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU
 
@@ -74,9 +74,8 @@ class Stack(JointEncoder, ABC):
                 activation.reset_parameters()
 
     def check(self, x: Tensor) -> None:
-        """Refuse what is not ``[N, in_channels]``."""
-        if x.dim() != 2 or x.size(1) != self.in_channels:
-            raise ValueError(f"expected x of shape [N, {self.in_channels}], got {list(x.shape)}")
+        """Refuse what is not ``[N, in_channels]`` in the precision of the weights."""
+        check_features(x, self.in_channels, next(self.parameters()).dtype)
 
     def run(self, x: Tensor, structure: Any, splits: Sequence[int] | None) -> Tensor:
         """The layers' outputs, the last one or all side by side."""

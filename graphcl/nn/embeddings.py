@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.nn._cache import remember
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder
-from graphcl.nn.readouts import Readout, ReadoutModule, sum_readout
+from graphcl.nn.readouts import Readout, ReadoutModule, as_readout, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
@@ -32,7 +33,8 @@ class GraphEncoder(nn.Module):
     Args:
         gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN` or :class:`GCN`, a
             ``torch_geometric.nn`` model such as ``GCN(..., jk="cat")``, or your own.
-        readout: From node to graph embeddings; :func:`sum_readout` by default.
+        readout: From node to graph embeddings; :func:`sum_readout` by default. PyG's pooling functions and
+            aggregations (``torch_geometric.nn.aggr``) do as well.
         edge_attr: Pass the edge features on, as ``edge_attr=``. :class:`MoleculeEncoder` has them without being told.
 
     Example:
@@ -42,10 +44,12 @@ class GraphEncoder(nn.Module):
         torch.Size([1, 96])
     """
 
-    def __init__(self, gnn: nn.Module, readout: Readout = sum_readout, *, edge_attr: bool = False) -> None:
+    def __init__(
+        self, gnn: nn.Module, readout: Readout | Aggregation = sum_readout, *, edge_attr: bool = False
+    ) -> None:
         super().__init__()
         self.gnn = gnn
-        self.readout = readout
+        self.readout = as_readout(readout)
         self.edge_attr = edge_attr or isinstance(gnn, EdgeEncoder)
 
     @property
@@ -82,6 +86,10 @@ class GraphEncoder(nn.Module):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
         if not isinstance(edge_index, Tensor):
             raise ValueError(f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0]")
+        if edge_index.layout == torch.strided and (edge_index.dim() != 2 or edge_index.size(0) != 2):
+            raise ValueError(
+                f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
+            )
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
@@ -99,6 +107,12 @@ class GraphEncoder(nn.Module):
                 raise ValueError(f"expected no edge_weight, got one; {type(self.gnn).__name__} does not take it")
             options["edge_weight"] = edge_weight
         node = self.gnn(x, edge_index, **options)
+        if not isinstance(node, Tensor) or node.dim() != 2 or node.size(0) != x.size(0):
+            got = list(node.shape) if isinstance(node, Tensor) else type(node).__name__
+            raise ValueError(
+                f"expected {type(self.gnn).__name__} to return node embeddings [{x.size(0)}, D], got {got}; give it "
+                "without its pooling, which is the readout's part, and let it return one tensor"
+            )
         return Embeddings(node, self.readout(node, batch, num_graphs))
 
     def encode(self, data: Data) -> Embeddings:

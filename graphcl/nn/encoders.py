@@ -107,8 +107,7 @@ class GIN(JointEncoder):
                 norm.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        if x.dim() != 2 or x.size(1) != self.in_channels:
-            raise ValueError(f"expected x of shape [N, {self.in_channels}], got {list(x.shape)}")
+        check_features(x, self.in_channels, next(self.parameters()).dtype)
         neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
         if is_fusible(x, layers):
@@ -132,6 +131,14 @@ def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
     mapped: Tensor = linear(neighbours.plus_self(x))
     return mapped
+
+
+def check_features(x: Tensor, in_channels: int, dtype: torch.dtype) -> None:
+    """Refuse what is not ``[N, in_channels]`` in the precision of the weights, which autocast sees to by itself."""
+    if x.dim() != 2 or x.size(1) != in_channels:
+        raise ValueError(f"expected x of shape [N, {in_channels}], got {list(x.shape)}")
+    if x.dtype != dtype and (torch.float64 in (x.dtype, dtype) or not torch.is_autocast_enabled(x.device.type)):
+        raise TypeError(f"expected x of {dtype}, as the weights are, got {x.dtype}; write data.x = data.x.to({dtype})")
 
 
 def check_sizes(**sizes: int) -> None:

@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
 from graphcl.nn.sparse import SparseSum
 
 __all__ = [
+    "AggregationReadout",
     "AttentionReadout",
     "ConcatReadout",
     "Readout",
     "ReadoutModule",
     "Set2SetReadout",
+    "as_readout",
     "max_readout",
     "mean_readout",
     "sum_readout",
@@ -73,11 +76,43 @@ class ReadoutModule(nn.Module, ABC):
         """``[num_graphs, factor * D]`` from ``x`` ``[N, D]`` and ``batch`` ``[N]``."""
 
 
+class AggregationReadout(ReadoutModule):
+    """An aggregation of PyG's (``torch_geometric.nn.aggr``) as a readout; :class:`GraphEncoder` makes it by itself.
+
+    Args:
+        aggregation: What is asked for one row per graph.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.nn import MeanAggregation
+        >>> AggregationReadout(MeanAggregation())(torch.ones(3, 4), torch.tensor([0, 0, 1]), 2).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(self, aggregation: Aggregation) -> None:
+        super().__init__()
+        self.aggregation = aggregation
+        # Only these say how wide their result is; of all others it is as wide as the nodes.
+        if isinstance(aggregation, MultiAggregation):
+            self.factor = aggregation.get_out_channels(1)
+        elif isinstance(width := getattr(aggregation, "out_channels", None), int):
+            self.factor = width // int(getattr(aggregation, "in_channels", width))
+
+    def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+        graph: Tensor = self.aggregation(x, batch, dim_size=num_graphs)
+        return graph
+
+
+def as_readout(readout: Readout | Aggregation) -> Readout:
+    """The readout itself, or an aggregation of PyG's as one."""
+    return AggregationReadout(readout) if isinstance(readout, Aggregation) else readout
+
+
 class ConcatReadout(ReadoutModule):
     """Several readouts side by side.
 
     Args:
-        readouts: At least one.
+        readouts: At least one; aggregations of PyG's do as well.
 
     Raises:
         ValueError: There is none.
@@ -89,13 +124,13 @@ class ConcatReadout(ReadoutModule):
         tensor([[4., 3.]])
     """
 
-    def __init__(self, readouts: Sequence[Readout]) -> None:
+    def __init__(self, readouts: Sequence[Readout | Aggregation]) -> None:
         super().__init__()
         if not readouts:
             raise ValueError("expected at least one readout, got none")
-        self.readouts = list(readouts)
-        self.parts = nn.ModuleList(readout for readout in readouts if isinstance(readout, nn.Module))
-        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in readouts)
+        self.readouts = [as_readout(readout) for readout in readouts]
+        self.parts = nn.ModuleList(readout for readout in self.readouts if isinstance(readout, nn.Module))
+        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in self.readouts)
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
         return torch.cat([readout(x, batch, num_graphs) for readout in self.readouts], 1)

@@ -49,7 +49,10 @@ def load_checkpoint(path: Path, *, map_location: torch.device | str = "cpu") -> 
         CheckpointError: The file is missing, truncated, or no checkpoint.
     """
     if not path.is_file():
-        raise CheckpointError(f"expected a checkpoint at {path}, found none; start the run anew, without resuming")
+        raise CheckpointError(
+            f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew, "
+            "with --overwrite"
+        )
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # a damaged file can fail in many ways: zip, pickle, end of file, storage

@@ -18,6 +18,7 @@ from graphcl.nn._autocast import bfloat16
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
+from graphcl.train.device import pick_device
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "fit", "rate_at"]
@@ -86,7 +87,7 @@ def fit(
             lowest. The loss needs no labels, so that this is no peeking.
         seed: The seed of the order of the graphs and of dropout.
         device: Where to train.
-        folder: Where metrics and checkpoints go; ``None`` writes nothing.
+        folder: Where metrics and checkpoints go, made if it is not there; ``None`` writes nothing.
         resume: Go on from the folder's checkpoint.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
@@ -98,9 +99,10 @@ def fit(
 
     Raises:
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
-        TypeError: ``dataset`` is none of these, or a loader without a length.
+        TypeError: ``dataset`` is none of these, or a loader without a length; ``folder`` is no :class:`RunFolder`.
+        ConfigError: This machine has no such ``device``.
         CheckpointError: The checkpoint is damaged or of another run.
-        RunError: The loss became infinite or NaN, or a file could not be written.
+        RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
 
     Example:
         >>> from graphcl.data import load
@@ -113,7 +115,9 @@ def fit(
     """
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
-    device = torch.device(device)
+    if folder is not None and not isinstance(folder, RunFolder):
+        raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
+    device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=dataset, method=method)
     history = History(left_out=source.left_out)
@@ -131,6 +135,8 @@ def fit(
         state.load(folder)
         folder.keep_metrics(state.epoch)
         history.epochs = list(folder.read_metrics())
+    elif folder is not None:
+        folder.begin()
 
     def take(step: Step) -> float:
         rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)

@@ -65,13 +65,37 @@ class RunFolder:
                 raise RunError(
                     f"expected a new or empty folder, but {self.path} holds other files; choose another --out"
                 )
+        self._make()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             for name in self.FILES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
-            raise RunError(f"expected a writable output folder, got {self.path}: {error.strerror or error}") from error
+            raise self._unwritable(error) from error
         self.write_config(config)
+
+    def begin(self) -> None:
+        """Make ready for the first step of a run: the folder is there, and holds no step of another run.
+
+        Raises:
+            RunError: The folder holds a run that has begun, or cannot be made.
+        """
+        files = (self.metrics_file, self.checkpoint_file, self.weights_file)
+        begun = [file.name for file in files if file.exists()]
+        if begun:
+            raise RunError(
+                f"expected a run that has not begun, but {self.path} holds {', '.join(begun)}; go on with it "
+                "(resume=True), take another folder, or replace it: folder.create(config, overwrite=True)"
+            )
+        self._make()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"expected a writable output folder, got {self.path}: {error.strerror or error}")
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         import yaml

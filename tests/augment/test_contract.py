@@ -669,6 +669,13 @@ def test_refuses_an_unknown_number_of_nodes(aug: Augmentation) -> None:
 
 
 @every
+def test_refuses_edges_of_another_shape(aug: Augmentation) -> None:
+    for shape in ((4, 2), (4,), (3, 4)):
+        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got .*edge_index.t\(\)"):
+            aug(Data(x=torch.ones(3, 3), edge_index=torch.zeros(shape, dtype=torch.int64)))
+
+
+@every
 def test_refuses_edges_of_another_type(aug: Augmentation) -> None:
     with pytest.raises(TypeError, match="int64"):
         aug(Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0, 1], [1, 0]], dtype=torch.int32)))

@@ -397,8 +397,25 @@ def test_non_contiguous_values():
 def test_what_pyg_refuses_is_refused():
     packed = PackedDataset([OddIncrement(x=torch.ones(2, 1), at=3, by=[1]) for _ in range(2)])
     assert not packed.packed
-    with pytest.raises(RuntimeError, match="shape"):
+    with pytest.raises(ValueError, match="expected graphs that PyG can collate, got RuntimeError: .*shape"):
         packed.batch([0, 1])
+
+
+@pytest.mark.parametrize("change", ["an attribute that one lacks", "another width"])
+def test_graphs_that_cannot_be_one_batch_are_named(change):
+    graphs = molecules(4)
+    if change == "another width":
+        graphs[2].x = graphs[2].x[:, 1:]
+    else:
+        del graphs[2].edge_attr
+    with pytest.raises(ValueError, match="can collate.*graph 2 differs from graph 0.*the same attributes"):
+        PackedDataset(graphs).batch([0, 2])
+
+
+@pytest.mark.parametrize("dataset", ["MUTAG", {"train": molecules(2)}])
+def test_a_name_and_a_mapping_are_no_data_set(dataset):
+    with pytest.raises(TypeError, match=r"expected a data set or a list of graphs, got .*load\(NAME\)"):
+        PackedDataset(dataset)
 
 
 def test_dimensions_that_do_not_fit_are_left_to_pyg():

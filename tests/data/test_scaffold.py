@@ -121,6 +121,15 @@ def test_refusals() -> None:
         scaffold_split(torch.arange(10), train=0.9, valid=0.1)
     with pytest.raises(ValueError, match="expected kind to be"):
         scaffold_split(torch.arange(10), kind="scaffold")  # type: ignore[arg-type]
+    for wrong in (["CCO", "CC"], {True: torch.arange(10)}, torch.rand(10), torch.zeros(5, 2, dtype=torch.int64)):
+        with pytest.raises(TypeError, match=r"expected groups as integers \[molecules\], got .*scaffold_groups"):
+            scaffold_split(wrong)  # type: ignore[arg-type]
+
+
+def test_a_group_may_have_any_number() -> None:
+    groups = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 2, 3])
+    for part, positions in scaffold_split(groups).items():
+        assert torch.equal(positions, scaffold_split(groups - 1)[part])  # -1 is a group like any other
 
 
 @pytest.mark.parametrize("name", ["bace", "bbbp", "esol", "freesolv"])

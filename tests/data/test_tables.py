@@ -93,6 +93,8 @@ def test_parquet(tmp_path: Path) -> None:
         ("", "is empty: expected a file of molecules"),
         ("smiles,y\n", "has no rows: expected at least one molecule"),
         ("mol,y\nC,1\n", "has no column 'smiles'. Its columns: mol, y. Name the one"),
+        ("smiles,SMILES,y\nC,N,1\n", "has several columns 'smiles'. Its columns: smiles, SMILES, y. Name the one"),
+        ("smiles,y,y\nC,1,0\n", "has several columns 'y': expected one of that name"),
         ("smiles,other\nC,1\n", "has no column 'y' to learn from. Its columns: smiles, other"),
         ("smiles,y\nC,1\nCC,CI\n", "row 1, column 'y': expected a number or an empty cell, got the text 'CI'"),
         ("smiles,y\nC,True\n", "Write true and false as 1 and 0"),

@@ -8,7 +8,7 @@ import torch
 
 from graphcl.data import MoleculeDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
-from graphcl.nn import GraphEncoder, MoleculeEncoder, mean_readout
+from graphcl.nn import ConcatReadout, GraphEncoder, MoleculeEncoder, max_readout, mean_readout
 
 NAN = float("nan")
 
@@ -91,6 +91,13 @@ def test_random_state_is_left_alone_and_bfloat16_works() -> None:
     state = torch.get_rng_state()
     result = run(network, molecules(LABELS), split(32), classification=True, epochs=2, batch_size=31, bf16=True)
     assert torch.equal(state, torch.get_rng_state()) and 0 <= result.test.mean <= 1
+
+
+def test_the_head_is_as_wide_as_the_readout() -> None:
+    wide = GraphEncoder(MoleculeEncoder(16, 2), ConcatReadout([mean_readout, max_readout]))
+    result = run(wide, molecules(LABELS), split(32), classification=True, epochs=1, batch_size=8)
+    head: Any = result.model[1]
+    assert head.in_features == 32
 
 
 def test_refusals() -> None:

@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from graphcl.evaluate import linear_scores, task_rmse, task_roc_auc
+from graphcl.data import from_smiles_list
+from graphcl.evaluate import finetune, fingerprint_scores, linear_scores, task_rmse, task_roc_auc
+from graphcl.nn import GraphEncoder, MoleculeEncoder
 
 NAN = float("nan")
 
@@ -69,4 +72,34 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="expected a grid of positive values"):
         linear_scores(x, y, split, classification=True, grid=())
     with pytest.raises(ValueError, match="expected a task that can be scored, got none"):
-        linear_scores(x, y, split | {"test": [0]}, classification=True)
+        linear_scores(x, y, split | {"test": [90]}, classification=True)
+
+
+MASK = np.arange(120) < 60
+
+
+@pytest.mark.parametrize("scored", ["linear model", "forest", "fine-tuning"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": MASK}, r"expected positions under 'train', got a mask; write mask.nonzero\(\).flatten\(\)"),
+        ({"test": np.arange(85, 120)}, "overlap, got 5 items in both valid and test, the first of them 85"),
+        ({"valid": np.arange(60, 121)}, "expected positions from 0 to 119 under 'valid', got some from 60 to 120"),
+        ({"valid": np.arange(-3, 0)}, "expected positions from 0 to 119 under 'valid', got some from -3 to -1"),
+        ({"test": np.arange(0)}, r"expected positions under 'test', whole numbers \[n\], got int64 \[0\]"),
+        ({"test": np.arange(90.0, 120.0)}, r"whole numbers \[n\], got float64 \[30\]"),
+        (None, "expected a split with positions under train, valid, test, got none under 'valid'"),
+    ],
+)
+def test_a_split_that_would_leak_or_mislead_is_refused(scored: str, change: Any, message: str) -> None:
+    x, y, split = problem(True)
+    split = {"train": split["train"], "test": split["test"]} if change is None else split | change
+    molecules: Any = from_smiles_list(["C"] * 120)
+    molecules._data.y, molecules.slices["y"] = torch.tensor(y), molecules.slices["row"]
+    call = {
+        "linear model": lambda: linear_scores(x, y, split, classification=True),
+        "forest": lambda: fingerprint_scores(["C"] * 120, y, split, classification=True),
+        "fine-tuning": lambda: finetune(GraphEncoder(MoleculeEncoder(4, 1)), molecules, split, classification=True),
+    }[scored]
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -158,6 +158,29 @@ def test_labels_outside_the_split_are_not_looked_at():
     assert node_score(X, y, part, LINEAR) == expected
 
 
+@pytest.mark.parametrize("kind", [str, object])
+def test_classes_may_have_names(kind):
+    names = np.array(["ant", "bee", "cat", "dog"]).astype(kind)[Y]
+    assert node_score(X, names, SPLIT, LINEAR) == node_score(X, Y, SPLIT, LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": np.arange(400) < 9}, "expected node numbers in train, got a mask; use mask_splits"),
+        ({"test": np.concatenate([SPLIT.test, SPLIT.train[:2]])}, "overlap, got 2 nodes in both train and test"),
+        (
+            {"validation": np.array([400])},
+            "expected node numbers from 0 to 399 in validation, got some from 400 to 400",
+        ),
+        ({"test": np.array([-1, 5])}, "expected node numbers from 0 to 399 in test, got some from -1 to 5"),
+    ],
+)
+def test_a_split_that_would_leak_or_mislead_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        node_score(X, Y, SPLIT._replace(**change), LINEAR)
+
+
 def spoiled(index, value):
     y = Y.astype(float)
     y[index] = value

@@ -115,3 +115,8 @@ def test_what_is_not_finite_is_left_to_the_loop(graphs):
 def test_refusals(graphs, options):
     with pytest.raises(ValueError, match="at least"):
         watch_of(graphs, **options)
+
+
+def test_a_list_of_graphs_is_refused_before_the_run(graphs):
+    with pytest.raises(TypeError, match=r"expected a Data or Batch to look at, got list; .*from_data_list"):
+        Diagnostics([graphs.batch([0]), graphs.batch([1])])

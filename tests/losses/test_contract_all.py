@@ -211,6 +211,14 @@ class TestValue:
             inside = loss(*inputs)
         assert torch.equal(inside, loss(*inputs))
 
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_nan_is_not_hidden(self, loss, place, generator):
+        # A network that has diverged must be seen in the loss, not left out of its mean.
+        inputs = [z.clone() for z in loss.inputs(generator)]
+        if inputs[place].is_floating_point():
+            inputs[place].view(-1)[0] = math.nan
+            assert loss(*inputs).isnan()
+
     def test_strided_inputs(self, loss, generator):
         inputs = loss.inputs(generator)
         strided = [z.T.contiguous().T if z.dim() == 2 and z.is_floating_point() else z for z in inputs]

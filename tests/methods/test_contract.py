@@ -6,12 +6,12 @@ import io
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import GCN
 
 from graphcl import methods
 from graphcl.methods import Method
-from graphcl.nn import GIN, Embeddings, GraphEncoder
+from graphcl.nn import GIN, ConcatReadout, Embeddings, GraphEncoder, max_readout, sum_readout
 
 # Each with the arguments that it needs, or that make things happen within a few steps on a small batch.
 ARGUMENTS = {
@@ -373,6 +373,23 @@ class TestConstruction:
             TypeError, match=r"expected a GraphEncoder, got GIN; wrap the network: GraphEncoder\(network\)"
         ):
             METHODS[name](GIN(4))
+
+    def test_a_readout_may_be_wider_than_the_nodes(self, name, batch):
+        method = METHODS[name](GraphEncoder(GIN(4, 8, 2), ConcatReadout([sum_readout, max_readout])))
+        method(batch).backward()
+        method.after_step()
+        assert method.embed(batch).graph.shape == (8, 32)
+
+    def test_what_is_no_graph_is_refused(self, name, batch):
+        for wrong in ([batch], HeteroData(), None):
+            for call in (build(name), build(name).embed):
+                with pytest.raises(TypeError, match=r"expected a torch_geometric Data or Batch, got .*from_data_list"):
+                    call(wrong)
+
+    def test_features_of_another_width_are_refused(self, name, batch):
+        batch.x = torch.cat([batch.x, batch.x], 1)
+        with pytest.raises(ValueError, match=r"expected x of shape \[N, 4\], got"):
+            build(name)(batch)
 
     def test_a_network_without_a_width_is_refused(self, name):
         with pytest.raises(ValueError, match="expected Identity to have an integer out_channels"):

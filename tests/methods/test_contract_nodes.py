@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.nn import GCN
 
 from graphcl import methods
@@ -231,6 +231,17 @@ class TestConstruction:
     def test_a_bare_network_is_refused(self, name):
         with pytest.raises(TypeError, match="expected a GraphEncoder, got GIN; wrap the network"):
             getattr(methods, name)(GIN(6), **METHODS[name])
+
+    def test_what_is_no_graph_is_refused(self, name, data):
+        for wrong in ([data], HeteroData(), None):
+            for call in (build(name), build(name).embed):
+                with pytest.raises(TypeError, match=r"expected a torch_geometric Data or Batch, got .*from_data_list"):
+                    call(wrong)
+
+    def test_features_of_another_width_are_refused(self, name, data):
+        data.x = torch.cat([data.x, data.x], 1)
+        with pytest.raises(ValueError, match=r"expected x of shape \[N, 6\], got"):
+            build(name)(data)
 
     @pytest.mark.parametrize("name", sorted(set(METHODS) - NEEDS_NO_WIDTH))
     def test_a_network_without_a_width_is_refused(self, name):

@@ -60,6 +60,18 @@ class TestSharedNodes:
         with pytest.raises(ValueError, match="expected views that have nodes in common, got none"):
             shared_nodes([data, empty])
 
+    @pytest.mark.parametrize(
+        ("first", "second"), [([0, 1, 1], [0, 1, 1]), ([0, 1, 2], [2, 1, 1]), ([1, 1, 2], [2, 1, 0])]
+    )
+    def test_a_node_named_twice_is_refused(self, first, second):
+        views = [graph(3).update({"n_id": torch.tensor(names)}) for names in (first, second)]
+        with pytest.raises(ValueError, match="expected n_id to name each node of a graph once, got a node twice"):
+            shared_nodes(views)
+
+    def test_nodes_of_two_graphs_may_have_one_name(self):
+        batch = Batch.from_data_list([graph(3).update({"n_id": torch.tensor([4, 0, 2])}) for _ in range(2)])
+        assert [rows.tolist() for rows in shared_nodes([batch, batch])] == [[0, 1, 2, 3, 4, 5]] * 2
+
     def test_views_of_other_sizes_without_names_are_refused(self):
         with pytest.raises(ValueError, match="expected views of the same nodes.*must carry n_id"):
             shared_nodes([graph(5), graph(6)])

@@ -226,6 +226,22 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None"):
             encoder.encode_views([Data(x=torch.ones(2, 4))] * 2)
 
+    @pytest.mark.parametrize(
+        ("output", "got"),
+        [
+            (lambda x: (x, None), "tuple"),
+            (lambda x: x.sum(0, keepdim=True), r"\[1, 4\]"),
+            (lambda x: x[:, 0], r"\[3\]"),
+        ],
+    )
+    def test_a_network_that_gives_no_node_embeddings(self, output, got):
+        class Network(nn.Module):
+            def forward(self, x, edge_index):
+                return output(x)
+
+        with pytest.raises(ValueError, match=rf"expected Network to return node embeddings \[3, D\], got {got}; "):
+            GraphEncoder(Network())(torch.ones(3, 4), torch.zeros(2, 0, dtype=torch.int64))
+
     def test_a_network_without_a_width(self):
         encoder = GraphEncoder(nn.Identity(), sum_readout)
         with pytest.raises(ValueError, match="expected Identity to have an integer out_channels, got None"):

@@ -235,6 +235,20 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"expected x of shape \[N, 5\], got"):
             GIN(5)(x, torch.zeros(2, 0, dtype=torch.int64))
 
+    @pytest.mark.parametrize("kind", [GIN, GCN, SAGE, GAT])
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+    def test_another_precision(self, kind, dtype):
+        x, edges = torch.ones(3, 5, dtype=dtype), torch.zeros(2, 0, dtype=torch.int64)
+        with pytest.raises(
+            TypeError, match=r"expected x of torch.float32, .* write data.x = data.x.to\(torch.float32\)"
+        ):
+            kind(5, 8, 2)(x, edges)
+
+    @pytest.mark.parametrize("shape", [(4, 2), (4,), (3, 4)])
+    def test_shape_of_the_edges(self, shape):
+        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got .*edge_index.t\(\)"):
+            GraphEncoder(GIN(5))(torch.ones(3, 5), torch.zeros(shape, dtype=torch.int64))
+
     def test_edges_to_nowhere(self):
         with pytest.raises(IndexError, match="expected indices from 0 to 2, got 3"):
             GIN(5)(torch.ones(3, 5), torch.tensor([[0], [3]]))

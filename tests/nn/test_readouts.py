@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch_geometric.data import Batch, Data
 from torch_geometric.nn import AttentionalAggregation, global_add_pool, global_max_pool, global_mean_pool
+from torch_geometric.nn import aggr as pyg_aggr
 
 from graphcl.nn import (
     GIN,
@@ -149,3 +151,28 @@ def test_nothing_to_read_out_by_is_refused():
         ConcatReadout([])
     with pytest.raises(ValueError, match="expected steps of at least 1"):
         Set2SetReadout(4, steps=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "factor"),
+    [
+        (pyg_aggr.MeanAggregation, 1),
+        (lambda: AttentionalAggregation(torch.nn.Linear(8, 1)), 1),
+        (lambda: pyg_aggr.MultiAggregation(["sum", "max"]), 2),
+        (lambda: pyg_aggr.Set2Set(8, 2), 2),
+    ],
+    ids=["mean", "attention", "several", "set2set"],
+)
+def test_an_aggregation_of_pyg_is_a_readout(make, factor, generator):
+    aggregation = make()
+    encoder = GraphEncoder(GIN(3, 4, 2, norm="none"), aggregation)
+    none = Data(x=torch.zeros(0, 3), edge_index=torch.zeros(2, 0, dtype=torch.int64))
+    some = [Data(x=torch.randn(n, 3, generator=generator), edge_index=none.edge_index) for n in (2, 4)]
+    batch = Batch.from_data_list([*some, none])
+    node, graph = encoder.encode(batch)
+    assert encoder.graph_channels == 8 * factor == graph.size(1)
+    torch.testing.assert_close(graph, aggregation(node, batch.batch, dim_size=3))
+    assert {id(p) for p in aggregation.parameters()} <= {id(p) for p in encoder.parameters()}
+    both = ConcatReadout([sum_readout, aggregation])
+    assert both.factor == 1 + factor
+    torch.testing.assert_close(both(node, batch.batch, 3)[:, 8:], graph)

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop
 from graphcl.data import PackedDataset
-from graphcl.errors import CheckpointError, RunError
+from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import RunFolder, fit, rate_at
@@ -159,6 +159,80 @@ def test_features_must_be_finite_and_there(graphs, make):
     bare = [Data(edge_index=graph.edge_index, num_nodes=graph.num_nodes) for graph in graphs]
     with pytest.raises(ValueError, match="features='constant'"):
         fit(make(), bare, epochs=1, batch_size=4)
+
+
+@pytest.mark.parametrize("kind", ["list", "packed", "collated"])
+@pytest.mark.parametrize("change", ["a number too large", "a row too few", "a negative number"])
+def test_edges_between_two_graphs_are_refused(graphs, make, kind, change):
+    # In a batch they would lead, unseen, into whatever graph comes next.
+    if change == "a row too few":
+        graphs[3].x = graphs[3].x[:-1]
+    else:
+        graphs[3].edge_index[0, 2] = 8 if change == "a number too large" else -1
+    data = PackedDataset(graphs, graph_id=True) if kind == "packed" else graphs
+    if kind == "collated":
+        graphs[1].note = "what the others lack, so that PyG collates them"
+    size = 7 if change == "a row too few" else 8
+    with pytest.raises(ValueError, match=rf"expected edges between the {size} nodes of graph 3, .*; mend edge_index"):
+        fit(make(), data, epochs=1, batch_size=4)
+
+
+def test_edges_out_of_one_graph_are_refused():
+    data = one_graph()
+    data.edge_index[1, 5] = 40
+    with pytest.raises(ValueError, match=r"expected edges between the 40 nodes of the graph, .*, 40\]"):
+        fit(grace(), data, epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")  # PyTorch's, of its CSR tensors
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_features_are_refused(layout):
+    data = one_graph()
+    data.x = data.x.to_sparse(layout=layout)
+    with pytest.raises(TypeError, match=r"expected dense features x, got torch.sparse_.*; write .*to_dense\(\)"):
+        fit(grace(), data, epochs=1)
+
+
+@pytest.mark.parametrize("name", ["x", "edge_index"])
+def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
+    for graph in graphs:
+        graph[name] = graph[name].numpy()
+    with pytest.raises(TypeError, match=rf"expected {name} to be a tensor, got .*torch.from_numpy\(data.{name}\)"):
+        fit(make(), graphs, epochs=1, batch_size=4)
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path, graphs, make):
+    folder = RunFolder(tmp_path / "deep" / "run")
+    fit(make(), graphs, epochs=2, batch_size=4, folder=folder)
+    assert [row["epoch"] for row in folder.read_metrics()] == [1, 2] and folder.weights_file.is_file()
+
+
+def test_a_run_that_has_begun_is_not_mixed_with_another(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(RunError, match=r"holds metrics.jsonl, checkpoint.pt, model.safetensors; .*resume=True"):
+        fit(make(seed=1), graphs, epochs=1, batch_size=4, folder=folder)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that nobody can write to")
+def test_a_folder_that_cannot_be_made_is_told_before_any_step(graphs, make):
+    method = make()
+    with pytest.raises(RunError, match="writable output folder, got /proc/self/run"):
+        fit(method, graphs, epochs=1, batch_size=4, folder=RunFolder("/proc/self/run"))
+    assert method.step == 0
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:77"])
+def test_a_device_that_is_not_there(graphs, make, name):
+    with pytest.raises(ConfigError, match=rf"expected a device of this machine \(cpu.*\), got '{name}'"):
+        fit(make(), graphs, epochs=1, device=name)
+
+
+def test_a_path_is_no_folder(tmp_path, graphs, make):
+    with pytest.raises(TypeError, match=r"expected folder to be a RunFolder, got str; write RunFolder\('.*run'\)"):
+        fit(make(), graphs, epochs=1, folder=str(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("argument", ["epochs", "batch_size", "lr"])
