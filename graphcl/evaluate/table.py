@@ -7,6 +7,7 @@ from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProt
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.protocols import PROTOCOLS
 from graphcl.evaluate.results import Result
+from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
 __all__ = ["format_table"]
 
@@ -65,7 +66,8 @@ def _molecules(row: Result) -> MoleculeProtocol | None:
 
 def _baseline(row: Result) -> str:
     base = _molecules(row)
-    return "scratch" if base is not None and base.probe == "finetune" else "untrained"
+    tuned = base is not None and base.probe == "finetune" or row.protocol.startswith(tuple(SEMI_PROTOCOLS))
+    return "scratch" if tuned else "untrained"
 
 
 def _unit(metric: str) -> str:
