@@ -56,8 +56,9 @@ def finetune(
     device: torch.device | str = "cpu",
     bf16: bool = False,
     score: Callable[[Any, Any], TaskScores] | None = None,
+    head: Callable[[int, int], nn.Module] = nn.Linear,
 ) -> Finetuned:
-    """Tune a copy of an encoder, with a linear head for every task, and score it.
+    """Tune a copy of an encoder, with a linear head for every task or a head of your own, and score it.
 
     Labels that were not measured are masked. Regression targets are scaled by the training part, errors scaled back.
     Where a graph has one class out of several, ``y`` of one integer, the head has an output for every class and learns
@@ -80,6 +81,7 @@ def finetune(
         bf16: Compute in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs made for it.
         score: How a part is scored, from targets and predictions ``[N, tasks]``; ROC-AUC, accuracy or RMSE by default.
             The best epoch is that of the largest score where ``classification`` is set, else of the smallest.
+        head: From the width of the embeddings and the number of outputs to the module between them.
 
     Raises:
         ValueError: There are no labels or no split, an argument is out of range, the encoder was made for another index
@@ -113,8 +115,7 @@ def finetune(
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         objective = _objective(labels, split["train"], classification, score)
-        head = nn.Linear(encoder.out_channels, objective.width)
-        model = nn.ModuleList([copy.deepcopy(encoder), head]).to(device)
+        model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.out_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
         model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
         return Finetuned(

@@ -19,7 +19,7 @@ class SemiProtocol:
     Args:
         name: the name that is printed beside every score.
         share: of the graphs that are in neither the test fold nor the validation fold, those whose labels are seen.
-        folds: stratified and shuffled by the seed; each is the test fold once, and the one after it validates.
+        folds: stratified and shuffled by the seed; each is the test fold once, and the one before it validates.
         epochs: passes over the labelled graphs; the first with the best validation accuracy is scored.
         batch_size: labelled graphs per step.
         lr: of Adam.
@@ -53,7 +53,7 @@ class SemiProtocol:
             )
 
 
-_SOURCE = "You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020, section 5 and appendix"
+_SOURCE = "You et al., Graph Contrastive Learning with Augmentations, NeurIPS 2020, section 5, and the authors' code"
 SEMI_PROTOCOLS: dict[str, SemiProtocol] = {
     entry.name: entry
     for entry in (

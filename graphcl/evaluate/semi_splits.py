@@ -22,10 +22,10 @@ class LabelSplit(NamedTuple):
 def label_splits(labels: Any, protocol: SemiProtocol, *, seed: int) -> list[LabelSplit]:
     """Returns the splits of all folds.
 
-    The test folds are those of ``tu-rbf-svm`` under the same seed. The next fold validates, the first one after the
-    last. Of the graphs of a class that are left, the same share is labelled: parts are rounded so that they add up to
-    ``round(share * left)`` (largest remainders first), and at least one of each class. A smaller share of the same seed
-    is a subset of a larger one.
+    The test folds are those of ``tu-rbf-svm`` under the same seed. The fold before it validates, the last one before
+    the first. Of the graphs of a class that are left, the same share is labelled: parts are rounded so that they add up
+    to ``round(share * left)`` (largest remainders first), and at least one of each class. A smaller share of the same
+    seed is a subset of a larger one.
 
     Args:
         labels: one class per graph [graphs].
@@ -50,7 +50,7 @@ def label_splits(labels: Any, protocol: SemiProtocol, *, seed: int) -> list[Labe
     tests = [test for _, test in stratified_folds(y, protocol.folds, seed=seed)]
     splits = []
     for fold, test in enumerate(tests):
-        validation = tests[(fold + 1) % len(tests)]
+        validation = tests[fold - 1]
         left = np.setdiff1d(np.arange(len(y)), np.concatenate([test, validation]))
         generator = np.random.Generator(np.random.PCG64([seed, fold]))
         order = generator.permutation(left)

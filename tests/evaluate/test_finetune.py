@@ -130,3 +130,15 @@ def test_classes_that_are_no_classes_are_refused() -> None:
         dataset._data.y = y
         with pytest.raises(ValueError, match=r"classes 0, 1, \.\.\. as integers \[1\], got \[32\] of torch"):
             run(encoder(), dataset, split(32), classification=classification)
+
+
+def test_a_head_of_ones_own() -> None:
+    made = []
+
+    def head(width: int, outputs: int) -> torch.nn.Module:
+        made.append((width, outputs))
+        return torch.nn.Sequential(torch.nn.BatchNorm1d(width), torch.nn.Linear(width, outputs))
+
+    result = run(encoder(), molecules(LABELS), split(32), classification=True, epochs=2, batch_size=8, head=head)
+    assert made == [(16, 2)] and isinstance(result.model[1], torch.nn.Sequential)
+    assert result.model[1][0].num_batches_tracked == 2 * result.epoch

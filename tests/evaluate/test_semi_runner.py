@@ -15,6 +15,7 @@ from graphcl.evaluate import (
     finetune_on_few,
     format_table,
     label_splits,
+    normalised_head,
     result_rows,
     semi_protocol,
     semi_runner,
@@ -59,7 +60,15 @@ def test_scores_are_those_of_finetune_on_the_splits_of_the_seed() -> None:
         for fold, split in enumerate(label_splits(y, FEW, seed=seed)):
             parts = {part: torch.from_numpy(i) for part, i in zip(("train", "valid", "test"), split, strict=True)}
             one = finetune(
-                scratch(seed + 7), GRAPHS, parts, classification=True, epochs=12, batch_size=128, lr=0.03, seed=seed
+                scratch(seed + 7),
+                GRAPHS,
+                parts,
+                classification=True,
+                epochs=12,
+                batch_size=128,
+                lr=0.03,
+                seed=seed,
+                head=normalised_head,
             )
             assert found.accuracy["GraphCL"][row, fold] == 100 * one.test.mean
             assert found.valid["GraphCL"][row, fold] == 100 * max(one.valid)
