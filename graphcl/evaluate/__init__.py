@@ -71,6 +71,9 @@ from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_result
 from graphcl.evaluate.retrieval import retrieval_precision
 from graphcl.evaluate.rows import Note, Provenance, result_rows
 from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
+from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS, SemiProtocol, semi_protocol, with_semi_tuning
+from graphcl.evaluate.semi_runner import SemiEvaluation, finetune_on_few, normalised_head
+from graphcl.evaluate.semi_splits import LabelSplit, label_splits
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
 from graphcl.evaluate.suite import compared_embeddings
 from graphcl.evaluate.supervised import NodeModel, SupervisedGCN
@@ -79,6 +82,15 @@ from graphcl.evaluate.watch import Diagnostics
 from graphcl.evaluate.wl import wl_features, wl_kernel
 
 __all__ = [
+    "LabelSplit",
+    "SEMI_PROTOCOLS",
+    "SemiEvaluation",
+    "SemiProtocol",
+    "finetune_on_few",
+    "label_splits",
+    "normalised_head",
+    "semi_protocol",
+    "with_semi_tuning",
     "MOLECULE_PROTOCOLS",
     "MoleculeEvaluation",
     "MoleculeProtocol",

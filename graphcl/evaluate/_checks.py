@@ -57,6 +57,8 @@ def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"expected at least 2 classes, got only {classes.tolist()}")
+    if not protocol.nested:
+        return codes.astype(np.int64)
     rare = int(counts.argmin())
     members, folds = int(counts[rare]), protocol.folds
     # A fold takes up to ceil(members / folds) of a class away; the inner folds share what is left.

@@ -1,6 +1,7 @@
-"""The classifiers of the protocols, each a callable that fits one training part for several ``C`` and predicts.
+"""The classifiers of the protocols, each a callable that fits one training part for several settings and predicts.
 
-What does not depend on ``C`` (distances, kernels, scalers) is computed once per training part and shared by the grid.
+A setting is ``C``, or a number of neighbours. What does not depend on it (distances, kernels, scalers) is computed once
+per training part and shared by the grid.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray
+from graphcl.evaluate.knn import unit, votes_by
 
 # classifier(y, fit, predict, grid) -> predicted codes [len(grid), len(predict)], number of fits that did not converge
 Classifier = Callable[[IntArray, IntArray, IntArray, Sequence[float]], tuple[IntArray, int]]
@@ -113,6 +115,30 @@ class Precomputed:
 
     def __call__(self, y: IntArray, fit: IntArray, predict: IntArray, grid: Sequence[float]) -> tuple[IntArray, int]:
         return fit_kernel(y[fit], self.gram[np.ix_(fit, fit)], self.gram[np.ix_(predict, fit)], grid)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The vote of the most similar training graphs; similarities of all pairs are computed once for all folds."""
+
+    similarity: FloatArray
+
+    @classmethod
+    def by_cosine(cls, x: FloatArray) -> "Neighbours":
+        rows = unit(x)
+        return cls(rows @ rows.T)
+
+    @classmethod
+    def by_kernel(cls, gram: FloatArray) -> "Neighbours":
+        """The cosine in the space of the kernel's features."""
+        length = np.sqrt(gram.diagonal().clip(min=0))
+        length[length == 0] = 1.0
+        return cls(gram / (length[:, None] * length[None, :]))
+
+    def __call__(self, y: IntArray, fit: IntArray, predict: IntArray, grid: Sequence[float]) -> tuple[IntArray, int]:
+        counts = [min(int(k), len(fit)) for k in grid]  # all of them where there are fewer
+        votes = votes_by(self.similarity[np.ix_(predict, fit)], y[fit], counts, classes=int(y.max()) + 1)
+        return votes.argmax(axis=2), 0
 
 
 def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:

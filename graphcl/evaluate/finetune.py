@@ -1,4 +1,4 @@
-"""Fine-tuning an encoder of molecules on a labelled set: the epoch is chosen on validation, the test is read once."""
+"""Fine-tuning an encoder of graphs on a labelled set: the epoch is chosen on validation, the test is read once."""
 
 import copy
 import time
@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
@@ -18,7 +20,7 @@ from graphcl.nn._autocast import bfloat16
 
 __all__ = ["Finetuned", "finetune"]
 
-PREDICTED_AT_ONCE = 512  # molecules
+PREDICTED_AT_ONCE = 512  # graphs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,8 @@ class Finetuned:
     """What fine-tuning has come to.
 
     Attributes:
-        test: The scores on the test part, at the chosen epoch: ROC-AUC, or RMSE in the target's unit.
+        test: The scores on the test part, at the chosen epoch: ROC-AUC, RMSE in the target's unit, or the accuracy of
+            classes as that of one task.
         valid: The mean score on the validation part after each epoch.
         epoch: The chosen epoch, counted from 1.
         seconds: Time taken.
@@ -55,28 +58,32 @@ def finetune(
     device: torch.device | str = "cpu",
     bf16: bool = False,
     score: Callable[[Any, Any], TaskScores] | None = None,
+    head: Callable[[int, int], nn.Module] = nn.Linear,
 ) -> Finetuned:
-    """Tune a copy of an encoder, with a linear head for every task, and score it.
+    """Tune a copy of an encoder, with a linear head for every task or a head of your own, and score it.
 
     Labels that were not measured are masked. Regression targets are scaled by the training part, errors scaled back.
-    The score of the test part is taken once, at the epoch that ``select`` names: the first one with the best validation
-    score, or the last.
+    Where a graph has one class out of several, ``y`` of one integer, the head has an output for every class and learns
+    by cross-entropy. The score of the test part is taken once, at the epoch that ``select`` names: the first one with
+    the best validation score, or the last.
 
     Args:
         encoder: Graphs to embeddings; it is left as it was. Its own dropout holds.
-        dataset: Molecules with labels ``y`` ``[1, tasks]``, a data set or a :class:`graphcl.data.PackedDataset`.
+        dataset: Graphs with labels ``y`` ``[1, tasks]``, or classes 0, 1, ... ``[1]``; a data set or a
+            :class:`graphcl.data.PackedDataset`.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
-        classification: Whether labels are 0 and 1 (ROC-AUC), or numbers (RMSE).
+        classification: Whether labels are 0 and 1 (ROC-AUC) or classes (accuracy), or numbers (RMSE).
         epochs: Passes over the training part.
-        batch_size: Molecules per step.
+        batch_size: Graphs per step.
         lr: The learning rate of Adam.
         select: Which epoch is scored: the best on validation (Hu et al.), or the last (GraphCL, GraphMAE).
         head_only: Leave the encoder as it is, in evaluation mode, and tune the head alone.
-        seed: Of the head's weights, the order of the molecules and dropout.
+        seed: Of the head's weights, the order of the graphs and dropout.
         device: Where to train.
         bf16: Compute in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs made for it.
-        score: How a part is scored, from targets and predictions ``[N, tasks]``; ROC-AUC or RMSE by default. The best
-            epoch is that of the largest score where ``classification`` is set, else of the smallest.
+        score: How a part is scored, from targets and predictions ``[N, tasks]``; ROC-AUC, accuracy or RMSE by default.
+            The best epoch is that of the largest score where ``classification`` is set, else of the smallest.
+        head: From the width of the embeddings and the number of outputs to the module between them.
 
     Raises:
         ValueError: There are no labels or no split, its parts are masks, overlap or point outside, an argument is out
@@ -106,30 +113,69 @@ def finetune(
     check_same_vocabulary(dataset=dataset, encoder=encoder)
     start = time.perf_counter()
     packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
-    labels = _labels(packed)
+    labels = _labels(packed, classification)
     split = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(labels)).items()}
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        head = nn.Linear(encoder.graph_channels, labels.size(1))
-        model = nn.ModuleList([copy.deepcopy(encoder), head]).to(device)
-        tuning = _Tuning(model, packed, labels, split, classification, head_only, bf16, score)
+        objective = _objective(labels, split["train"], classification, score)
+        model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
+        tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
         model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
         return Finetuned(
             test=tuning.score("test"), valid=valid, epoch=epoch, seconds=time.perf_counter() - start, model=model
         )
 
 
-def _labels(packed: PackedDataset) -> Tensor:
+def _labels(packed: PackedDataset, classification: bool) -> Tensor:
     try:
         y = packed.y
     except AttributeError as error:
         raise ValueError(
             "expected molecules with labels y [1, tasks], got none; load them with labels=[...]"
         ) from error
+    if y.dim() == 1 and classification and not y.is_floating_point() and y.numel() and int(y.min()) >= 0:
+        return y.long()
     if y.dim() != 2:
-        raise ValueError(f"expected labels y [1, tasks] in every graph, got {list(y.shape)} in all")
+        raise ValueError(
+            f"expected labels y [1, tasks] in every graph, or for classification classes 0, 1, ... as integers [1], "
+            f"got {list(y.shape)} of {y.dtype} in all"
+        )
     return y.float()
+
+
+def _same(said: Tensor) -> Tensor:
+    return said
+
+
+@dataclass(frozen=True)
+class _Objective:
+    """What is learned: the width of the head, the loss of a batch, how a part is scored, and which score is better."""
+
+    width: int
+    loss: Callable[[Tensor, Tensor], Tensor]
+    judge: Callable[[Any, Any], TaskScores]
+    larger: bool
+    back: Callable[[Tensor], Tensor] = _same
+
+
+def _objective(
+    labels: Tensor, train: Any, classification: bool, score: Callable[[Any, Any], TaskScores] | None
+) -> _Objective:
+    if labels.dim() == 1:
+        return _Objective(int(labels.max()) + 1, F.cross_entropy, score or _accuracy, True)
+    tasks = labels.size(1)
+    if classification:
+        return _Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True)
+    scaler = TargetScaler.fit(labels[torch.as_tensor(train).to(labels.device)].cpu())
+    return _Objective(
+        tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back
+    )
+
+
+def _accuracy(target: Tensor, said: Tensor) -> TaskScores:
+    right = float((said.argmax(1) == target).double().mean())
+    return TaskScores(right, np.array([right]), 0)
 
 
 class _Tuning:
@@ -139,17 +185,13 @@ class _Tuning:
         packed: PackedDataset,
         labels: Tensor,
         split: Mapping[str, Tensor],
-        classification: bool,
+        objective: _Objective,
         head_only: bool,
         bf16: bool,
-        score: Callable[[Any, Any], TaskScores] | None,
     ) -> None:
-        self.judge = score or (task_roc_auc if classification else task_rmse)
         self.model, self.packed, self.labels, self.head_only, self.bf16 = model, packed, labels, head_only, bf16
         self.split = {part: torch.as_tensor(positions).cpu() for part, positions in split.items()}
-        self.classification = classification
-        train = labels[self.split["train"].to(labels.device)]
-        self.scaler = None if classification else TargetScaler.fit(train.cpu())
+        self.objective = objective
 
     def run(
         self, epochs: int, batch_size: int, lr: float, select: str, seed: int
@@ -162,7 +204,7 @@ class _Tuning:
         for epoch in range(epochs):
             self._epoch(optimizer, batch_size, generator)
             valid.append(self.score("valid").mean)
-            better = valid[-1] > valid[best] if self.classification else valid[-1] < valid[best]
+            better = valid[-1] > valid[best] if self.objective.larger else valid[-1] < valid[best]
             if select == "last" or epoch == 0 or better:
                 best = epoch
                 chosen = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
@@ -178,12 +220,7 @@ class _Tuning:
         # A batch of one molecule may be one atom, over which there is nothing to normalise.
         for batch in self.packed.batches(batch_size, order=order, drop_last=len(order) % batch_size == 1):
             optimizer.zero_grad(set_to_none=True)
-            said, target = self._forward(batch), batch.y.float()
-            if self.scaler is None:
-                loss = masked_bce(said, target)
-            else:
-                loss = masked_mse(said, self.scaler(target))
-            loss.backward()
+            self.objective.loss(self._forward(batch), batch.y).backward()
             optimizer.step()
 
     def _forward(self, batch: Any) -> Tensor:
@@ -204,4 +241,4 @@ class _Tuning:
         batches = self.packed.batches(PREDICTED_AT_ONCE, order=positions)
         said = torch.cat([self._forward(batch) for batch in batches]).cpu()
         target = self.labels[positions.to(self.labels.device)].cpu()
-        return self.judge(target, said if self.scaler is None else self.scaler.back(said))
+        return self.objective.judge(target, self.objective.back(said))

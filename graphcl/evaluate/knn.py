@@ -39,16 +39,20 @@ def knn_votes(
     counts = list(neighbours)
     if not counts or counts != sorted(set(counts)) or counts[0] < 1 or counts[-1] > len(train):
         raise ValueError(f"expected ascending numbers of neighbours from 1 to {len(train)}, got {counts}")
-    keys = _unit(train).T
+    keys = unit(train).T
     votes = np.empty((len(counts), len(query), classes))
     step = max(1, CHUNK_BYTES // (8 * len(train)))
     for start in range(0, len(query), step):
-        similarity = _unit(query[start : start + step]) @ keys
-        nearest = labels[_nearest(similarity, counts[-1])]
-        sums = np.eye(classes)[nearest].cumsum(axis=1)
-        for row, k in enumerate(counts):
-            votes[row, start : start + step] = sums[:, k - 1] / k
+        similarity = unit(query[start : start + step]) @ keys
+        votes[:, start : start + step] = votes_by(similarity, labels, counts, classes=classes)
     return votes
+
+
+def votes_by(similarity: FloatArray, labels: IntArray, neighbours: Sequence[int], *, classes: int) -> FloatArray:
+    """Votes [len(neighbours), m, classes] as above, from the similarities [m, n] to the training rows."""
+    nearest = labels[_nearest(similarity, max(neighbours))]
+    sums = np.eye(classes)[nearest].cumsum(axis=1)
+    return np.stack([sums[:, k - 1] / k for k in neighbours])
 
 
 def _nearest(similarity: FloatArray, k: int) -> IntArray:
@@ -62,6 +66,7 @@ def _nearest(similarity: FloatArray, k: int) -> IntArray:
     return np.take_along_axis(found, order, axis=1).astype(np.int64)
 
 
-def _unit(x: FloatArray) -> FloatArray:
+def unit(x: FloatArray) -> FloatArray:
+    """Rows of length 1; a zero row stays as it is."""
     length = np.linalg.norm(x, axis=1, keepdims=True)
     return np.divide(x, length, out=np.zeros_like(x), where=length > 0)

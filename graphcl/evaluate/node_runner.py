@@ -1,10 +1,8 @@
 """Scores of many node embeddings under one protocol, on the same splits, kept on disk seed by seed."""
 
 import hashlib
-import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,11 @@ import torch
 
 from graphcl.evaluate._checks import FloatArray, IntArray, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
+from graphcl.evaluate._parts import NONE, PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.link import LinkSplit, link_score
-from graphcl.evaluate.node_probes import check_task, quiet, score_of, score_split, unit_rows
+from graphcl.evaluate.node_probes import check_task, score_of, score_split, unit_rows
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits
 from graphcl.evaluate.supervised import NodeModel
@@ -56,26 +55,6 @@ class NodeEvaluation:
     num_tested: int
     sizes: tuple[float, float] | None
     split_hash: str
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One score of one split as the raw file keeps it."""
-
-    method: str
-    seed: int
-    split: int
-    metric: str
-    score: float
-    choice: float
-    validation: float
-    unconverged: int
-    seconds: float
-    key: str
-
-    @property
-    def part(self) -> tuple[int, str]:
-        return self.split, self.metric
 
 
 def evaluate_nodes(
@@ -152,9 +131,9 @@ def evaluate_nodes(
             return _digest(x), lambda part: _clusters(x, y, part, settings)
         return _digest(x), lambda part: _probe_scores(x, y, splits[part], settings, metric)
 
-    common = _digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
-    store = RawFile(Path(raw) if raw is not None else None, _Row)
-    rows = _run(
+    common = digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
+    store = RawFile(Path(raw) if raw is not None else None, PartRow)
+    rows = run_parts(
         [*checked, *(models or {})], seeds, number, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress
     )
     tested = float(np.mean([len(split.test) for split in splits])) if splits else float(len(y))
@@ -214,9 +193,9 @@ def evaluate_links(
         settings = replace(protocol, scaler="l2") if method == RAW and protocol.scaler == "standard" else protocol
         return _digest(x) + node_split_hash([splits[row][1:]]), lambda part: _linked(x, splits[row], settings)
 
-    store = RawFile(Path(raw) if raw is not None else None, _Row)
-    common = _digest_text(_settings(protocol), metrics)
-    rows = _run(list(checked), seeds, 1, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress)
+    store = RawFile(Path(raw) if raw is not None else None, PartRow)
+    common = digest_text(_settings(protocol), metrics)
+    rows = run_parts(list(checked), seeds, 1, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress)
     tested = splits[0].test.shape[1] + splits[0].test_negatives.shape[1]
     sizes = None
     if protocol.splits == "random":
@@ -226,17 +205,12 @@ def evaluate_links(
     return _collect(rows, protocol, seeds, metrics, tested, sizes, hashed)
 
 
-# metric -> score in [0, 1]; the choice; its validation score; fits without convergence
-_Scores = tuple[dict[str, float], float, float, int]
-NONE = float("nan")
-
-
-def _probe_scores(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, metric: str) -> _Scores:
+def _probe_scores(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, metric: str) -> Scores:
     found = score_split(x, y, split, protocol, metric)
     return {metric: found.score}, found.choice, found.validation, found.unconverged
 
 
-def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, metric: str) -> _Scores:
+def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, metric: str) -> Scores:
     scores = to_numpy(model(split, seed))
     if scores.shape != (len(y), int(y.max()) + 1) or not np.isfinite(scores).all():
         raise ValueError(
@@ -246,68 +220,18 @@ def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, me
     return {metric: score_of(y[split.test], scores[split.test], metric)}, 0.0, validation, 0
 
 
-def _clusters(x: Rows, y: IntArray, run: int, protocol: NodeProtocol) -> _Scores:
+def _clusters(x: Rows, y: IntArray, run: int, protocol: NodeProtocol) -> Scores:
     rows = take(x, np.arange(len(y)))
     return kmeans_scores(unit_rows(rows) if protocol.scaler == "l2" else rows, y, run=run), 0.0, NONE, 0
 
 
-def _linked(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> _Scores:
+def _linked(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> Scores:
     found = link_score(x, split, protocol)
     return found.scores, found.choice, NONE, found.unconverged
 
 
-def _run(
-    methods: Sequence[str],
-    seeds: Sequence[int],
-    number: int,
-    metrics: Sequence[str],
-    task_of: Callable[[str, int, int], tuple[str, Callable[[int], _Scores]]],
-    common: str,
-    store: RawFile[_Row],
-    *,
-    n_jobs: int,
-    progress: Callable[[str, int], None] | None,
-) -> dict[str, list[list[_Row]]]:
-    """All rows of all methods: read where they are known, computed where they are not."""
-    rows: dict[str, list[list[_Row]]] = {}
-    for method in methods:
-        rows[method] = []
-        same: dict[str, dict[Any, _Row]] = {}
-        for index, seed in enumerate(seeds):
-            made_of, compute = task_of(method, index, seed)
-            key = _digest_text(common, made_of)
-            # Raw features are the same for every seed: what one seed computed serves the others.
-            done = store.find(method, seed, key) or {
-                part: replace(row, seed=seed, seconds=0.0) for part, row in same.get(key, {}).items()
-            }
-            missing = [part for part in range(number) if any((part, name) not in done for name in metrics)]
-            if missing:
-                done |= {row.part: row for row in _compute(compute, missing, method, seed, key, n_jobs)}
-            store.put(method, seed, done.values())
-            same[key] = done
-            rows[method].append([done[part, name] for part in range(number) for name in metrics])
-            if progress is not None:
-                progress(method, seed)
-    return rows
-
-
-def _compute(
-    compute: Callable[[int], _Scores], parts: Sequence[int], method: str, seed: int, key: str, n_jobs: int
-) -> Iterable[_Row]:
-    start = time.perf_counter()
-    # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
-    with quiet(), ThreadPoolExecutor(n_jobs) as pool:
-        found = list(pool.map(compute, parts))
-    each = round((time.perf_counter() - start) / len(parts), 3)
-    for part, (scores, choice, validation, unconverged) in zip(parts, found, strict=True):
-        for order, (name, score) in enumerate(scores.items()):
-            # Counted once, under the first metric, as one fit gives all of them.
-            bad, seconds = (int(unconverged), each) if order == 0 else (0, 0.0)
-            yield _Row(method, seed, part, name, float(score), float(choice), float(validation), bad, seconds, key)
-
-
 def _collect(
-    rows: Mapping[str, list[list[_Row]]],
+    rows: Mapping[str, list[list[PartRow]]],
     protocol: NodeProtocol,
     seeds: Sequence[int],
     metrics: Sequence[str],
@@ -315,7 +239,7 @@ def _collect(
     sizes: tuple[float, float] | None,
     split_hash: str,
 ) -> NodeEvaluation:
-    def table(method: str, metric: str, value: Callable[[_Row], float]) -> FloatArray:
+    def table(method: str, metric: str, value: Callable[[PartRow], float]) -> FloatArray:
         return np.array([[value(r) for r in group if r.metric == metric] for group in rows[method]], dtype=np.float64)
 
     flat = {method: [row for group in groups for row in group] for method, groups in rows.items()}
@@ -382,10 +306,3 @@ def _settings(protocol: NodeProtocol) -> str:
 def _digest(x: Rows) -> str:
     array = np.ascontiguousarray(x.cpu().numpy() if isinstance(x, torch.Tensor) else x)
     return hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
-
-
-def _digest_text(*parts: Any) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
-    return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Nested cross-validation of frozen embeddings: outer folds score, inner folds choose ``C``.
+"""Nested cross-validation of frozen embeddings: outer folds score, inner folds choose ``C`` or the neighbours' number.
 
 The test fold is read once. The scores equal those of scikit-learn's ``GridSearchCV`` around ``SVC``, ``LinearSVC`` or a
 ``Pipeline`` with a scaler, fold by fold. They come faster because kernels are shared by the whole grid and distances by
@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphcl.evaluate._checks import IntArray, check_embeddings, check_groups, check_kernel, check_labels
-from graphcl.evaluate._classifiers import RBF, Classifier, Linear, Precomputed, ScaledRBF, squared_distances
+from graphcl.evaluate._classifiers import (
+    RBF,
+    Classifier,
+    Linear,
+    Neighbours,
+    Precomputed,
+    ScaledRBF,
+    squared_distances,
+)
 from graphcl.evaluate.duplicates import grouped_folds
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.splits import Fold, stratified_folds
@@ -27,7 +35,7 @@ class FoldScore(NamedTuple):
     Args:
         fold: number of the fold.
         accuracy: share of the test part that was right, in [0, 1].
-        penalty: the chosen C.
+        penalty: the chosen C, or number of neighbours.
         predictions: predicted classes of the test part, as positions among the sorted classes.
         unconverged: number of ``LinearSVC`` fits that reached the iteration limit.
         validation: mean accuracy over the inner folds with the chosen C, in [0, 1]: what methods may be chosen by.
@@ -66,7 +74,8 @@ def fold_scores(
         One ``FoldScore`` for each outer fold, in order.
 
     Raises:
-        ValueError: embeddings that are not finite, labels of the wrong shape, a class with fewer members than folds.
+        ValueError: embeddings that are not finite, labels of the wrong shape, a class with fewer members than folds, a
+            protocol without folds.
 
     Example:
         >>> import numpy as np
@@ -76,12 +85,15 @@ def fold_scores(
         >>> [score.accuracy for score in fold_scores(x, y, protocol("tu-rbf-svm"), seed=0, only=[0, 1])]
         [1.0, 1.0]
     """
+    _check_folds(protocol)
     if protocol.kernel == "precomputed":
         return kernel_fold_scores(embeddings, labels, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
     x = check_embeddings(embeddings)
     y = check_labels(labels, len(x), protocol)
     classifier: Classifier
-    if protocol.kernel == "linear":
+    if protocol.probe == "knn":
+        classifier = Neighbours.by_cosine(x)
+    elif protocol.kernel == "linear":
         classifier = Linear(x, protocol.scaler, protocol.max_iter)
     elif protocol.scaler:
         classifier = ScaledRBF(x)
@@ -100,7 +112,9 @@ def kernel_fold_scores(
     only: Sequence[int] | None = None,
     n_jobs: int = 1,
 ) -> list[FoldScore]:
-    """Returns fold scores of ``SVC`` on a kernel matrix, with the folds, the grid and the selection of a protocol.
+    """Returns fold scores on a kernel matrix, with the folds, the grid and the selection of a protocol.
+
+    The classifier is ``SVC``, or under ``graph-knn`` the vote of neighbours by cosine in the space of the kernel.
 
     Args:
         kernel: symmetric kernel matrix [graphs, graphs].
@@ -125,9 +139,16 @@ def kernel_fold_scores(
         >>> kernel_fold_scores(x @ x.T, y, protocol("tu-rbf-svm"), seed=0, only=[3])[0].accuracy
         1.0
     """
+    _check_folds(protocol)
     gram = check_kernel(kernel)
     y = check_labels(labels, len(gram), protocol)
-    return _all_folds(Precomputed(gram), y, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
+    classifier = Neighbours.by_kernel(gram) if protocol.probe == "knn" else Precomputed(gram)
+    return _all_folds(classifier, y, protocol, seed=seed, groups=groups, only=only, n_jobs=n_jobs)
+
+
+def _check_folds(protocol: Protocol) -> None:
+    if not protocol.nested:
+        raise ValueError(f"expected a protocol with folds, got {protocol.name}; use evaluate_embeddings")
 
 
 def choose_penalty(

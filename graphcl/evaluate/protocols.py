@@ -1,8 +1,9 @@
 """Named protocols for graph embeddings: the name fixes the classifier, the scaler, the grid and the folds.
 
-Every protocol here is a nested cross-validation. The outer folds give the score; the penalty ``C`` is chosen inside the
-training part of each outer fold, so the test fold is read once. Scores under different protocols are not comparable:
-the kernel alone moves GraphCL on REDDIT-BINARY from 89.5 to 82.6.
+Every protocol that learns from labels is a nested cross-validation. The outer folds give the score; the penalty ``C``,
+or the number of neighbours, is chosen inside the training part of each outer fold, so the test fold is read once.
+Clusters and retrieval learn nothing from labels and choose nothing by them: all graphs take part, and every run counts.
+Scores under different protocols are not comparable: the kernel alone moves GraphCL on REDDIT-BINARY from 89.5 to 82.6.
 """
 
 import difflib
@@ -12,7 +13,12 @@ from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol", "with_folds"]
 
-KERNELS = ("linear", "rbf", "precomputed")
+PROBES = {
+    "svm": ("linear", "rbf", "precomputed"),
+    "knn": ("cosine", "precomputed"),
+    "kmeans": ("cosine", "precomputed"),
+    "retrieval": ("cosine", "precomputed"),
+}  # with the kernels that each can have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +27,15 @@ class Protocol:
 
     Args:
         name: the name that is printed beside every score.
-        kernel: ``rbf`` (``SVC``, gamma ``scale``), ``linear`` (``LinearSVC`` in the primal) or ``precomputed`` (``SVC``
-            on a given kernel matrix).
+        kernel: ``rbf`` (``SVC``, gamma ``scale``), ``linear`` (``LinearSVC`` in the primal), ``cosine`` (rows of length
+            1, where nothing else is fitted) or ``precomputed`` (on a given kernel matrix).
         scaler: whether a standard scaler, fitted on the training part only, comes before the classifier.
-        grid: the values of ``C`` to choose from; the first best one wins.
-        folds: outer folds, stratified and shuffled by the seed.
-        inner_folds: folds of the choice of ``C`` inside a training part, stratified and not shuffled.
+        probe: ``svm``; ``knn`` (a vote of the nearest training graphs, the first class among equals); ``kmeans``
+            (clusters against classes); ``retrieval`` (of the nearest other graphs, how many are of the same class).
+        grid: the values of ``C``, or of the number of neighbours, to choose from; the first best one wins. For
+            ``retrieval`` the numbers of neighbours, each of which is scored.
+        folds: outer folds, stratified and shuffled by the seed; for ``kmeans`` the number of runs.
+        inner_folds: folds of the choice inside a training part, stratified and not shuffled.
         grouped: whether graphs of one group (such as ``wl_classes``: graphs that no message passing tells apart) stay
             together in all folds, inner and outer; the groups are then an argument of what scores.
         max_iter: iteration limit of ``LinearSVC``, scikit-learn's own by default. Fits that reach it are counted. On
@@ -35,12 +44,13 @@ class Protocol:
         source: where the protocol comes from.
 
     Raises:
-        ValueError: an unknown kernel, an empty or non-positive grid, fewer than two folds.
+        ValueError: an unknown probe or kernel, an empty or non-positive grid, fewer than two folds.
     """
 
     name: str
     kernel: str
     scaler: bool
+    probe: str = "svm"
     grid: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
     folds: int = 10
     inner_folds: int = 5
@@ -49,14 +59,35 @@ class Protocol:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.kernel not in KERNELS:
-            raise ValueError(f"expected kernel to be one of {', '.join(KERNELS)}, got {self.kernel!r}")
-        if self.scaler and self.kernel == "precomputed":
-            raise ValueError("expected no scaler with a precomputed kernel, got scaler=True; scale the features before")
-        if not self.grid or min(self.grid) <= 0:
-            raise ValueError(f"expected a grid of positive values of C, got {self.grid}")
-        if min(self.folds, self.inner_folds) < 2:
+        if self.probe not in PROBES:
+            raise ValueError(f"expected probe to be one of {', '.join(PROBES)}, got {self.probe!r}")
+        kernels = PROBES[self.probe]
+        if self.kernel not in kernels:
+            raise ValueError(f"expected kernel to be one of {', '.join(kernels)} for {self.probe}, got {self.kernel!r}")
+        if self.scaler and self.kernel in ("precomputed", "cosine"):
+            raise ValueError(
+                f"expected no scaler with a {self.kernel} kernel, got scaler=True; scale the features before"
+            )
+        if self.probe != "kmeans" and (not self.grid or min(self.grid) <= 0):
+            raise ValueError(f"expected a grid of positive values, got {self.grid}")
+        if self.probe in ("knn", "retrieval") and any(k != int(k) for k in self.grid):
+            raise ValueError(f"expected whole numbers of neighbours, got {self.grid}")
+        if self.nested and min(self.folds, self.inner_folds) < 2:
             raise ValueError(f"expected at least 2 folds and 2 inner folds, got {self.folds} and {self.inner_folds}")
+        if self.folds < 1 or (self.grouped and not self.nested):
+            raise ValueError(f"expected folds to group, or runs, got {self.folds} and grouped={self.grouped}")
+
+    @property
+    def nested(self) -> bool:
+        """Whether it is a nested cross-validation; else no label is learned from and nothing chosen."""
+        return self.probe in ("svm", "knn")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of its scores, all in percent."""
+        if self.probe == "kmeans":
+            return ("nmi", "ari")
+        return tuple(f"precision@{int(k)}" for k in self.grid) if self.probe == "retrieval" else ("accuracy",)
 
 
 _STANDARD = {
@@ -80,6 +111,31 @@ _STANDARD = {
             scaler=True,
             source="Suresh et al., Adversarial Graph Augmentation to Improve Graph Contrastive Learning, NeurIPS 2021",
         ),
+        Protocol(
+            name="graph-knn",
+            kernel="cosine",
+            scaler=False,
+            probe="knn",
+            grid=(1, 3, 5, 10, 20),
+            source="the folds of tu-rbf-svm; Cover and Hart, Nearest Neighbor Pattern Classification, 1967",
+        ),
+        Protocol(
+            name="graph-kmeans",
+            kernel="cosine",
+            scaler=False,
+            probe="kmeans",
+            grid=(),
+            source="as Lee et al., Augmentation-Free Self-Supervised Learning on Graphs, AAAI 2022, for nodes",
+        ),
+        Protocol(
+            name="graph-retrieval",
+            kernel="cosine",
+            scaler=False,
+            probe="retrieval",
+            grid=(1, 5, 10),
+            folds=1,
+            source="Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008, section 8.4",
+        ),
     )
 }
 PROTOCOLS: dict[str, Protocol] = _STANDARD | {
@@ -87,6 +143,7 @@ PROTOCOLS: dict[str, Protocol] = _STANDARD | {
         entry, name=f"{name}-grouped", grouped=True, source=f"as {name}, duplicates kept together"
     )
     for name, entry in _STANDARD.items()
+    if entry.nested
 }
 
 
@@ -104,7 +161,10 @@ def protocol(name: str) -> Protocol:
         10
     """
     if name in NODE_PROTOCOLS:
-        raise ValueError(f"expected a protocol for graphs, got {name}, which scores nodes; use node_protocol({name!r})")
+        own = f", or graph-{name} for graphs" if f"graph-{name}" in PROTOCOLS else ""
+        raise ValueError(
+            f"expected a protocol for graphs, got {name}, which scores nodes; use node_protocol({name!r}){own}"
+        )
     if name not in PROTOCOLS:
         near = difflib.get_close_matches(name, PROTOCOLS, n=3, cutoff=0.4) or sorted(_STANDARD)
         raise ValueError(f"expected a known protocol, got {name!r}; did you mean {' or '.join(near)}?")
@@ -112,17 +172,24 @@ def protocol(name: str) -> Protocol:
 
 
 def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Protocol:
-    """Returns the protocol with other fold counts, for small data; its name says so.
+    """Returns the protocol with other fold counts, for small data, or another number of runs; its name says so.
 
     Args:
         base: the protocol to change.
-        folds: outer folds.
+        folds: outer folds, or runs of k-means.
         inner_folds: inner folds; as they are when left out.
+
+    Raises:
+        ValueError: a protocol without folds and runs, or without inner folds.
 
     Example:
         >>> with_folds(protocol("tu-rbf-svm"), 3).name
         'tu-rbf-svm-3x5-folds'
     """
+    if base.probe == "retrieval" or (not base.nested and inner_folds is not None):
+        raise ValueError(f"expected a protocol with {'inner ' if base.probe == 'kmeans' else ''}folds, got {base.name}")
+    if not base.nested:
+        return base if folds == base.folds else replace(base, name=f"{base.name}-{folds}-runs", folds=folds)
     inner = base.inner_folds if inner_folds is None else inner_folds
     if (folds, inner) == (base.folds, base.inner_folds):
         return base

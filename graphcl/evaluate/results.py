@@ -25,8 +25,8 @@ class Result:
         protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's, and node features
             (``raw``) rows of length 1 in place of a standard scaler.
         features: node features, where they were a choice.
-        metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``, all in percent; ``rmse`` in the target's
-            unit.
+        metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``, ``precision@k``, all in percent; ``rmse``
+            in the target's unit.
         mean: mean over seeds of the mean over folds.
         std: standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
         std_over: what ``std`` is over, ``seeds``.

@@ -11,9 +11,11 @@ from graphcl.evaluate.molecule_runner import MoleculeEvaluation
 from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
 from graphcl.evaluate.runner import Evaluation
+from graphcl.evaluate.semi_runner import SemiEvaluation
 
 __all__ = ["Note", "Provenance", "result_rows"]
 
+AnyEvaluation = Evaluation | NodeEvaluation | MoleculeEvaluation | SemiEvaluation
 BASELINE = "untrained"
 ERRORS = ("rmse",)  # the less the better: a lift is how much less
 
@@ -55,7 +57,7 @@ class Provenance:
 
 
 def result_rows(
-    evaluation: Evaluation | NodeEvaluation | MoleculeEvaluation,
+    evaluation: AnyEvaluation,
     *,
     dataset: str,
     features: str = "",
@@ -105,13 +107,12 @@ def result_rows(
 
 
 def _result(
-    evaluation: Evaluation | NodeEvaluation | MoleculeEvaluation, metric: str, method: str, dataset: str, features: str,
-    origin: Provenance, note: Note,
+    evaluation: AnyEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
 ) -> Result:  # fmt: skip
     scores = evaluation.tables[metric][method]
     mean, over_seeds, over_folds = summarise(scores)
     lift, sign = None, -1 if metric in ERRORS else 1
-    baseline = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation) else BASELINE
+    baseline = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
     if method != baseline and baseline in evaluation.tables[metric]:
         lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes)
     interval = lift is not None and len(lift) > 1

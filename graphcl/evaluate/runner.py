@@ -1,17 +1,20 @@
 """Scores of many embeddings under one protocol, kept on disk seed by seed, and the table rows made of them."""
 
+import functools
 import hashlib
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_groups, check_kernel, check_labels
+from graphcl.evaluate._parts import PartRow, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate._unsupervised import kernel_rows, score_run
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.probes import FoldScore, fold_scores, folds_of
 from graphcl.evaluate.protocols import Protocol
@@ -27,12 +30,13 @@ class Evaluation:
     Args:
         protocol: how they were scored.
         seeds: model seeds, which are the fold seeds too.
-        accuracy: for each method, percent [seeds, folds].
-        penalty: for each method, the chosen C [seeds, folds].
+        accuracy: for each method, percent [seeds, folds]; empty where the protocol has no folds.
+        penalty: for each method, the chosen C or number of neighbours [seeds, folds]; empty likewise.
         unconverged: for each method, the number of ``LinearSVC`` fits that reached the iteration limit.
         seconds: for each method, the time its scores took, in this run or an earlier one.
         num_graphs: graphs in the data set.
         split_hash: hash of the folds of all seeds.
+        others: for each other metric and method, percent [seeds, runs].
     """
 
     protocol: Protocol
@@ -43,11 +47,12 @@ class Evaluation:
     seconds: dict[str, float]
     num_graphs: int
     split_hash: str
+    others: dict[str, dict[str, FloatArray]] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, dict[str, FloatArray]]:
         """For each metric and method, percent [seeds, folds]."""
-        return {"accuracy": self.accuracy}
+        return ({"accuracy": self.accuracy} if self.protocol.nested else {}) | self.others
 
     @property
     def num_tested(self) -> int:
@@ -55,8 +60,10 @@ class Evaluation:
         return self.num_graphs
 
     @property
-    def sizes(self) -> tuple[float, float]:
-        """Graphs in a test fold, and in the training part beside it."""
+    def sizes(self) -> tuple[float, float] | None:
+        """Graphs in a test fold, and in the training part beside it; ``None`` where nothing is held out."""
+        if not self.protocol.nested:
+            return None
         tested = self.num_graphs / self.protocol.folds
         return tested, self.num_graphs - tested
 
@@ -102,14 +109,16 @@ def evaluate_embeddings(
         protocol: how to score.
         seeds: the model seeds; each is the seed of its folds too, so that differences between methods are paired.
         kernels: kernel matrices [graphs, graphs] of methods that have a kernel and no embeddings (Weisfeiler-Lehman);
-            they are used with the folds, grid and selection of the protocol.
+            they are used with the folds, grid and selection of the protocol, or for clusters and retrieval as the
+            vectors whose products they are.
         groups: group of each graph [graphs], as ``wl_classes`` gives them, for a protocol that is ``grouped``.
         raw: CSV file of the scores per seed and fold; see ``raw_path``.
         n_jobs: threads to share the folds.
         progress: called with method and seed after each.
 
     Returns:
-        An ``Evaluation``.
+        An ``Evaluation``, whose ``tables`` are by metric: ``accuracy``; ``nmi`` and ``ari`` under ``graph-kmeans``;
+        ``precision@1`` and so on under ``graph-retrieval``.
 
     Raises:
         ValueError: no seeds or repeated ones, another number of embeddings than seeds, or what ``fold_scores`` refuses.
@@ -129,7 +138,13 @@ def evaluate_embeddings(
     """
     tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
     groups = check_groups(groups, len(y), protocol)
-    store = RawFile(Path(raw) if raw is not None else None, _Row)
+    path = Path(raw) if raw is not None else None
+    if not protocol.nested:
+        if n_jobs < 1:
+            raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
+        runs = RawFile(path, PartRow)
+        return _unsupervised(tasks, y, protocol, seeds, kernels or {}, runs, n_jobs=n_jobs, progress=progress)
+    store = RawFile(path, _Row)
     rows: dict[str, list[list[_Row]]] = {}
     for method, matrices in tasks.items():
         rows[method] = []
@@ -198,6 +213,47 @@ def _tasks(
     return tasks, check_labels(labels, num_graphs, protocol)
 
 
+def _unsupervised(
+    tasks: Mapping[str, list[FloatArray]],
+    y: IntArray,
+    protocol: Protocol,
+    seeds: Sequence[int],
+    kernels: Mapping[str, Any],
+    store: RawFile[PartRow],
+    *,
+    n_jobs: int,
+    progress: Callable[[str, int], None] | None,
+) -> Evaluation:
+    """Clusters and retrieval: all graphs, no folds."""
+    rows_of = {method: functools.cache(lambda m=method: kernel_rows(tasks[m][0])) for method in kernels}
+
+    def task_of(method: str, index: int, seed: int) -> tuple[str, Callable[[int], Any]]:
+        x = tasks[method][index]
+        made_of = digest_text(x.shape, x, method in kernels)
+        return made_of, lambda run: score_run(rows_of[method]() if method in kernels else x, y, protocol, run)
+
+    common = digest_text(protocol.probe, protocol.kernel, protocol.grid, y)
+    metrics = protocol.metrics
+    found = run_parts(
+        list(tasks), seeds, protocol.folds, metrics, task_of, common, store, n_jobs=n_jobs, progress=progress
+    )
+
+    def table(method: str, metric: str) -> FloatArray:
+        return np.array([[100 * row.score for row in own if row.metric == metric] for own in found[method]])
+
+    return Evaluation(
+        protocol=protocol,
+        seeds=tuple(seeds),
+        accuracy={},
+        penalty={},
+        unconverged=dict.fromkeys(found, 0),
+        seconds={method: round(sum(row.seconds for own in rows for row in own), 3) for method, rows in found.items()},
+        num_graphs=len(y),
+        split_hash=split_hash([[] for _ in seeds]),
+        others={metric: {method: table(method, metric) for method in found} for metric in metrics},
+    )
+
+
 def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int, groups: IntArray | None) -> str:
     digest = hashlib.sha256()
     settings = (
@@ -208,7 +264,11 @@ def _key(matrix: FloatArray, y: IntArray, protocol: Protocol, seed: int, groups:
         protocol.inner_folds,
         protocol.max_iter,
     )
-    digest.update(repr((settings, seed, matrix.shape)).encode())
+    # Scores of classifiers that were there before other probes keep their keys.
+    words = (
+        (settings, seed, matrix.shape) if protocol.probe == "svm" else (settings, protocol.probe, seed, matrix.shape)
+    )
+    digest.update(repr(words).encode())
     digest.update(matrix.tobytes())
     digest.update(y.tobytes())
     if groups is not None:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from graphcl.evaluate.lift import holm
 from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProtocol
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
+from graphcl.evaluate.protocols import PROTOCOLS
 from graphcl.evaluate.results import Result
+from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
 __all__ = ["format_table"]
 
@@ -39,12 +41,9 @@ def format_table(rows: Sequence[Result]) -> str:
     texts = []
     for (dataset, features, protocol, metric), block in blocks.items():
         first = block[0]
-        seeds = "seed" if first.seeds == 1 else "seeds"
+        seeds = f"{first.seeds} {'seed' if first.seeds == 1 else 'seeds'}{_parts(first)}"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
-        texts.append(
-            f"{title}: {metric} in {_unit(metric)}, {first.seeds} {seeds} x {first.folds} {_parts(first)}, "
-            f"{first.n_test} {_tested(first)}"
-        )
+        texts.append(f"{title}: {metric} in {_unit(metric)}, {seeds}, {first.n_test} {_tested(first)}")
         p_title = "p (Holm)" if many else "p"
         lift = f"lift over {_baseline(first)} [95 %]"
         lines = [("method", "mean ± over seeds", "± over folds", lift, p_title)]
@@ -67,7 +66,8 @@ def _molecules(row: Result) -> MoleculeProtocol | None:
 
 def _baseline(row: Result) -> str:
     base = _molecules(row)
-    return "scratch" if base is not None and base.probe == "finetune" else "untrained"
+    tuned = base is not None and base.probe == "finetune" or row.protocol.startswith(tuple(SEMI_PROTOCOLS))
+    return "scratch" if tuned else "untrained"
 
 
 def _unit(metric: str) -> str:
@@ -75,11 +75,20 @@ def _unit(metric: str) -> str:
 
 
 def _parts(row: Result) -> str:
-    if _molecules(row) is not None:
-        return "split" if row.folds == 1 else "splits"
-    base = _base(row)
-    word = "fold" if base is None else "run" if base.probe == "kmeans" else "split"
-    return word if base is not None and row.folds == 1 else f"{word}s"
+    """What the scores of a seed are over: `` x 10 folds``; nothing for retrieval, which is one look at all graphs."""
+    base, probe = _base(row), _probe(row)
+    if probe == "retrieval":
+        return ""
+    word = (
+        "split" if _molecules(row) is not None else "run" if probe == "kmeans" else "fold" if base is None else "split"
+    )
+    return f" x {row.folds} {word}" + ("" if row.folds == 1 and word != "fold" else "s")
+
+
+def _probe(row: Result) -> str:
+    """The probe of a node-level protocol, or of one for graphs; also under changed numbers."""
+    base = _base(row) or next((entry for name, entry in PROTOCOLS.items() if row.protocol.startswith(name)), None)
+    return "" if base is None else base.probe
 
 
 def _tested(row: Result) -> str:

@@ -56,7 +56,7 @@ class _FewShapes(TorchFunctionMode):
         if func in _PRODUCTS and torch.is_autocast_enabled("cpu"):
             x, weight, bias = _PRODUCTS[func](*args, **(kwargs or {}))
             if _is_narrowed(x) and _is_narrowed(weight):
-                return _Linear.apply(x, weight, bias)
+                return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 

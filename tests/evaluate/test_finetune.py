@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from graphcl.data import MoleculeDataset, from_smiles_list
+from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
 from graphcl.nn import ConcatReadout, GraphEncoder, MoleculeEncoder, max_readout, mean_readout
 
@@ -114,3 +114,38 @@ def test_refusals() -> None:
         run(encoder(), data, parts, classification=True, select="test")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expected a task that can be scored, got none"):
         run(encoder(), data, parts | {"valid": torch.tensor([16])}, classification=True, epochs=1)
+
+
+def test_one_class_out_of_several_is_learned_by_cross_entropy() -> None:
+    """Three classes with an output each; the accuracy is the share of largest outputs that are right."""
+    dataset = from_smiles_list(["C" * (1 + n // 3) + "ONS"[n % 3] for n in range(48)])
+    classes = torch.arange(48) % 3
+    dataset._data.y, dataset.slices["y"] = classes, dataset.slices["row"]
+    result = run(encoder(), dataset, split(48), classification=True, epochs=25, batch_size=8)
+    assert result.model[1].out_features == 3
+    assert result.test.mean > 0.9 and result.test.each.shape == (1,) and max(result.valid) <= 1
+    batch = PackedDataset(dataset).batch(split(48)["test"])
+    said = result.model.eval()[1](result.model[0].encode(batch).graph)
+    assert result.test.mean == pytest.approx((said.argmax(1) == batch.y).double().mean().item())
+
+
+def test_classes_that_are_no_classes_are_refused() -> None:
+    dataset = molecules(LABELS)
+    for y, classification in (
+        (torch.arange(32).float(), True), (torch.arange(32) - 1, True), (torch.arange(32), False),
+    ):  # fmt: skip
+        dataset._data.y = y
+        with pytest.raises(ValueError, match=r"classes 0, 1, \.\.\. as integers \[1\], got \[32\] of torch"):
+            run(encoder(), dataset, split(32), classification=classification)
+
+
+def test_a_head_of_ones_own() -> None:
+    made = []
+
+    def head(width: int, outputs: int) -> torch.nn.Module:
+        made.append((width, outputs))
+        return torch.nn.Sequential(torch.nn.BatchNorm1d(width), torch.nn.Linear(width, outputs))
+
+    result = run(encoder(), molecules(LABELS), split(32), classification=True, epochs=2, batch_size=8, head=head)
+    assert made == [(16, 2)] and isinstance(result.model[1], torch.nn.Sequential)
+    assert result.model[1][0].num_batches_tracked == 2 * result.epoch

@@ -6,12 +6,13 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from graphcl.evaluate import PROTOCOLS, fold_scores, kernel_fold_scores, protocol, with_folds
-from graphcl.evaluate._classifiers import RBF, Linear, scale_gamma, squared_distances
+from graphcl.evaluate._classifiers import RBF, Linear, Neighbours, scale_gamma, squared_distances
 from graphcl.evaluate.probes import folds_of, score_fold
 
 GRID = [10.0**power for power in range(-3, 4)]
@@ -95,11 +96,12 @@ def test_distances_are_exact_far_from_the_origin():
     assert (squared_distances(x, x) >= 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("name", sorted(name for name, entry in PROTOCOLS.items() if entry.nested))
 def test_test_labels_do_not_reach_the_choice(name):
     x, y = make(9)
     train, test = next(StratifiedKFold(10, shuffle=True, random_state=0).split(x, y))
     classifier = RBF(x, squared_distances(x, x)) if "rbf" in name else Linear(x, True, 1000)
+    classifier = Neighbours.by_cosine(x) if "knn" in name else classifier
     score = score_fold(classifier, y, 0, (train, test), protocol(name))
     other = y.copy()
     other[test] = 1 - other[test]
@@ -109,7 +111,7 @@ def test_test_labels_do_not_reach_the_choice(name):
     assert again.accuracy == pytest.approx(1 - score.accuracy)
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("name", sorted(name for name, entry in PROTOCOLS.items() if entry.nested))
 def test_test_rows_do_not_reach_the_scaler(name):
     """The machine is the same whatever lies in the test fold: only the moved row may change its class."""
     x, y = make(10)
@@ -183,3 +185,52 @@ def test_refusals():
         fold_scores(x, y, rbf, seed=0, only=[10])
     with pytest.raises(ValueError, match="symmetric"):
         kernel_fold_scores(x @ x.T + np.triu(np.ones((120, 120)), 1), y, rbf, seed=0)
+
+
+def knn_by_sklearn(metric, x, y, seed, number):
+    """The first best number of neighbours over inner folds, and the predictions of an outer fold."""
+    train, test = list(StratifiedKFold(10, shuffle=True, random_state=seed).split(np.zeros(len(y)), y))[number]
+    precomputed = metric == "precomputed"
+    part = lambda rows, columns: x[np.ix_(rows, columns)] if precomputed else x[rows]  # noqa: E731
+    best = []
+    for k in (1, 3, 5, 10, 20):
+        hits = []
+        for fit, validate in StratifiedKFold(5).split(np.zeros(len(train)), y[train]):
+            machine = KNeighborsClassifier(k, metric=metric, algorithm="brute")
+            machine.fit(part(train[fit], train[fit]), y[train][fit])
+            hits.append((machine.predict(part(train[validate], train[fit])) == y[train][validate]).mean())
+        best.append(np.average(hits))
+    k = (1, 3, 5, 10, 20)[int(np.argmax(best))]
+    machine = KNeighborsClassifier(k, metric=metric, algorithm="brute").fit(part(train, train), y[train])
+    return k, machine.predict(part(test, train))
+
+
+@pytest.mark.parametrize(("seed", "classes"), [(0, 2), (1, 3)])
+def test_neighbours_equal_scikit_learn_fold_by_fold(seed, classes):
+    x, y = make(seed, classes=classes)
+    gram = (x @ x.T) ** 2  # a kernel whose vectors are of very different lengths
+    length = np.sqrt(gram.diagonal())
+    distance = 2 - 2 * gram / np.outer(length, length)
+    for number in SOME:
+        for found, metric, rows in (
+            (fold_scores(x, y, protocol("graph-knn"), seed=seed, only=[number]), "cosine", x),
+            (kernel_fold_scores(gram, y, protocol("graph-knn"), seed=seed, only=[number]), "precomputed", distance),
+        ):
+            k, predictions = knn_by_sklearn(metric, rows, y, seed, number)
+            assert found[0].penalty == k
+            np.testing.assert_array_equal(found[0].predictions, predictions)
+
+
+def test_fewer_training_graphs_than_neighbours_all_vote():
+    y = np.array([0] * 7 + [1] * 4)
+    few = dataclasses.replace(protocol("graph-knn"), grid=(20,), folds=3, inner_folds=2)
+    for score in fold_scores(np.eye(11), y, few, seed=0):
+        assert (score.predictions == 0).all()
+
+
+def test_protocols_without_folds_are_refused():
+    for name in ("graph-kmeans", "graph-retrieval"):
+        with pytest.raises(ValueError, match=f"expected a protocol with folds, got {name}; use evaluate_embeddings"):
+            fold_scores(np.eye(8), np.arange(8) % 2, protocol(name), seed=0)
+        with pytest.raises(ValueError, match=f"expected a protocol with folds, got {name}"):
+            kernel_fold_scores(np.eye(8), np.arange(8) % 2, protocol(name), seed=0)

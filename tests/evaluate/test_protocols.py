@@ -14,6 +14,22 @@ def test_registry_holds_what_the_names_promise():
         assert PROTOCOLS[entry.name] is entry
 
 
+def test_protocols_without_a_classifier():
+    knn, kmeans, retrieval = (PROTOCOLS[f"graph-{name}"] for name in ("knn", "kmeans", "retrieval"))
+    assert knn.nested and not kmeans.nested and not retrieval.nested
+    assert (knn.folds, knn.inner_folds, knn.grid, knn.metrics) == (10, 5, (1, 3, 5, 10, 20), ("accuracy",))
+    assert (kmeans.folds, kmeans.metrics) == (10, ("nmi", "ari"))
+    assert (retrieval.folds, retrieval.metrics) == (1, ("precision@1", "precision@5", "precision@10"))
+    assert [name for name in PROTOCOLS if name.startswith("graph") and name.endswith("grouped")] == [
+        "graph-knn-grouped"
+    ]
+
+
+def test_a_protocol_for_nodes_names_the_one_for_graphs():
+    with pytest.raises(ValueError, match=r"use node_protocol\('kmeans'\), or graph-kmeans for graphs"):
+        protocol("kmeans")
+
+
 def test_unknown_name_lists_near_ones():
     with pytest.raises(ValueError, match="got 'tu-rbf'; did you mean tu-rbf-svm "):
         protocol("tu-rbf")
@@ -25,6 +41,12 @@ def test_other_fold_counts_change_the_name():
     changed = with_folds(protocol("tu-linear-svm"), 3, 2)
     assert (changed.name, changed.folds, changed.inner_folds) == ("tu-linear-svm-3x2-folds", 3, 2)
     assert with_folds(protocol("tu-linear-svm"), 10) is protocol("tu-linear-svm")
+    assert with_folds(protocol("graph-kmeans"), 10) is protocol("graph-kmeans")
+    runs = with_folds(protocol("graph-kmeans"), 3)
+    assert (runs.name, runs.folds) == ("graph-kmeans-3-runs", 3)
+    for name, inner in (("graph-retrieval", None), ("graph-kmeans", 2)):
+        with pytest.raises(ValueError, match=f"folds, got {name}"):
+            with_folds(protocol(name), 3, inner)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +57,11 @@ def test_other_fold_counts_change_the_name():
         ({"grid": (0.0, 1.0)}, "positive"),
         ({"folds": 1}, "at least 2 folds"),
         ({"kernel": "precomputed", "scaler": True}, "no scaler"),
+        ({"probe": "forest"}, "expected probe to be one of svm, knn, kmeans, retrieval, got 'forest'"),
+        ({"probe": "knn"}, "expected kernel to be one of cosine, precomputed for knn, got 'rbf'"),
+        ({"probe": "knn", "kernel": "cosine", "grid": (1, 2.5)}, "whole numbers of neighbours"),
+        ({"probe": "kmeans", "kernel": "cosine", "folds": 0}, "got 0 and grouped=False"),
+        ({"probe": "kmeans", "kernel": "cosine", "grouped": True}, "expected folds to group"),
     ],
 )
 def test_refusals(change, message):

@@ -7,12 +7,17 @@ from graphcl.evaluate import (
     evaluate_embeddings,
     fold_scores,
     kernel_fold_scores,
+    kmeans_scores,
     protocol,
     raw_path,
+    read_results,
+    result_rows,
+    retrieval_precision,
     runner,
     split_hash,
     stratified_folds,
     with_folds,
+    write_results,
 )
 
 FEW = with_folds(protocol("tu-rbf-svm"), 4, 2)
@@ -142,6 +147,77 @@ def test_fits_without_convergence_are_reported():
 def test_usual_limit_is_not_reached():
     calm = with_folds(protocol("tu-linear-svm"), 3, 2)
     assert evaluate_embeddings({"raw": [RAW]}, Y, calm, [0]).unconverged == {"raw": 0}  # and no warning
+
+
+def test_neighbours_are_scored_on_the_same_folds():
+    few = with_folds(protocol("graph-knn"), 4, 2)
+    found = evaluate_embeddings(EMBEDDINGS, Y, few, SEEDS, kernels={"wl": RAW @ RAW.T})
+    assert found.split_hash == evaluate_embeddings({"raw": [RAW] * 2}, Y, FEW, SEEDS).split_hash
+    for row, seed in enumerate(SEEDS):
+        expected = [100 * score.accuracy for score in fold_scores(TRAINED[row], Y, few, seed=seed)]
+        assert found.tables["accuracy"]["GraphCL"][row].tolist() == expected
+    # The cosine in the space of a linear kernel is the cosine of the rows.
+    np.testing.assert_array_equal(found.accuracy["wl"], found.accuracy["raw"])
+
+
+def test_clusters_and_retrieval_are_those_of_their_functions():
+    unit = TRAINED[1] / np.linalg.norm(TRAINED[1], axis=1, keepdims=True)
+    clusters = evaluate_embeddings(EMBEDDINGS, Y, with_folds(protocol("graph-kmeans"), 3), SEEDS)
+    expected = [kmeans_scores(unit, Y, run=run) for run in range(3)]
+    for metric in ("nmi", "ari"):
+        assert clusters.tables[metric]["GraphCL"].shape == (2, 3)
+        np.testing.assert_allclose(clusters.tables[metric]["GraphCL"][1], [100 * run[metric] for run in expected])
+    nearest = evaluate_embeddings(EMBEDDINGS, Y, protocol("graph-retrieval"), SEEDS)
+    assert list(nearest.tables) == ["precision@1", "precision@5", "precision@10"]
+    for k, value in retrieval_precision(TRAINED[1], Y, k=(1, 5, 10)).items():
+        assert nearest.tables[f"precision@{k}"]["GraphCL"][1].tolist() == [100 * value]
+    assert nearest.sizes is clusters.sizes is None
+    assert not nearest.accuracy and nearest.num_tested == 48
+
+
+@pytest.mark.parametrize("name", ["graph-kmeans", "graph-retrieval"])
+def test_a_kernel_stands_for_the_vectors_whose_products_it_has(name):
+    found = evaluate_embeddings({"raw": [RAW] * 2}, Y, protocol(name), SEEDS, kernels={"wl": RAW @ RAW.T})
+    for table in found.tables.values():
+        np.testing.assert_allclose(table["wl"], table["raw"])
+    nothing = evaluate_embeddings({}, Y, protocol(name), [0], kernels={"wl": np.zeros((48, 48))})
+    assert all(np.isfinite(table["wl"]).all() for table in nothing.tables.values())
+
+
+@pytest.mark.parametrize("name", ["graph-kmeans", "graph-retrieval"])
+def test_runs_are_kept_on_disk_and_rows_made_of_them(tmp_path, monkeypatch, name):
+    path, calls, score_run = raw_path(tmp_path, "toy", protocol(name)), [], runner.score_run
+    monkeypatch.setattr(runner, "score_run", lambda *args: calls.append(args) or score_run(*args))
+    embeddings = EMBEDDINGS | {"untrained": [RAW, TRAINED[0]]}
+    first = evaluate_embeddings(embeddings, Y, protocol(name), SEEDS, raw=path, n_jobs=2)
+    # Raw rows are the same for both seeds, and computed once.
+    assert len(calls) == protocol(name).folds * 5
+    second = evaluate_embeddings(embeddings, Y, protocol(name), SEEDS, raw=path)
+    assert len(calls) == protocol(name).folds * 5
+    evaluate_embeddings(embeddings, np.roll(Y, 1), protocol(name), SEEDS, raw=path)
+    assert len(calls) == protocol(name).folds * 10  # other labels
+    for metric, table in first.tables.items():
+        for method, scores in table.items():
+            np.testing.assert_array_equal(scores, second.tables[metric][method])
+    rows = result_rows(first, dataset="toy")
+    assert [row.metric for row in rows[::3]] == list(protocol(name).metrics)
+    trained = next(row for row in rows if row.method == "GraphCL")
+    table = first.tables[trained.metric]
+    assert trained.lift == pytest.approx((table["GraphCL"] - table["untrained"]).mean())
+    assert trained.lift_low is not None  # over the seeds
+    assert (trained.n_test, trained.folds) == (48, protocol(name).folds)
+    write_results(tmp_path / "table.csv", rows)
+    assert [row.mean for row in read_results(tmp_path / "table.csv")] == pytest.approx([row.mean for row in rows], 1e-4)
+
+
+def test_clusters_need_no_class_in_every_fold():
+    y = np.array([0] * 47 + [1])
+    found = evaluate_embeddings({"raw": [RAW]}, y, with_folds(protocol("graph-kmeans"), 1), [0])
+    assert found.tables["nmi"]["raw"].shape == (1, 1)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        evaluate_embeddings({"raw": [RAW]}, 0 * y, protocol("graph-retrieval"), [0])
+    with pytest.raises(ValueError, match="n_jobs of at least 1"):
+        evaluate_embeddings({"raw": [RAW]}, y, protocol("graph-retrieval"), [0], n_jobs=0)
 
 
 def test_refusals(tmp_path):

@@ -33,5 +33,16 @@ def test_p_is_corrected_over_data_sets_for_each_method():
     assert "p (Holm)" in lines[1]
 
 
+def test_runs_and_single_looks_are_called_what_they_are():
+    heads = {
+        "graph-knn": "accuracy in %, 5 seeds x 10 folds, 188 graphs",
+        "graph-kmeans": "accuracy in %, 5 seeds x 10 runs, 188 graphs",
+        "graph-retrieval": "accuracy in %, 5 seeds, 188 graphs",
+        "kmeans": "accuracy in %, 5 seeds x 10 runs, 188 nodes a split",
+    }
+    for name, words in heads.items():
+        assert format_table([row(protocol=name)]).splitlines()[0] == f"MUTAG, {name}: {words}"
+
+
 def test_no_rows():
     assert format_table([]) == "no results"
