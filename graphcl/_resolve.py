@@ -36,6 +36,7 @@ __all__ = [
     "NORMS",
     "READOUTS",
     "VIEWS",
+    "check_encoder_settings",
     "encoder_maker",
     "make_encoder",
     "make_method",
@@ -74,7 +75,16 @@ _OF_MOLECULES: Mapping[str, tuple[float, Callable[[float, Any], Augmentation]]] 
 _ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity, "random4": random4}
 VIEWS = (*_ALONE, *_WITH_SHARE, *_OF_MOLECULES)
 READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
-ENCODERS = ("gin", "gcn", "sage", "gat", "molecule")
+_OF_LAYERS = ("hidden", "last_width", "layers", "activation", "act_last", "norm", "joined", "dropout")
+# Which settings each encoder reads.
+_READ: Mapping[str, tuple[str, ...]] = {
+    "gin": ("hidden", "layers", "norm"),
+    "gcn": _OF_LAYERS,
+    "sage": _OF_LAYERS,
+    "gat": _OF_LAYERS,
+    "molecule": ("hidden", "layers", "conv", "virtual_node", "dropout"),
+}
+ENCODERS = tuple(_READ)
 CONVS = ("gin", "gcn")
 ACTIVATIONS = ("relu", "prelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
@@ -153,6 +163,34 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
         raise ConfigError(f"encoder {name}: {error}") from error
 
 
+def check_encoder_settings(settings: Mapping[str, Any], *usual: Mapping[str, Any]) -> None:
+    """Refuse a setting that the encoder does not read, where it is none of the usual ones.
+
+    Args:
+        settings: What was asked for.
+        usual: What the settings are where nothing is said.
+
+    Raises:
+        ConfigError: A setting would be ignored.
+
+    Example:
+        >>> usual = {"encoder": "gin", "dropout": 0.0}
+        >>> check_encoder_settings({"encoder": "gin", "dropout": 0.5}, usual)
+        Traceback (most recent call last):
+        ...
+        graphcl.errors.ConfigError: expected no dropout with encoder gin, which has none, got 0.5; encoders with one
+        are gcn, sage, gat, molecule
+    """
+    chosen = settings["encoder"]
+    for key in sorted({key for keys in _READ.values() for key in keys} - set(_READ.get(chosen, ()))):
+        if chosen in _READ and key in settings and all(settings[key] != known.get(key) for known in usual):
+            others = ", ".join(name for name, keys in _READ.items() if key in keys)
+            raise ConfigError(
+                f"expected no {key} with encoder {chosen}, which has none, got {settings[key]}; encoders with one are "
+                f"{others}"
+            )
+
+
 def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
     vocab = settings["vocab"]
     if (settings["encoder"] == "molecule") != (vocab is not None):
@@ -221,7 +259,8 @@ def make_method(
         try:
             return chosen.kind(encoder, seed=seed, **arguments)
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"{settings['method']}: {error}") from error
+            needs = f"; it needs {chosen.needs}" if chosen.needs else ""
+            raise ConfigError(f"{settings['method']}: {error}{needs}") from error
 
 
 def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping[str, Any]) -> nn.Module:

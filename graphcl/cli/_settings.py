@@ -8,7 +8,7 @@ from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEW
 from graphcl.cli._parser import build_parser, new_parser, parse
 from graphcl.errors import ConfigError
 
-__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid"]
+__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid", "use_threads"]
 
 DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 
@@ -65,7 +65,8 @@ def _add_data(add: Any) -> None:
         "--features",
         type=str | None,
         default=None,
-        help="node features: original, constant, degree, degree-onehot; by default its own, else its card's choice",
+        help="node features: original, constant, degree, degree-onehot, normalized; by default its own, else its "
+        "card's choice",
     )
 
 
@@ -130,6 +131,20 @@ def _add_call(add: Any) -> None:
     add("--resume", action="store_true", help="go on with the run in --out, with its own settings")
     add("--overwrite", action="store_true", help="replace the run in --out")
     add("--evaluate", action="store_true", help="score the run at the end, as graphcl evaluate does")
+
+
+def use_threads(count: int | None) -> None:
+    """Let torch use so many threads, or as many as it chooses.
+
+    Raises:
+        ConfigError: The number is below 1.
+    """
+    import torch
+
+    if count is not None and count < 1:
+        raise ConfigError(f"expected threads of at least 1, got {count}")
+    if count is not None:
+        torch.set_num_threads(count)
 
 
 def unsaid(arguments: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from graphcl._resolve import make_encoder, make_method
 from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
 from graphcl.cli._scoring import Scoring
-from graphcl.cli._settings import run_config
+from graphcl.cli._settings import run_config, use_threads
 from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]
@@ -46,14 +46,11 @@ def add_options(parser: Any) -> None:
 
 def run(options: Any) -> int:
     """Fine-tune the run of a folder."""
-    import torch
-
     from graphcl.data import card, load
     from graphcl.evaluate import finetune_molecules
     from graphcl.train import RunFolder, pick_device
 
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     folder = RunFolder(options.run)
     config = run_config(folder)
     device = pick_device(options.device)

@@ -19,6 +19,10 @@ def run(config: Any) -> int:
     """Print one line per method, or all settings of one."""
     if config.name is not None:
         chosen = recipe(config.name)
+        if config.dataset is not None:
+            from graphcl.data import card
+
+            card(config.dataset)  # a name that is none is refused
         print(f"{config.name}: {chosen.kind.__name__}, {chosen.paper}")
         for key, value in settings_for(config.name, config.dataset).items():
             print(f"  {key}: {value}")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphcl._recipes import recipe
-from graphcl._resolve import make_method
+from graphcl._recipes import SETTINGS, recipe, settings_for
+from graphcl._resolve import check_encoder_settings, make_method
 from graphcl.cli import INTERRUPTED
 from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped
-from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, unsaid
+from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, unsaid, use_threads
 from graphcl.cli.evaluate import score
 from graphcl.errors import ConfigError
 
@@ -30,15 +30,12 @@ OF_TRAINING = (
 
 def run(config: Any) -> int:
     """Train, and say where the run is."""
-    import torch
-
     from graphcl.data import PackedDataset
     from graphcl.train import RunFolder, fit, pick_device, source_of
 
     if config.resume and config.overwrite:
         raise ConfigError("expected --resume or --overwrite, got both")
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     device = pick_device(config.device)
     settings = _settings(config)
     whole = load_data(settings, root=config.root)
@@ -74,6 +71,7 @@ def _settings(config: Any) -> dict[str, Any]:
     for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+    check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
     if config.data is not None:
         settings |= {"data": str(Path(config.data).expanduser().resolve()), "dataset": None}

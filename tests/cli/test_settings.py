@@ -59,3 +59,22 @@ def test_a_run_of_few_settings_has_those_of_its_method_beside_them(tmp_path):
     folder.write_config({"method": "grace", "temprature": 0.5})
     with pytest.raises(ConfigError, match=r"config.yaml: unknown key 'temprature'; nearest: temperature"):
         run_config(folder)
+
+
+def test_settings_that_the_encoder_does_not_read_are_refused(refused):
+    assert "encoders with one are gcn, sage, gat, molecule" in refused("pretrain", "--dropout", "0.5")
+    assert "no virtual_node with encoder gcn" in refused("pretrain", "--encoder", "gcn", "--virtual-node", "true")
+    assert "no joined with encoder gin" in refused("pretrain", "--joined", "false")
+
+
+@pytest.mark.parametrize("command", [("pretrain",), ("finetune", "run", "--dataset", "MUTAG")])
+def test_no_threads_are_refused(refused, command):
+    assert "expected threads of at least 1, got 0" in refused(*command, "--threads", "0")
+
+
+def test_a_method_says_what_it_needs(refused):
+    assert "it needs the vectors" in refused("pretrain", "--method", "cross-modal")
+
+
+def test_settings_on_a_set_that_is_none_are_refused(refused):
+    assert "foo" in refused("methods", "grace", "--dataset", "foo")
