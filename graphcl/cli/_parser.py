@@ -14,7 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "pretrain": "train an encoder by contrast, without labels",
     "evaluate": "score a run's embeddings beside the untrained encoder's",
     "audit": "score any encoder of graphs, whoever trained it, beside the same one untrained",
-    "finetune": "tune a run's encoder on labelled molecules, beside one from scratch",
+    "finetune": "tune a run's encoder on molecules, or on few labels of graphs, beside one from scratch",
     "embed": "write a run's embeddings to a file",
     "export": "write a run's encoder, to share and to embed with",
     "report": "write the page of a run, report.html",

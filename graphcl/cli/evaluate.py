@@ -1,5 +1,6 @@
 """``graphcl evaluate``: score a run's embeddings beside the untrained encoder's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphcl.cli._score_molecules import score_molecules
@@ -21,11 +22,13 @@ def add_options(parser: Any) -> None:
     add("run", type=str, help="the run folder")
     add(
         "--protocol",
-        type=str | None,
-        default=None,
-        help="for graphs tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm; for nodes node-linear-public, "
-        "node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, ogb-linear, knn or kmeans; for "
-        "molecules moleculenet-linear; by default the first one on the data set's card",
+        type=str,
+        action="append",
+        default=[],
+        help="for graphs tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, graph-knn, graph-kmeans or graph-retrieval; for "
+        "nodes node-linear-public, node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, "
+        "ogb-linear, knn or kmeans; for molecules moleculenet-linear; by default the first one on the data set's card. "
+        "It may be given several times",
     )
     add("--dataset", type=str | None, default=None, help="another data set than the run's")
     add("--root", type=str | None, default=None, help="data folder; by default the run's")
@@ -39,7 +42,7 @@ def run(config: Any) -> int:
 
     return score(
         RunFolder(config.run),
-        protocol=config.protocol,
+        protocols=config.protocol,
         dataset=config.dataset,
         root=config.root,
         device=config.device,
@@ -48,7 +51,7 @@ def run(config: Any) -> int:
 
 
 def score(
-    folder: Any, *, protocol: str | None = None, dataset: str | None = None, root: str | None = None,
+    folder: Any, *, protocols: Sequence[str] = (), dataset: str | None = None, root: str | None = None,
     device: str = "auto", jobs: int = 1,
 ) -> int:  # fmt: skip
     """Score a run on its own data set or on another one, as what that is: graphs, nodes or molecules."""
@@ -63,25 +66,25 @@ def score(
         raise RunError("expected --dataset NAME to score on, as the run is on a file without labels")
     entry = card(config["dataset"], root=root)
     scoring = Scoring(folder, config, entry, root, pick_device(device))
-    if is_molecules(entry):
-        score_molecules(scoring, protocol, jobs)
-    elif entry.level == "node":
-        _score_nodes(scoring, protocol, jobs)
-    else:
-        _score_graphs(scoring, protocol, jobs)
+    if not is_molecules(entry) and entry.level != "node":
+        _score_graphs(scoring, protocols, jobs)
+        return 0
+    names: list[str | None] = [*protocols] or [None]
+    for protocol in names:
+        (score_molecules if is_molecules(entry) else _score_nodes)(scoring, protocol, jobs)
     return 0
 
 
-def _score_graphs(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
+def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
     """Score a run on graphs, beside raw features, the Weisfeiler-Lehman kernel and the untrained encoder."""
     from graphcl.data import PackedDataset, load
     from graphcl.evaluate import compared_embeddings, evaluate_embeddings, protocol, wl_classes
 
     config, entry = scoring.config, scoring.entry
-    chosen = protocol(protocol_name or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    chosen = [protocol(name) for name in names or entry.protocols[:1] or ["tu-rbf-svm"]]
     if entry.level != "graph" or entry.task != "classification":
         raise RunError(
-            f"expected a data set with a class per graph for {chosen.name}, "
+            f"expected a data set with a class per graph for {chosen[0].name}, "
             f"got {entry.name} ({entry.task} of {entry.level}s)"
         )
     dataset = load(entry.name, root=scoring.root, features=config["features"])
@@ -90,17 +93,19 @@ def _score_graphs(scoring: Scoring, protocol_name: str | None, jobs: int) -> Non
     embeddings, kernels = compared_embeddings(
         graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
     )
-    evaluation = evaluate_embeddings(
-        embeddings,
-        graphs.y.cpu().numpy(),
-        chosen,
-        [config["seed"]],
-        kernels=kernels,
-        groups=wl_classes(list(dataset)) if chosen.grouped else None,
-        n_jobs=jobs,
-    )
-    _keep(scoring, evaluation)
-    print("One seed: the interval is over its folds. The committed tables are over several seeds.")
+    for each in chosen:
+        evaluation = evaluate_embeddings(
+            embeddings,
+            graphs.y.cpu().numpy(),
+            each,
+            [config["seed"]],
+            kernels=kernels,
+            groups=wl_classes(list(dataset)) if each.grouped else None,
+            n_jobs=jobs,
+        )
+        _keep(scoring, evaluation)
+        print("One seed: the interval is over its folds." if each.nested else "One seed on all graphs: no interval.")
+    print("The committed tables are over several seeds.")
     print(f"run folder: {scoring.folder.path}")
 
 

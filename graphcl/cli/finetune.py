@@ -1,11 +1,13 @@
-"""``graphcl finetune``: tune a run's encoder on labelled molecules, beside one from scratch."""
+"""``graphcl finetune``: tune a run's encoder on labelled molecules or few labelled graphs, beside one from scratch."""
 
 import copy
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from graphcl._resolve import make_encoder, make_method
+from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
 from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import run_config, use_threads
@@ -15,8 +17,9 @@ __all__ = ["ABOUT", "add_options", "run"]
 
 ABOUT = (
     "Tune a copy of a run's encoder on a labelled set of molecules, with a linear head per task, beside the same "
-    "encoder from random weights (scratch). Missing labels are masked, the test part is read once. Scores go to "
-    "the run's scores.csv; a command that was interrupted goes on where it stopped."
+    "encoder from random weights (scratch). Missing labels are masked, the test part is read once. On a set of other "
+    "graphs with a class each, tune on 1 or 10 percent of the labels, fold by fold. Scores go to the run's scores.csv; "
+    "a command that was interrupted goes on where it stopped."
 )
 
 
@@ -30,14 +33,21 @@ def add_options(parser: Any) -> None:
         type=str | None,
         default=None,
         help="moleculenet-finetune (the best epoch on validation), moleculenet-finetune-last-epoch, or ogb-finetune "
-        "for OGB's sets (its own evaluator)",
+        "for OGB's sets (its own evaluator); for other graphs semi-supervised-1 or semi-supervised-10, the percentage "
+        "of labels (10 by default; tu-semi-1 and tu-semi-10 are the same)",
     )
     add("--head-only", action="store_true", help="leave the encoder as it is and tune the head alone")
-    add("--seeds", type=int, nargs="+", default=None, help="of head, order and dropout; by default 0 to 9")
+    add(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=None,
+        help="of head, order and dropout; by default 0 to 9, on few labels 0 to 4",
+    )
     add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
-    add("--batch-size", type=int | None, default=None, help="molecules per step; by default 32")
+    add("--batch-size", type=int | None, default=None, help="graphs per step; by default 32, on few labels 128")
     add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
-    add("--dropout", type=float | None, default=None, help="of the encoder; by default 0.5")
+    add("--dropout", type=float | None, default=None, help="of an encoder of molecules; by default 0.5")
     add("--precision", type=str, default="fp32", help="fp32 or bf16")
     add("--root", type=str | None, default=None, help="data folder; by default the run's")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
@@ -47,6 +57,7 @@ def add_options(parser: Any) -> None:
 def run(options: Any) -> int:
     """Fine-tune the run of a folder."""
     from graphcl.data import card, load
+    from graphcl.data.load import is_molecules
     from graphcl.evaluate import finetune_molecules
     from graphcl.train import RunFolder, pick_device
 
@@ -56,13 +67,17 @@ def run(options: Any) -> int:
     device = pick_device(options.device)
     root = options.root or config["root"]
     entry = card(options.dataset, root=root)
-    base, chosen = _protocols(options, entry)
-    check_run(config)
+    base, chosen = (_protocols if is_molecules(entry) else few_labels_protocol)(options, entry)
     if options.precision not in ("fp32", "bf16"):
         raise ConfigError(f"expected precision to be fp32 or bf16, got {options.precision!r}")
-    dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
     scoring = Scoring(folder, config, entry, root, device)
     seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
+    command, bf16 = _command(scoring, options, base.name, seeds), options.precision == "bf16"
+    if not is_molecules(entry):
+        tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, bf16=bf16, command=command)
+        return 0
+    check_run(config)
+    dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
     evaluation = finetune_molecules(
         _encoders(scoring, dataset.num_features),
         dataset,
@@ -72,28 +87,18 @@ def run(options: Any) -> int:
         split=split_of(dataset),
         score=judge(entry),
         device=device,
-        bf16=options.precision == "bf16",
+        bf16=bf16,
         raw=raw_file(scoring, chosen.name),
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
-    keep(
-        scoring,
-        evaluation,
-        _command(scoring, options, base.name, seeds),
-        {scoring.name: config["epochs"], "scratch": 0},
-    )
+    keep(scoring, evaluation, command, {scoring.name: config["epochs"], "scratch": 0})
     return 0
 
 
 def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
     """The protocol that is asked for, and the same with what the options change."""
-    from graphcl.data.load import is_molecules
     from graphcl.evaluate import molecule_protocol, with_tuning
 
-    if not is_molecules(entry):
-        raise RunError(
-            f"expected a labelled set of molecules to fine-tune on, got {entry.name}, whose loader is another"
-        )
     ogb = entry.name.startswith("ogbg-")
     base = molecule_protocol(options.protocol or ("ogb-finetune" if ogb else "moleculenet-finetune"))
     if base.ogb and not ogb:

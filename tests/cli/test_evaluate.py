@@ -23,6 +23,22 @@ def test_a_table_beside_what_needs_no_training(capsys, run):
     }
 
 
+def test_several_protocols_share_the_embeddings(capsys, run):
+    names = ["graph-knn", "graph-kmeans", "graph-retrieval"]
+    assert main(["evaluate", *(word for name in names for word in ("--protocol", name)), "run"]) == 0
+    out = capsys.readouterr().out
+    assert "graph-knn: accuracy in %, 1 seed x 10 folds, 512 graphs" in out
+    assert "graph-kmeans: nmi in %, 1 seed x 10 runs" in out and "graph-retrieval: precision@5 in %, 1 seed, 512" in out
+    assert out.count("One seed: the interval") == 1 and out.count("no interval") == 2
+    rows = read_results(run / "scores.csv")
+    methods = ["raw", "untrained-init", "untrained", "GraphCL", "wl"]
+    assert [(row.protocol, row.metric) for row in rows if row.method == "wl"] == [
+        ("graph-knn", "accuracy"), ("graph-kmeans", "nmi"), ("graph-kmeans", "ari"),
+        *(("graph-retrieval", f"precision@{k}") for k in (1, 5, 10)),
+    ]  # fmt: skip
+    assert [row.method for row in rows] == methods * 6
+
+
 def test_pretrain_scores_at_the_end_if_it_is_told_to(capsys, rings, fast):
     assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
     usual = ["--dataset", "Rings", "--features", "degree-onehot"]

@@ -66,8 +66,43 @@ def test_from_a_file_to_a_scored_task_in_three_commands(capsys, molecules, fast_
 def test_runs_that_cannot_be_tuned(refused, fast_molecules):
     assert "expected a run on molecules" in refused("finetune", "run", "--dataset", "Tiny")
     assert main(["pretrain", "--data", "my.smi.gz", "--out", "mine", *fast_molecules]) == 0
-    assert "expected a labelled set of molecules" in refused("finetune", "mine", "--dataset", "karate")
+    message = "expected a labelled set of molecules, or of graphs with a class each"
+    assert message in refused("finetune", "mine", "--dataset", "karate")
+    assert "got one on molecules" in refused("finetune", "mine", "--dataset", "synthetic-molecules")
     tuning = ["finetune", "mine", "--dataset", "Tiny"]
     assert "expected a set of OGB" in refused(*tuning, "--protocol", "ogb-finetune")
     assert "expected a protocol that tunes" in refused(*tuning, "--protocol", "moleculenet-linear")
     assert "expected precision" in refused(*tuning, "--precision", "fp8")
+
+
+def test_few_labels_of_a_set_of_graphs(capsys, rings, fast):
+    assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
+    assert main(["pretrain", "--dataset", "Rings", "--features", "degree-onehot", "--out", "run", *fast]) == 0
+    capsys.readouterr()
+    tuning = ["--dataset", "Rings", "--seeds", "0", "1", *TUNED]
+    assert main(["finetune", "run", "--protocol", "tu-semi-10", *tuning]) == 0
+    out = capsys.readouterr().out
+    assert "Rings, features degree-onehot, semi-supervised-10-2-epochs-batch-size-8: accuracy in %, 2 seeds x 10" in out
+    assert "lift over scratch" in out and "pretrained on all graphs, those of the test folds included" in out
+    assert "A fold tests 2 graphs and learns from 2 labels" in out
+    raw = Path("run/raw/Rings.semi-supervised-10-2-epochs-batch-size-8.csv")
+    stored = raw.read_bytes()
+    assert main(["finetune", "run", *tuning]) == 0 and raw.read_bytes() == stored  # ten percent by default
+    assert (
+        main(["finetune", "run", "--protocol", "semi-supervised-1", "--head-only", "--precision", "bf16", *tuning]) == 0
+    )
+    rows = read_results("run/scores.csv")
+    assert [(row.method, row.epochs) for row in rows] == [("scratch", 0), ("GraphCL", 2)] * 2
+    assert {row.selected_by for row in rows} == {"best validation epoch"}
+    assert rows[0].command == (
+        "graphcl finetune run --dataset Rings --protocol semi-supervised-10 --epochs 2 --batch-size 8 --seeds 0 1"
+    )
+    assert rows[2].protocol == "semi-supervised-1-head-2-epochs-batch-size-8" and "bf16" in rows[2].command
+
+
+@pytest.mark.usefixtures("run")
+def test_few_labels_refused(refused):
+    tuning = ["finetune", "run", "--dataset", "synthetic-molecules"]
+    assert "did you mean semi-supervised" in refused(*tuning, "--protocol", "semi-supervised-5")
+    assert "expected --dropout with a set of molecules" in refused(*tuning, "--dropout", "0.1")
+    assert "epochs >= 1" in refused(*tuning, "--epochs", "0")
