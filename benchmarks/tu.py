@@ -134,10 +134,13 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
 
 def beside(evaluation: Evaluation, method: str, twin: str) -> Evaluation:
     """The scores of a method and, as the row that its lift is over, those of its encoder untrained."""
-    accuracy = {method: evaluation.accuracy[method]}
-    if not method.startswith("untrained ("):
-        accuracy["untrained"] = evaluation.accuracy[twin]
-    return replace(evaluation, accuracy=accuracy)
+
+    def kept(table: dict[str, Any]) -> dict[str, Any]:
+        own = {method: table[method]}
+        return own if method.startswith("untrained (") else own | {"untrained": table[twin]}
+
+    accuracy = kept(evaluation.accuracy) if evaluation.accuracy else {}  # clusters and retrieval have other metrics
+    return replace(evaluation, accuracy=accuracy, others={name: kept(t) for name, t in evaluation.others.items()})
 
 
 if __name__ == "__main__":
