@@ -41,7 +41,7 @@ from graphcl.evaluate import (
 from graphcl.train import RunFolder, fit
 
 RESULTS = Path(__file__).parent / "results"
-# All of them are left out of the corpus, whichever are scored.
+# All of them are left out of the corpus, whichever of them are scored.
 SETS = ["BBBP", "BACE", "Tox21", "HIV", "ESOL", "FreeSolv", "Lipo"]
 SETS += ["ogbg-molhiv", "ogbg-molbace", "ogbg-molbbbp", "ogbg-molesol", "ogbg-molfreesolv"]
 TRAINING = (
@@ -92,7 +92,7 @@ def settings_of(method: str, seed: int, options: argparse.Namespace) -> dict[str
     asked = {"hidden": options.hidden, "layers": options.layers, "precision": options.precision, "seed": seed}
     asked |= {"epochs": options.epochs, "batch_size": options.batch_size}
     given = {key: value for key, value in asked.items() if value is not None}
-    source = {"dataset": None, "data": str(options.data.resolve()), "exclude": SETS}
+    source = {"dataset": None, "data": str(options.data.resolve()), "exclude": left_out(options)}
     settings = {**source, **settings_for(method, vocab="ogb"), **given}
     # A rise as long as the paper's would leave nothing of a shorter run.
     return settings | {"warmup": min(settings["warmup"], settings["epochs"] // 10)}
@@ -123,11 +123,16 @@ def pretrain(method: str, molecules: Callable[[], PackedDataset], options: argpa
     return folders
 
 
+def left_out(options: argparse.Namespace) -> list[str]:
+    """The sets whose molecules are not trained on: all of ``SETS`` if one of them is scored, and what else is."""
+    return list(dict.fromkeys([*(SETS if set(options.datasets) & set(SETS) else []), *options.datasets]))
+
+
 def corpus(options: argparse.Namespace) -> Any:
     """The molecules to pretrain on, without those of the labelled sets."""
     dataset: Any = load_molecules(options.data)
     dataset = dataset if options.limit is None else dataset[: options.limit]
-    others = {name: list(load(name).smiles) for name in SETS}  # type: ignore[attr-defined]
+    others = {name: list(load(name).smiles) for name in left_out(options)}  # type: ignore[attr-defined]
     rest, overlaps = without_overlap(dataset, others)
     for overlap in overlaps:
         print(f"{overlap.name}: {overlap.shared:,} of {overlap.molecules:,} molecules shared", file=sys.stderr)

@@ -42,7 +42,19 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_whole_table_and_nothing_twice(
     benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny = ["--data", "corpus.csv", "--datasets", "Tiny", "--methods", "graphcl", "simgrace", "--seeds", "2"]
+    tiny = [
+        "--data",
+        "corpus.csv",
+        "--datasets",
+        "Tiny",
+        "--methods",
+        "graphcl",
+        "simgrace",
+        "--seeds",
+        "2",
+        "--pretrained",
+        "2",
+    ]
     tiny += ["--epochs", "1", "--tune-epochs", "1", "--batch-size", "16", "--hidden", "8", "--layers", "2"]
     tiny += ["--out", "out/molecules.csv", "--runs", "runs", "--limit", "30"]
     benchmark.main(tiny)
