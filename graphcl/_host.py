@@ -7,17 +7,15 @@ autograd has to follow takes torch's own way.
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "ascending", "columns", "compress", "empty_like", "in_blocks", "in_threads", "put", "take", "where"]
+__all__ = ["BLOCK", "ascending", "columns", "compress", "empty_like", "in_blocks", "put", "take", "where"]
 
 BLOCK = 1 << 15  # elements: 256 kB of int64, and torch starts no threads for so few
 _LARGE = 1 << 22  # bytes: what numpy asks large pages for
-_PART = 1 << 18  # elements that are worth a thread of their own: a millisecond, and starting one takes a tenth of it
 
 
 def empty_like(value: Tensor, *shape: int) -> Tensor:
@@ -69,39 +67,19 @@ def columns(value: Tensor, index: Tensor) -> Tensor:
     return out
 
 
-def in_threads(work: Callable[[int, int], None], n: int) -> None:
-    """``work(begin, end)`` for parts of range(n), on as many threads as torch uses, if there is enough for them.
-
-    numpy lets other threads run while it works, and a thread for each call outlives no fork of the process.
-    """
-    parts = min(torch.get_num_threads(), 4, n // _PART)
-    if parts < 2:
-        return work(0, n)
-    bounds = [n * i // parts for i in range(parts + 1)]
-    with ThreadPoolExecutor(parts - 1) as pool:
-        others = [pool.submit(work, *bounds[i : i + 2]) for i in range(1, parts)]
-        work(*bounds[:2])
-        for other in others:
-            other.result()
-
-
 def compress(value: Tensor, mask: Tensor) -> Tensor:
     """``columns(value, where(mask))`` for ``value`` [R, M] of numbers on the CPU, without the positions in between."""
     chosen = mask.numpy()
     out = empty_like(value, value.size(0), int(np.count_nonzero(chosen)))
     sources, targets = value.numpy(), out.numpy()
-
-    def copy(begin: int, end: int) -> None:
-        to = int(np.count_nonzero(chosen[:begin]))
-        for i in range(begin, end, BLOCK):
-            part = slice(i, min(i + BLOCK, end))
-            index = chosen[part].nonzero()[0]
-            for source, target in zip(sources, targets, strict=True):
-                # `clip` only spares the copy that numpy makes of a result that an error could leave half written.
-                source[part].take(index, out=target[to : to + index.size], mode="clip")
-            to += index.size
-
-    in_threads(copy, mask.numel())
+    to = 0
+    for i in range(0, chosen.size, BLOCK):
+        part = slice(i, i + BLOCK)
+        index = chosen[part].nonzero()[0]
+        for source, target in zip(sources, targets, strict=True):
+            # `clip` only spares the copy that numpy makes of a result that an error could leave half written.
+            source[part].take(index, out=target[to : to + index.size], mode="clip")
+        to += index.size
     return out
 
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from graphcl._host import BLOCK, empty_like, in_threads
+from graphcl._host import BLOCK, empty_like
 
 __all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
 
@@ -121,14 +121,10 @@ def _hash_long(ids: Array, keys: Array) -> Tensor:
     """The same block by block."""
     out = empty_like(torch.empty(0, dtype=torch.int64), ids.size)
     u, every = out.numpy().view(np.uint64), np.broadcast_to(keys.reshape(-1), ids.shape)
-
-    def hash_part(begin: int, end: int) -> None:
-        spare = np.empty(min(BLOCK, end - begin), np.uint64)
-        for i in range(begin, end, BLOCK):
-            part = slice(i, min(i + BLOCK, end))
-            hash_on_host(ids[part], every[part], u[part], spare[: part.stop - i])
-
-    in_threads(hash_part, ids.size)
+    spare = np.empty(min(BLOCK, ids.size), np.uint64)
+    for i in range(0, ids.size, BLOCK):
+        part = slice(i, min(i + BLOCK, ids.size))
+        hash_on_host(ids[part], every[part], u[part], spare[: part.stop - i])
     return out
 
 

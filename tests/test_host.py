@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphcl import _host
 from graphcl._host import (
     BLOCK,
     ascending,
@@ -12,7 +11,6 @@ from graphcl._host import (
     compress,
     empty_like,
     in_blocks,
-    in_threads,
     put,
     take,
     where,
@@ -71,34 +69,8 @@ def test_columns_and_positions() -> None:
     assert where(torch.zeros(0, dtype=torch.bool)).shape == (0,)
 
 
-@pytest.fixture(params=[1, 3])
-def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
-    monkeypatch.setattr(_host, "_PART", 1000)
-    return int(request.param)
-
-
-@pytest.mark.parametrize("n", [0, 1, 1999, 2000, 100_001])
-def test_threads_share_all_the_work(threads: int, n: int) -> None:
-    parts: list[tuple[int, int]] = []
-    in_threads(lambda begin, end: parts.append((begin, end)), n)
-    parts.sort()
-    assert len(parts) == max(1, min(threads, n // 1000))
-    assert [begin for begin, _ in parts] == [0, *(end for _, end in parts[:-1])]
-    assert parts[-1][1] == n
-
-
-def test_what_a_thread_raises_is_raised(threads: int) -> None:
-    def work(begin: int, end: int) -> None:
-        if end == 5000:
-            raise ValueError("the last part")
-
-    with pytest.raises(ValueError, match="the last part"):
-        in_threads(work, 5000)
-
-
 @pytest.mark.parametrize("n", [0, 1, 3 * BLOCK + 5])
-def test_compressed_columns_are_those_of_the_mask(threads: int, n: int) -> None:
+def test_compressed_columns_are_those_of_the_mask(n: int) -> None:
     rows = torch.randint(1000, (3, n), generator=torch.Generator().manual_seed(0))
     for mask in (rows[0] > 300, rows[0] < 0, rows[0] >= 0):
         assert torch.equal(compress(rows, mask), rows[:, mask])

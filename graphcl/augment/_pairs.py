@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._host import BLOCK, empty_like, in_blocks, in_threads, where
+from graphcl._host import BLOCK, empty_like, in_blocks, where
 from graphcl._random import Array, Key, hash_ids, hash_on_host, key_on_host
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import Count, how_many, places, smallest_k
@@ -61,18 +61,14 @@ def hash_edges(graph: Graph, key: Key, note: Note, *, directed: bool) -> None:
 
 def _hash_blocks(n: int, names: Callable[[slice, Array, Array], Array], note: Note) -> None:
     """Hash what ``names`` writes for each block of range(n) into its second argument, under the keys it returns."""
-
-    def hash_part(begin: int, end: int) -> None:
-        memory = np.empty((2, min(BLOCK, end - begin)), np.int64)
-        for i in range(begin, end, BLOCK):
-            part = slice(i, min(i + BLOCK, end))
-            code, spare = memory[:, : part.stop - i]
-            keys = names(part, code, spare)
-            hashes = code.view(np.uint64)
-            hash_on_host(hashes, keys, hashes, spare.view(np.uint64))
-            note(part, hashes)
-
-    in_threads(hash_part, n)
+    memory = np.empty((2, min(BLOCK, n)), np.int64)
+    for i in range(0, n, BLOCK):
+        part = slice(i, min(i + BLOCK, n))
+        code, spare = memory[:, : part.stop - i]
+        keys = names(part, code, spare)
+        hashes = code.view(np.uint64)
+        hash_on_host(hashes, keys, hashes, spare.view(np.uint64))
+        note(part, hashes)
 
 
 def width(graph: Graph) -> int:
@@ -178,16 +174,12 @@ def _packed(graph: Graph, *, directed: bool, bits: int, low: int) -> tuple[Tenso
     source, target = graph.edge_index.numpy()
     cells, edges = (empty_like(graph.edge_index, graph.num_edges) for _ in range(2))
     packed, place = cells.numpy(), edges.numpy()
-
-    def pack(begin: int, end: int) -> None:
-        spare = np.empty(min(BLOCK, end - begin), np.int64)
-        for i in range(begin, end, BLOCK):
-            part = slice(i, min(i + BLOCK, end))
-            out = packed[part]
-            code_on_host(source[part], target[part], out, spare[: out.size], directed=directed, bits=bits)
-            np.bitwise_or(np.left_shift(out, low, out=out), np.arange(i, part.stop), out=out)
-
-    in_threads(pack, graph.num_edges)
+    spare = np.empty(min(BLOCK, graph.num_edges), np.int64)
+    for i in range(0, graph.num_edges, BLOCK):
+        part = slice(i, min(i + BLOCK, graph.num_edges))
+        out = packed[part]
+        code_on_host(source[part], target[part], out, spare[: out.size], directed=directed, bits=bits)
+        np.bitwise_or(np.left_shift(out, low, out=out), np.arange(i, part.stop), out=out)
     if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
         packed.sort()
     np.bitwise_and(packed, (1 << low) - 1, out=place)

@@ -13,7 +13,6 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
-from graphcl import _host
 from graphcl.augment import EdgeDrop, EdgePerturb, _in_order
 from graphcl.augment._absent import Absent
 from graphcl.augment._graph import Graph
@@ -337,16 +336,13 @@ def through_pairs(data: Data, key: int, share: float, *, directed: bool) -> Tens
     return pairs.choose(pairs.hashes(key), share, "round").index_select(0, pairs.of_edge)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize(("loops", "directed"), [(0, False), (500, False), (0, True), (500, True)])
 def test_edges_in_order_are_chosen_without_sorting(
-    loops: int, directed: bool, share: float, threads: int, monkeypatch: pytest.MonkeyPatch
+    loops: int, directed: bool, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = ordered(2000, 30_000, loops=loops)
     expected = through_pairs(data, 7, share, directed=directed)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(_host, "_PART", 10_000)
     monkeypatch.setattr(Pairs, "find", None)
     kept = EdgeDrop(share, count="round", directed=directed).view(data, 7)
     assert torch.equal(kept.edge_index, data.edge_index[:, ~expected])
