@@ -292,6 +292,7 @@ def main() -> None:
 
 def write(rows: list[Row], arguments: argparse.Namespace) -> None:
     """The rows of the sections that ran, and those of the others as they were."""
+    asked = "" if arguments.sections == list(SECTIONS) else f" --sections {' '.join(arguments.sections)}"
     common = {
         "nodes": 169_343,
         "edges": 2_332_486,
@@ -299,7 +300,7 @@ def write(rows: list[Row], arguments: argparse.Namespace) -> None:
         "device": device(),
         "torch": torch.__version__,
         "version": __version__,
-        "command": f"python benchmarks/large.py --rounds {arguments.rounds} --threads {arguments.threads}",
+        "command": f"python benchmarks/large.py{asked} --rounds {arguments.rounds} --threads {arguments.threads}",
         "date": datetime.date.today().isoformat(),
     }
     fields = ["section", "measure", "value", "unit", "ratio", *common]

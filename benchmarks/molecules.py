@@ -200,6 +200,7 @@ def main() -> None:
         torch.cuda.get_device_name() if options.device != "cpu" else f"{platform.machine()}, {os.cpu_count()} cores"
     )
     facts = {"device": machine, "threads": torch.get_num_threads(), "version": __version__}
+    facts |= {"command": f"python benchmarks/molecules.py --rounds {options.rounds} --device {options.device}"}
     facts |= {"date": datetime.date.today().isoformat()}
     with options.output.open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], *facts])
