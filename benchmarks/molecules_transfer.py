@@ -5,12 +5,14 @@
 Pretrains on molecules of which those of all labelled sets are left out by InChIKey; one encoder per method, as the
 field does it, unless ``--pretrained`` asks for more. Each is a run folder in ``--runs``, as ``graphcl pretrain`` makes
 it, which ``graphcl export`` and ``graphcl finetune`` take. Scores per seed go to ``results/raw/``, the table to
-``results/molecules.csv``. Started again, it goes on where it stopped.
+``results/molecules.csv``, what was left out to ``results/molecules_overlap.csv``. Started again, it goes on where it
+stopped.
 The rows ``untrained`` (frozen) and ``scratch`` (tuned) are the same encoder without pretraining.
 """
 
 import argparse
 import copy
+import csv
 import functools
 import sys
 import time
@@ -24,6 +26,7 @@ from graphcl._recipes import recipe, settings_for
 from graphcl._resolve import make_encoder, make_method
 from graphcl.data import PackedDataset, card, load, load_molecules, without_overlap
 from graphcl.data.home import home
+from graphcl.data.overlap import Overlap
 from graphcl.evaluate import (
     MoleculeEvaluation,
     Note,
@@ -80,11 +83,11 @@ def main(argv: list[str] | None = None) -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     options.data = options.data or home() / "zinc250k" / "smiles.csv.gz"
-    command = "python benchmarks/molecules_transfer.py " + " ".join(sys.argv[1:] if argv is None else argv)
+    options.command = "python benchmarks/molecules_transfer.py " + " ".join(sys.argv[1:] if argv is None else argv)
     molecules = functools.cache(lambda: PackedDataset(corpus(options), graph_id=True))
     runs = {name: pretrain(name, molecules, options) for name in options.methods}
     for name in options.datasets:
-        table(name, runs, options, command)
+        table(name, runs, options, options.command)
 
 
 def settings_of(method: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -134,6 +137,11 @@ def corpus(options: argparse.Namespace) -> Any:
     dataset = dataset if options.limit is None else dataset[: options.limit]
     others = {name: list(load(name).smiles) for name in left_out(options)}  # type: ignore[attr-defined]
     rest, overlaps = without_overlap(dataset, others)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with (options.out.parent / "molecules_overlap.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*Overlap._fields, "corpus", "kept", "command"])
+        writer.writerows([*overlap, len(dataset), len(rest), options.command] for overlap in overlaps)
     for overlap in overlaps:
         print(f"{overlap.name}: {overlap.shared:,} of {overlap.molecules:,} molecules shared", file=sys.stderr)
     print(f"{len(rest):,} of {len(dataset):,} molecules to pretrain on", file=sys.stderr)

@@ -35,6 +35,7 @@ from graphcl.evaluate import (
     node_protocol,
     raw_node_embeddings,
     raw_path,
+    read_results,
     result_rows,
     untrained_node_embeddings,
     write_results,
@@ -192,7 +193,11 @@ def score(
             provenance=Provenance(device="cpu", command=command),
         )
         rows += [row for row in part if row.method == method]
-    write_results(arguments.out, rows)
+    known = {(r.dataset, r.method, r.protocol): r.seeds for r in read_results(arguments.out)}
+    # What all methods share, such as raw, is not replaced by a run of some methods with fewer seeds.
+    asked = {*chosen, *twins.values()}
+    kept = [r for r in rows if r.method in asked or r.seeds >= known.get((r.dataset, r.method, r.protocol), 0)]
+    write_results(arguments.out, kept)
     print(format_table(rows), flush=True)
     best = {m: float(np.nanmean(v)) for m, v in evaluation.validation.items() if m in twins and np.isfinite(v).all()}
     if best:

@@ -46,6 +46,8 @@ def run(config: Any) -> int:
     # Everything that can be refused is refused before anything is written.
     source = source_of(data, known.kind, config.batch_size, device)
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
+    if source.first is not None:
+        method.check_needs(source.first)
     folder = RunFolder(config.out or _new_folder(dataset.name, config.method))
     _prepare(folder, settings, config)
     tell_skipped(dataset, folder.path / "skipped.csv")

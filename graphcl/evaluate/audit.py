@@ -102,6 +102,8 @@ def audit(
     def untrained(seed: int) -> Any:
         return _Audited(fresh(seed).to(device), readout)
 
+    if "y" not in graphs.batch(torch.arange(1)):
+        raise ValueError("expected a class per graph in y, got graphs without; an audit scores embeddings against them")
     embeddings, kernels = compared_embeddings(
         graphs, seeds, make=untrained, trained={name: audited}, batch_size=batch_size
     )

@@ -1,8 +1,9 @@
 """Named protocols for molecules: the name fixes what is trained, how, and what chooses the epoch or the penalty."""
 
-import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+from graphcl.evaluate._names import named, retuned
 
 __all__ = ["MOLECULE_PROTOCOLS", "MoleculeProtocol", "molecule_protocol", "with_tuning"]
 
@@ -83,10 +84,7 @@ def molecule_protocol(name: str) -> MoleculeProtocol:
         >>> molecule_protocol("moleculenet-finetune").select
         'valid'
     """
-    if name not in MOLECULE_PROTOCOLS:
-        near = difflib.get_close_matches(name, MOLECULE_PROTOCOLS, n=3, cutoff=0.4) or list(MOLECULE_PROTOCOLS)
-        raise ValueError(f"expected a protocol for molecules, got {name!r}; did you mean {' or '.join(near)}?")
-    return MOLECULE_PROTOCOLS[name]
+    return named(name, MOLECULE_PROTOCOLS, "a protocol for molecules")
 
 
 def with_tuning(
@@ -114,9 +112,4 @@ def with_tuning(
     """
     if base.probe != "finetune":
         raise ValueError(f"expected a protocol that tunes, got {base.name}")
-    given = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "dropout": dropout}
-    changed = {key: value for key, value in given.items() if value is not None and value != getattr(base, key)}
-    words = ["head"] if head_only and not base.head_only else []
-    words += [f"{changed[key]:g}-epochs" if key == "epochs" else f"{key}-{changed[key]:g}" for key in changed]
-    name = "-".join([base.name, *(word.replace("_", "-") for word in words)])
-    return replace(base, name=name, head_only=head_only or base.head_only, **changed)  # type: ignore[arg-type]
+    return retuned(base, head_only, epochs=epochs, batch_size=batch_size, lr=lr, dropout=dropout)

@@ -9,8 +9,9 @@ protocol says ``standard``. A standard scaler blows up rare words and costs bags
 split: 52.9 against 60.4), and a baseline must not be made weak.
 """
 
-import difflib
 from dataclasses import dataclass, replace
+
+from graphcl.evaluate._names import named
 
 __all__ = ["NODE_PROTOCOLS", "NodeProtocol", "node_protocol", "with_splits"]
 
@@ -188,11 +189,7 @@ def node_protocol(name: str) -> NodeProtocol:
         >>> node_protocol("node-linear-random").count
         20
     """
-    full = _ALIASES.get(name, name)
-    if full not in NODE_PROTOCOLS:
-        near = difflib.get_close_matches(name, NODE_PROTOCOLS, n=3, cutoff=0.4) or sorted(NODE_PROTOCOLS)
-        raise ValueError(f"expected a known node-level protocol, got {name!r}; did you mean {' or '.join(near)}?")
-    return NODE_PROTOCOLS[full]
+    return named(_ALIASES.get(name, name), NODE_PROTOCOLS, "a known node-level protocol", usual=sorted(NODE_PROTOCOLS))
 
 
 def with_splits(base: NodeProtocol, count: int) -> NodeProtocol:

@@ -6,9 +6,9 @@ Clusters and retrieval learn nothing from labels and choose nothing by them: all
 Scores under different protocols are not comparable: the kernel alone moves GraphCL on REDDIT-BINARY from 89.5 to 82.6.
 """
 
-import difflib
 from dataclasses import dataclass, replace
 
+from graphcl.evaluate._names import named
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol", "with_folds"]
@@ -165,10 +165,7 @@ def protocol(name: str) -> Protocol:
         raise ValueError(
             f"expected a protocol for graphs, got {name}, which scores nodes; use node_protocol({name!r}){own}"
         )
-    if name not in PROTOCOLS:
-        near = difflib.get_close_matches(name, PROTOCOLS, n=3, cutoff=0.4) or sorted(_STANDARD)
-        raise ValueError(f"expected a known protocol, got {name!r}; did you mean {' or '.join(near)}?")
-    return PROTOCOLS[name]
+    return named(name, PROTOCOLS, "a known protocol", usual=sorted(_STANDARD))
 
 
 def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Protocol:

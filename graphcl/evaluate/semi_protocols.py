@@ -6,8 +6,9 @@ is best, and the learning rate and the epoch of pretraining were searched as wel
 validation fold, everything else is fixed, and the test fold is read once: expect lower numbers than published ones.
 """
 
-import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from graphcl.evaluate._names import named, retuned
 
 __all__ = ["SEMI_PROTOCOLS", "SemiProtocol", "semi_protocol", "with_semi_tuning"]
 
@@ -78,11 +79,7 @@ def semi_protocol(name: str) -> SemiProtocol:
         >>> semi_protocol("tu-semi-10").share
         0.1
     """
-    full = _ALIASES.get(name, name)
-    if full not in SEMI_PROTOCOLS:
-        near = difflib.get_close_matches(name, SEMI_PROTOCOLS, n=3, cutoff=0.4) or list(SEMI_PROTOCOLS)
-        raise ValueError(f"expected a protocol of few labels, got {name!r}; did you mean {' or '.join(near)}?")
-    return SEMI_PROTOCOLS[full]
+    return named(_ALIASES.get(name, name), SEMI_PROTOCOLS, "a protocol of few labels")
 
 
 def with_semi_tuning(
@@ -108,9 +105,4 @@ def with_semi_tuning(
         >>> with_semi_tuning(semi_protocol("semi-supervised-10"), epochs=20, head_only=True).name
         'semi-supervised-10-head-20-epochs'
     """
-    given = {"folds": folds, "epochs": epochs, "batch_size": batch_size, "lr": lr}
-    changed = {key: value for key, value in given.items() if value is not None and value != getattr(base, key)}
-    words = ["head"] if head_only and not base.head_only else []
-    words += [f"{changed[key]:g}-{key}" if key in ("folds", "epochs") else f"{key}-{changed[key]:g}" for key in changed]
-    name = "-".join([base.name, *(word.replace("_", "-") for word in words)])
-    return replace(base, name=name, head_only=head_only or base.head_only, **changed)  # type: ignore[arg-type]
+    return retuned(base, head_only, folds=folds, epochs=epochs, batch_size=batch_size, lr=lr)

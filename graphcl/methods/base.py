@@ -93,6 +93,12 @@ class Method(nn.Module, ABC):
         """What :meth:`embed` returns: here the encoder's output, where a method has more than that to say, that."""
         return self.encoder.encode(data)
 
+    def check_needs(self, data: Data) -> None:
+        """Refuse data without what the method needs beside the graph: nothing here; elsewhere labels, a modality.
+
+        ``fit`` asks before the first step, with a part of the set or the one graph.
+        """
+
     def after_step(self) -> None:
         """What has to happen once the optimiser has moved: nothing here; elsewhere moving targets, queues."""
 

@@ -7,6 +7,7 @@ from graphcl._random import Key, fold
 from graphcl.augment import Augmentation
 from graphcl.losses import CLIP
 from graphcl.methods.base import Method, View
+from graphcl.methods.graphs import num_graphs
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["CrossModal"]
@@ -70,18 +71,24 @@ class CrossModal(Method):
         self.loss = CLIP() if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        vectors = data._store.get(self.modality)
+        vectors = self._vectors(data)
         if self.view is not None:
             data = self.view.view(data, fold(key, 0)) if isinstance(self.view, Augmentation) else self.view(data)
         graph = self.encoder.encode(data).graph
-        fits = isinstance(vectors, Tensor) and vectors.numel() == graph.size(0) * self.modality_channels
-        if not fits:
+        loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
+        return loss
+
+    def check_needs(self, data: Data) -> None:
+        self._vectors(data)
+
+    def _vectors(self, data: Data) -> Tensor:
+        """``[G, modality_channels]`` what belongs to the graphs."""
+        vectors, count = data._store.get(self.modality), num_graphs(data)
+        if not isinstance(vectors, Tensor) or vectors.numel() != count * self.modality_channels:
             found = list(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
             raise ValueError(
                 f"expected the attribute {self.modality!r} with {self.modality_channels} numbers for each of "
-                f"{graph.size(0)} graphs, got {'none' if vectors is None else found}"
+                f"{count} graphs, got {'none' if vectors is None else found}"
             )
-        vectors = vectors.reshape(graph.size(0), -1)
-        vectors = vectors if vectors.is_floating_point() else vectors.float()
-        loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
-        return loss
+        vectors = vectors.reshape(count, -1)
+        return vectors if vectors.is_floating_point() else vectors.float()

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphcl.losses import SupCon
 from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod
+from graphcl.methods.graphs import GraphViewMethod, num_graphs
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["GraphSupCon"]
@@ -63,9 +63,21 @@ class GraphSupCon(GraphViewMethod):
         return False  # what is split off from views of several steps has no labels
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        labels = views[0]._store.get(self.label)
-        if not isinstance(labels, Tensor) or labels.numel() != z1.size(0):
+        loss: Tensor = self.loss(torch.cat([z1, z2]), self._labels(views[0]).repeat(2))
+        return loss
+
+    def check_needs(self, data: Data) -> None:
+        self._labels(data)
+
+    def _labels(self, data: Data) -> Tensor:
+        """``[G]`` the class of each graph."""
+        labels = data._store.get(self.label)
+        if not isinstance(labels, Tensor) or labels.numel() != num_graphs(data):
             found = "none" if labels is None else list(labels.shape) if isinstance(labels, Tensor) else labels
             raise ValueError(f"expected one label per graph in the attribute {self.label!r}, got {found}")
-        loss: Tensor = self.loss(torch.cat([z1, z2]), labels.reshape(-1).repeat(2))
-        return loss
+        if labels.is_floating_point():
+            raise TypeError(
+                f"expected classes in the attribute {self.label!r}, got {labels.dtype}; if they are whole numbers, "
+                f"write data.{self.label} = data.{self.label}.long()"
+            )
+        return labels.reshape(-1)

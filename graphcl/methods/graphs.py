@@ -18,6 +18,7 @@ __all__ = [
     "check_several",
     "check_two_views",
     "evaluating",
+    "num_graphs",
     "two_random_views",
     "width_of",
 ]
@@ -79,8 +80,7 @@ def check_several(data: Data) -> int:
         ValueError: expected at least 2 graphs to contrast, got 1: the other graphs of the batch are what tells a graph
         apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph)
     """
-    ptr, batch = data._store.get("ptr"), data._store.get("batch")
-    count = ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
+    count = num_graphs(data)
     if count < 2:
         raise ValueError(
             f"expected at least 2 graphs to contrast, got {count}: the other graphs of the batch are what tells a "
@@ -88,6 +88,17 @@ def check_several(data: Data) -> int:
             "graph)"
         )
     return count
+
+
+def num_graphs(data: Data) -> int:
+    """The number of graphs in a batch, 1 for a single graph.
+
+    Example:
+        >>> num_graphs(Data(x=torch.ones(2, 1)))
+        1
+    """
+    ptr, batch = data._store.get("ptr"), data._store.get("batch")
+    return ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
 
 
 def width_of(head: nn.Module, in_channels: int) -> int:

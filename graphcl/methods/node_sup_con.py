@@ -73,6 +73,9 @@ class NodeSupCon(NodeMethod):
         loss: Tensor = self.loss(torch.cat([z1, z2]), labels.index_select(0, known).repeat(2))
         return loss
 
+    def check_needs(self, data: Data) -> None:
+        _known_labels(data)
+
 
 def _known_labels(data: Data) -> Tensor:
     """``[N]`` the labels of training nodes, and -1 for all others."""

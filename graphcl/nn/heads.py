@@ -38,12 +38,17 @@ def projection_head(
         hidden_channels: The width between; ``in_channels`` by default.
         out_channels: The width of the projection; ``in_channels`` by default.
 
+    Raises:
+        ValueError: ``in_channels`` is below 1.
+
     Example:
         >>> projection_head(96)[2]
         Linear(in_features=96, out_features=96, bias=True)
 
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, section 3.2.
     """
+    if in_channels < 1:
+        raise ValueError(f"expected in_channels of at least 1, got {in_channels}")
     hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
     lower, upper = nn.Linear(in_channels, hidden_channels), nn.Linear(hidden_channels, out_channels)
     for linear in (lower, upper):

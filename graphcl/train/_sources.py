@@ -41,12 +41,14 @@ class Source(ABC):
         steps: Steps per epoch.
         size: Graphs, nodes or batches; a checkpoint keeps it.
         left_out: Graphs that take no part in an epoch.
+        first: Some of the data, where they can be looked at without taking a step.
     """
 
     unit: str = "graphs"
     steps: int
     size: int
     left_out: int = 0
+    first: Data | None = None
 
     @abstractmethod
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
@@ -62,6 +64,7 @@ class GraphSet(Source):
         rest = len(packed) % batch_size
         self.left_out = rest if rest < self.least else 0
         self.steps = len(packed) // batch_size + (rest >= self.least)
+        self.first = packed.batch(torch.arange(min(len(packed), 2)))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for index, loss in losses_ahead(method, self.packed, self._schedule(seed, epochs, step)):
@@ -81,7 +84,7 @@ class OneGraph(Source):
     steps = 1
 
     def __init__(self, data: Data) -> None:
-        self.data, self.size = data, data.num_nodes or 0
+        self.data, self.first, self.size = data, data, data.num_nodes or 0
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for _ in epochs:

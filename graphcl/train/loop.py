@@ -120,6 +120,8 @@ def fit(
     device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=dataset, method=method)
+    if source.first is not None:
+        method.check_needs(source.first)
     history = History(left_out=source.left_out)
     method = method.to(device)
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
@@ -280,6 +282,8 @@ def _bar(source: Source, epochs: int, state: State, progress: bool | None) -> An
 
 def _check(**positive: float) -> None:
     for name, value in positive.items():
+        if name != "lr" and not isinstance(value, int):
+            raise TypeError(f"expected {name} to be a whole number, got {value!r}")
         if not value > 0:
             raise ValueError(f"expected {name} above 0, got {value}")
 

@@ -177,3 +177,9 @@ def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecule
 )
 def test_bad_values_on_molecules(refused, arguments, words):
     assert words in refused("pretrain", "--out", "run", *arguments)
+
+
+def test_a_method_without_what_it_needs_leaves_nothing_behind(refused):
+    words = ["--arguments.modality", "text", "--arguments.modality_channels", "7", "--out", "run"]
+    message = refused("pretrain", "--method", "cross-modal", *words)
+    assert "expected the attribute 'text' with 7 numbers for each of 2 graphs, got none" in message

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch_geometric.data import Data
 from torch_geometric.nn import GCN, GIN, global_mean_pool
 
 from graphcl.data import PackedDataset, load
@@ -113,3 +114,6 @@ def test_refusals(graphs):
         audit(Bare(), graphs, probe=FEW, seeds=[0])
     with pytest.raises(TypeError, match="torch module"):
         audit(lambda x: x, graphs, probe=FEW, seeds=[0])
+    bare = [Data(x=graph.x, edge_index=graph.edge_index) for graph in graphs]
+    with pytest.raises(ValueError, match="expected a class per graph in y"):
+        audit(GIN(graphs.num_features, 4, 2), bare, probe=FEW, seeds=[0])

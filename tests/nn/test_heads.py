@@ -16,6 +16,11 @@ def test_shape_and_defaults(generator):
     assert [tuple(p.shape) for p in projection_head(6, 4, 2).parameters()] == [(4, 6), (4,), (2, 4), (2,)]
 
 
+def test_no_width_is_refused():
+    with pytest.raises(ValueError, match="expected in_channels of at least 1, got 0"):
+        projection_head(0)
+
+
 def test_formula(generator):
     head = projection_head(5, 4, 3)
     x = torch.randn(7, 5, generator=generator)

@@ -1,0 +1,47 @@
+"""Protocols by name: the one asked for, or the nearest names, and the names of those with other numbers."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def named(name: str, known: Mapping[str, T], what: str, *, usual: Iterable[str] | None = None) -> T:
+    """``known[name]``, or a refusal with the nearest names.
+
+    Args:
+        name: What is asked for.
+        known: All there are.
+        what: What they are, in words.
+        usual: The names to list where none is near; all when left out.
+
+    Raises:
+        ValueError: There is none of that name.
+
+    Example:
+        >>> named("tw", {"one": 1, "two": 2}, "a number")
+        Traceback (most recent call last):
+        ...
+        ValueError: expected a number, got 'tw'; did you mean two?
+    """
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known if usual is None else usual)
+        raise ValueError(f"expected {what}, got {name!r}; did you mean {' or '.join(near)}?")
+    return known[name]
+
+
+def retuned(base: Any, head_only: bool, **given: float | None) -> Any:
+    """A protocol of tuning with other numbers, where some are given; its name says which.
+
+    Example:
+        >>> from graphcl.evaluate import semi_protocol
+        >>> retuned(semi_protocol("tu-semi-1"), True, epochs=20, lr=None).name
+        'semi-supervised-1-head-20-epochs'
+    """
+    changed = {key: value for key, value in given.items() if value is not None and value != getattr(base, key)}
+    words = ["head"] if head_only and not base.head_only else []
+    words += [f"{changed[key]:g}-{key}" if key in ("folds", "epochs") else f"{key}-{changed[key]:g}" for key in changed]
+    name = "-".join([base.name, *(word.replace("_", "-") for word in words)])
+    return replace(base, name=name, head_only=head_only or base.head_only, **changed)

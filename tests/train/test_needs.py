@@ -1,0 +1,38 @@
+"""What a method needs beside the graph is looked for before anything is written."""
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphcl.data import load
+from graphcl.methods import CrossModal, GraphSupCon, NodeSupCon
+from graphcl.nn import GIN, GraphEncoder
+from graphcl.train import RunFolder, fit
+
+
+def ring(**more):
+    edges = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
+    return Data(x=torch.ones(10, 3), edge_index=torch.cat([edges, edges.flip(0)], 1), **more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "error", "message"),
+    [
+        (NodeSupCon, ring(y=torch.arange(10) % 2), ValueError, "expected data.train_mask"),
+        (GraphSupCon, [ring() for _ in range(4)], ValueError, "expected one label per graph in the attribute 'y'"),
+        (GraphSupCon, [ring(y=torch.rand(1)) for _ in range(4)], TypeError, "expected classes in the attribute 'y'"),
+        (CrossModal, [ring() for _ in range(4)], ValueError, "expected the attribute 'text' with 7 numbers"),
+    ],
+)
+def test_what_is_missing_is_told_before_the_folder_is_made(tmp_path, kind, data, error, message):
+    more = {"modality": "text", "modality_channels": 7} if kind is CrossModal else {}
+    with pytest.raises(error, match=message):
+        fit(kind(GraphEncoder(GIN(3, 4, 1)), **more), data, epochs=1, folder=RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_epochs_are_whole_numbers():
+    graphs = load("synthetic-molecules")[:4]
+    method = GraphSupCon(GraphEncoder(GIN(graphs.num_features, 4, 1)))
+    with pytest.raises(TypeError, match="expected epochs to be a whole number, got 1.5"):
+        fit(method, graphs, epochs=1.5)
