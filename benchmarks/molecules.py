@@ -31,6 +31,7 @@ from graphcl.data.home import home
 from graphcl.data.tables import read_molecules
 from graphcl.methods import GraphCL
 from graphcl.nn import GraphEncoder, MoleculeEncoder, mean_readout
+from graphcl.nn._autocast import bfloat16
 
 RESULTS = Path(__file__).parent / "results" / "molecules_speed.csv"
 
@@ -137,15 +138,17 @@ def encoders(dataset: Any, batch_size: int, rounds: int, device: str, bf16: bool
     ours = GraphEncoder(MoleculeEncoder(300, 5), mean_readout).to(device)
     theirs = Plain(ours.gnn).to(device)
 
-    def step(network: Callable[[], Tensor]) -> Callable[[], None]:
+    def step(network: Callable[[], Tensor], precision: Callable[[], Any]) -> Callable[[], None]:
         def run() -> None:
-            with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            with precision():
                 out = network()
             out.float().square().sum().backward()
 
         return run
 
-    seconds = in_turn(rounds, step(lambda: ours.encode(batch).graph), step(lambda: theirs(batch)), device=device)
+    own = step(lambda: ours.encode(batch).graph, lambda: bfloat16(device, enabled=bf16))  # as fit does
+    usual = step(lambda: theirs(batch), lambda: torch.autocast(device, torch.bfloat16, enabled=bf16))
+    seconds = in_turn(rounds, own, usual, device=device)
     return row(f"encoder, forwards and back, {batch_size}, {named(bf16)}", batch_size, *seconds)
 
 
@@ -162,7 +165,7 @@ def pretraining(dataset: Any, batch_size: int, rounds: int, device: str, bf16: b
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+        with bfloat16(device, enabled=bf16):  # as fit does
             loss = method(packed.batch(order[:batch_size]))
         loss.backward()
         optimizer.step()

@@ -99,7 +99,7 @@ class _Linear(torch.autograd.Function):
         return (
             (padded @ weight)[: grad.size(0)].to(of_x) if needs_x else None,
             (padded.T @ filled).to(of_weight) if needs_weight else None,
-            grad.sum(0, dtype=torch.float32).to(of_bias) if needs_bias else None,
+            grad.sum(0).to(of_bias) if needs_bias else None,
         )
 
 

@@ -25,7 +25,6 @@ def both(rows: int, bias: bool = True) -> list[list[torch.Tensor]]:
 def test_as_torch_to_the_rounding_of_sums(rows: int, bias: bool) -> None:
     for got, expected in zip(*both(rows, bias), strict=True):
         assert got.dtype == expected.dtype and got.shape == expected.shape
-        # Torch rounds a bias gradient to bfloat16, ours is summed in float32.
         torch.testing.assert_close(
             got.float(), expected.float(), rtol=2e-2, atol=2e-2 * float(expected.detach().abs().max())
         )
