@@ -282,7 +282,7 @@ def _bar(source: Source, epochs: int, state: State, progress: bool | None) -> An
 
 def _check(**positive: float) -> None:
     for name, value in positive.items():
-        if name != "lr" and not isinstance(value, int):
+        if name not in {"lr", "clip"} and not isinstance(value, int):
             raise TypeError(f"expected {name} to be a whole number, got {value!r}")
         if not value > 0:
             raise ValueError(f"expected {name} above 0, got {value}")

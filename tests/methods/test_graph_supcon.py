@@ -45,5 +45,5 @@ def test_labels_that_do_not_fit_are_refused(batch):
     with pytest.raises(ValueError, match=r"expected one label per graph in the attribute 'text', got \[8, 5\]"):
         GraphSupCon(GraphEncoder(GIN(4, 8, 2)), label="text")(batch)
     batch.y = batch.y.float()
-    with pytest.raises(TypeError, match="expected labels to hold integers"):
+    with pytest.raises(TypeError, match="expected classes in the attribute 'y', got torch.float32"):
         GraphSupCon(GraphEncoder(GIN(4, 8, 2)))(batch)
