@@ -14,11 +14,29 @@ __all__ = ["METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe"
 
 METHODS: Mapping[str, Recipe] = {**GRAPHS, **NODES}
 
+_FEW = 8
 
-def near(name: str, known: Iterable[str]) -> str:
-    """The names most like ``name``, or all of them, as words for a message."""
+
+def near(name: str, known: Iterable[str], *, listed_by: str | None = None) -> str:
+    """The names most like ``name``, or the first few where none is, as words for a message.
+
+    Args:
+        name: What was asked for.
+        known: All there are.
+        listed_by: The command that shows all, told where some are left out.
+
+    Example:
+        >>> near("grase", ["grace", "graphcl", "dgi"])
+        'grace, graphcl'
+        >>> near("?", "abcdefghijk", listed_by="graphcl methods")
+        'a, b, c, d, e, f, g, h, ... (11 in all; graphcl methods shows them)'
+    """
     names = list(known)
-    return ", ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names)
+    found = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if found or len(names) <= _FEW:
+        return ", ".join(found or names)
+    where = f"; {listed_by} shows them" if listed_by else ""
+    return f"{', '.join(names[:_FEW])}, ... ({len(names)} in all{where})"
 
 
 def recipe(name: str) -> Recipe:

@@ -50,13 +50,15 @@ class NodeDrop(EditAugmentation):
 
     With ``remove=False`` dropped nodes lose their edges but stay as rows, nothing is renumbered and no features are
     copied: the cheap form for a large graph. The view then carries ``node_mask``, a bool per node that is false for the
-    dropped ones; a readout has to leave those out, and message passing never meets them, as they are isolated. Their
-    features and other attributes stay as they are. A ``node_mask`` from an earlier view is narrowed: a node counts if
-    both say so. Both forms drop the same nodes.
+    dropped ones. Nothing in the package reads it: no neighbour hears of the dropped nodes, as they are isolated, but
+    their features and other attributes stay as they are, so an encoder embeds them and its readouts (mean, sum, max),
+    the statistics of BatchNorm and losses over nodes count them. To embed graphs, remove them, or pool with
+    ``h[view.node_mask]`` and ``view.batch[view.node_mask]``. A ``node_mask`` from an earlier view is narrowed: a node
+    counts if both say so. Both forms drop the same nodes.
 
     Args:
         drop: The share of nodes to drop, within [0, 1].
-        remove: Take the nodes out; if not, mark them in ``node_mask``.
+        remove: Take the nodes out; if not, mark them in ``node_mask`` and leave it to the caller to count them out.
         count: ``"round"`` or, as in the authors' code, ``"floor"``.
 
     Raises:

@@ -100,4 +100,5 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     known = [action.dest for action in asked_of._actions if action.dest not in ("help", "config")]
     spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in known]
     asked = word if unknown[1] else f"--{word}"
-    return f"expected a known setting, got {asked!r}; did you mean {near(asked, spelling)}?"
+    shown = near(asked, spelling, listed_by=f"graphcl {command} --help" if command else "graphcl --help")
+    return f"expected a known setting, got {asked!r}; did you mean {shown}?"

@@ -192,5 +192,6 @@ def run_config(folder: Any) -> dict[str, Any]:
     known = {action.dest: action.default for action in parser._actions if action.dest not in ("help", "print_config")}
     unknown = [key for key in config if key not in known]
     if unknown:
-        raise ConfigError(f"{folder.config_file}: unknown key {unknown[0]!r}; nearest: {near(unknown[0], known)}")
+        nearest = near(unknown[0], known, listed_by="graphcl pretrain --help")
+        raise ConfigError(f"{folder.config_file}: unknown key {unknown[0]!r}; nearest: {nearest}")
     return {**{key: value for key, value in known.items() if key not in CALL_ONLY}, **usual, **config}

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from graphcl._recipes import METHODS, SETTINGS, recipe, settings_for
+from graphcl._recipes import METHODS, SETTINGS, near, recipe, settings_for
 from graphcl._recipes._graphs import GRAPHS
 from graphcl._recipes._nodes import NODES
 from graphcl.data import cards
@@ -30,6 +30,15 @@ def test_a_data_set_s_settings_win() -> None:
     assert settings_for("grace")["hidden"] == 256 and settings_for("grace", "Cora")["features"] == "normalized"
     citeseer = settings_for("grace", "CiteSeer")
     assert (citeseer["hidden"], citeseer["temperature"], citeseer["epochs"]) == (512, 0.9, 200)
+
+
+def test_near_names_all_only_where_they_are_few() -> None:
+    assert near("zz", "abcdefgh") == "a, b, c, d, e, f, g, h"
+    assert near("zz", "abcdefghi") == "a, b, c, d, e, f, g, h, ... (9 in all)"
+    assert near("zz", []) == ""
+    many = [f"name-{i}" for i in range(1000)]
+    assert near("name-7", many).split(", ")[0] == "name-7" and "in all" not in near("name-7", many)
+    assert near("zz", many, listed_by="ls") == ", ".join(many[:8]) + ", ... (1000 in all; ls shows them)"
 
 
 def test_an_unknown_method() -> None:

@@ -46,6 +46,11 @@ def test_unknown_flag_names_the_nearest(refused):
     assert "--temprature" in message and "--temperature" in message
 
 
+def test_a_flag_like_no_other_gets_a_short_answer(refused):
+    message = refused("pretrain", "--zzqqzz", "3")
+    assert "in all; graphcl pretrain --help shows them)?" in message and len(message) < 300
+
+
 def test_wrong_type(refused):
     message = refused("pretrain", "--epochs", "many")
     assert "epochs" in message and "many" in message
