@@ -6,8 +6,8 @@ size of the graph. With w_i = (degree of i) / (mean degree), entry S[i, j] of T 
 ``tolerance * w_i / max(1, w_j)``, and never too large (undirected graphs; in directed ones read T^m w for w). Starts of
 high degree are followed further, because their entries are small: all of them cost no more than the rest.
 
-Source of the idea: Andersen, Chung, Lang, "Local Graph Partitioning using PageRank Vectors", FOCS 2006, section 3; for
-the heat kernel Kloster, Gleich, "Heat Kernel Based Community Detection", KDD 2014.
+Source of the idea: Andersen, Chung, Lang, "Local Graph Partitioning using PageRank Vectors", FOCS 2006; for the heat
+kernel Kloster, Gleich, "Heat Kernel Based Community Detection", KDD 2014.
 """
 
 from dataclasses import dataclass

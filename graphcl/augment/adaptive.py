@@ -136,9 +136,9 @@ class AdaptiveEdgeDrop(EditAugmentation):
         True
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021,
-    section 3.2.1.
-    Differs from the authors' code, which takes log(1 + w), weighs each direction by its target alone even in undirected
-    graphs, draws for each direction, and whose PageRank has no teleport.
+    topology-level augmentation.
+    Differs from the authors' code, which weighs each direction by its target alone even in undirected graphs, draws for
+    each direction, adds 1e-8 to the entries of the eigenvector, and whose PageRank has no teleport.
     """
 
     def __init__(
@@ -182,8 +182,10 @@ class AdaptiveFeatureMask(EditAugmentation):
         >>> bool(view.x[1, 1])  # the most important feature stays
         True
 
-    Source: Zhu et al., "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021, section 3.2.2.
-    Differs from the authors' code, which takes log(1 + w).
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021,
+    node-attribute-level augmentation.
+    Differs from the authors' code, which counts all features but 0 as 1 except on WikiCS, gives no number where no node
+    has a feature, and whose PageRank has no teleport.
     """
 
     def __init__(self, mask: float = 0.3, *, centrality: Centrality = "degree", cutoff: float = 0.7) -> None:

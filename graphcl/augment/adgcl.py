@@ -28,8 +28,8 @@ def concrete(logits: Tensor, hashes: Tensor, temperature: float) -> Tensor:
         >>> concrete(torch.tensor([20.0, -20.0]), torch.tensor([1 << 62, 1 << 62]), 1.0).round().tolist()
         [1.0, 0.0]
 
-    Source: Maddison, Mnih, Teh, "The Concrete Distribution", ICLR 2017, equation 2 with two states; Jang, Gu, Poole,
-    "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017.
+    Source: Maddison, Mnih, Teh, "The Concrete Distribution: A Continuous Relaxation of Discrete Random Variables", ICLR
+    2017, for two states; Jang, Gu, Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017.
     """
     # Half a step off both ends, so that neither logarithm is of zero. In float64, where the devices agree.
     u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
@@ -91,9 +91,10 @@ class EdgeDropper(nn.Module):
         >>> bool(weight[0] == weight[1]), bool(weight[2] == weight[3])
         (True, True)
 
-    Source: Suresh, Li, Hao, Neville, "Adversarial Graph Augmentation to Improve Graph Contrastive Learning",
-    NeurIPS 2021, section 3; the defaults are those of the authors' code for TU data.
-    Differs from the paper: there the two directions of an edge have scores and draws of their own.
+    Source: Suresh, Li, Hao, Neville, "Adversarial Graph Augmentation to Improve Graph Contrastive Learning", NeurIPS
+    2021; the defaults are those of the authors' code for TU data.
+    Differs from the authors' code: there the two directions of an edge have scores and draws of their own, and u stays
+    0.0001 away from 0 and 1.
     """
 
     def __init__(

@@ -82,7 +82,8 @@ class RandomChoice(Augmentation):
         >>> RandomChoice([NodeDrop(drop=0.1), EdgePerturb(drop=0.1, add=0.1)], p=[0.7, 0.3]).p
         [0.7, 0.3]
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020 ("random4" in the authors' code).
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 ("random4"
+    in the authors' code).
     """
 
     def __init__(self, augmentations: Sequence[Augmentation], *, p: Sequence[float] | Tensor | None = None) -> None:

@@ -198,8 +198,8 @@ class PPRDiffusion(_Diffusion):
         >>> view.edge_weight
         tensor([0.4902, 0.2353, 0.3529, 0.5294, 0.3529, 0.2353, 0.4902])
 
-    Source: Klicpera, Weissenberger, Guennemann, "Diffusion Improves Graph Learning", NeurIPS 2019, section 3; as a view
-    in Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, section 3.1.
+    Source: Gasteiger (then Klicpera), Weissenberger, Guennemann, "Diffusion Improves Graph Learning", NeurIPS 2019; as
+    a view in Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020.
     Differs from the paper: the kept entries are normalised anew only if ``renormalise``; undirected graphs stay so.
     """
 
@@ -269,8 +269,8 @@ class HeatDiffusion(_Diffusion):
         >>> HeatDiffusion(t=1.0, top_k=2)(path).num_edges
         7
 
-    Source: Klicpera, Weissenberger, Guennemann, "Diffusion Improves Graph Learning", NeurIPS 2019, section 3; as a view
-    in Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, section 3.1.
+    Source: Gasteiger (then Klicpera), Weissenberger, Guennemann, "Diffusion Improves Graph Learning", NeurIPS 2019; as
+    a view in Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020.
     Differs from the paper: the kept entries are normalised anew only if ``renormalise``; undirected graphs stay so.
     """
 

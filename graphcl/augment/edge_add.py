@@ -112,8 +112,8 @@ class EdgeAdd(EditAugmentation):
         >>> EdgeAdd(add=0.2, fill=0.5)(data).edge_weight[-5:]
         tensor([1.0000, 0.5000, 0.5000, 0.5000, 0.5000])
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1 (edge perturbation adds
-    and drops; :class:`EdgePerturb` does both).
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (edge
+    perturbation adds and drops; :class:`EdgePerturb` does both).
     """
 
     def __init__(

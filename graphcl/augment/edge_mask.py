@@ -77,8 +77,8 @@ class EdgeMask(EditAugmentation):
         >>> sorted(view.edge_attr.tolist())[2:]
         [[5, 3], [5, 3]]
 
-    Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks",
-    ICLR 2020, section 3.1.2 (attribute masking of edges), as a view.
+    Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks", ICLR
+    2020 (attribute masking of edges), as a view.
     """
 
     def __init__(

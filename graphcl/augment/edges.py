@@ -93,7 +93,8 @@ class EdgeDrop(EditAugmentation):
         >>> EdgeDrop(drop=0.5)(path).is_undirected()
         True
 
-    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020, section 3.2.2.
     """
 
     def __init__(self, drop: float = 0.1, *, directed: bool = False, count: Count | Chance = "bernoulli") -> None:
@@ -131,8 +132,9 @@ class EdgePerturb(EditAugmentation):
         >>> EdgePerturb(drop=0.2, add=0.1)(data).num_edges
         18
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
-    Differs from the paper: the authors' code draws added edges without looking whether they exist.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (edge
+    perturbation).
+    Differs from the authors' code, which draws added edges without looking whether they exist.
     """
 
     def __init__(

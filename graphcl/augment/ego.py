@@ -62,7 +62,7 @@ class EgoSubgraph(EditAugmentation):
         4
 
     Source: Qiu, Chen, Dong, Zhang, Yang, Ding, Wang, Tang, "GCC: Graph Contrastive Coding for Graph Neural Network
-    Pre-Training", KDD 2020, section 3.2 (r-ego networks).
+    Pre-Training", KDD 2020 (r-ego networks).
     """
 
     def __init__(

@@ -102,7 +102,8 @@ class FeatureMask(EditAugmentation):
         >>> FeatureMask(mask=0.5, count="round")(data).x.sum(1)
         tensor([2., 2.])
 
-    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1.
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020, section 3.2.2.
     Differs from the paper, which has one graph: in a batch, the authors' formula would mask the same columns in all
     graphs, which is ``shared=True``.
     """
@@ -137,8 +138,8 @@ class FeatureDropout(EditAugmentation):
         >>> FeatureDropout(drop=0.5, rescale=True)(data).x.unique().tolist()
         [0.0, 2.0]
 
-    Source: the element-wise mask of Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout", JMLR 2014,
-    applied to the input; rescaling as in its section 10.
+    Source: the element-wise mask of Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: A Simple Way to
+    Prevent Neural Networks from Overfitting", JMLR 2014, applied to the input; rescaling in training is there as well.
     """
 
     def __init__(self, drop: float = 0.1, *, rescale: bool = False) -> None:

@@ -62,8 +62,8 @@ class FeatureShuffle(EditAugmentation):
         >>> FeatureShuffle()(data).x.flatten().sort().values
         tensor([0., 1., 2., 3.])
 
-    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, section 4.2 (the
-    corruption of a single graph by shuffling its rows).
+    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019 (the corruption of a single
+    graph by shuffling its rows).
     """
 
     def __init__(self, *, across: bool = False) -> None:

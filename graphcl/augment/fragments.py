@@ -207,8 +207,8 @@ class BRICSFragment(EditAugmentation):
         >>> BRICSFragment(vocab="pyg")(anilide).num_nodes in (1, 3, 6)
         True
 
-    Source: the fragments of Degen et al., "On the art of compiling and using 'drug-like' chemical fragment spaces",
-    ChemMedChem 3, 2008, as views of their molecule.
+    Source: the fragments of Degen, Wegscheid-Gerlach, Zaliani, Rarey, "On the art of compiling and using 'drug-like'
+    chemical fragment spaces", ChemMedChem 3, 2008, as views of their molecule.
     """
 
     def __init__(self, *, vocab: Vocab = "ogb") -> None:

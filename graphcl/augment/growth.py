@@ -123,8 +123,8 @@ class GrowthSubgraph(EditAugmentation):
         >>> view.num_nodes, view.num_edges
         (4, 6)
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, section 3 (subgraph); growth as
-    first-passage percolation: Richardson, "Random growth in a tessellation", 1973.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (subgraph);
+    growth as first-passage percolation: Richardson, "Random growth in a tessellation", 1973.
     Differs from the paper: its text calls this a random walk; :class:`RandomWalkSubgraph` walks.
     """
 

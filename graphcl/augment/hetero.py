@@ -173,7 +173,8 @@ class HeteroEdgeDrop(HeteroAugmentation):
         >>> there.tolist() == back.flip(0).tolist()
         True
 
-    Source: Zhu et al., "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1, for each edge type.
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020, section 3.2.2, for each edge type.
     """
 
     def __init__(self, drop: float | Mapping[EdgeType, float] = 0.1, *, reverse: Reverse = True) -> None:
@@ -215,7 +216,8 @@ class HeteroNodeDrop(HeteroAugmentation):
         >>> view["user"].num_nodes, view["item"].num_nodes, view["user", "rates", "item"].num_edges
         (2, 2, 2)
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1, for each node type.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (node
+    dropping), for each node type.
     """
 
     def __init__(self, drop: float | Mapping[NodeType, float] = 0.1, *, count: Count = "round") -> None:
@@ -249,7 +251,8 @@ class HeteroFeatureMask(HeteroAugmentation):
         >>> int(view["user"].x.sum()), int(view["item"].x.sum())
         (2, 3)
 
-    Source: Zhu et al., "Deep Graph Contrastive Representation Learning", 2020, section 3.2.1, for each node type.
+    Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020, section 3.2.2, for each node type.
     """
 
     def __init__(

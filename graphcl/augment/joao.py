@@ -27,7 +27,7 @@ def project_to_simplex(point: Tensor) -> Tensor:
         [0.375, 0.625, 0.0]
 
     Source: Duchi, Shalev-Shwartz, Singer, Chandra, "Efficient projections onto the l1-ball for learning in high
-    dimensions", ICML 2008, figure 1.
+    dimensions", ICML 2008.
     """
     if point.numel() == 0 or not bool(point.isfinite().all()):
         raise ValueError(f"expected at least one number, all of them finite, got {point.tolist()}")
@@ -69,9 +69,10 @@ class JOAO(nn.Module):
         >>> joao.probabilities.diagonal().sum().item()
         1.0
 
-    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021, section 3 and algorithm 1; the
-    defaults are those of the authors' code.
-    Differs from the paper: the projection is exact, where the authors' code finds mu by bisection and renormalises.
+    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021; the defaults are those of the
+    authors' code for unsupervised learning on TU data.
+    Differs from the authors' code: the projection is exact, where that finds mu by bisection, until the sum is within
+    0.01 of 1, and renormalises.
     """
 
     probabilities: Tensor

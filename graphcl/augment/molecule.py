@@ -106,8 +106,8 @@ class AtomMask(MoleculeAugmentation):
         >>> AtomMask(mask=0.5)(ethane).x[:, 0].sort().values.tolist()
         [5, 118]
 
-    Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks",
-    ICLR 2020, section 3.1.2; Wang, Wang, Cao, Barati Farimani, "Molecular contrastive learning of representations via
+    Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks", ICLR
+    2020 (attribute masking); Wang, Wang, Cao, Barati Farimani, "Molecular contrastive learning of representations via
     graph neural networks", Nature Machine Intelligence 4, 2022 (25 % of the atoms).
     """
 
@@ -167,7 +167,8 @@ class AtomDrop(MoleculeAugmentation):
         >>> AtomDrop(drop=0.5)(ethane).x.tolist()  # of degree 3 now, and of unknown hybridisation
         [[5, 0, 3, 5, 3, 0, 5, 0, 0]]
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (node
+    dropping).
     Differs from the paper: there the features of the atoms that stay still tell of those that went.
     """
 
@@ -215,8 +216,8 @@ class BondDrop(MoleculeAugmentation):
         >>> view.num_edges, view.x[:, 8].tolist(), view.x[:, 2].sum().item()
         (4, [0, 0, 0], 10)
 
-    Source: Wang et al., "Molecular contrastive learning of representations via graph neural networks", Nature Machine
-    Intelligence 4, 2022 (25 % of the bonds).
+    Source: Wang, Wang, Cao, Barati Farimani, "Molecular contrastive learning of representations via graph neural
+    networks", Nature Machine Intelligence 4, 2022 (25 % of the bonds).
     Differs from the paper: there the atoms' features stay as they were.
     """
 
@@ -256,8 +257,8 @@ class SubgraphRemove(MoleculeAugmentation):
         >>> SubgraphRemove(remove=0.5)(Data(x=carbon.repeat(4, 1), edge_index=bonds)).num_nodes
         2
 
-    Source: Wang et al., "Molecular contrastive learning of representations via graph neural networks", Nature Machine
-    Intelligence 4, 2022.
+    Source: Wang, Wang, Cao, Barati Farimani, "Molecular contrastive learning of representations via graph neural
+    networks", Nature Machine Intelligence 4, 2022.
     Differs from the paper: there the part is masked and its bonds deleted; here the atoms are gone.
     """
 

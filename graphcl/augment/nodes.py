@@ -74,7 +74,8 @@ class NodeDrop(EditAugmentation):
         >>> NodeDrop(drop=0.4, remove=False)(path).node_mask.sum()
         tensor(2)
 
-    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (node
+    dropping).
     """
 
     def __init__(self, drop: float = 0.1, *, remove: bool = True, count: Count = "round") -> None:
@@ -112,7 +113,8 @@ class NodeMask(EditAugmentation):
         >>> token.grad
         tensor([2., 2.])
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (attribute
+    masking).
     """
 
     def __init__(self, mask: float = 0.1, *, fill: Fill = "mean", count: Count = "round") -> None:

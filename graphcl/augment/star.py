@@ -66,8 +66,9 @@ class StarSubgraph(EditAugmentation):
         >>> StarSubgraph(keep=0.2)(data).num_nodes
         3
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020: the code of its experiments on
-    TU data sets, which gives every node but the last a self-loop before (add them to repeat that as well).
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020: the code of
+    its experiments on TU data sets, which gives every node but the last a self-loop before (add them to repeat that as
+    well).
     """
 
     def __init__(self, keep: float = 0.2, *, count: Count = "floor") -> None:

@@ -165,7 +165,7 @@ class RandomWalkSubgraph(EditAugmentation):
         >>> RandomWalkSubgraph(keep=0.3)(data).num_nodes
         3
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, table 1.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020 (subgraph).
     Differs from the authors' code, which takes the start node and some of its neighbours: :class:`StarSubgraph`.
     """
 

@@ -35,9 +35,11 @@ def barlow_twins(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, redundan
         >>> barlow_twins(z, z), barlow_twins(z, -z)  # C = I, and C = -I
         (tensor(0.), tensor(8.))
 
-    Source: Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: Self-Supervised Learning via Redundancy Reduction",
-    ICML 2021, equations 1 and 2; Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins", 2021, for graphs.
-    Differs from the authors' code: no small number is added to the variances.
+    Source: Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML
+    2021, equations 1 and 2; Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins: A Self-Supervised Representation Learning
+    Framework for Graphs", Knowledge-Based Systems 2022, for graphs.
+    Differs from the authors' code: no small number is added to the variances. That for graphs divides by N, but takes
+    the unbiased deviation, so that its C is (N - 1) / N of this one.
     """
     check_views(z1, z2)
     check_range("redundancy", redundancy, 0)

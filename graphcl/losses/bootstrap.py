@@ -33,9 +33,10 @@ def bootstrap(prediction: Float[Tensor, "n d"], target: Float[Tensor, "n d"]) ->
         >>> bootstrap(z, 2 * z), bootstrap(z, -z)
         (tensor(0.), tensor(4.))
 
-    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent", NeurIPS 2020, equation 2;
-    Thakoor, Tallec, Azar, Azabou, Dyer, Munos, Velickovic, Valko, "Large-Scale Representation Learning on Graphs via
-    Bootstrapping", ICLR 2022, whose loss is this less 2.
+    Source: Grill, Strub, Altche, Tallec, Richemond, Buchatskaya, Doersch, Avila Pires, Guo, Gheshlaghi Azar, Piot,
+    Kavukcuoglu, Munos, Valko, "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", NeurIPS 2020,
+    equation 2; Thakoor, Tallec, Azar, Azabou, Dyer, Munos, Velickovic, Valko, "Large-Scale Representation Learning on
+    Graphs via Bootstrapping", ICLR 2022, whose loss is this less 2.
     """
     check_rows("prediction", prediction)
     check_rows("target", target)

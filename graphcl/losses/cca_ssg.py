@@ -37,9 +37,9 @@ def cca_ssg(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, decorrelation
         (tensor(0.), tensor(8.))
 
     Source: Zhang, Wu, Yan, Wipf, Yu, "From Canonical Correlation Analysis to Self-supervised Graph Neural Networks",
-    NeurIPS 2021, section 3.
+    NeurIPS 2021.
     Differs from the authors' code: that has minus the sum of the correlations for the first term, which is half of it
-    less D.
+    less D; and its columns have the unbiased deviation 1, so that their squared length is (N - 1) / N.
     """
     check_views(z1, z2)
     check_range("decorrelation", decorrelation, 0)

@@ -49,7 +49,8 @@ def dcl(
         >>> round(dcl(z, z, temperature=1.0).item(), 4)  # log(1 + 1) - 1
         -0.3069
 
-    Source: Yeh, Hong, Hsu, Liu, Chen, LeCun, "Decoupled Contrastive Learning", ECCV 2022: the losses DC and DCW.
+    Source: Yeh, Hong, Hsu, Liu, Chen, LeCun, "Decoupled Contrastive Learning", ECCV 2022: DCL and its weighted form,
+    DCLW.
     """
     check_views(z1, z2)
     check_temperature(temperature)

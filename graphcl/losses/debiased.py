@@ -52,8 +52,8 @@ def debiased(
         >>> round(debiased(z, z).item(), 4)  # all equal: log(1 + n), whatever tau+
         1.9459
 
-    Source: Chuang, Robinson, Lin, Torralba, Jegelka, "Debiased Contrastive Learning", NeurIPS 2020, equations 7 and 8
-    with one positive sample.
+    Source: Chuang, Robinson, Lin, Torralba, Jegelka, "Debiased Contrastive Learning", NeurIPS 2020, the estimator with
+    one positive sample, as in the authors' code.
     """
     check_views(z1, z2)
     check_temperature(temperature)

@@ -33,7 +33,7 @@ def dgi_bce(positive: Float[Tensor, " n"], negative: Float[Tensor, " m"]) -> Flo
         >>> round(dgi_bce(torch.tensor([2.0]), torch.tensor([-2.0])).item(), 4)  # log(1 + e^-2)
         0.1269
 
-    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, equation 1.
+    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, the objective.
     """
     for name, scores in (("positive", positive), ("negative", negative)):
         check_floating(name, scores)

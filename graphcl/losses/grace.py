@@ -52,7 +52,7 @@ def grace(
         0.5514
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
-    Representation Learning and Beyond 2020, equations 1 and 2.
+    Representation Learning and Beyond 2020, section 3.2.1.
     """
     return nt_xent(z1, z2, temperature=temperature, exclude=exclude, across_ranks=across_ranks)
 

@@ -59,8 +59,8 @@ def hard_mixing(
         >>> round(loss.item(), 4)  # one key mixed with itself twice: log(e + 3) - 1
         0.7437
 
-    Source: Kalantidis, Sariyildiz, Pion, Weinzaepfel, Larlus, "Hard Negative Mixing for Contrastive Learning",
-    NeurIPS 2020, section 4.
+    Source: Kalantidis, Sariyildiz, Pion, Weinzaepfel, Larlus, "Hard Negative Mixing for Contrastive Learning", NeurIPS
+    2020.
     """
     check_query_key_queue(query, key, queue)
     check_temperature(temperature)

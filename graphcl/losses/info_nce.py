@@ -29,7 +29,7 @@ def info_nce(
         \qquad s_{ij} = \cos(z^1_i, z^2_j)
 
     The bracketed term is there with ``positive_in_denominator``, as in most papers. Without it the loss is the one of
-    GraphCL (equation 3 of the paper and the authors' code) and can be negative. Computed in float32 or better.
+    GraphCL (of the paper and the authors' code) and can be negative. Computed in float32 or better.
 
     Args:
         z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.
@@ -63,7 +63,8 @@ def info_nce(
     No second derivatives then. In a single process nothing changes. :mod:`graphcl.distributed` has an example.
 
     Source: van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018, equation 4;
-    You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, equation 3.
+    You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020, the loss of the
+    paper and of the authors' code.
     """
     check_across_ranks(across_ranks)
     check_views(z1, z2, least=0 if across_ranks and world() > 1 else 2)

@@ -45,7 +45,7 @@ def margin_contrastive(
         >>> margin_contrastive(z, z, margin=2.0)  # nothing apart: m^2 / 2
         tensor(2.)
 
-    Source: Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006, equation 4.
+    Source: Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006, section 2.1.
     Differs from the paper: means over both kinds of pairs instead of one sum, so that N(N - 1) dissimilar pairs do not
     drown N similar ones.
     """

@@ -43,7 +43,7 @@ def n_pair(
         >>> round(n_pair(z, z, l2=0.0).item(), 4)  # log(1 + 1/e)
         0.3133
 
-    Source: Sohn, "Improved Deep Metric Learning with Multi-class N-pair Loss Objective", NeurIPS 2016, section 3.2.
+    Source: Sohn, "Improved Deep Metric Learning with Multi-class N-pair Loss Objective", NeurIPS 2016.
     """
     check_views(z1, z2)
     check_range("l2", l2, 0)

@@ -55,7 +55,8 @@ def node_graph_info_nce(
         0.3133
 
     Source: the bound of van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018,
-    equation 4, on the node-graph pairs of Sun, Hoffmann, Verma, Tang, "InfoGraph", ICLR 2020.
+    equation 4, on the node-graph pairs of Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised
+    Graph-Level Representation Learning via Mutual Information Maximization", ICLR 2020.
     """
     _check(node, graph, batch)
     check_temperature(temperature)

@@ -104,8 +104,9 @@ def concentrations(
         >>> bool(phi[0] > phi[1]), round(phi.mean().item(), 4)
         (True, 0.1)
 
-    Source: Li, Zhou, Xiong, Hoi, "Prototypical Contrastive Learning of Unsupervised Representations", ICLR 2021,
-    equation 12.
+    Source: Li, Zhou, Xiong, Hoi, "Prototypical Contrastive Learning of Unsupervised Representations", ICLR 2021, the
+    concentration estimate.
+    Differs from the authors' code: that cuts phi off at its 10th and 90th percentile before it is scaled.
     """
     _check(z, prototypes, assignment)
     check_positive("alpha", alpha)

@@ -41,8 +41,8 @@ def sup_con(
 
     Source: Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, "Supervised Contrastive Learning",
     NeurIPS 2020, equation 2.
-    Differs from the authors' code: no factor of temperature / base temperature, and rows without a positive are left
-    out instead of giving NaN.
+    Differs from the authors' code (in PyTorch): no factor of temperature / base temperature, and rows without a
+    positive are left out of the mean instead of counting as 0 (in its older versions: as NaN).
     """
     check_rows("z", z, least=2)
     check_ids("labels", labels, z.size(0), z.device)

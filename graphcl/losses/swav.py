@@ -59,7 +59,7 @@ def swav(
         0.3133
 
     Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
-    Cluster Assignments", NeurIPS 2020, equations 1 to 5.
+    Cluster Assignments", NeurIPS 2020.
     """
     check_views(z1, z2)
     check_rows("prototypes", prototypes)
@@ -99,8 +99,9 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
         tensor([[0., 1.],
                 [1., 0.]])
 
-    Source: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013, algorithm 1, as
-    Caron et al. (2020) use it in equation 5.
+    Source: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013, as Caron, Misra,
+    Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
+    NeurIPS 2020, use it for the codes.
     """
     _check_settings(epsilon, iterations)
     with torch.no_grad():

@@ -52,7 +52,7 @@ def vicreg(
         tensor(0.)
 
     Source: Bardes, Ponce, LeCun, "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning",
-    ICLR 2022, equations 1 to 6.
+    ICLR 2022, section 4.1.
     Differs from the authors' code: that divides s by D and v by 2, which ``invariance=25 / D, variance=12.5`` does too.
     """
     check_views(z1, z2)

@@ -21,7 +21,7 @@ __all__ = ["ADGCL"]
 class ADGCL(Method):
     r"""Find the edges that the contrast can do without, and learn what the rest says.
 
-    .. math:: \min_T \min_\theta \max_\phi \; L(f_\theta(G), f_\theta(T_\phi(G))) - \lambda \, \mathrm{drop}(T_\phi(G))
+    .. math:: \min_\theta \max_\phi \; L(f_\theta(G), f_\theta(T_\phi(G))) - \lambda \, \mathrm{drop}(T_\phi(G))
 
     The dropper T scores every edge from node embeddings of a network of its own; the encoder minimises the contrastive
     loss L, the dropper maximises it less the penalty on the share of edges that it drops. One optimiser serves both:
@@ -50,9 +50,9 @@ class ADGCL(Method):
         torch.Size([])
 
     Source: Suresh, Li, Hao, Neville, "Adversarial Graph Augmentation to Improve Graph Contrastive Learning", NeurIPS
-    2021, equations 7 and 8; the settings are those of the authors' code.
-    Differs from the paper: encoder and dropper move in the same step instead of in turn; both directions of an edge
-    share one weight.
+    2021; the settings are those of the authors' code for TU data.
+    Differs from the authors' code: encoder and dropper move in the same step, by the same draw, instead of in turn,
+    where each finds the other in evaluation mode; both directions of an edge share one weight.
     """
 
     def __init__(

@@ -45,7 +45,8 @@ class CCASSG(NodeViewMethod):
         torch.Size([])
 
     Source: Zhang, Wu, Yan, Wipf, Yu, "From Canonical Correlation Analysis to Self-supervised Graph Neural Networks",
-    NeurIPS 2021, section 3.
+    NeurIPS 2021.
+    Differs from the authors' code: as :func:`graphcl.losses.functional.cca_ssg` does.
     """
 
     def __init__(

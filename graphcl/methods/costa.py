@@ -32,7 +32,8 @@ def sketch(z: Tensor, key: Key, rows: int) -> Tensor:
         >>> bool(((mixed.T @ mixed - z.T @ z).abs() < 10).all())  # entries on the diagonal are about 200
         True
 
-    Source: Zhang, Zhu, Song, Koniusz, King, "COSTA", KDD 2022.
+    Source: Zhang, Zhu, Song, Koniusz, King, "COSTA: Covariance-Preserving Feature Augmentation for Graph Contrastive
+    Learning", KDD 2022.
     """
     numbers = torch.arange(rows * z.size(0), device=z.device)
     mixture = normal(hash_ids(key, numbers)).view(rows, z.size(0)) / math.sqrt(rows)

@@ -28,7 +28,8 @@ class Discriminator(nn.Module):
         >>> discriminator(h, summary, graph).shape
         torch.Size([3])
 
-    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, equations 3 and 4.
+    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, the readout and the
+    discriminator of its experiments.
     """
 
     def __init__(self, channels: int) -> None:
@@ -72,8 +73,7 @@ class DGI(NodeMethod):
         >>> DGI(GraphEncoder(GIN(10)))(graph).shape
         torch.Size([])
 
-    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019, equation 1 and
-    section 4.2.
+    Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019.
     Differs from the authors' code: the discriminator has no bias, as in the paper.
     """
 

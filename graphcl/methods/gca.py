@@ -60,7 +60,8 @@ class GCA(NodeViewMethod):
         torch.Size([])
 
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021.
-    Differs from the authors' code: as the adaptive augmentations do, see there.
+    Differs from the authors' code: as the adaptive augmentations do, see there; the head's inner map is as wide as the
+    embeddings, where theirs is 32 wide by default.
     """
 
     def __init__(

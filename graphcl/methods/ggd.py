@@ -49,7 +49,8 @@ class GGD(NodeViewMethod):
 
     Source: Zheng, Pan, Lee, Zheng, Yu, "Rethinking and Scaling Up Graph Contrastive Learning: An Extremely Efficient
     Approach with Group Discrimination", NeurIPS 2022.
-    Differs from the authors' code: which features are masked is drawn for the two views by themselves.
+    Differs from the authors' code: each feature is masked with the probability of a fifth, instead of exactly a fifth
+    of them, and by itself in both views, where theirs mask the same.
     """
 
     def __init__(

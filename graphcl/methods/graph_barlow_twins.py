@@ -37,7 +37,8 @@ class GraphBarlowTwins(GraphViewMethod):
         torch.Size([])
 
     Source: Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML
-    2021, equation 1; 1 / D: Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins", Knowledge-Based Systems 2022.
+    2021, equation 1; 1 / D: Bielak, Kajdanowicz, Chawla, "Graph Barlow Twins: A Self-Supervised Representation Learning
+    Framework for Graphs", Knowledge-Based Systems 2022.
     Differs from the paper: 256 dimensions instead of 8192, as batches of graphs are small.
     """
 

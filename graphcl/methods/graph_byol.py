@@ -45,8 +45,9 @@ class GraphBYOL(ViewMethod):
         >>> GraphBYOL(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
         torch.Size([])
 
-    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent", NeurIPS 2020, equation 2 and
-    section 3.2; on graphs Thakoor et al., "Large-Scale Representation Learning on Graphs via Bootstrapping", ICLR 2022.
+    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent: A New Approach to
+    Self-Supervised Learning", NeurIPS 2020, equation 2 and section 3.3; on graphs Thakoor, Tallec, Azar, Azabou, Dyer,
+    Munos, Velickovic, Valko, "Large-Scale Representation Learning on Graphs via Bootstrapping", ICLR 2022.
     Differs from the papers: momentum 0.99 at the start instead of 0.996, as runs on graph sets are short; heads as wide
     as the embeddings, with twice that between.
     """

@@ -27,7 +27,7 @@ def scaled_cosine_error(found: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"
         >>> scaled_cosine_error(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.0]]), 3)
         tensor([1., 8.])
 
-    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE", KDD 2022.
+    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
     """
     wide = torch.promote_types(torch.float32, torch.promote_types(found.dtype, wanted.dtype))
     cosine = F.cosine_similarity(found.to(wide), wanted.to(wide), dim=1)
@@ -64,8 +64,9 @@ class GraphMAE(Method):
         torch.Size([])
 
     Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
-    Differs from the authors' code: each masked node is replaced with the given probability, not an exact number; the
-    decoder is a GCN and not a GAT layer unless one is given.
+    Differs from the authors' code: the share is of each graph's nodes, not of the batch's; each masked node is replaced
+    with the given probability, not an exact number, by a node of its own graph; the decoder is a GCN and not a GAT
+    layer unless one is given.
     """
 
     level: ClassVar[Literal["graph", "node"]] = "node"

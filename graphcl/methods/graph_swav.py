@@ -39,7 +39,7 @@ class GraphSwAV(GraphViewMethod):
         torch.Size([])
 
     Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
-    Cluster Assignments", NeurIPS 2020, algorithm 1.
+    Cluster Assignments", NeurIPS 2020.
     Differs from the paper: two views without multi-crop; the codes are balanced over the batch alone, without a queue;
     32 prototypes instead of 3000, as batches of graphs are small.
     """

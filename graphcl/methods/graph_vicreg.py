@@ -38,7 +38,7 @@ class GraphVICReg(GraphViewMethod):
         torch.Size([])
 
     Source: Bardes, Ponce, LeCun, "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised Learning",
-    ICLR 2022, equation 6.
+    ICLR 2022, section 4.1.
     Differs from the paper: the invariance term is a mean over the dimensions and the variance term halved, as in the
     authors' code; 256 dimensions instead of 8192, as batches of graphs are small.
     """

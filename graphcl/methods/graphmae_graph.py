@@ -33,9 +33,9 @@ class GraphMAEGraph(GraphMAE):
         >>> GraphMAEGraph(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
         torch.Size([])
 
-    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022,
-    with the settings for graph classification.
-    Differs from the paper: a linear map follows the GIN decoder.
+    Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
+    Differs from the authors' code: a linear map follows the GIN decoder; one set of defaults, where theirs differ from
+    data set to data set (mask 0.25 to 0.75, replace 0 or 0.1, power 1 or 2).
     """
 
     level = "graph"

@@ -41,7 +41,7 @@ class InfoGraph(Method):
         torch.Size([])
 
     Source: Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised Graph-Level Representation Learning
-    via Mutual Information Maximization", ICLR 2020, equations 4 and 5.
+    via Mutual Information Maximization", ICLR 2020.
     Differs from the authors' code: the loss is larger by the constant 2 log 2; no prior on the embeddings (off there).
     """
 

@@ -110,8 +110,10 @@ class JOAO(_Joint):
         >>> JOAO(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
         torch.Size([])
 
-    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021, algorithm 1.
-    Differs from the paper: p moves every few steps, by the losses of one batch, instead of once per epoch.
+    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021.
+    Differs from the authors' code: p moves every few steps, by the losses of one batch in evaluation mode, instead of
+    once per epoch, by those of many batches in training mode; a batch shares one pair, where there each graph draws its
+    own. For unsupervised learning on TU data the code augments one of the two views only.
     """
 
     def __init__(
@@ -156,8 +158,9 @@ class JOAOv2(_Joint):
         >>> len(JOAOv2(GraphEncoder(GIN(3))).heads)
         5
 
-    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021, section 3.3.
-    Differs from the paper: as :class:`JOAO` does.
+    Source: You, Chen, Shen, Wang, "Graph Contrastive Learning Automated", ICML 2021, where it has this name.
+    Differs from the authors' code: as :class:`JOAO` does; in that for TU data one head is drawn by p for a whole epoch,
+    whatever the augmentations, and the losses are measured through the first head.
     """
 
     def __init__(

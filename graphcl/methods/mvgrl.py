@@ -50,8 +50,8 @@ class MVGRL(NodeMethod):
         >>> method(graph).shape, method.embed(graph).node.shape
         (torch.Size([]), torch.Size([10, 8]))
 
-    Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, section 3, and
-    the authors' code for node classification.
+    Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, and the authors'
+    code for node classification.
     Differs from the authors' code: a step takes the whole graph and not four of its diagonal blocks of 2000 nodes; the
     diffusion is sparse; the discriminator has no bias.
     """

@@ -25,7 +25,7 @@ class MVGRLGraph(Method):
 
     with node embeddings h and graph embeddings s of the two views, each by an encoder of its own, and shared heads f
     and g; :func:`graphcl.losses.functional.node_graph_jsd` has the estimator. :meth:`embed` adds the embeddings of
-    both encoders up, as the paper does.
+    both encoders up.
 
     Args:
         encoder: From graphs to embeddings of the first view.
@@ -49,9 +49,11 @@ class MVGRLGraph(Method):
         >>> MVGRLGraph(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
         torch.Size([])
 
-    Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, equations 5
-    and 6, with the Jensen-Shannon estimator.
-    Differs from the paper: diffusion weights below 0.01 are left out; the loss is larger by a constant.
+    Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, with the
+    Jensen-Shannon estimator.
+    Differs from the authors' code: diffusion weights below 0.01 are left out; the loss is larger by the constant 4 log
+    2, and its means run over the nodes alone, not over the rows that pad small graphs, too; :meth:`embed` adds what the
+    encoders give, where theirs adds what the heads make of it.
     """
 
     def __init__(

@@ -46,8 +46,9 @@ class NodeAndGraph(ViewMethod):
         >>> NodeAndGraph(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape
         torch.Size([])
 
-    Source: the sum of You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, and Zhu, Xu, Yu, Liu,
-    Wu, Wang, "Deep Graph Contrastive Representation Learning", 2020, equation 1.
+    Source: the sum of You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020,
+    and Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
+    Representation Learning and Beyond 2020.
     """
 
     def __init__(

@@ -43,7 +43,8 @@ class NodeSupCon(NodeMethod):
         torch.Size([])
 
     Source: Khosla, Teterwak, Wang, Sarna, Tian, Isola, Maschinot, Liu, Krishnan, "Supervised Contrastive Learning",
-    NeurIPS 2020, on the views of Zhu et al., "Deep Graph Contrastive Representation Learning", 2020.
+    NeurIPS 2020, equation 2, on the views of Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation
+    Learning", ICML Workshop on Graph Representation Learning and Beyond 2020.
     """
 
     def __init__(

@@ -50,9 +50,10 @@ class PCL(ViewMethod):
         torch.Size([])
 
     Source: Li, Zhou, Xiong, Hoi, "Prototypical Contrastive Learning of Unsupervised Representations", ICLR 2021,
-    equation 11 and algorithm 1.
+    equation 11.
     Differs from the paper: the clusters are those of the last keys, found every few steps, instead of the whole set's,
-    found once per epoch; numbers of clusters and keys, and the momentum, suit small sets.
+    found once per epoch; all other prototypes are negatives, not a sample of them; numbers of clusters and keys, and
+    the momentum, suit small sets.
     """
 
     centres: Tensor

@@ -51,9 +51,12 @@ class RGCL(Method):
         torch.Size([])
 
     Source: Li, Wang, Zhang, Wu, He, Chua, "Let Invariant Rationale Discovery Inspire Graph Contrastive Learning", ICML
-    2022, section 3.
-    Differs from the paper: the weights of the pooling are p times the number of nodes of the graph, so that a uniform p
-    changes nothing; what is embedded in the end is the whole graph, without weights.
+    2022.
+    Differs from the authors' code: the complement is drawn by 1 - p, there by max p - p; the weights of the pooling are
+    p (of the complement 1 - p) of the whole graph times its number of nodes, so that a uniform p changes nothing, where
+    there p is made anew of each part and mapped to 0.9 + 0.1 p / max p. Its version for TU data contrasts the whole
+    graph with one rationale, flattens the softmax of p by a temperature of 5, keeps the positive in both denominators
+    and takes one logarithm of the weighted sum of both shares.
     """
 
     def __init__(

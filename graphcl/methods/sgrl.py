@@ -68,8 +68,9 @@ class SGRL(Method):
 
     Source: He, Shan, Zhao, Zhang, Wang, Zhang, "Exploitation of a Latent Mechanism in Graph Contrastive Learning:
     Representation Scattering", NeurIPS 2024.
-    Differs from the authors' code: the target starts as a copy of the online encoder, and one optimiser trains both
-    (no weight is in both terms); the predictor is that of BGRL.
+    Differs from the authors' code: the target starts as a copy of the online encoder, and one optimiser trains both at
+    once (no weight is in both terms), where theirs moves the target before its own step; the two have a PReLU each
+    instead of one between them; the predictor is that of BGRL, 512 wide inside instead of as wide as the embeddings.
     """
 
     level = "node"

@@ -41,8 +41,10 @@ class SimGRACE(Method):
         torch.Size([])
 
     Source: Xia, Wu, Chen, Hu, Li, "SimGRACE: A Simple Framework for Graph Contrastive Learning without Data
-    Augmentation", WWW 2022, equations 1 to 3; that the noisy side gets no gradient is in the authors' code.
-    Differs from the paper: a weight tensor of one number gets no noise (its deviation does not exist).
+    Augmentation", WWW 2022, section 3.1; that the noisy side gets no gradient is in the authors' code.
+    Differs from the authors' code: a weight tensor of one number gets no noise (its deviation does not exist); the
+    anchors are the clean embeddings, as in the paper, where its code for unsupervised learning on TU data takes the
+    noisy ones.
     """
 
     def __init__(

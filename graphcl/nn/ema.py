@@ -37,9 +37,9 @@ class EMATarget(nn.Module):
         >>> torch.allclose(target.module.weight, 0.9 * before), target.module.weight.requires_grad
         (True, False)
 
-    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent", NeurIPS 2020, equation 1 and
-    section 3.2; a constant momentum: He, Fan, Wu, Xie, Girshick, "Momentum Contrast for Unsupervised Visual
-    Representation Learning", CVPR 2020, equation 2.
+    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent: A New Approach to
+    Self-Supervised Learning", NeurIPS 2020, equation 1 and section 3.3; a constant momentum: He, Fan, Wu, Xie,
+    Girshick, "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020, equation 2.
     """
 
     step: Tensor

@@ -71,7 +71,7 @@ class GIN(JointEncoder):
         >>> encoder(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
         torch.Size([3, 16])
 
-    Source: Xu, Hu, Leskovec, Jegelka, "How Powerful are Graph Neural Networks?", ICLR 2019, equation 4.1 with eps = 0.
+    Source: Xu, Hu, Leskovec, Jegelka, "How Powerful are Graph Neural Networks?", ICLR 2019, with eps = 0.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ class GAT(Stack):
         >>> GAT(4, 8, 2, heads=2)(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).shape
         torch.Size([3, 8])
 
-    Source: Velickovic et al., "Graph Attention Networks", ICLR 2018, equations 1 to 6.
+    Source: Velickovic, Cucurull, Casanova, Romero, Lio, Bengio, "Graph Attention Networks", ICLR 2018, section 2.1.
     Differs from the paper: no dropout on the attention itself.
     """
 

@@ -45,7 +45,7 @@ def projection_head(
         >>> projection_head(96)[2]
         Linear(in_features=96, out_features=96, bias=True)
 
-    Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, section 3.2.
+    Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020.
     """
     if in_channels < 1:
         raise ValueError(f"expected in_channels of at least 1, got {in_channels}")
@@ -79,7 +79,8 @@ class MLPHead(nn.Module):
         >>> head(torch.randn(5, 4), [3, 2]).shape  # two views
         torch.Size([5, 2])
 
-    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent", NeurIPS 2020, section 3.2.
+    Source: Grill, Strub, Altche, Tallec, Richemond, et al., "Bootstrap Your Own Latent: A New Approach to
+    Self-Supervised Learning", NeurIPS 2020, section 3.3.
     """
 
     def __init__(
@@ -143,8 +144,9 @@ class ShortcutHead(nn.Module):
         >>> ShortcutHead(4, 8)(torch.ones(3, 4)).shape
         torch.Size([3, 8])
 
-    Source: Sun, Hoffmann, Verma, Tang, "InfoGraph", ICLR 2020, and Hassani, Khasahmadi, "Contrastive Multi-View
-    Representation Learning on Graphs", ICML 2020, both in their code.
+    Source: Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised Graph-Level Representation Learning
+    via Mutual Information Maximization", ICLR 2020, and Hassani, Khasahmadi, "Contrastive Multi-View Representation
+    Learning on Graphs", ICML 2020, both in their code.
     """
 
     def __init__(

@@ -125,8 +125,9 @@ class MoleculeEncoder(EdgeEncoder):
         torch.Size([3, 16])
 
     Source: Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec, "Strategies for Pre-training Graph Neural Networks", ICLR
-    2020, appendix A (5 layers, 300 channels); virtual node: Gilmer, Schoenholz, Riley, Vinyals, Dahl, "Neural Message
-    Passing for Quantum Chemistry", ICML 2017, section 5.2, in the form of Hu et al., "Open Graph Benchmark", NeurIPS
+    2020, the GIN of its experiments on molecules (5 layers, 300 channels); virtual node: Gilmer, Schoenholz, Riley,
+    Vinyals, Dahl, "Neural Message Passing for Quantum Chemistry", ICML 2017, section 5.2, in the form of Hu, Fey,
+    Zitnik, Dong, Ren, Liu, Catasta, Leskovec, "Open Graph Benchmark: Datasets for Machine Learning on Graphs", NeurIPS
     2020.
     Differs from the paper: under OGB's and PyG's tables, atoms and bonds have the columns of those, and the self-loop
     has an embedding of its own; under ``hu2020`` it is bond type 4, as there.

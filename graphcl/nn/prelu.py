@@ -19,7 +19,8 @@ class PReLU(nn.PReLU):
         >>> PReLU()(torch.tensor([-4.0, 2.0])).tolist()
         [-1.0, 2.0]
 
-    Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015, equation 1.
+    Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet
+    Classification", ICCV 2015, equation 1.
     """
 
     def __init__(self, init: float = 0.25) -> None:

@@ -29,7 +29,7 @@ class Prototypes(nn.Module):
         torch.Size([3, 10])
 
     Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
-    Cluster Assignments", NeurIPS 2020, section 3.1.
+    Cluster Assignments", NeurIPS 2020.
     """
 
     def __init__(self, channels: int, num_prototypes: int = 32) -> None:

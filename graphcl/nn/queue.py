@@ -35,7 +35,7 @@ class KeyQueue(nn.Module):
         [7, 8, -1]
 
     Source: He, Fan, Wu, Xie, Girshick, "Momentum Contrast for Unsupervised Visual Representation Learning", CVPR 2020,
-    section 3.2.
+    the dictionary as a queue.
     """
 
     keys: Tensor

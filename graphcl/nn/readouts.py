@@ -150,8 +150,8 @@ class AttentionReadout(ReadoutModule):
         >>> AttentionReadout(4)(torch.ones(3, 4), torch.tensor([0, 0, 1]), 2).shape
         torch.Size([2, 4])
 
-    Source: Li, Tarlow, Brockschmidt, Zemel, "Gated Graph Sequence Neural Networks", ICLR 2016, equation 7, with a
-    softmax in place of the sigmoid.
+    Source: Li, Tarlow, Brockschmidt, Zemel, "Gated Graph Sequence Neural Networks", ICLR 2016, the gated sum for
+    outputs of whole graphs, with a softmax in place of the sigmoid.
     """
 
     def __init__(self, channels: int, *, gate: nn.Module | None = None) -> None:
