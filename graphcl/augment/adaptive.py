@@ -138,7 +138,8 @@ class AdaptiveEdgeDrop(EditAugmentation):
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Graph Contrastive Learning with Adaptive Augmentation", WWW 2021,
     topology-level augmentation.
     Differs from the authors' code, which weighs each direction by its target alone even in undirected graphs, draws for
-    each direction, adds 1e-8 to the entries of the eigenvector, and whose PageRank has no teleport.
+    each direction, counts degrees without directions, adds 1e-8 to the entries of the eigenvector, and whose PageRank
+    has no teleport.
     """
 
     def __init__(

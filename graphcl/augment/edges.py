@@ -115,7 +115,8 @@ class EdgePerturb(EditAugmentation):
 
     Args:
         drop: The share of edges to drop, within [0, 1].
-        add: The share of edges to add, within [0, 1]; 0 is what the authors' TU code does.
+        add: The share of edges to add, within [0, 1]; 0 is what the authors' code for unsupervised learning on TU data
+            does.
         directed: Treat the two directions of an edge as two edges.
         count: ``"round"`` or, as in the authors' code, ``"floor"``.
         fill: The attributes of new edges: ``"copy"``, those of a random edge of the graph, or a number.

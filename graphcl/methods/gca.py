@@ -39,7 +39,7 @@ class GCA(NodeViewMethod):
     The loss is that of :class:`GRACE`.
 
     Args:
-        encoder: From graphs to node embeddings; the authors' is a two-layer GCN, of width 256 by default.
+        encoder: From graphs to node embeddings; the authors' is a two-layer GCN of widths 512 and 256 by default.
         views: Two transforms; :func:`adaptive_drop` with the authors' default probabilities (edges 0.3 and 0.4,
             features 0.1 and 0) and the centrality of degrees by default.
         head: From node embeddings to what is compared; :func:`elu_head` by default.

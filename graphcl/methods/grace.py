@@ -38,9 +38,9 @@ class GRACE(NodeViewMethod):
     """Pull the two views of a node together and all other nodes, of both views, away.
 
     Args:
-        encoder: From graphs to node embeddings; the paper's is a two-layer GCN, ``GraphEncoder(GCN(in_channels, 128,
-            2))`` on Cora.
-        views: Two transforms; :func:`edge_and_feature_drop` with the paper's probabilities on Cora by default (edges
+        encoder: From graphs to node embeddings; the authors' is a two-layer GCN with twice the width inside, on Cora
+            ``GraphEncoder(GCN(in_channels, 256, 2, out_channels=128, act_last=True))``.
+        views: Two transforms; :func:`edge_and_feature_drop` with the authors' probabilities on Cora by default (edges
             0.2 and 0.4, features 0.3 and 0.4).
         head: From node embeddings to what is compared; :func:`elu_head` by default.
         loss: From two ``[K, D]`` tensors to a scalar; :class:`graphcl.losses.GRACE` at temperature 0.4 by default.

@@ -66,9 +66,10 @@ class GraphCL(ViewMethod):
         torch.Size([])
 
     Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020.
-    Differs from the authors' code for TU data: edge perturbation adds edges as well as dropping them, as the paper
-    says; the subgraph is a random walk, as the paper says; both directions of an edge are dropped together; a node that
-    loses its last edge stays; no self-loops, which there all nodes of the clean graph but the last have.
+    Differs from the authors' code for unsupervised learning on TU data: edge perturbation adds edges as well as
+    dropping them, as the paper says; the subgraph is a random walk, as the paper says; both directions of an edge are
+    dropped together; a node that loses its last edge stays; no self-loops, which there all nodes of the clean graph but
+    the last have.
     """
 
     def __init__(
