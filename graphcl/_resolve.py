@@ -22,10 +22,13 @@ from graphcl.nn import (
     GIN,
     SAGE,
     GraphEncoder,
+    JointEncoder,
     MoleculeEncoder,
     Readout,
+    UnitDepths,
     max_readout,
     mean_readout,
+    root_readout,
     sum_readout,
 )
 
@@ -74,11 +77,16 @@ _OF_MOLECULES: Mapping[str, tuple[float, Callable[[float, Any], Augmentation]]] 
 }
 _ALONE: Mapping[str, Callable[[], Augmentation]] = {"identity": augment.Identity, "random4": random4}
 VIEWS = (*_ALONE, *_WITH_SHARE, *_OF_MOLECULES)
-READOUTS: Mapping[str, Readout] = {"sum": sum_readout, "mean": mean_readout, "max": max_readout}
-_OF_LAYERS = ("hidden", "last_width", "layers", "activation", "act_last", "norm", "joined", "dropout")
+READOUTS: Mapping[str, Readout] = {
+    "sum": sum_readout,
+    "mean": mean_readout,
+    "root": root_readout,
+    "max": max_readout,
+}
+_OF_LAYERS = ("hidden", "last_width", "layers", "activation", "act_last", "norm", "joined", "unit", "dropout")
 # Which settings each encoder reads.
 _READ: Mapping[str, tuple[str, ...]] = {
-    "gin": ("hidden", "layers", "norm"),
+    "gin": ("hidden", "layers", "norm", "unit"),
     "gcn": _OF_LAYERS,
     "sage": _OF_LAYERS,
     "gat": _OF_LAYERS,
@@ -159,7 +167,7 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
             raise ConfigError(f"expected {key} out of {', '.join(known)}, got {settings[key]!r}; nearest: {nearest}")
     try:
         return GraphEncoder(_network(settings, in_channels), READOUTS[readout])
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"encoder {name}: {error}") from error
 
 
@@ -208,11 +216,16 @@ def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
             virtual_node=settings["virtual_node"],
             dropout=settings["dropout"],
         )
+    network = _layers(settings, in_channels)
+    return UnitDepths(network) if settings.get("unit") else network  # runs of before had no such setting
+
+
+def _layers(settings: Mapping[str, Any], in_channels: int) -> JointEncoder:
     sizes = (in_channels, settings["hidden"], settings["layers"])
     if settings["encoder"] == "gin":
         return GIN(*sizes, norm=settings["norm"])
-    kinds = {"gcn": GCN, "sage": SAGE, "gat": GAT}
-    return kinds[settings["encoder"]](
+    kinds: dict[str, Any] = {"gcn": GCN, "sage": SAGE, "gat": GAT}
+    network: JointEncoder = kinds[settings["encoder"]](
         *sizes,
         out_channels=settings["last_width"],
         activation=settings["activation"],
@@ -221,6 +234,7 @@ def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
         dropout=settings["dropout"],
         act_last=settings["act_last"],
     )
+    return network
 
 
 def make_method(

@@ -26,7 +26,7 @@ FORM = "graphcl-encoder-1"
 # What an encoder is made from; the rest of a run's settings is about its training.
 OF_ENCODER = (
     *("encoder", "vocab", "conv", "virtual_node", "hidden", "last_width", "layers", "activation", "act_last", "norm"),
-    *("joined", "dropout", "readout"),
+    *("joined", "unit", "dropout", "readout"),
 )
 
 
@@ -233,7 +233,7 @@ def save(
         tensors[name] = value.half() if value.is_floating_point() else value
         if value.is_floating_point() and not bool(tensors[name].isfinite().all()):
             raise ValueError(f"expected weights that float16 can hold (below 65,504), got others in {name}")
-    kept = {key: settings[key] for key in OF_ENCODER}
+    kept = {key: settings[key] for key in OF_ENCODER if key in settings}
     about = {"form": FORM, "name": folder.name, "settings": kept, "in_channels": in_channels, **facts}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -25,3 +25,15 @@ def test_views_in_words() -> None:
     assert (mask.vocab, mask.mask, view.augmentations[1].remove) == ("pyg", 0.25, 0.25)
     with pytest.raises(ConfigError, match="expected molecules"):
         make_view("atom-mask")
+
+
+def test_unit_depths_of_any_network_with_all_layers() -> None:
+    settings = {**settings_for("subtree-contrast"), "seed": 0}
+    made = make_method(settings, 4)
+    assert made.encoder.gnn.widths == [4, 128, 128, 128] and made.loss.temperature == 0.2
+    assert make_method({**settings, "encoder": "sage"}, 4).encoder.graph_channels == 4 + 3 * 128
+    plain = {key: value for key, value in settings.items() if key != "unit"}  # as runs of before have it
+    assert make_method(plain, 4).encoder.graph_channels == 3 * 128
+    with pytest.raises(ConfigError, match="encoder gcn: .*gives out all of its layers"):
+        make_method({**settings, "encoder": "gcn", "joined": False}, 4)
+    assert make_method({**settings_for("subtree-contrast", vocab="ogb"), "seed": 0}, 9).encoder.graph_channels == 300

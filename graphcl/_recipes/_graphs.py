@@ -117,6 +117,13 @@ GRAPHS: Mapping[str, Recipe] = {
         methods.GraphMAEGraph,
         "Hou et al., GraphMAE: Self-Supervised Masked Graph Autoencoders, KDD 2022 (not contrastive: a yardstick)",
     ),
+    "subtree-contrast": Recipe(
+        methods.SubtreeContrast,
+        "of this package: nodes with different rooted subtrees are pushed apart, at every depth",
+        loss=_INFO_NCE,
+        settings={"hidden": 128, "unit": True, "readout": "root", "temperature": 0.2, "lr": 3e-4},
+        molecules={"unit": False},
+    ),
     "node-and-graph": Recipe(
         methods.NodeAndGraph,
         "GraphCL's and GRACE's objectives together, with a weight",

@@ -24,6 +24,7 @@ SETTINGS: Mapping[str, Any] = {
     "act_last": True,
     "norm": "batch",
     "joined": True,
+    "unit": False,
     "dropout": 0.0,
     "readout": "sum",
     "views": [],

@@ -88,6 +88,7 @@ def _add_method(add: Any) -> None:
     add("--activation", type=str, help=f"between layers, not for gin: {', '.join(ACTIVATIONS)}")
     add("--norm", type=str, help=f"normalisation after each layer: {', '.join(NORMS)}")
     add("--joined", type=bool, help="whether the outputs of all layers are joined; gin always does")
+    add("--unit", type=bool, help="whether each layer's output, and the features beside them, have length 1 per node")
     add("--readout", type=str, help=f"from nodes to graphs: {', '.join(READOUTS)}")
     add(
         "--views",

@@ -34,6 +34,7 @@ from graphcl.methods.pcl import PCL
 from graphcl.methods.rgcl import RGCL
 from graphcl.methods.sgrl import SGRL, scattering
 from graphcl.methods.simgrace import SimGRACE
+from graphcl.methods.subtree_contrast import SubtreeContrast
 
 __all__ = [
     "ADGCL",
@@ -73,6 +74,7 @@ __all__ = [
     "RGCL",
     "SGRL",
     "SimGRACE",
+    "SubtreeContrast",
     "ViewMethod",
     "adaptive_drop",
     "edge_and_feature_drop",

@@ -1,5 +1,6 @@
 """Encoders, readouts and heads. Any PyG model can take the encoder's place."""
 
+from graphcl.nn.depths import Depth, UnitDepths, depths_of
 from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
@@ -21,10 +22,12 @@ from graphcl.nn.readouts import (
     Set2SetReadout,
     max_readout,
     mean_readout,
+    root_readout,
     sum_readout,
 )
 from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
+from graphcl.nn.subtrees import rooted_subtrees
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "AttentionReadout",
     "BatchNorm",
     "ConcatReadout",
+    "Depth",
     "EMATarget",
     "EdgeEncoder",
     "Embeddings",
@@ -54,7 +58,9 @@ __all__ = [
     "ShortcutHead",
     "SparseMatrix",
     "SparseSum",
+    "UnitDepths",
     "bond_counts",
+    "depths_of",
     "embed_layerwise",
     "kmeans",
     "layers_of",
@@ -64,6 +70,8 @@ __all__ = [
     "normalised_adjacency",
     "project_views",
     "projection_head",
+    "root_readout",
+    "rooted_subtrees",
     "split_batch",
     "sum_readout",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "as_readout",
     "max_readout",
     "mean_readout",
+    "root_readout",
     "sum_readout",
 ]
 
@@ -48,6 +49,20 @@ def mean_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
     ones = x.new_ones(x.size(0), 1)
     members = SparseSum.membership(batch, num_graphs)
     return members(x) / members(ones).clamp(min=1)
+
+
+def root_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
+    """The sum over each graph's nodes, divided by the root of their number: between the sum and the mean.
+
+    A sum lets the largest graphs decide all distances, a mean forgets how large a graph is.
+
+    Example:
+        >>> import torch
+        >>> root_readout(torch.ones(5, 1), torch.tensor([0, 0, 0, 0, 1]), 2).squeeze(1)
+        tensor([2., 1.])
+    """
+    members = SparseSum.membership(batch, num_graphs)
+    return members(x) / members(x.new_ones(x.size(0), 1)).clamp(min=1).sqrt()
 
 
 def max_readout(x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:

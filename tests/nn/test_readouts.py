@@ -14,11 +14,23 @@ from graphcl.nn import (
     Set2SetReadout,
     max_readout,
     mean_readout,
+    root_readout,
     sum_readout,
 )
 
-READOUTS = [(sum_readout, global_add_pool), (mean_readout, global_mean_pool), (max_readout, global_max_pool)]
-readouts = pytest.mark.parametrize(("ours", "pyg"), READOUTS, ids=["sum", "mean", "max"])
+
+def pyg_root(x, batch, size):
+    count = global_add_pool(torch.ones_like(x), batch, size).clamp(min=1)
+    return global_add_pool(x, batch, size) / count.sqrt()
+
+
+READOUTS = [
+    (sum_readout, global_add_pool),
+    (mean_readout, global_mean_pool),
+    (root_readout, pyg_root),
+    (max_readout, global_max_pool),
+]
+readouts = pytest.mark.parametrize(("ours", "pyg"), READOUTS, ids=["sum", "mean", "root", "max"])
 
 BATCHES = [
     [0, 0, 1, 2, 2, 2],
