@@ -59,6 +59,32 @@ def methods_table() -> str:
     return "\n".join(lines)
 
 
+def probes_table() -> str:
+    """One line per method of graphs: its mean lift under other protocols, and on how many sets it is significant."""
+    metrics = {"accuracy": "graph-knn", "nmi": "graph-kmeans", "ari": "graph-kmeans", "precision@10": "graph-retrieval"}
+    rows = [row for row in read("tu") if metrics.get(row["metric"]) == row["protocol"] and row["selected_by"]]
+    at = {(row["dataset"], row["method"], row["metric"]): row for row in rows}
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    datasets = [
+        name
+        for name in dict.fromkeys(row["dataset"] for row in rows)
+        if all((name, m, metric) in at for m in methods for metric in metrics)
+    ]
+    heads = [f"`{protocol}`, {metric}" for metric, protocol in metrics.items()]
+    lines = [f"| mean lift over {len(datasets)} sets | {' | '.join(heads)} |", "| --- |" + " --- |" * len(metrics)]
+    for method in methods:
+        cells = []
+        for metric in metrics:
+            ours = [at[name, method, metric] for name in datasets]
+            sure = [r for r in ours if float(r["lift_low"]) > 0 or float(r["lift_high"]) < 0]
+            up = sum(float(r["lift"]) > 0 for r in sure)
+            mean = sum(float(r["lift"]) for r in ours) / len(ours)
+            cells.append(f"{mean:+.2f} ({up} up, {len(sure) - up} down)")
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    lines += ["", f"Sets: {', '.join(datasets)}."]
+    return "\n".join(lines)
+
+
 def quoted(at: dict[tuple[str, str], dict[str, str]], dataset: str, methods: list[str]) -> list[tuple[str, str]]:
     """What is published of the methods on a data set under the same protocol."""
     return [(m, at[dataset, m]["published"]) for m in methods if m != "GraphCL" and at[dataset, m]["published"]]
@@ -175,6 +201,7 @@ def main() -> int:
     tables = {"tu": tu_table(), "speed": speed_table(), "views": views_table(), "similarity": similarity_table()}
     tables |= {
         "methods": methods_table(),
+        "probes": probes_table(),
         "molecules": molecules_table(),
         "node": node_table(),
         "passing": passing_table(),

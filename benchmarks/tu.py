@@ -39,7 +39,7 @@ from graphcl.train import fit
 RESULTS = Path(__file__).parent / "results"
 OPTIONS = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision")
 ENCODER = ("encoder", "conv", "virtual_node", "hidden", "last_width", "layers", "activation", "act_last", "norm")
-ENCODER += ("joined", "dropout", "readout")
+ENCODER += ("joined", "unit", "dropout", "readout")
 # As the papers write them.
 NAMES = {"ad-gcl": "AD-GCL", "mvgrl-graph": "MVGRL", "graphmae-graph": "GraphMAE"}
 
