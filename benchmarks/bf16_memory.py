@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=RESULTS / "bf16_memory.csv")
     options = parser.parse_args()
+    if options.batches < 6:
+        parser.error(f"expected more than the 5 batches that are not counted, got --batches {options.batches}")
     if options.child:
         return child(options.child, options.batches)
     rows = []

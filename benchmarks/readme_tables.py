@@ -70,7 +70,7 @@ def subtrees_table() -> str:
     ours = [at[name, "SubtreeContrast"] for name in names]
     corrected = holm({row["dataset"]: float(row["p"]) for row in ours})
     lines = ["| | " + " | ".join(names) + " |", "| --- |" + " --- |" * len(names)]
-    lines.append("| the usual encoder, untrained | " + " | ".join(cell(usual[name]) for name in names) + " |")
+    lines.append("| the usual encoder, untrained | " + " | ".join(cell(usual.get(name)) for name in names) + " |")
     untrained = [at[name, "untrained (SubtreeContrast)"] for name in names]
     lines.append("| unit depths, width 128, untrained | " + " | ".join(map(cell, untrained)) + " |")
     lines.append("| SubtreeContrast | " + " | ".join(map(cell, ours)) + " |")
