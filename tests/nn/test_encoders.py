@@ -12,7 +12,18 @@ from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
 from torch_geometric.nn import PNA, ClusterGCNConv, GCNConv, GINConv, GraphConv, GraphSAGE
 
-from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder, JointEncoder, max_readout, mean_readout
+from graphcl.nn import (
+    GAT,
+    GCN,
+    GIN,
+    SAGE,
+    GraphEncoder,
+    JointEncoder,
+    UnitDepths,
+    max_readout,
+    mean_readout,
+    root_readout,
+)
 
 F_IN = 5
 DEGREES = torch.tensor([1, 4, 3, 2])  # a histogram, which PNA scales by
@@ -25,6 +36,8 @@ ENCODERS = {
     "GCN-batch": lambda: GraphEncoder(GCN(F_IN, 4, 3, norm="batch", activation="prelu", jk="cat"), mean_readout),
     "GCN-layer": lambda: GraphEncoder(GCN(F_IN, 8, 2, out_channels=3, norm="layer", act_last=False), max_readout),
     "SAGE": lambda: GraphEncoder(SAGE(F_IN, 8, 2)),
+    "unit depths": lambda: GraphEncoder(UnitDepths(GIN(F_IN, 8, 2)), root_readout),
+    "unit depths of SAGE": lambda: GraphEncoder(UnitDepths(SAGE(F_IN, 8, 2, jk="cat"))),
     "SAGE-batch": lambda: GraphEncoder(SAGE(F_IN, 2, 3, norm="batch", activation="elu", jk="cat"), mean_readout),
     "GAT": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=4)),
     "GAT-batch": lambda: GraphEncoder(GAT(F_IN, 8, 2, heads=2, concat=False, norm="batch", jk="cat"), max_readout),
