@@ -167,7 +167,7 @@ def make_encoder(settings: Mapping[str, Any], in_channels: int) -> GraphEncoder:
             raise ConfigError(f"expected {key} out of {', '.join(known)}, got {settings[key]!r}; nearest: {nearest}")
     try:
         return GraphEncoder(_network(settings, in_channels), READOUTS[readout])
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"encoder {name}: {error}") from error
 
 
@@ -216,6 +216,8 @@ def _network(settings: Mapping[str, Any], in_channels: int) -> nn.Module:
             virtual_node=settings["virtual_node"],
             dropout=settings["dropout"],
         )
+    if settings.get("unit") and settings["encoder"] != "gin" and not settings["joined"]:
+        raise ConfigError("expected joined (the outputs of all layers) where unit is asked for, got joined false")
     network = _layers(settings, in_channels)
     return UnitDepths(network) if settings.get("unit") else network  # runs of before had no such setting
 

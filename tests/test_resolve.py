@@ -34,6 +34,6 @@ def test_unit_depths_of_any_network_with_all_layers() -> None:
     assert make_method({**settings, "encoder": "sage"}, 4).encoder.graph_channels == 4 + 3 * 128
     plain = {key: value for key, value in settings.items() if key != "unit"}  # as runs of before have it
     assert make_method(plain, 4).encoder.graph_channels == 3 * 128
-    with pytest.raises(ConfigError, match="encoder gcn: .*gives out all of its layers"):
+    with pytest.raises(ConfigError, match="expected joined .* where unit is asked for"):
         make_method({**settings, "encoder": "gcn", "joined": False}, 4)
     assert make_method({**settings_for("subtree-contrast", vocab="ogb"), "seed": 0}, 9).encoder.graph_channels == 300

@@ -60,7 +60,7 @@ class UnitDepths(JointEncoder):
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
         rows = self.gnn(x, edge_index, splits=splits)
-        # One layer in float32 under autocast is worth it: the norms decide how graphs compare.
+        # Lengths in the precision of the features, under autocast too: a sum over nodes adds up what is off in each.
         blocks = [x, *rows.to(x.dtype).split(self.widths[1:], 1)]
         return torch.cat([F.normalize(block, dim=1) for block in blocks], 1)
 
