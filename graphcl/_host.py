@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "ascending", "columns", "compress", "empty_like", "in_blocks", "put", "take", "where"]
+__all__ = ["BLOCK", "ascending", "columns", "empty_like", "in_blocks", "put", "take", "where"]
 
 BLOCK = 1 << 15  # elements: 256 kB of int64, and torch starts no threads for so few
 _LARGE = 1 << 22  # bytes: what numpy asks large pages for
@@ -64,22 +64,6 @@ def columns(value: Tensor, index: Tensor) -> Tensor:
     out = empty_like(value, value.size(0), index.numel())
     for row, to in zip(value, out, strict=True):
         torch.index_select(row, 0, index, out=to)
-    return out
-
-
-def compress(value: Tensor, mask: Tensor) -> Tensor:
-    """``columns(value, where(mask))`` for ``value`` [R, M] of numbers on the CPU, without the positions in between."""
-    chosen = mask.numpy()
-    out = empty_like(value, value.size(0), int(np.count_nonzero(chosen)))
-    sources, targets = value.numpy(), out.numpy()
-    to = 0
-    for i in range(0, chosen.size, BLOCK):
-        part = slice(i, i + BLOCK)
-        index = chosen[part].nonzero()[0]
-        for source, target in zip(sources, targets, strict=True):
-            # `clip` only spares the copy that numpy makes of a result that an error could leave half written.
-            source[part].take(index, out=target[to : to + index.size], mode="clip")
-        to += index.size
     return out
 
 

@@ -8,7 +8,6 @@ from graphcl._host import (
     BLOCK,
     ascending,
     columns,
-    compress,
     empty_like,
     in_blocks,
     put,
@@ -67,13 +66,6 @@ def test_columns_and_positions() -> None:
     assert torch.equal(where(mask), mask.nonzero().squeeze(1))
     assert torch.equal(columns(edges, where(mask)), edges[:, mask])
     assert where(torch.zeros(0, dtype=torch.bool)).shape == (0,)
-
-
-@pytest.mark.parametrize("n", [0, 1, 3 * BLOCK + 5])
-def test_compressed_columns_are_those_of_the_mask(n: int) -> None:
-    rows = torch.randint(1000, (3, n), generator=torch.Generator().manual_seed(0))
-    for mask in (rows[0] > 300, rows[0] < 0, rows[0] >= 0):
-        assert torch.equal(compress(rows, mask), rows[:, mask])
 
 
 def test_ascending_values_may_stay() -> None:

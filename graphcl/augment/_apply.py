@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl._host import BLOCK, columns, compress, put, where
+from graphcl._host import columns, put, where
 from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins, offsets
@@ -90,9 +90,7 @@ class _Edges:
 
     def of(self, rows: Tensor) -> Tensor:
         """``[R, E']`` the columns of ``rows`` [R, E], whole numbers, that belong to the edges of the view."""
-        if self.kept is None or self.kept.numel() < BLOCK or rows.device.type != "cpu" or "index" in self.__dict__:
-            return columns(rows, self.index)
-        return compress(rows, self.kept)
+        return columns(rows, self.index)
 
     def _add(self, graph: Graph, edit: Edit, new: Tensor, like: Tensor) -> None:
         filled = torch.full_like(like, -1)

@@ -1,11 +1,13 @@
 """An exact number of elements per graph, chosen by hash, for all graphs in one sort."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._host import BLOCK
 from graphcl._random import Array
 
 __all__ = [
@@ -126,5 +128,20 @@ def limit_of_smallest(values: Array, k: int) -> np.unsignedinteger[Any] | None:
     """What exactly ``k`` of the unsigned ``values`` lie below, or ``None`` if equal ones leave no such number."""
     if k == values.size:  # no uint32 is as large, and no 47 bits of a hash
         return np.uint64(1 << 63)
+    if values.size > BLOCK and values.dtype == np.uint32:
+        values, k = _near_kth(values, k)
     ordered = np.partition(values, k)
     return None if k > 0 and ordered[:k].max() == ordered[k] else ordered[k]
+
+
+def _near_kth(values: Array, k: int) -> tuple[Array, int]:
+    """Those of the uint32 ``values`` among which the k-th smallest is, and which it is of these.
+
+    Upper halves of hashes are spread evenly, so that few come near; of others, all are returned.
+    """
+    share = k / values.size
+    reach = 6 * math.sqrt(share * (1 - share) / values.size) + 1 / values.size
+    low, high = (min(max(int((share + off) * 2.0**32), 0), (1 << 32) - 1) for off in (-reach, reach))
+    below = int(np.count_nonzero(values < np.uint32(low)))
+    near = values[(values - np.uint32(low) < np.uint32(high - low)).nonzero()[0]]  # those below wrap around
+    return (near, k - below) if below <= k < below + near.size else (values, k)

@@ -70,6 +70,31 @@ def test_an_exact_number_of_columns_is_uniform() -> None:
     assert stats.chisquare(list(found.values())).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool]
+)
+def test_whatever_stood_there_is_gone(dtype: torch.dtype) -> None:
+    x = torch.tensor([1.0, -1.0, torch.inf, torch.nan])[:, None].expand(4, 60)
+    data = graph(4, 60)
+    data.x = (x if dtype.is_floating_point else x.nan_to_num(2, 2)).to(dtype)
+    for fill in (0, 1):
+        view = FeatureMask(mask=0.5, fill=fill).view(data, 1).x
+        masked = (view == fill).all(0)
+        assert view.dtype == dtype
+        assert 10 < int(masked.sum()) <= 60
+        assert torch.equal(view[:, ~masked].nan_to_num(), data.x[:, ~masked].nan_to_num())
+
+
+def test_features_with_a_gradient_keep_it() -> None:
+    data = graph(3, 40)
+    data.x.requires_grad_()
+    view = FeatureMask(mask=0.5).view(data, 1).x
+    view.sum().backward()
+    assert torch.equal(data.x.grad, (view != 0).float())
+    other = graph(3, 40)
+    assert torch.equal(FeatureMask(mask=0.5).view(other, 1).x, view)
+
+
 def test_shared_columns_are_those_of_the_call() -> None:
     batch = Batch.from_data_list([graph(n, 50) for n in (3, 1, 8)])
     view = FeatureMask(mask=0.5, shared=True).view(batch, 4)

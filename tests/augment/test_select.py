@@ -1,11 +1,16 @@
 """Exactly k of each group: the same elements by every way, also where sort keys are equal."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from graphcl._host import BLOCK
 from graphcl._random import hash_ids
-from graphcl.augment._select import how_many, repeated, smallest_k
+from graphcl.augment._select import how_many, limit_of_smallest, repeated, smallest_k
 
 
 def literal(hashes: Tensor, sizes: list[int], k: list[int], bits: int) -> list[bool]:
@@ -53,6 +58,20 @@ def test_one_group_chooses_as_it_does_among_others() -> None:
     group, sizes = torch.arange(3).repeat_interleave(1000), torch.tensor([1000] * 3)
     together = smallest_k(hashes.repeat(3), group, torch.tensor([300] * 3), sizes)
     assert torch.equal(together, alone.repeat(3))
+
+
+SPREAD = np.random.default_rng(0).integers(1 << 32, size=2 * BLOCK, dtype=np.uint32)
+HEAPED = SPREAD >> 8  # as hashes never are
+
+
+@pytest.mark.parametrize("values", [SPREAD, HEAPED, np.unique(HEAPED) * 3, SPREAD.astype(np.uint64)])
+@pytest.mark.parametrize("share", [0, 1e-4, 0.1, 0.5, 0.9999])
+def test_the_limit_of_many_is_what_sorting_finds(values: NDArray[Any], share: float) -> None:
+    k = int(share * values.size)
+    limit = limit_of_smallest(values, k)
+    ordered = np.sort(values)
+    assert (limit is None) == (k > 0 and ordered[k - 1] == ordered[k])
+    assert limit is None or int((values < limit).sum()) == k
 
 
 @pytest.mark.parametrize("bits", [10, 62])  # packed with the place, and too large for that
