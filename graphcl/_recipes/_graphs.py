@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from graphcl import losses, methods
+from graphcl._descriptors import VECTOR_WIDTHS
 from graphcl._recipes._recipe import Recipe
 
 __all__ = ["GRAPHS"]
@@ -111,7 +112,9 @@ GRAPHS: Mapping[str, Recipe] = {
         methods.CrossModal,
         "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021: a graph and "
         "a vector that belongs to it",
-        needs="the vectors, a graph attribute: --arguments.modality NAME --arguments.modality_channels WIDTH",
+        needs="the vectors, a graph attribute: --arguments.modality NAME --arguments.modality_channels WIDTH; "
+        "of molecules fingerprint, properties or descriptors (both, the default) are computed",
+        molecules={"arguments": {"modality": "descriptors", "modality_channels": VECTOR_WIDTHS["descriptors"]}},
     ),
     "graphmae-graph": Recipe(
         methods.GraphMAEGraph,

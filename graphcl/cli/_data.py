@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphcl._descriptors import VECTOR_WIDTHS
 from graphcl.errors import ConfigError, DataError
 
-__all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped"]
+__all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
 
 
 def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
@@ -19,6 +20,16 @@ def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
     return load_molecules(
         settings["data"], vocab=settings["vocab"] or "ogb", smiles=settings["smiles_column"], root=root
     )
+
+
+def with_modality(dataset: Any, settings: Mapping[str, Any], *, root: str | None) -> Any:
+    """Molecules with the vectors that a run contrasts them with, where these can be computed and are not there."""
+    from graphcl.data import MoleculeDataset, with_vectors
+
+    kind = settings["arguments"].get("modality")
+    if not isinstance(dataset, MoleculeDataset) or kind not in VECTOR_WIDTHS or kind in dataset[0]:
+        return dataset
+    return with_vectors(dataset, kind, root=root)
 
 
 def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) -> tuple[Any, list[Any]]:

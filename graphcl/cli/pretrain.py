@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphcl._descriptors import VECTOR_WIDTHS
 from graphcl._recipes import SETTINGS, recipe, settings_for
 from graphcl._resolve import check_encoder_settings, make_method
 from graphcl.cli import INTERRUPTED
-from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped
+from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped, with_modality
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, unsaid, use_threads
 from graphcl.cli.evaluate import score
 from graphcl.errors import ConfigError
@@ -38,7 +39,7 @@ def run(config: Any) -> int:
     use_threads(config.threads)
     device = pick_device(config.device)
     settings = _settings(config)
-    whole = load_data(settings, root=config.root)
+    whole = with_modality(load_data(settings, root=config.root), settings, root=config.root)
     dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
     known = recipe(config.method)
     one = known.kind.level == "node" and len(dataset) == 1
@@ -75,6 +76,9 @@ def _settings(config: Any) -> dict[str, Any]:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
+    kind = settings["arguments"].get("modality")
+    if config.method == "cross-modal" and config.vocab is not None and kind in VECTOR_WIDTHS:
+        settings["arguments"] = {**settings["arguments"], "modality_channels": VECTOR_WIDTHS[kind]}
     if config.data is not None:
         settings |= {"data": str(Path(config.data).expanduser().resolve()), "dataset": None}
     return settings

@@ -18,6 +18,7 @@ from graphcl.data.load import load
 if TYPE_CHECKING:
     from graphcl.data.clusters import ClusterBatches, partition
     from graphcl.data.corpus import load_molecules
+    from graphcl.data.descriptors import with_vectors
     from graphcl.data.features import with_features
     from graphcl.data.lists import ListDataset
     from graphcl.data.memmap import FetchRows, MappedRows, write_rows
@@ -75,6 +76,7 @@ __all__ = [
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
+    "with_vectors",
     "without_overlap",
     "write_rows",
 ]
@@ -111,6 +113,7 @@ _LAZY = {
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
+    "with_vectors": "descriptors",
     "without_overlap": "overlap",
     "write_rows": "memmap",
 }

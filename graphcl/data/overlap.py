@@ -1,12 +1,7 @@
 """Molecules that two sets share, by InChIKey: what was pretrained on should not be what is tested on."""
 
-import hashlib
 import os
-import subprocess
-import sys
-import zipfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from graphcl.data._inchi import inchikey_of
-from graphcl.data.home import home, no_empty_folders
+from graphcl.data._kept import kept
+from graphcl.data._processes import AT_ONCE, answers
 from graphcl.data.molecule_set import MoleculeDataset
-from graphcl.errors import DataError
 
 __all__ = ["Overlap", "inchikeys", "without_overlap"]
 
 _FORM = "graphcl-inchikeys-1"
-_AT_ONCE = 10_000  # molecules per process: long beside its start
 _SKELETON = 14  # letters of the first block: atoms and bonds, without stereo marks, isotopes and charge
 
 
@@ -69,22 +63,8 @@ def inchikeys(smiles: Sequence[str], *, root: str | Path | None = None, workers:
     Journal of Cheminformatics 7, 2015.
     """
     texts = list(smiles)
-    path = home(root) / "molecules" / "inchikeys" / f"{_digest(texts)}.npz"
-    if path.is_file():
-        return _read(path, len(texts))
-    keys = _found(texts, (os.cpu_count() or 1) if workers is None else workers)
-    try:
-        with no_empty_folders(path.parent, path.parent.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_suffix(f".{os.getpid()}.tmp")
-            with scratch.open("wb") as file:
-                np.savez_compressed(file, keys=keys)
-            os.replace(scratch, path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error}): mend that, or choose another folder with --root or $GRAPHCL_HOME."
-        ) from error
-    return keys
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    return kept("inchikeys", _FORM, texts, root, lambda: {"keys": _found(texts, workers)})["keys"]
 
 
 def without_overlap(
@@ -138,50 +118,8 @@ def _cut(keys: NDArray[Any], width: int | None) -> NDArray[Any]:
     return keys if width is None else keys.astype(f"<U{width}")
 
 
-def _digest(texts: Sequence[str]) -> str:
-    import rdkit
-
-    digest = hashlib.sha256(f"{_FORM} {rdkit.__version__}".encode())
-    for text in texts:
-        digest.update(text.encode() + b"\n")
-    return digest.hexdigest()[:32]
-
-
-def _read(path: Path, count: int) -> NDArray[Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            keys: NDArray[Any] = stored["keys"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged ({error}): delete it, and it is made anew.") from error
-    if keys.shape != (count,):
-        raise DataError(f"{path} has {keys.shape} keys, expected {count}: delete it, and it is made anew.")
-    return keys
-
-
-def _found(texts: list[str], workers: int) -> NDArray[Any]:
-    if workers == 0 or len(texts) <= _AT_ONCE:
+def _found(texts: Sequence[str], workers: int) -> NDArray[Any]:
+    if workers == 0 or len(texts) <= AT_ONCE:
         return np.array([inchikey_of(text) for text in texts], dtype="<U27")
-    parts = [texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE)]
-    with ThreadPoolExecutor(workers) as threads:
-        return np.array([key for part in threads.map(_in_process, parts) for key in part], dtype="<U27")
-
-
-def _in_process(texts: list[str]) -> list[str]:
-    here = str(Path(__file__).resolve().parent.parent.parent)
-    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    lines = "".join(text.replace("\n", " ") + "\n" for text in texts)
-    done = subprocess.run(
-        [sys.executable, "-m", "graphcl.data._inchi"],
-        input=lines,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path},
-        check=False,
-    )
-    keys = done.stdout.split("\n")[:-1]
-    if done.returncode or len(keys) != len(texts):
-        raise RuntimeError(
-            f"a worker process that finds InChIKeys failed ({done.stderr.strip()[-200:] or 'it ended'}); try again "
-            f"with workers=0 to see why"
-        )
-    return keys
+    found = answers("graphcl.data._inchi", texts, workers)
+    return np.array([key for part in found for key in part.decode().split("\n")[:-1]], dtype="<U27")

@@ -1,5 +1,6 @@
 """Contrast of graphs with a second modality: text, fingerprints, images, as vectors that were made before."""
 
+import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -17,7 +18,8 @@ class CrossModal(Method):
     """Match every graph of a batch with its own vector among those of all, and every vector with its graph.
 
     The vectors are an attribute of the graphs, ``[1, M]`` or ``[M]`` in each: a sentence embedding of its description,
-    a fingerprint, the embedding of another network. The temperature is learned.
+    a fingerprint, the embedding of another network. The temperature is learned. For molecules
+    :func:`graphcl.data.with_vectors` adds fingerprints and properties.
 
     Args:
         encoder: From graphs to embeddings.
@@ -91,4 +93,4 @@ class CrossModal(Method):
                 f"{count} graphs, got {'none' if vectors is None else found}"
             )
         vectors = vectors.reshape(count, -1)
-        return vectors if vectors.is_floating_point() else vectors.float()
+        return vectors if vectors.dtype == torch.float64 else vectors.float()

@@ -183,3 +183,13 @@ def test_a_method_without_what_it_needs_leaves_nothing_behind(refused):
     words = ["--arguments.modality", "text", "--arguments.modality_channels", "7", "--out", "run"]
     message = refused("pretrain", "--method", "cross-modal", *words)
     assert "expected the attribute 'text' with 7 numbers for each of 2 graphs, got none" in message
+
+
+@pytest.mark.parametrize("kind", [None, "fingerprint"])
+def test_molecules_are_contrasted_with_what_is_computed_of_them(kind, molecules, fast_molecules, capsys):
+    asked = [] if kind is None else ["--arguments.modality", kind]
+    words = ["--dataset", "Tiny", "--method", "cross-modal", *asked, *fast_molecules]
+    assert main(["pretrain", *words, "--out", "run"]) == 0
+    assert "CrossModal on cpu" in capsys.readouterr().out
+    assert f"modality: {kind or 'descriptors'}" in Path("run/config.yaml").read_text()
+    assert main(["embed", "run", "--dataset", "TinyValues", "--device", "cpu", "--out", "z.npz"]) == 0

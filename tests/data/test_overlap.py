@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphcl.data import from_smiles_list, inchikeys, overlap, without_overlap
+from graphcl.data import _processes, from_smiles_list, inchikeys, overlap, without_overlap
 from graphcl.errors import DataError
 
 pytest.importorskip("rdkit", reason="needs the extra molecules")
@@ -31,7 +31,8 @@ def test_keys_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_processes_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smiles = ["C" * n + end for n in range(1, 8) for end in ("O", "N", "?", "\n")]
     alone = inchikeys(smiles, root=tmp_path / "a", workers=0)
-    monkeypatch.setattr(overlap, "_AT_ONCE", 15)
+    monkeypatch.setattr(overlap, "AT_ONCE", 15)
+    monkeypatch.setattr(_processes, "AT_ONCE", 15)
     np.testing.assert_array_equal(inchikeys(smiles, root=tmp_path / "b", workers=2), alone)
     assert (alone == "").sum() == 7
 
