@@ -24,7 +24,7 @@ import torch
 
 from graphcl._recipes import recipe, settings_for
 from graphcl._resolve import make_encoder, make_method
-from graphcl.data import PackedDataset, card, load, load_molecules, without_overlap
+from graphcl.data import PackedDataset, card, load, load_molecules, with_vectors, without_overlap
 from graphcl.data.home import home
 from graphcl.data.overlap import Overlap
 from graphcl.evaluate import (
@@ -140,6 +140,8 @@ def corpus(options: argparse.Namespace) -> Any:
     """The molecules to pretrain on, without those of the labelled sets."""
     dataset: Any = load_molecules(options.data)
     dataset = dataset if options.limit is None else dataset[: options.limit]
+    if "cross-modal" in options.methods:
+        dataset = with_vectors(dataset, settings_for("cross-modal", vocab="ogb")["arguments"]["modality"])
     others = {name: list(load(name).smiles) for name in left_out(options)}  # type: ignore[attr-defined]
     rest, overlaps = without_overlap(dataset, others)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -113,8 +113,13 @@ GRAPHS: Mapping[str, Recipe] = {
         "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021: a graph and "
         "a vector that belongs to it",
         needs="the vectors, a graph attribute: --arguments.modality NAME --arguments.modality_channels WIDTH; "
-        "of molecules fingerprint, properties or descriptors (both, the default) are computed",
-        molecules={"arguments": {"modality": "descriptors", "modality_channels": VECTOR_WIDTHS["descriptors"]}},
+        "of molecules properties (the default), fingerprint or descriptors (both) are computed",
+        molecules={
+            "arguments": {"modality": "properties", "modality_channels": VECTOR_WIDTHS["properties"]},
+            "batch_size": 512,
+            "schedule": "cosine",
+            "weight_decay": 1e-5,
+        },
     ),
     "graphmae-graph": Recipe(
         methods.GraphMAEGraph,

@@ -26,7 +26,7 @@ _FAR = 5.0  # standard deviations: a single peptide must not outweigh all else
 
 def with_vectors(
     dataset: MoleculeDataset,
-    kind: VectorKind = "descriptors",
+    kind: VectorKind = "properties",
     *,
     root: str | Path | None = None,
     workers: int | None = None,

@@ -25,7 +25,7 @@ from graphcl.evaluate.duplicates import grouped_folds, wl_classes
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
-from graphcl.evaluate.lift import Lift, holm, paired_lift
+from graphcl.evaluate.lift import Lift, holm, mean_lift, paired_lift
 from graphcl.evaluate.link import (
     LinkScore,
     LinkSplit,
@@ -88,6 +88,7 @@ __all__ = [
     "SemiProtocol",
     "finetune_on_few",
     "label_splits",
+    "mean_lift",
     "normalised_head",
     "semi_protocol",
     "with_semi_tuning",

@@ -1,12 +1,12 @@
 """The lift of a trained encoder over the same encoder untrained, with an interval that knows that folds overlap."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Lift", "holm", "paired_lift"]
+__all__ = ["Lift", "holm", "mean_lift", "paired_lift"]
 
 
 class Lift(NamedTuple):
@@ -68,6 +68,52 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
         return Lift(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     half = float(student.ppf(0.5 + confidence / 2, count - 1)) * spread
     return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, count - 1)))
+
+
+def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float = 0.95) -> Lift:
+    """Returns the mean lift over data sets, each of which weighs the same, with its interval.
+
+    What the data sets say is independent: with K of them and standard errors s_k, the mean's is
+    ``sqrt(sum_k s_k^2) / K``, and its t distribution has the degrees of freedom of Welch and Satterthwaite.
+
+    Args:
+        lifts: of each data set, as :func:`paired_lift` gives them with its usual confidence.
+        counts: on how many paired scores each rests, seeds times folds.
+        confidence: of the interval.
+
+    Returns:
+        A ``Lift`` in the unit of the scores. It is about these data sets; what others would show it cannot say.
+
+    Raises:
+        ValueError: no lifts, not one count for each, a count below 2, a confidence outside (0, 1).
+
+    Example:
+        >>> lifts = [Lift(2.0, 0.0, 4.0, 0.05), Lift(1.0, -1.0, 3.0, 0.32)]
+        >>> [round(value, 2) for value in mean_lift(lifts, [50, 50])]
+        [1.5, 0.1, 2.9, 0.04]
+
+    Reference:
+        Welch, The Generalization of "Student's" Problem when Several Different Population Variances are Involved,
+        Biometrika 34, 1947.
+    """
+    from scipy.stats import t as student
+
+    if not lifts or len(lifts) != len(counts):
+        raise ValueError(f"expected one count for each of at least one lift, got {len(lifts)} and {len(counts)}")
+    if min(counts) < 2:
+        raise ValueError(f"expected counts of at least 2 paired scores, got {min(counts)}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"expected a confidence between 0 and 1, got {confidence}")
+    freedom = np.asarray(counts, dtype=np.float64) - 1
+    halves = np.array([(lift.high - lift.low) / 2 for lift in lifts])
+    variances = (halves / student.ppf(0.975, freedom)) ** 2
+    mean = float(np.mean([lift.mean for lift in lifts]))
+    spread = math.sqrt(float(variances.sum())) / len(lifts)
+    if spread == 0:
+        return Lift(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+    together = float(variances.sum() ** 2 / (variances**2 / freedom).sum())
+    half = float(student.ppf(0.5 + confidence / 2, together)) * spread
+    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, together)))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

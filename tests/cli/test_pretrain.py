@@ -191,5 +191,5 @@ def test_molecules_are_contrasted_with_what_is_computed_of_them(kind, molecules,
     words = ["--dataset", "Tiny", "--method", "cross-modal", *asked, *fast_molecules]
     assert main(["pretrain", *words, "--out", "run"]) == 0
     assert "CrossModal on cpu" in capsys.readouterr().out
-    assert f"modality: {kind or 'descriptors'}" in Path("run/config.yaml").read_text()
+    assert f"modality: {kind or 'properties'}" in Path("run/config.yaml").read_text()
     assert main(["embed", "run", "--dataset", "TinyValues", "--device", "cpu", "--out", "z.npz"]) == 0

@@ -48,7 +48,7 @@ def test_far_and_unknown_numbers() -> None:
 
 def test_both_lie_side_by_side_and_in_batches(tmp_path: Path) -> None:
     dataset = from_smiles_list([*SMILES, "nothing", "CCN"])
-    both = with_vectors(dataset, root=tmp_path)
+    both = with_vectors(dataset, "descriptors", root=tmp_path)
     parts = with_vectors(with_vectors(dataset, "properties", root=tmp_path), "fingerprint", root=tmp_path)
     batch, other = (PackedDataset(d).batch([6, 0, 3]) for d in (both, parts))
     assert batch.descriptors.shape == (3, VECTOR_WIDTHS["descriptors"])
@@ -59,29 +59,29 @@ def test_both_lie_side_by_side_and_in_batches(tmp_path: Path) -> None:
 
 def test_a_part_of_a_set_keeps_its_rows(tmp_path: Path) -> None:
     dataset = from_smiles_list(SMILES)
-    whole = with_vectors(dataset, root=tmp_path)
-    part = with_vectors(dataset[[4, 1]], root=tmp_path)
+    whole = with_vectors(dataset, "descriptors", root=tmp_path)
+    part = with_vectors(dataset[[4, 1]], "descriptors", root=tmp_path)
     assert torch.equal(part[1].descriptors, whole[1].descriptors)
     assert torch.equal(whole[[4, 1]][0].descriptors, part[0].descriptors)
 
 
 def test_they_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = with_vectors(from_smiles_list(SMILES), root=tmp_path)
+    first = with_vectors(from_smiles_list(SMILES), "descriptors", root=tmp_path)
     monkeypatch.setattr(descriptors, "fingerprints_and_properties", lambda texts: pytest.fail("asked again"))
-    again = with_vectors(from_smiles_list(SMILES), root=tmp_path)
+    again = with_vectors(from_smiles_list(SMILES), "descriptors", root=tmp_path)
     assert torch.equal(first[2].descriptors, again[2].descriptors)
     (path,) = tmp_path.rglob("*.npz")
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(DataError, match="is damaged"):
-        with_vectors(from_smiles_list(SMILES), root=tmp_path)
+        with_vectors(from_smiles_list(SMILES), "descriptors", root=tmp_path)
 
 
 def test_processes_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = from_smiles_list(["C" * n + end for n in range(1, 8) for end in ("O", "N", "Cl")])
-    alone = with_vectors(dataset, root=tmp_path / "a", workers=0)
+    alone = with_vectors(dataset, "descriptors", root=tmp_path / "a", workers=0)
     for module in (descriptors, _processes):
         monkeypatch.setattr(module, "AT_ONCE", 10)
-    many = with_vectors(dataset, root=tmp_path / "b", workers=2)
+    many = with_vectors(dataset, "descriptors", root=tmp_path / "b", workers=2)
     assert all(torch.equal(one.descriptors, other.descriptors) for one, other in zip(alone, many, strict=True))
 
 
@@ -90,7 +90,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected kind out of fingerprint, properties, descriptors, got 'morgan'"):
         with_vectors(dataset, "morgan", root=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="has its vectors already"):
-        with_vectors(with_vectors(dataset, root=tmp_path), root=tmp_path)
+        with_vectors(with_vectors(dataset, "descriptors", root=tmp_path), root=tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        with_vectors(dataset, root=tmp_path / "file")
+        with_vectors(dataset, "descriptors", root=tmp_path / "file")

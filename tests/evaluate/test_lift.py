@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graphcl.evaluate import holm, paired_lift
+from graphcl.evaluate import Lift, holm, mean_lift, paired_lift
 
 
 def test_hand_computed():
@@ -55,6 +55,51 @@ def test_correction_keeps_the_error_rate_where_the_plain_test_does_not():
         naive += stats.ttest_1samp(d.ravel(), 0).pvalue < 0.05
     assert found / 400 < 0.08
     assert naive / 400 > 0.25
+
+
+def test_mean_over_sets_by_hand():
+    # t(4) at 97.5 % is 2.776445: standard errors 1 and 3, of 5 scores each.
+    lifts = [Lift(2.0, 2 - 2.776445105, 2 + 2.776445105, 0.1), Lift(6.0, 6 - 3 * 2.776445105, 6 + 3 * 2.776445105, 0.1)]
+    mean, spread, freedom = 4.0, math.sqrt(1 + 9) / 2, (1 + 9) ** 2 / (1 / 4 + 81 / 4)
+    half = stats.t.ppf(0.975, freedom) * spread
+    found = mean_lift(lifts, [5, 5])
+    assert found == pytest.approx((mean, mean - half, mean + half, 2 * stats.t.sf(mean / spread, freedom)))
+    narrower = mean_lift(lifts, [5, 5], confidence=0.5)
+    assert found.low < narrower.low < narrower.high < found.high
+
+
+def test_mean_of_one_set_is_its_lift():
+    lift = paired_lift([[81.0, 83.0], [82.0, 82.0]], np.full((2, 2), 80.0), n_test=10, n_train=90)
+    assert mean_lift([lift], [4]) == pytest.approx(lift)
+    assert mean_lift([Lift(1, 1, 1, 0), Lift(2, 2, 2, 0)], [4, 4]) == (1.5, 1.5, 1.5, 0)
+    assert mean_lift([Lift(0, 0, 0, 1)], [4]) == (0, 0, 0, 1)
+
+
+def test_mean_over_sets_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    missed = 0
+    for _ in range(500):
+        pairs = [
+            (rng.normal(size=(1, 8)) * scale + truth, np.zeros((1, 8))) for truth, scale in ((1, 1), (-2, 4), (4, 9))
+        ]
+        lifts = [paired_lift(a, b, n_test=0, n_train=1) for a, b in pairs]
+        found = mean_lift(lifts, [8] * 3)
+        missed += not found.low <= 1 <= found.high
+    assert 0.02 < missed / 500 < 0.09
+
+
+@pytest.mark.parametrize(
+    ("lifts", "counts", "confidence", "words"),
+    [
+        ([], [], 0.95, "at least one lift"),
+        ([Lift(1, 0, 2, 0.05)], [4, 4], 0.95, "one count for each"),
+        ([Lift(1, 0, 2, 0.05)], [1], 0.95, "at least 2 paired scores"),
+        ([Lift(1, 0, 2, 0.05)], [4], 1.0, "confidence"),
+    ],
+)
+def test_mean_over_sets_refuses(lifts, counts, confidence, words):
+    with pytest.raises(ValueError, match=words):
+        mean_lift(lifts, counts, confidence=confidence)
 
 
 def test_holm_by_hand():
