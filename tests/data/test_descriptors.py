@@ -90,7 +90,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected kind out of fingerprint, properties, descriptors, got 'morgan'"):
         with_vectors(dataset, "morgan", root=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="has its vectors already"):
-        with_vectors(with_vectors(dataset, "descriptors", root=tmp_path), root=tmp_path)
+        with_vectors(with_vectors(dataset, root=tmp_path), root=tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         with_vectors(dataset, "descriptors", root=tmp_path / "file")
