@@ -258,10 +258,12 @@ def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[
     except ImportError as error:
         raise ImportError("reading Parquet needs pyarrow; install it with: pip install 'graphcl[parquet]'") from error
     read: Callable[..., Any] = parquet.read_table
+    with _bytes(path) as file:
+        source = io.BytesIO(file.read()) if isinstance(file.raw, gzip.GzipFile) else path
     try:
-        header = list(parquet.read_schema(path).names)
+        header = list(parquet.read_schema(source).names)
         wanted = [header[_smiles_column(path, header, smiles)], *(name for name in labels if name in header)]
-        table = read(path, columns=list(dict.fromkeys(wanted)))
+        table = read(source, columns=list(dict.fromkeys(wanted)))
     except ArrowInvalid as error:
         raise DataError(f"{path} is no Parquet file, or a damaged one ({error}).") from error
     yield header

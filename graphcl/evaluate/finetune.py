@@ -112,9 +112,10 @@ def finetune(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    check_same_vocabulary(dataset=dataset, encoder=encoder)
     start = time.perf_counter()
-    packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
+    packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
+    check_same_vocabulary(dataset=packed, encoder=encoder)
+    packed = packed.to(device)
     labels = _labels(packed, classification)
     parts = check_split(split, len(labels))
     if len(parts["train"]) < 2:

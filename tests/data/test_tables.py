@@ -79,9 +79,11 @@ def test_parquet(tmp_path: Path) -> None:
 
     table = pyarrow.table({"smiles": ["CCO", None], "active": [1, None], "other": ["x", "y"]})
     parquet.write_table(table, tmp_path / "a.parquet")
-    read = read_molecules(tmp_path / "a.parquet", labels=["active"])
-    assert read.smiles == ["CCO", ""]
-    np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
+    (tmp_path / "a.parquet.gz").write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    for name in ("a.parquet", "a.parquet.gz"):
+        read = read_molecules(tmp_path / name, labels=["active"])
+        assert read.smiles == ["CCO", ""]
+        np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
     (tmp_path / "b.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="is no Parquet file"):
         read_molecules(tmp_path / "b.parquet")
