@@ -5,10 +5,11 @@ import sys
 import pytest
 import torch
 from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.loader import DataLoader
 from torch_geometric.utils import from_smiles as of_pyg
 
 import graphcl
-from graphcl.data import PackedDataset, from_smiles
+from graphcl.data import PackedDataset, from_smiles, from_smiles_list
 from graphcl.data._recognise import recognised
 from graphcl.methods import GraphCL
 from graphcl.nn import GraphEncoder, MoleculeEncoder
@@ -48,6 +49,10 @@ def test_molecules_of_another_table_are_refused() -> None:
     message = "expected one table of atoms and bonds, got 'pyg' in .* and 'ogb' in"
     with pytest.raises(ValueError, match=message):
         graphcl.load("zinc-gin").embed(graphs)
+    for given in (graphs, Kept(graphs), PackedDataset(graphs, graph_id=True)):
+        with pytest.raises(ValueError, match=message):
+            fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), given, epochs=1, batch_size=3)
+    loader = DataLoader(from_smiles_list(["CCO", "CCN"], vocab="pyg"), batch_size=2)
     with pytest.raises(ValueError, match=message):
-        fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), PackedDataset(graphs, graph_id=True), epochs=1, batch_size=3)
+        fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), loader, epochs=1)
     assert torch.isfinite(graphcl.load("zinc-gin").embed([from_smiles("CCO")])).all()
