@@ -66,7 +66,8 @@ class Pretrained:
         """The graph embeddings of molecules, or of other graphs.
 
         Args:
-            graphs: A list of SMILES, or a data set, list of ``Data`` or :class:`graphcl.data.PackedDataset`.
+            graphs: A list, array or column of SMILES, or a data set, list of ``Data`` or
+                :class:`graphcl.data.PackedDataset`.
             batch_size: Graphs at once.
 
         Returns:
@@ -91,8 +92,8 @@ class Pretrained:
     def _packed(self, graphs: Any) -> PackedDataset:
         if isinstance(graphs, PackedDataset):
             packed = graphs
-        elif isinstance(graphs, Sequence) and all(isinstance(graph, str) for graph in graphs):
-            packed = PackedDataset(self._read(graphs))
+        elif (texts := _texts(graphs)) is not None:
+            packed = PackedDataset(self._read(texts))
         else:
             packed = PackedDataset(graphs)
         check_same_vocabulary(graphs=packed, model=self)
@@ -119,6 +120,15 @@ class Pretrained:
 
     def __repr__(self) -> str:
         return f"Pretrained({self.name!r}, vocab={self.vocab!r}, channels={self.encoder.graph_channels})"
+
+
+def _texts(graphs: Any) -> Sequence[Any] | None:
+    """The SMILES of a list, or of an array or column, whose gaps are no texts; None where it holds none."""
+    if callable(getattr(graphs, "tolist", None)):
+        graphs = graphs.tolist()
+    if not isinstance(graphs, list | tuple) or not (not graphs or any(isinstance(text, str) for text in graphs)):
+        return None
+    return graphs
 
 
 def names() -> list[str]:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -78,6 +80,18 @@ def test_what_is_no_molecule_is_named(tmp_path: Path) -> None:
         model.embed(["C", "C1CC"])
     with pytest.raises(TypeError, match="expected a list of SMILES"):
         model.embed("CCO")
+    for gap in (None, float("nan"), ""):
+        with pytest.raises(ValueError, match=r"got 1 that are none, the first at 1: '' \(empty\)"):
+            model.embed(["C", gap])
+
+
+def test_arrays_and_columns_of_smiles(tmp_path: Path) -> None:
+    encoder, settings = molecules()
+    model = graphcl.load(save(encoder, tmp_path / "mine", settings, in_channels=9))
+    expected = model.embed(SMILES)
+    column = pandas.Series(SMILES, index=range(7, 7 + len(SMILES)))
+    for given in (tuple(SMILES), np.array(SMILES), np.array(SMILES, dtype=object), column):
+        assert torch.equal(model.embed(given), expected)
     with pytest.raises(ValueError, match="expected one table of atoms and bonds"):
         model.embed(from_smiles_list(SMILES, vocab="pyg"))
 

@@ -17,6 +17,10 @@ def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
 
     if settings["data"] is None:
         return load(settings["dataset"], root=root, features=settings["features"], vocab=settings["vocab"])
+    if settings["features"] not in (None, "original"):
+        raise ConfigError(
+            f"expected a file of molecules with its own features, indices of atoms, got {settings['features']!r}"
+        )
     return load_molecules(
         settings["data"], vocab=settings["vocab"] or "ogb", smiles=settings["smiles_column"], root=root
     )

@@ -66,7 +66,7 @@ def judge(entry: Any) -> Any:
     """OGB's evaluator for OGB's sets, whatever the protocol."""
     from graphcl.evaluate import ogb_scorer
 
-    return ogb_scorer(entry.name) if entry.name.startswith("ogbg-") else None
+    return ogb_scorer(entry.name) if entry.loader == "ogb" else None
 
 
 def raw_file(scoring: Scoring, protocol_name: str) -> Path:

@@ -1,8 +1,11 @@
 """``graphcl datasets``: list, show and add data sets."""
 
+from pathlib import Path
 from typing import Any
 
+from graphcl.cli._data import tell_skipped
 from graphcl.cli._parser import new_parser
+from graphcl.errors import ConfigError
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -15,13 +18,20 @@ def add_options(parser: Any) -> None:
     listing = new_parser("One line per data set.")
     show = new_parser("All that is known about one data set.")
     show.add_argument("name", type=str, help="name of the data set")
-    new = new_parser("Add a data set from raw TU files that are already on disk.")
-    new.add_argument("name", type=str, help="name of the data set, the prefix of its files")
-    new.add_argument("--from", dest="source", type=str, required=True, help="folder or zip archive with the raw files")
+    new = new_parser(
+        "Add a data set that is already on disk: from raw TU files, or with --labels from a file of molecules, CSV, "
+        "TSV, SDF or Parquet, whose labels are all 0 and 1 or else numbers; its split is by scaffolds, 80/10/10."
+    )
+    new.add_argument("name", type=str, help="name of the data set; of TU files their prefix")
+    new.add_argument(
+        "--from", dest="source", type=str, required=True, help="folder or zip archive of TU files, or a file"
+    )
+    new.add_argument("--labels", type=str, nargs="+", default=[], metavar="COLUMN", help="label columns of molecules")
+    new.add_argument("--smiles-column", type=str | None, default=None, help="by default the one of that name")
     for name, action, words in (
         ("list", listing, "one line each"),
         ("show", show, "one card"),
-        ("add", new, "from raw files"),
+        ("add", new, "from raw files, or from a file of labelled molecules"),
     ):
         action.add_argument("--root", type=str | None, default=None, help="data folder")
         actions.add_subcommand(name, action, help=words)
@@ -55,7 +65,17 @@ def _show(chosen: Any) -> None:
 
 
 def _add(chosen: Any) -> None:
-    from graphcl.data import add
+    from graphcl.data import add, add_labelled, load
 
-    entry = add(chosen["name"], chosen["source"], root=chosen["root"])
-    print(f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}")
+    name, source, root = chosen["name"], chosen["source"], chosen["root"]
+    if not chosen["labels"]:
+        if Path(source).expanduser().is_file() and not source.lower().endswith(".zip"):
+            raise ConfigError(f"expected --labels COLUMN ... for a file of molecules, got {source} without")
+        entry = add(name, source, root=root)
+        print(
+            f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}"
+        )
+        return
+    entry = add_labelled(name, source, chosen["labels"], smiles=chosen["smiles_column"], root=root)
+    print(f"added {entry.name}: {entry.counts['graphs']:,} molecules, {entry.task}, card {entry.path}")
+    tell_skipped(load(name, root=root), entry.path.with_suffix(".skipped.csv"))

@@ -71,7 +71,7 @@ def _command(config: Mapping[str, Any]) -> str:
     """The command that trains such a run: what differs from the method's own settings."""
     usual = settings_for(config["method"], config["dataset"], vocab=config["vocab"])
     own = {"exclude": [], "exclude_by": "inchikey", "seed": 0, "smiles_column": None, "vocab": None}
-    source = f"--data {Path(config['data']).name}" if config["data"] else f"--dataset {config['dataset']}"
+    source = f"--data {shlex.quote(Path(config['data']).name)}" if config["data"] else f"--dataset {config['dataset']}"
     words = [f"graphcl pretrain {source} --method {config['method']}"]
     for key, value in config.items():
         expected = {**usual, **own}.get(key, value)

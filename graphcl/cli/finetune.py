@@ -99,7 +99,7 @@ def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
     """The protocol that is asked for, and the same with what the options change."""
     from graphcl.evaluate import molecule_protocol, with_tuning
 
-    ogb = entry.name.startswith("ogbg-")
+    ogb = entry.loader == "ogb"
     base = molecule_protocol(options.protocol or ("ogb-finetune" if ogb else "moleculenet-finetune"))
     if base.ogb and not ogb:
         raise RunError(f"expected a set of OGB for {base.name}, got {entry.name}; use moleculenet-finetune")

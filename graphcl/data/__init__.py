@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphcl.data.corpus import load_molecules
     from graphcl.data.descriptors import with_vectors
     from graphcl.data.features import with_features
+    from graphcl.data.labelled import add_labelled
     from graphcl.data.lists import ListDataset
     from graphcl.data.memmap import FetchRows, MappedRows, write_rows
     from graphcl.data.molecule_set import MoleculeDataset
@@ -51,6 +52,7 @@ __all__ = [
     "PackedDataset",
     "RandomWalkBatches",
     "add",
+    "add_labelled",
     "card",
     "cards",
     "from_smiles",
@@ -92,6 +94,7 @@ _LAZY = {
     "PackedDataset": "packed",
     "RandomWalkBatches": "walks",
     "MoleculeDataset": "molecule_set",
+    "add_labelled": "labelled",
     "from_smiles": "smiles",
     "from_smiles_list": "smiles",
     "inchikeys": "overlap",

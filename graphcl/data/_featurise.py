@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphcl._vocabulary import Column, table
 
-__all__ = ["Packed", "featurise", "quiet", "rdkit_chem", "scaffold_of"]
+__all__ = ["Packed", "featurise", "molecule_of", "quiet", "rdkit_chem", "scaffold_of"]
 
 # Enough for every number that RDKit gives: the tables of look-ups run from -_LOW to _HIGH, and what lies outside is
 # unknown to every vocabulary.
@@ -59,7 +59,7 @@ def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> 
     add_atoms, add_bonds = _READERS[columns]
     with quiet():
         for i, text in enumerate(smiles):
-            molecule = chem.MolFromSmiles(text) if text else None
+            molecule = molecule_of(text) if text else None
             if molecule is None or molecule.GetNumAtoms() == 0:
                 failed.append((i, _reason(chem, text)))
                 continue
@@ -99,6 +99,14 @@ def rdkit_chem() -> Any:
     return Chem
 
 
+def molecule_of(text: str) -> Any:
+    """RDKit's molecule; None where it reads none, also where it raises instead."""
+    try:
+        return rdkit_chem().MolFromSmiles(text)
+    except RuntimeError:
+        return None
+
+
 def scaffold_of(molecule: Any, chirality: bool) -> str:
     """The Bemis-Murcko scaffold as canonical SMILES, empty for a molecule without rings; atom-map numbers left out."""
     from rdkit.Chem.Scaffolds import MurckoScaffold
@@ -125,12 +133,15 @@ def quiet() -> Iterator[None]:
 def _reason(chem: Any, text: str) -> str:
     if not text:
         return "empty"
-    molecule = chem.MolFromSmiles(text, sanitize=False)
+    try:
+        molecule = chem.MolFromSmiles(text, sanitize=False)
+        problems = () if molecule is None else chem.DetectChemistryProblems(molecule)
+    except RuntimeError as error:  # as for an element that is none
+        return ": ".join(line.strip() for line in str(error).splitlines()[:2])
     if molecule is None:
         return "not a SMILES"
     if molecule.GetNumAtoms() == 0:
         return "no atoms"
-    problems = chem.DetectChemistryProblems(molecule)
     return str(problems[0].Message()) if problems else "RDKit cannot sanitise it"
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from graphcl.data._featurise import quiet, rdkit_chem
+from graphcl.data._featurise import molecule_of, quiet, rdkit_chem
 
 __all__ = ["inchikey_of"]
 
@@ -11,7 +11,7 @@ def inchikey_of(smiles: str) -> str:
     """The InChIKey of a molecule, or an empty text if it has none."""
     chem = rdkit_chem()
     with quiet():
-        molecule = chem.MolFromSmiles(smiles)
+        molecule = molecule_of(smiles)
         return "" if molecule is None or not molecule.GetNumAtoms() else str(chem.MolToInchiKey(molecule))
 
 

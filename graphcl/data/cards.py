@@ -7,6 +7,7 @@ Those of the user lie in the data folder, in ``cards/``.
 
 import difflib
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -20,7 +21,7 @@ from graphcl.errors import DataError
 __all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "write_card"]
 
 MARKER = "GRAPHCL_DATASETS"
-LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet")
+LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet", "labelled")
 LEVELS = ("graph", "node", "link")
 TASKS = ("classification", "regression", "link-prediction")
 DEFAULT_FEATURES = ("constant", "degree", "degree-onehot")
@@ -46,7 +47,8 @@ class Card:
         name: The name it is loaded by.
         title: One line on what its graphs are.
         loader: ``tu`` (raw files of the TU collection), ``pyg`` (another data set class of PyTorch Geometric), ``ogb``
-            (the Open Graph Benchmark), ``moleculenet`` (its CSV files) or ``embedded`` (made by the package).
+            (the Open Graph Benchmark), ``moleculenet`` (its CSV files), ``labelled`` (a file of molecules that the user
+            added) or ``embedded`` (made by the package).
         arguments: The loader's arguments.
         level: ``graph``, ``node`` or ``link``: what is predicted.
         task: ``classification``, ``regression`` or ``link-prediction``.
@@ -123,7 +125,8 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
         hint = f" Near names: {', '.join(near)}." if near else ""
         raise DataError(
             f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; "
-            f"'graphcl datasets add {name} --from PATH' adds one from raw TU files."
+            f"'graphcl datasets add {shlex.quote(name)} --from PATH' adds one from raw TU files, or with "
+            f"--labels from a file of molecules."
         )
     return _read(paths[name], name)
 

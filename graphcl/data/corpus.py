@@ -94,9 +94,11 @@ def load_molecules(
                 _bar(len(rows.smiles), progress) as done,
             ):
                 _make(folder, path, rows, vocab=vocab, scaffolds=scaffolds, workers=workers, done=done)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # of this process, or of one of its workers
             if (folder / "graphs.safetensors").is_file():  # another process was making it, and came first
                 return open_corpus(folder, name=name)
+            if isinstance(error, RuntimeError):
+                raise
             raise DataError(
                 f"{folder} cannot be written ({error}): mend that, or choose another folder with --root or "
                 f"$GRAPHCL_HOME."

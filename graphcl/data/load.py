@@ -93,6 +93,10 @@ def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryD
         from graphcl.data.moleculenet import load_moleculenet
 
         dataset = load_moleculenet(entry.name, root, vocab=vocab or "ogb")
+    elif entry.loader == "labelled":
+        from graphcl.data.labelled import load_labelled
+
+        dataset = load_labelled(entry, root, vocab=vocab or "ogb")
     elif is_molecules(entry):
         from graphcl.data.ogb_molecules import load_ogb_molecules
 
@@ -139,7 +143,7 @@ def is_molecules(entry: Card) -> bool:
         >>> is_molecules(card("BBBP")), is_molecules(card("MUTAG"))
         (True, False)
     """
-    return entry.loader == "moleculenet" or (entry.loader == "ogb" and entry.name.startswith("ogbg-mol"))
+    return entry.loader in ("moleculenet", "labelled") or (entry.loader == "ogb" and entry.name.startswith("ogbg-mol"))
 
 
 def _from_pyg(entry: Card, root: Path) -> "InMemoryDataset":

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl.data._featurise import quiet, rdkit_chem, scaffold_of
+from graphcl.data._featurise import molecule_of, quiet, scaffold_of
 
 __all__ = ["scaffold", "scaffold_groups", "scaffold_split", "split_digest"]
 
@@ -35,9 +35,8 @@ def scaffold(smiles: str, *, chirality: bool = False) -> str:
     Source: Bemis and Murcko, "The properties of known drugs. 1. Molecular frameworks", Journal of Medicinal Chemistry
     39, 1996, as RDKit has it.
     """
-    chem = rdkit_chem()
     with quiet():
-        molecule = chem.MolFromSmiles(smiles)
+        molecule = molecule_of(smiles)
     if molecule is None:
         raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}")
     return scaffold_of(molecule, chirality)
@@ -110,7 +109,7 @@ def scaffold_split(
     sets = np.split(order, starts[1:]) if len(order) else []
     n = len(values)
     if kind == "ordered":
-        parts = _ordered(sets, train * n, (train + valid) * n)
+        parts = _ordered(sets, _room(train * n), _room((train + valid) * n))
     else:
         generator = np.random.Generator(np.random.PCG64(seed))
         parts = (_balanced if kind == "balanced" else _random)(sets, n, train, valid, generator)
@@ -127,7 +126,7 @@ def scaffold_split(
 Parts = dict[str, list[np.ndarray]]
 
 
-def _ordered(sets: list[np.ndarray], first: float, second: float) -> Parts:
+def _ordered(sets: list[np.ndarray], first: int, second: int) -> Parts:
     parts: Parts = {part: [] for part in PARTS}
     train = held = 0
     for chosen in sorted(sets, key=lambda positions: (len(positions), positions[0]), reverse=True):
@@ -143,7 +142,7 @@ def _ordered(sets: list[np.ndarray], first: float, second: float) -> Parts:
 
 
 def _balanced(sets: list[np.ndarray], n: int, train: float, valid: float, generator: np.random.Generator) -> Parts:
-    room = {"train": train * n, "valid": valid * n}
+    room = {"train": _room(train * n), "valid": _room(valid * n)}
     half = min(valid, 1 - train - valid) * n / 2
     large = [chosen for chosen in sets if len(chosen) > half]
     small = [chosen for chosen in sets if len(chosen) <= half]
@@ -152,12 +151,16 @@ def _balanced(sets: list[np.ndarray], n: int, train: float, valid: float, genera
 
 
 def _random(sets: list[np.ndarray], n: int, train: float, valid: float, generator: np.random.Generator) -> Parts:
-    # The floor of a share that is a whole number but for rounding, 0.1 * 10 and 1 - 0.8 - 0.1, is that number.
-    room = {"valid": int(valid * n + 1e-9), "test": int((1 - train - valid) * n + 1e-9)}
+    room = {"valid": _room(valid * n), "test": _room((1 - train - valid) * n)}
     return _fill([sets[i] for i in generator.permutation(len(sets))], room, "train")
 
 
-def _fill(turns: list[np.ndarray], room: Mapping[str, float], rest: str) -> Parts:
+def _room(share: float) -> int:
+    """How many molecules fit; a share that is a whole number but for rounding, (0.7 + 0.1) * 10, is that number."""
+    return int(share + 1e-9)
+
+
+def _fill(turns: list[np.ndarray], room: Mapping[str, int], rest: str) -> Parts:
     """Each group goes to the first part with room for it, else to the rest."""
     parts: Parts = {part: [] for part in PARTS}
     left = dict(room)

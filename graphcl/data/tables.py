@@ -5,6 +5,7 @@ import gzip
 import io
 import itertools
 import math
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ __all__ = ["FORMATS", "MoleculeTable", "read_molecules"]
 FORMATS = ("csv", "tsv", "smi", "sdf", "parquet")
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "smi", ".smi": "smi", ".smiles": "smi"}
 _SUFFIXES |= {".sdf": "sdf", ".parquet": "parquet"}
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+_LARGEST = float(np.finfo(np.float32).max)
 _NOT_MEASURED = {"", "nan", "na", "n/a", "none", "null"}
 
 
@@ -91,7 +94,7 @@ def read_molecules(
         if kind == "sdf":
             return _from_rows(path, _records(path), smiles or "smiles", labels)
         return _from_rows(path, _parquet(path, smiles, labels), smiles, labels)
-    except (OSError, EOFError) as error:  # gzip raises both for a damaged file
+    except (OSError, EOFError, zlib.error) as error:  # gzip raises all three for a damaged file
         raise DataError(f"{path} cannot be read ({error}): expected a whole {kind} file, plain or gzip.") from error
 
 
@@ -185,9 +188,15 @@ def _smiles_column(path: Path, header: list[str], smiles: str | None) -> int:
     if len(fits) == 1:
         return fits[0]
     wanted = f"{smiles!r}" if smiles is not None else "'smiles'"
+    between = [words for mark, words in _SEPARATORS.items() if len(header) == 1 and mark in header[0]]
+    mend = (
+        f"There are {between[0]} between them: save it with commas as .csv, or with tabs as .tsv."
+        if between
+        else "Name the one with the SMILES."
+    )
     raise DataError(
         f"{path} has {'several columns' if fits else 'no column'} {wanted}. Its columns: "
-        f"{', '.join(header) or 'none'}. Name the one with the SMILES."
+        f"{', '.join(header) or 'none'}. {mend}"
     )
 
 
@@ -203,8 +212,10 @@ def _number(path: Path, row: int, name: str, cell: str) -> float:
             f"{path}, row {row}, column {name!r}: expected a number or an empty cell, got the text {cell!r}. A column "
             f"of text is no label: choose another, or write its classes as numbers.{hint}"
         ) from error
-    if math.isinf(value):
-        raise DataError(f"{path}, row {row}, column {name!r}: expected a finite number, got {cell!r}.")
+    if abs(value) > _LARGEST:
+        raise DataError(
+            f"{path}, row {row}, column {name!r}: expected a finite number, got {cell!r} (labels are kept as float32)."
+        )
     return value
 
 
@@ -223,10 +234,18 @@ def _records(path: Path) -> Iterator[Sequence[str]]:
     chem = rdkit_chem()
     smiles: list[str] = []
     properties: list[dict[str, str]] = []
-    with quiet(), _bytes(path) as file:
-        for molecule in chem.ForwardSDMolSupplier(file):
-            smiles.append("" if molecule is None else chem.MolToSmiles(molecule))
-            properties.append({} if molecule is None else molecule.GetPropsAsDict(autoConvertStrings=False))
+    try:
+        with quiet(), _bytes(path) as file:
+            for molecule in chem.ForwardSDMolSupplier(file):
+                smiles.append("" if molecule is None else chem.MolToSmiles(molecule))
+                properties.append({} if molecule is None else molecule.GetPropsAsDict(autoConvertStrings=False))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}, record {len(properties)}: expected properties in UTF-8, got other bytes ({error}). Save the file "
+            f"as UTF-8."
+        ) from error
+    except SystemError as error:  # how RDKit passes on what reading the file has raised
+        raise EOFError(str(error.__cause__ or error)) from error
     names = list(dict.fromkeys(itertools.chain.from_iterable(properties)))
     yield ["smiles", *(name for name in names if name != "smiles")]
     for text, own in zip(smiles, properties, strict=True):
@@ -239,10 +258,12 @@ def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[
     except ImportError as error:
         raise ImportError("reading Parquet needs pyarrow; install it with: pip install 'graphcl[parquet]'") from error
     read: Callable[..., Any] = parquet.read_table
+    with _bytes(path) as file:
+        source = io.BytesIO(file.read()) if isinstance(file.raw, gzip.GzipFile) else path
     try:
-        header = list(parquet.read_schema(path).names)
+        header = list(parquet.read_schema(source).names)
         wanted = [header[_smiles_column(path, header, smiles)], *(name for name in labels if name in header)]
-        table = read(path, columns=list(dict.fromkeys(wanted)))
+        table = read(source, columns=list(dict.fromkeys(wanted)))
     except ArrowInvalid as error:
         raise DataError(f"{path} is no Parquet file, or a damaged one ({error}).") from error
     yield header

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
+from graphcl.evaluate._checks import to_numpy
+from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TargetScaler, TaskScores, masked_bce, masked_mse, task_rmse, task_roc_auc
 from graphcl.nn import GraphEncoder
@@ -87,8 +89,8 @@ def finetune(
 
     Raises:
         ValueError: There are no labels or no split, its parts are masks, overlap or point outside, an argument is out
-            of range, the encoder was made for another index table, or a part cannot be scored
-            (:func:`graphcl.evaluate.task_roc_auc`).
+            of range, the encoder was made for another index table, the training part has no label or less than two
+            graphs, or a part cannot be scored (:func:`graphcl.evaluate.task_roc_auc`).
 
     Example:
         >>> from graphcl.data import from_smiles_list
@@ -110,11 +112,17 @@ def finetune(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    check_same_vocabulary(dataset=dataset, encoder=encoder)
     start = time.perf_counter()
-    packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
+    packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
+    check_same_vocabulary(dataset=packed, encoder=encoder)
+    packed = packed.to(device)
     labels = _labels(packed, classification)
-    split = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(labels)).items()}
+    parts = check_split(split, len(labels))
+    if len(parts["train"]) < 2:
+        raise ValueError(f"expected at least 2 graphs in the training part, got {len(parts['train'])}")
+    if labels.dim() == 2:
+        check_tasks(to_numpy(labels).astype(np.float64), parts, classification=classification)
+    split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcl.evaluate._checks import FloatArray, to_numpy
+from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
 
@@ -120,8 +121,8 @@ def fingerprint_scores(
         score: How a part is scored, from labels and predictions ``[N, T]``; ROC-AUC or RMSE by default.
 
     Raises:
-        ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`), or parts of the split are
-            masks, overlap or point outside.
+        ValueError: No task can be scored on a part (:func:`graphcl.evaluate.task_roc_auc`), the training part has no
+            label, shapes differ, or parts of the split are masks, overlap or point outside.
 
     Example:
         >>> smiles = ["C" * n + end for n in range(1, 11) for end in ("O", "N")]
@@ -130,8 +131,11 @@ def fingerprint_scores(
         >>> fingerprint_scores(smiles, y, split, classification=True, trees=20)["test"].mean
         1.0
     """
-    labels = to_numpy(y)
+    labels = to_numpy(y).astype(np.float64)
+    if labels.ndim != 2 or len(labels) != len(smiles):
+        raise ValueError(f"expected labels of shape [{len(smiles)}, tasks], got {list(labels.shape)}")
     parts = check_split(split, len(labels))
+    check_tasks(labels, parts, classification=classification)
     features = morgan_fingerprints(smiles)
     said = forest_predictions(
         features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs

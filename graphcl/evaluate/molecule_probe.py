@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
+from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
 
@@ -57,7 +58,8 @@ def linear_scores(
 
     Raises:
         ValueError: Shapes differ, the grid is empty or not positive, parts of the split are masks, overlap or point
-            outside, or a part cannot be scored (:func:`graphcl.evaluate.task_roc_auc`).
+            outside, the training part has no label, or a part cannot be scored
+            (:func:`graphcl.evaluate.task_roc_auc`).
 
     Example:
         >>> x = np.concatenate([np.eye(4).repeat(5, 0), np.arange(20)[:, None] % 3], 1)
@@ -71,7 +73,9 @@ def linear_scores(
         raise ValueError(f"expected labels of shape [{len(x)}, tasks], got {list(labels.shape)}")
     if not grid or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive values of C, got {tuple(grid)}")
-    train, valid, test = check_split(split, len(x)).values()
+    parts = check_split(split, len(x))
+    check_tasks(labels, parts, classification=classification)
+    train, valid, test = parts.values()
     spread = x[train].std(0)
     x = (x - x[train].mean(0)) / np.where(spread > 0, spread, 1.0)
     score = score or (task_roc_auc if classification else task_rmse)

@@ -196,8 +196,13 @@ class TargetScaler:
         """
         y = target.double()
         count = (~y.isnan()).sum(0)
-        if target.dim() != 2 or bool((count == 0).any()):
-            raise ValueError(f"expected targets [N, tasks], each task measured at least once, got {list(target.shape)}")
+        if target.dim() != 2:
+            raise ValueError(f"expected targets [N, tasks], got {list(target.shape)}; a single task is [N, 1]")
+        if bool((count == 0).any()):
+            raise ValueError(
+                f"expected each task measured at least once in the training part, got nothing for task "
+                f"{int((count == 0).nonzero()[0])}; leave it out"
+            )
         mean = y.nansum(0) / count
         std = ((y - mean).square().nansum(0) / count).sqrt()
         std = torch.where(std > 1e-12 * mean.abs(), std, 1.0)

@@ -42,6 +42,7 @@ class Source(ABC):
         size: Graphs, nodes or batches; a checkpoint keeps it.
         left_out: Graphs that take no part in an epoch.
         first: Some of the data, where they can be looked at without taking a step.
+        vocab: The index table of molecules, where it is known.
     """
 
     unit: str = "graphs"
@@ -49,6 +50,7 @@ class Source(ABC):
     size: int
     left_out: int = 0
     first: Data | None = None
+    vocab: str | None = None
 
     @abstractmethod
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
@@ -59,7 +61,7 @@ class GraphSet(Source):
     """Batches of a packed set, in an order that follows from (seed, epoch); a last batch of one is left out."""
 
     def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
-        self.packed, self.batch_size = packed, batch_size
+        self.packed, self.batch_size, self.vocab = packed, batch_size, packed.vocab
         self.size, self.least = len(packed), 1 if single else 2
         rest = len(packed) % batch_size
         self.left_out = rest if rest < self.least else 0
@@ -98,6 +100,7 @@ class Loader(Source):
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
+        self.vocab = getattr(getattr(loader, "dataset", None), "vocab", None)
         self.loader, self.device, self.level = loader, device, level
         self.steps = self.size = len(loader)
         self.unit = "nodes" if level == "node" else "graphs"

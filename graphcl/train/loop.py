@@ -119,7 +119,7 @@ def fit(
         raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
     device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
-    check_same_vocabulary(dataset=dataset, method=method)
+    check_same_vocabulary(dataset=source, method=method)
     if source.first is not None:
         method.check_needs(source.first)
     history = History(left_out=source.left_out)

@@ -1,7 +1,9 @@
 """Data sets on the command line: listed, shown, added from raw files, and found again by runs."""
 
 import os
+from pathlib import Path
 
+import numpy as np
 import yaml
 
 from graphcl.cli import main
@@ -29,3 +31,28 @@ def test_half_written_raw_files(refused, rings):
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
     message = refused("datasets", "add", "Rings", "--from", str(rings))
     assert "Rings_A.txt" in message or "Rings_graph_indicator.txt" in message
+
+
+def test_labelled_molecules_of_ones_own(capsys, refused, molecules, fast_molecules):
+    rows = [f"{text},{i % 2},{i / 7:.2f}" for i, text in enumerate(molecules)]
+    Path("my own.csv").write_text("\n".join(["mol,active,logp", *rows[:3], "nonsense,1,1", *rows[3:]]) + "\n")
+    words = ["datasets", "add", "mine", "--from", "my own.csv", "--smiles-column", "mol"]
+    assert "expected --labels COLUMN ... for a file of molecules, got my own.csv without" in refused(*words)
+    assert "has no column 'activ' to learn from. Its columns: mol, active, logp" in refused(*words, "--labels", "activ")
+    assert main([*words, "--labels", "active"]) == 0
+    out = capsys.readouterr().out
+    assert "added mine: 48 molecules, classification" in out and "1 of 49 rows are no molecules" in out
+    assert Path("home/cards/mine.skipped.csv").read_text().splitlines()[1].startswith("3,nonsense,")
+    words[2] = "values"
+    assert main([*words, "--labels", "logp"]) == 0
+    assert "added values: 48 molecules, regression" in capsys.readouterr().out
+
+    assert main(["pretrain", "--data", "my.smi.gz", "--exclude", "mine", "--out", "run", *fast_molecules]) == 0
+    tuning = ["--seeds", "0", "--epochs", "2", "--threads", "1", "--device", "cpu"]
+    assert main(["finetune", "run", "--dataset", "mine", *tuning]) == 0
+    assert "mine, features ogb, moleculenet-finetune-2-epochs: auc in %" in capsys.readouterr().out
+    assert main(["evaluate", "run", "--dataset", "values", "--device", "cpu"]) == 0
+    assert "values, features ogb, moleculenet-linear: rmse" in capsys.readouterr().out
+    assert main(["embed", "run", "--dataset", "mine", "--out", "z.npz"]) == 0
+    with np.load("z.npz", allow_pickle=False) as z:
+        assert z["row"].tolist() == [*range(3), *range(4, 49)] and z["y"].ravel().tolist() == [i % 2 for i in range(48)]

@@ -25,3 +25,7 @@ def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_mole
     with np.load("y.npz", allow_pickle=False) as y:
         np.testing.assert_allclose(y["graph"], embedded, atol=2e-2)
     assert "expected a new folder" in refused("export", "run", "--out", "mine")
+    Path("my mols.smi").write_text("\n".join(molecules))
+    assert main(["pretrain", "--data", "my mols.smi", "--out", "spaced", *fast_molecules]) == 0
+    assert main(["export", "spaced", "--out", "also mine"]) == 0
+    assert "graphcl pretrain --data 'my mols.smi' --method" in Path("also mine/card.md").read_text()

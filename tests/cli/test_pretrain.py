@@ -159,6 +159,7 @@ def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecule
         (["--data", "my.smi.gz", "--dataset", "Tiny"], "expected --dataset or --data, got both"),
         (["--data", "other.smi"], "is not there"),
         (["--data", "my.smi.gz", "--smiles-column", "text"], "has lines of SMILES and no columns"),
+        (["--data", "my.smi.gz", "--features", "degree"], "expected a file of molecules with its own features"),
         (["--data", "my.smi.gz", "--evaluate"], "expected a data set with labels for --evaluate"),
         (["--dataset", "Tiny", "--smiles-column", "text"], "expected --smiles-column with --data"),
         (["--dataset", "Tiny", "--vocab", "odb"], "expected vocab to be one of"),

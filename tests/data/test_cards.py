@@ -237,7 +237,10 @@ def test_a_written_card_reads_back(tmp_path: Path) -> None:
         (minimal(title=...), r"key 'title': expected a text, got nothing"),
         (minimal(licence=3), r"key 'licence': expected a text, got 3"),
         (minimal(citation=" "), r"key 'citation': expected a text"),
-        (minimal(loader="csv"), r"key 'loader': expected one of tu, embedded, pyg, ogb, moleculenet, got 'csv'"),
+        (
+            minimal(loader="csv"),
+            r"key 'loader': expected one of tu, embedded, pyg, ogb, moleculenet, labelled, got 'csv'",
+        ),
         (minimal(level="edge"), r"key 'level': expected one of graph, node, link, got 'edge'"),
         (minimal(task="guessing"), r"key 'task': expected one of classification, regression"),
         (minimal(name="YOURS"), r"key 'name': expected 'MINE' as the path says, got 'YOURS'"),

@@ -154,6 +154,18 @@ def test_two_processes_may_make_the_same_set(mine: Path, monkeypatch: pytest.Mon
     assert len(load(mine, workers=0)) == 5
 
 
+def test_workers_may_be_overtaken_too(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = shards._ask, []
+
+    def overtaken(worker, task):
+        asked.append(task)
+        load(mine, workers=0)  # the other makes all of it and takes the folder of the shards away
+        real(worker, task)
+
+    monkeypatch.setattr(shards, "_ask", overtaken)
+    assert len(load(mine, workers=1)) == 5 and asked
+
+
 def test_a_folder_that_cannot_be_written_is_named(mine: Path) -> None:
     (mine.parent / "molecules").write_text("in the way")
     with pytest.raises(DataError, match="molecules/.* cannot be written"):

@@ -108,6 +108,23 @@ def test_shares_are_kept_where_groups_are_small(kind: Any) -> None:
     assert one != other
 
 
+@pytest.mark.parametrize("kind", ["ordered", "balanced", "random"])
+@pytest.mark.parametrize(
+    ("train", "valid", "n", "sizes"),
+    [
+        (0.7, 0.1, 10, [7, 1, 2]),
+        (0.7, 0.2, 100, [70, 20, 10]),
+        (0.6, 0.3, 100, [60, 30, 10]),
+        (0.57, 0.2, 100, [57, 20, 23]),
+    ],
+)
+def test_whole_shares_are_whole_whatever_the_rounding(
+    kind: Any, train: float, valid: float, n: int, sizes: Any
+) -> None:
+    split = scaffold_split(torch.arange(n), train=train, valid=valid, kind=kind)
+    assert [len(positions) for positions in split.values()] == sizes
+
+
 def test_a_large_group_trains_when_balanced() -> None:
     groups = torch.tensor([0] * 15 + list(range(1, 86)))
     for seed in range(5):

@@ -92,7 +92,13 @@ def test_carbon_differs_between_tables() -> None:
 
 @pytest.mark.parametrize(
     ("smiles", "why"),
-    [("", "empty"), ("C1CC", "not a SMILES"), ("C(C)(C)(C)(C)C", "valence"), ("c1cccc1", "kekulize")],
+    [
+        ("", "empty"),
+        ("C1CC", "not a SMILES"),
+        ("C(C)(C)(C)(C)C", "valence"),
+        ("c1cccc1", "kekulize"),
+        ("[#200]", "Atomic number not"),
+    ],
 )
 def test_what_is_no_molecule_says_why(smiles: str, why: str) -> None:
     with pytest.raises(ValueError, match=f"(?i)expected a SMILES of a molecule, got '.*{why}"):

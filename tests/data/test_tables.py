@@ -79,9 +79,11 @@ def test_parquet(tmp_path: Path) -> None:
 
     table = pyarrow.table({"smiles": ["CCO", None], "active": [1, None], "other": ["x", "y"]})
     parquet.write_table(table, tmp_path / "a.parquet")
-    read = read_molecules(tmp_path / "a.parquet", labels=["active"])
-    assert read.smiles == ["CCO", ""]
-    np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
+    (tmp_path / "a.parquet.gz").write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    for name in ("a.parquet", "a.parquet.gz"):
+        read = read_molecules(tmp_path / name, labels=["active"])
+        assert read.smiles == ["CCO", ""]
+        np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
     (tmp_path / "b.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="is no Parquet file"):
         read_molecules(tmp_path / "b.parquet")
@@ -99,6 +101,12 @@ def test_parquet(tmp_path: Path) -> None:
         ("smiles,y\nC,1\nCC,CI\n", "row 1, column 'y': expected a number or an empty cell, got the text 'CI'"),
         ("smiles,y\nC,True\n", "Write true and false as 1 and 0"),
         ("smiles,y\nC,inf\n", "row 0, column 'y': expected a finite number, got 'inf'"),
+        (
+            "smiles,y\nC,-1e39\n",
+            "row 0, column 'y': expected a finite number, got '-1e39' (labels are kept as float32)",
+        ),
+        ("smiles;y\nC;1\n", "Its columns: smiles;y. There are semicolons between them"),
+        ("smiles\ty\nC\t1\n", "There are tabs between them: save it with commas as .csv, or with tabs as .tsv"),
         ("smiles,y\nC,1,2\n", "line 2: expected 2 cells as in the header, got 3"),
         ('smiles,y\n"C,1\n', "line 2"),
         ("smiles,y\nC,1\n\xe9".encode("latin-1"), "expected text in utf-8-sig, got other bytes"),
@@ -109,6 +117,35 @@ def test_what_is_wrong_is_said_with_its_place(write: Write, content: str | bytes
     with pytest.raises(DataError) as caught:
         read_molecules(write("a.csv", content), labels=["y"])
     assert said in str(caught.value) and "a.csv" in str(caught.value)
+
+
+def flipped(content: bytes) -> bytes:
+    """The same with bytes in the middle that are others, as a bad disk leaves them."""
+    packed = bytearray(gzip.compress(content))
+    for i in range(len(packed) // 2, len(packed) // 2 + 20):
+        packed[i] ^= 0xFF
+    return bytes(packed)
+
+
+def sdf(count: int) -> bytes:
+    from rdkit import Chem
+
+    return "".join(Chem.MolToMolBlock(Chem.MolFromSmiles("C" * (n % 40 + 1))) + "$$$$\n" for n in range(count)).encode()
+
+
+def test_archives_that_are_damaged_in_the_middle(write: Write) -> None:
+    rows = "smiles\n" + "".join(f"{'C' * (n % 50 + 1)}O{'N' * (n % 7)}\n" for n in range(500))
+    for name, content in (("a.csv.gz", rows.encode()), ("a.smi.gz", rows.encode()), ("a.sdf.gz", sdf(200))):
+        with pytest.raises(DataError, match=f"{name} cannot be read"):
+            read_molecules(write(name, flipped(content)))
+        with pytest.raises(DataError, match=f"{name} cannot be read"):
+            read_molecules(write(name, gzip.compress(content)[:-40]))
+
+
+def test_an_sdf_of_another_encoding(write: Write) -> None:
+    named = sdf(2).replace(b"$$$$", ">  <name>\ncafé\n\n$$$$".encode("latin-1"))
+    with pytest.raises(DataError, match="a.sdf, record 0: expected properties in UTF-8"):
+        read_molecules(write("a.sdf", named))
 
 
 def test_another_encoding_can_be_said(write: Write) -> None:

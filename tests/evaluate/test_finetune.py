@@ -112,8 +112,8 @@ def test_refusals() -> None:
         run(encoder(), data, parts, classification=True, epochs=0)
     with pytest.raises(ValueError, match="expected select to be"):
         run(encoder(), data, parts, classification=True, select="test")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="expected a task that can be scored, got none"):
-        run(encoder(), data, parts | {"valid": torch.tensor([16])}, classification=True, epochs=1)
+    with pytest.raises(ValueError, match="at least 2 graphs in the training part, got 1"):
+        run(encoder(), data, parts | {"train": torch.tensor([0])}, classification=True)
 
 
 def test_one_class_out_of_several_is_learned_by_cross_entropy() -> None:

@@ -49,5 +49,7 @@ def test_the_rows_and_their_seeds() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="at least one batch"):
         raw_molecule_embeddings([], vocab="ogb")
+    bare = from_smiles("C")
+    del bare.smiles  # by which it would be told
     with pytest.raises(ValueError, match="expected molecules that say their index table"):
-        compared_molecule_embeddings(PackedDataset([from_smiles("C")]), [0], make=make, trained={})
+        compared_molecule_embeddings(PackedDataset([bare]), [0], make=make, trained={})

@@ -1,0 +1,29 @@
+"""Checks of the labels of several tasks: what cannot be learned from or scored is refused before it costs anything."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graphcl.evaluate._checks import FloatArray, IntArray
+
+
+def check_tasks(y: FloatArray, split: Mapping[str, IntArray], *, classification: bool) -> None:
+    """Sees to it that labels ``[N, tasks]`` are of their kind, that there are some to learn, and a score on each part.
+
+    Of the labels of held-out parts nothing else is looked at.
+    """
+    known = ~np.isnan(y)
+    if classification and not np.isin(y[known], (0, 1)).all():
+        raise ValueError("expected labels 0, 1 or NaN, got others; write the classes as 0 and 1")
+    if np.isinf(y[known]).any():
+        raise ValueError(f"expected finite targets, or NaN for what was not measured, got {np.isinf(y).sum()} infinite")
+    if not known[split["train"]].any():
+        raise ValueError("expected labels to learn from, got none in the training part; take another split")
+    for part in ("valid", "test"):
+        own = y[split[part]]
+        there = (own == 0).any(0) & (own == 1).any(0) if classification else known[split[part]].any(0)
+        if not there.any():
+            why = "every task has molecules of one class only, or none" if classification else "nothing was measured"
+            raise ValueError(
+                f"expected a task that can be scored, got none in the {part} part: {why} there; take another split"
+            )
