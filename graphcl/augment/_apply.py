@@ -8,7 +8,14 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._host import columns, put, where
-from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
+from graphcl.augment._attributes import (
+    holds_node_ids,
+    levels,
+    like_first_nodes,
+    renumber,
+    take,
+    take_list,
+)
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins, offsets
 
