@@ -23,6 +23,7 @@ __all__ = [
     "levels",
     "like_first_nodes",
     "renumber",
+    "seeds_kept",
     "take",
     "take_list",
 ]
@@ -90,6 +91,16 @@ def _level_by_size(data: Data, key: str, value: Tensor, graph: Graph) -> str:
         return "node"
     one_each = graph.num_edges == graph.num_graphs and "edge" not in key
     return "edge" if data.is_edge_attr(key) and not one_each else "graph"
+
+
+def seeds_kept(store: BaseStorage, keep: Tensor) -> dict[str, Any]:
+    """What a loader's batch says of its seeds, its first ``batch_size`` nodes, after nodes were dropped."""
+    count = store.get("batch_size")
+    if not isinstance(count, int) or "n_id" not in store:
+        return {}
+    alive, names = keep[:count], store.get("input_id")
+    kept = {"batch_size": int(alive.sum())}
+    return kept if not isinstance(names, Tensor) or names.shape != alive.shape else {**kept, "input_id": names[alive]}
 
 
 def take(data: Data, key: str, value: Tensor, index: Tensor) -> Tensor:

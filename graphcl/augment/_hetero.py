@@ -17,7 +17,7 @@ from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl._random import Key, fold
-from graphcl.augment._attributes import is_of_links
+from graphcl.augment._attributes import is_of_links, seeds_kept
 from graphcl.augment._graph import Graph, check_int64, offsets, plain
 
 __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]
@@ -192,7 +192,9 @@ def _carry_nodes(out: HeteroData, graph: Graph, kind: NodeType, nodes: _Kept, bo
     """Take every attribute of a node type along, and name its nodes unless an earlier view has."""
     store = out[kind]
     slices, added = books.of(kind)
+    seeds = seeds_kept(store, nodes.keep)
     own = _take(out, store, slices, graph.ptr, nodes.index, nodes.ptr)
+    store.update(seeds)
     if "n_id" not in store:
         store["n_id"] = graph.local.index_select(0, nodes.index)
         added["n_id"] = torch.zeros(graph.num_graphs, dtype=torch.int64)

@@ -563,6 +563,17 @@ def test_node_numbers_of_a_loader_are_subset(aug: Augmentation, make: Make) -> N
 
 
 @every
+def test_the_seeds_of_a_loader_are_those_that_stay(aug: Augmentation, make: Make) -> None:
+    data = make(10, ring(10), graph_id=1)
+    data.n_id = torch.arange(10) + 1000
+    data.input_id, data.batch_size = torch.arange(4) + 1000, 4
+    for key in range(5):
+        view = aug.view(data, key)
+        assert torch.equal(view.n_id[: view.batch_size], view.input_id)
+        assert view.input_id.tolist() == [i for i in view.n_id.tolist() if i < 1004]
+
+
+@every
 def test_links_of_another_kind_are_no_edges(aug: Augmentation, make: Make) -> None:
     # As RandomLinkSplit leaves them: one negative link for each positive one, so as many links as edges.
     data = make(12, tree(12), graph_id=1)
