@@ -29,11 +29,13 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 
 def _middle(rows: Tensor) -> Tensor:
-    """About the mean row. Of few digits, so that whole numbers move without rounding and equal distances stay so."""
+    """About the mean row, in steps of the spread: whole numbers move without rounding, and equal distances stay so."""
     if not rows.numel():
         return rows.new_zeros(rows.size(1))
-    mean = rows.detach().mean(0)
-    step = torch.exp2(torch.floor(torch.log2(mean.abs().max())) - 6)
+    spread, mean = torch.std_mean(rows.detach(), 0, correction=0)
+    # Rows that are all one have no spread; then seven digits of the mean will do.
+    size = torch.where(spread.max() > 0, spread.max(), mean.abs().max() / 64)
+    step = torch.exp2(torch.floor(torch.log2(size)))
     return torch.round(mean / step.masked_fill(step == 0, 1)) * step
 
 
