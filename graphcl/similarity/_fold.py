@@ -23,9 +23,9 @@ class Folded:
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """The rows at length one; a row of zeros stays and gets no gradient."""
+    """The rows at length one; a row of zeros stays and gets no gradient, one too long to be measured becomes NaN."""
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / length.masked_fill(length == 0, torch.inf)
+    return rows / length.masked_fill(length == torch.inf, torch.nan).masked_fill(length == 0, torch.inf)
 
 
 def _middle(rows: Tensor) -> Tensor:
