@@ -8,7 +8,15 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._host import columns, put, where
-from graphcl.augment._attributes import holds_node_ids, levels, like_first_nodes, renumber, take, take_list
+from graphcl.augment._attributes import (
+    holds_node_ids,
+    levels,
+    like_first_nodes,
+    renumber,
+    seeds_kept,
+    take,
+    take_list,
+)
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, begins, offsets
 
@@ -206,6 +214,7 @@ def _store_new(out: Data, name: str, value: Tensor, slices: Tensor) -> None:
 def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -> None:
     """Record each node's number in the input, unless an earlier view has, and what else counts nodes."""
     store = out._store
+    store.update(seeds_kept(store, nodes.keep))
     if "n_id" not in level:
         store["n_id"] = graph.local.index_select(0, nodes.index)
     if "num_nodes" in store:

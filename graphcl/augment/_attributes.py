@@ -10,12 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl import _host
 from graphcl.augment._graph import Graph
 
-__all__ = ["STRUCTURE", "holds_node_ids", "levels", "like_first_nodes", "renumber", "take", "take_list"]
+__all__ = [
+    "STRUCTURE",
+    "holds_node_ids",
+    "is_of_links",
+    "levels",
+    "like_first_nodes",
+    "renumber",
+    "seeds_kept",
+    "take",
+    "take_list",
+]
 
 STRUCTURE = ("edge_index", "batch", "ptr", "num_nodes")
 
@@ -41,11 +52,24 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
             found[key] = "list"
         elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
             found[key] = "graph"
+        elif is_of_links(store, key):
+            found[key] = "graph"
         elif source in slices:
             found[key] = _level_by_slices(source, slices[source], node_slices, edge_slices)
         else:
             found[key] = _level_by_size(data, key, value, graph)
     return found
+
+
+def is_of_links(store: BaseStorage, key: str) -> bool:
+    """Whether an attribute tells of other links than the edges: of those to be predicted, or of a second edge_index.
+
+    There may be just as many. PyG's ``RandomLinkSplit`` makes one negative link for each positive one, which is two for
+    each undirected edge.
+    """
+    if key.removesuffix("_batch").endswith("_edge_index"):
+        return True
+    return "edge_label" in key and any("edge_label_index" in other for other in store.keys())
 
 
 def _level_by_slices(key: str, slices: Any, node_slices: Tensor, edge_slices: Tensor) -> str:
@@ -67,6 +91,16 @@ def _level_by_size(data: Data, key: str, value: Tensor, graph: Graph) -> str:
         return "node"
     one_each = graph.num_edges == graph.num_graphs and "edge" not in key
     return "edge" if data.is_edge_attr(key) and not one_each else "graph"
+
+
+def seeds_kept(store: BaseStorage, keep: Tensor) -> dict[str, Any]:
+    """What a loader's batch says of its seeds, its first ``batch_size`` nodes, after nodes were dropped."""
+    count = store.get("batch_size")
+    if not isinstance(count, int) or "n_id" not in store:
+        return {}
+    alive, names = keep[:count], store.get("input_id")
+    kept = {"batch_size": int(alive.sum())}
+    return kept if not isinstance(names, Tensor) or names.shape != alive.shape else {**kept, "input_id": names[alive]}
 
 
 def take(data: Data, key: str, value: Tensor, index: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from graphcl._random import hash_ids, normal
 
-__all__ = ["Fill", "check_fill", "fill_rows", "means"]
+__all__ = ["Fill", "check_fill", "fill_rows", "means", "span"]
 
 Fill = float | Literal["mean", "gaussian"] | Sequence[float] | Tensor
 """One number for all columns; the mean row of the graph; noise; or a row: a number per column, or a tensor."""
@@ -55,19 +55,26 @@ def fill_rows(
 
 
 def _check_type(name: str, value: Tensor, fill: Fill) -> None:
-    if value.is_floating_point():
+    if value.is_floating_point() or value.is_complex():
         return
+    low, high = span(value.dtype)
     if isinstance(fill, Tensor):
-        whole = not fill.is_floating_point()
+        fits = not fill.is_floating_point()
     elif isinstance(fill, str):
-        whole = False
+        fits = False
     else:
-        whole = all(float(n).is_integer() for n in ([fill] if isinstance(fill, int | float) else fill))
-    if not whole:
+        numbers = [fill] if isinstance(fill, int | float) else fill
+        fits = all(float(n).is_integer() and low <= n <= high for n in numbers)
+    if not fits:
         raise TypeError(
-            f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number as mask token, "
-            f"or one per column"
+            f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number from {low} to "
+            f"{high} as mask token, or one per column"
         )
+
+
+def span(dtype: torch.dtype) -> tuple[int, int]:
+    """The least and the greatest number that a type of whole numbers can hold."""
+    return (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
 
 
 def means(value: Tensor, rows: Tensor | None, ptr: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, Data
 from torch_geometric.data.storage import N_KEYS
 
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph", "begins", "offsets"]
+__all__ = ["Graph", "begins", "check_int64", "offsets", "plain"]
 
 
 def offsets(counts: Tensor) -> Tensor:
@@ -23,6 +24,17 @@ def offsets(counts: Tensor) -> Tensor:
 def begins(group: Tensor, num_groups: int) -> Tensor:
     """``[G + 1]`` where each of G groups begins, and the end of the last, from the ascending groups of the elements."""
     return torch.searchsorted(group, torch.arange(num_groups + 1, device=group.device))
+
+
+def plain(edge_index: Tensor) -> Tensor:
+    """PyG's ``EdgeIndex`` as the tensor in it: it refuses some arithmetic and notes an order of its own."""
+    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+
+
+def check_int64(name: str, value: Tensor) -> None:
+    """``TypeError`` if ``value`` has another type than the numbers of nodes and graphs have in PyG."""
+    if value.dtype != torch.int64:
+        raise TypeError(f"expected {name} of dtype int64, got {value.dtype}; write {name}.long()")
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,8 @@ class Graph:
             raise ValueError(
                 "expected data with an edge_index, got none; give a graph without edges an empty [2, 0] one"
             )
-        if edge_index.dtype != torch.int64:
-            raise TypeError(f"expected edge_index of dtype int64, got {edge_index.dtype}; write edge_index.long()")
+        edge_index = plain(edge_index)
+        check_int64("edge_index", edge_index)
         if edge_index.dim() != 2 or edge_index.size(0) != 2:
             raise ValueError(
                 f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
@@ -214,6 +226,7 @@ def _nodes(data: Data, device: torch.device) -> tuple[Tensor, Tensor]:
         num_nodes = data.num_nodes or 0
         batch = torch.zeros(num_nodes, dtype=torch.int64, device=device)
         return batch, torch.tensor([0, num_nodes], device=device)
+    check_int64("batch", batch)
     if ptr is None:
         ptr = offsets(torch.bincount(batch, minlength=data.num_graphs if isinstance(data, Batch) else 0))
     if int(ptr[-1]) != batch.numel():

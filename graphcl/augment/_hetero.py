@@ -17,7 +17,8 @@ from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl._random import Key, fold
-from graphcl.augment._graph import Graph, offsets
+from graphcl.augment._attributes import is_of_links, seeds_kept
+from graphcl.augment._graph import Graph, check_int64, offsets, plain
 
 __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]
 
@@ -89,6 +90,7 @@ def _nodes(kind: NodeType, store: BaseStorage, device: torch.device) -> tuple[Te
             )
         count = store.num_nodes or 0
         return torch.zeros(count, dtype=torch.int64, device=device), torch.tensor([0, count], device=device)
+    check_int64(f"data[{kind!r}].batch", batch)
     if ptr is None:
         ptr = offsets(torch.bincount(batch))
     if int(ptr[-1]) != batch.numel():
@@ -103,8 +105,8 @@ def _edges(kind: EdgeType, store: BaseStorage, nodes: dict[NodeType, Graph]) -> 
     edge_index = store.get("edge_index")
     if not isinstance(edge_index, Tensor) or is_sparse(edge_index):
         raise ValueError(f"expected an edge_index of edge type {kind}, got none; a sparse adj_t cannot be augmented")
-    if edge_index.dtype != torch.int64:
-        raise TypeError(f"expected edge_index of dtype int64 of edge type {kind}, got {edge_index.dtype}")
+    edge_index = plain(edge_index)
+    check_int64(f"data[{kind}].edge_index", edge_index)
     missing = sorted({kind[0], kind[2]} - nodes.keys())
     if missing:
         raise ValueError(f"expected nodes of type {missing[0]!r}, as edge type {kind} has, got types {sorted(nodes)}")
@@ -190,7 +192,9 @@ def _carry_nodes(out: HeteroData, graph: Graph, kind: NodeType, nodes: _Kept, bo
     """Take every attribute of a node type along, and name its nodes unless an earlier view has."""
     store = out[kind]
     slices, added = books.of(kind)
+    seeds = seeds_kept(store, nodes.keep)
     own = _take(out, store, slices, graph.ptr, nodes.index, nodes.ptr)
+    store.update(seeds)
     if "n_id" not in store:
         store["n_id"] = graph.local.index_select(0, nodes.index)
         added["n_id"] = torch.zeros(graph.num_graphs, dtype=torch.int64)
@@ -293,6 +297,8 @@ def _take(
 def _is_own(store: BaseStorage, slices: dict[str, Any], begin: Tensor, key: str) -> bool:
     """Whether an attribute has one entry per node (edge) of its type: by the slices of a batch, else by its size."""
     if not isinstance(store[key], Tensor) or key.removesuffix("_ptr") in slices.keys() - {key}:
+        return False
+    if is_of_links(store, key):
         return False
     source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
     if source in slices:

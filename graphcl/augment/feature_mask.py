@@ -8,6 +8,7 @@ from torch import Tensor
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import below_share, check_fill, features, floating, width
+from graphcl.augment._fill import span
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share, how_many
 from graphcl.augment.base import EditAugmentation
@@ -70,7 +71,7 @@ def check_fits(x: Tensor, fill: float) -> None:
     """``TypeError`` if ``fill`` is not one of the numbers that ``x`` can hold."""
     if x.is_floating_point() or x.is_complex():
         return
-    low, high = (0, 1) if x.dtype == torch.bool else (torch.iinfo(x.dtype).min, torch.iinfo(x.dtype).max)
+    low, high = span(x.dtype)
     if not low <= fill <= high or fill != int(fill):
         raise TypeError(
             f"expected floating-point x for fill={fill!r}, got {x.dtype}; give a whole number from {low} to {high}"

@@ -1,6 +1,7 @@
 """Sums over all pairs of rows that are no log-sum-exp, in memory linear in the rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,53 @@ def by_blocks(
     with torch.autocast(rows[0].device.type, enabled=False):
         if total <= step:
             return function(*rows, *others)
-        blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
-        return torch.cat(
-            [checkpoint(function, *block, *others, use_reentrant=False, preserve_rng_state=False) for block in blocks]
-        )
+        if torch.compiler.is_compiling():  # which knows checkpoints, and plans the memory itself
+            blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
+            return torch.cat([checkpoint(function, *block, *others, use_reentrant=False) for block in blocks])
+        whole: Tensor = _ByBlocks.apply(function, step, len(rows), *rows, *others)  # type: ignore[no-untyped-call]
+        return whole
+
+
+class _ByBlocks(torch.autograd.Function):
+    """All blocks as one operation, of which nothing small is kept block by block.
+
+    Where it is, as by a checkpoint for each block, it lies in the memory that the block's matrices leave, which then is
+    too small for those of the next block: a process grows by gigabytes that nothing holds.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, function: Callable[..., Tensor], step: int, count: int, *tensors: Tensor) -> Tensor:
+        ctx.function, ctx.step, ctx.count = function, step, count
+        ctx.save_for_backward(*tensors)
+        whole = None
+        for part, block in _cut(tensors, step, count):
+            found = function(*block)
+            whole = found.new_empty(tensors[0].size(0), *found.shape[1:]) if whole is None else whole
+            whole[part] = found
+        assert whole is not None
+        return whole
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        needed = [place for place, needs in enumerate(ctx.needs_input_grad[3:]) if needs]
+        tensors = ctx.saved_tensors
+        grads: list[Tensor | None] = [torch.zeros_like(z) if i in needed else None for i, z in enumerate(tensors)]
+        again = torch.is_grad_enabled()  # for second derivatives
+        with torch.autocast(grad.device.type, enabled=False), torch.enable_grad():
+            for part, block in _cut(tensors, ctx.step, ctx.count):
+                # Views, so that a tensor that stands in both lists is two here: else a share would count twice.
+                block = [z.view_as(z) for z in block]
+                found = ctx.function(*block)
+                given = torch.autograd.grad(found, [block[i] for i in needed], grad[part], create_graph=again)
+                for i, share in zip(needed, given, strict=True):
+                    sums = grads[i]
+                    assert sums is not None
+                    (sums[part] if i < ctx.count else sums).add_(share)
+        return None, None, None, *grads
+
+
+def _cut(tensors: Sequence[Tensor], step: int, count: int) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Rows ``step`` by ``step`` of the first ``count`` tensors, with the others whole."""
+    for start in range(0, tensors[0].size(0), step):
+        part = slice(start, start + step)
+        yield part, [z[part] if i < count else z for i, z in enumerate(tensors)]

@@ -13,6 +13,7 @@ __all__ = [
     "check_floating",
     "check_ids",
     "check_index",
+    "check_one_number",
     "check_positive",
     "check_query_key_queue",
     "check_range",
@@ -117,11 +118,18 @@ def check_views(z1: Tensor, z2: Tensor, *, least: int = 2) -> None:
 
 
 def check_temperature(temperature: float | Tensor) -> None:
-    """A positive, finite temperature; a learnable one (a tensor) is not read on the host."""
+    """A positive, finite temperature; a learnable one (a tensor) is not read on the host, but must be one number."""
     if isinstance(temperature, Tensor):
+        check_one_number("temperature", temperature)
         return
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"expected a positive temperature, got {temperature!r}")
+
+
+def check_one_number(name: str, value: Tensor) -> None:
+    """A tensor of one element: one per row would be taken for several scales of all rows."""
+    if value.numel() != 1:
+        raise ValueError(f"expected one {name} for all rows, got a tensor of shape {list(value.shape)}")
 
 
 def check_positive(name: str, value: float) -> None:
@@ -142,10 +150,13 @@ def full_precision(z: Tensor) -> AbstractContextManager[object]:
 
 
 def unit_rows(z: Tensor) -> Tensor:
-    """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient."""
+    """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient.
+
+    A row that is too long for its squares to be summed becomes NaN: a diverged network must be seen in the loss.
+    """
     z = z.to(torch.promote_types(torch.float32, z.dtype))
     length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-    return z / length.masked_fill(length == 0, torch.inf)
+    return z / length.masked_fill(length == torch.inf, torch.nan).masked_fill(length == 0, torch.inf)
 
 
 def unit_columns(z: Tensor) -> Tensor:
@@ -155,4 +166,5 @@ def unit_columns(z: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(centred, dim=0)
     # What is left of a constant column is rounding error, which must not be blown up to length one.
     noise = 4 * torch.finfo(z.dtype).eps * torch.linalg.vector_norm(z.detach(), dim=0)
-    return centred / length.masked_fill(length <= noise, torch.inf)
+    seen = length.masked_fill(length <= noise, torch.inf)
+    return centred / seen.masked_fill(length == torch.inf, torch.nan)

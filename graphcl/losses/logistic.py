@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_range, check_views, unit_rows
+from graphcl.losses._checks import Objective, check_one_number, check_positive, check_range, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["Logistic", "logistic"]
@@ -54,6 +54,9 @@ def logistic(
     check_views(z1, z2)
     if not isinstance(scale, Tensor):
         check_positive("scale", scale)
+    for name, value in (("scale", scale), ("bias", bias)):
+        if isinstance(value, Tensor):
+            check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
     z1, z2 = unit_rows(z1), unit_rows(z2)
     slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device) for value in (scale, bias))

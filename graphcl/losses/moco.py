@@ -58,7 +58,13 @@ def moco(
     """
     check_query_key_queue(query, key, queue)
     check_temperature(temperature)
-    for number, (own, queued) in enumerate(exclude):
+    for number, pair in enumerate(exclude):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(
+                f"expected exclude[{number}] to be a pair of group vectors, of the queries and of the queue, "
+                f"got {type(pair).__name__}"
+            )
+        own, queued = pair
         check_ids(f"exclude[{number}][0]", own, query.size(0), query.device)
         check_ids(f"exclude[{number}][1]", queued, queue.size(0), query.device)
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())

@@ -60,7 +60,7 @@ def node_graph_info_nce(
     """
     _check(node, graph, batch)
     check_temperature(temperature)
-    node, graph = unit_rows(node), unit_rows(graph)
+    node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
     positive = (node * graph.index_select(0, batch)).sum(1) / temperature
     number = torch.arange(graph.size(0), device=batch.device)
     return mean_cost(positive, log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)]))
@@ -102,7 +102,7 @@ def node_graph_jsd(
     """
     _check(node, graph, batch)
     wide = torch.promote_types(torch.float32, torch.promote_types(node.dtype, graph.dtype))
-    node, graph = node.to(wide), graph.to(wide)
+    node, graph, batch = node.to(wide), graph.to(wide), batch.long()
     if node.device.type == "cpu" and not torch.compiler.is_compiling():
         return jsd(node, graph, batch)
     own = (node * graph.index_select(0, batch)).sum(1)

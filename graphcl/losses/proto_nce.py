@@ -61,7 +61,7 @@ def proto_nce(
         raise ValueError(f"expected concentration of shape [{prototypes.size(0)}], got {list(concentration.shape)}")
     if concentration.device != z.device:
         raise ValueError(f"expected concentration on {z.device}, got {concentration.device}")
-    z = unit_rows(z)
+    z, assignment = unit_rows(z), assignment.long()
     # Divided by its own temperature a prototype serves all items, with one scale for all pairs.
     sharp = unit_rows(prototypes.detach()) / concentration.detach().to(z.dtype)[:, None]
     positive = (z * sharp.index_select(0, assignment)).sum(1)
@@ -112,7 +112,7 @@ def concentrations(
     check_positive("alpha", alpha)
     check_positive("temperature", temperature)
     with torch.no_grad():
-        z, centres = unit_rows(z), unit_rows(prototypes)
+        z, centres, assignment = unit_rows(z), unit_rows(prototypes), assignment.long()
         distance = torch.linalg.vector_norm(z - centres.index_select(0, assignment), dim=1)
         nothing = torch.zeros_like(centres[:, 0])
         total, count = (nothing.index_add(0, assignment, x) for x in (distance, torch.ones_like(distance)))

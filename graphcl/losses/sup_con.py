@@ -95,7 +95,7 @@ def sup_con_pairs(
     check_index("positives", positives, z.size(0))
     check_temperature(temperature)
     z = unit_rows(z)
-    anchor, partner = positives
+    anchor, partner = positives.long()
     real = (anchor != partner).to(z.dtype)
     cosine = (z[anchor] * z[partner]).sum(1) * real
     nothing = torch.zeros_like(z[:, 0])

@@ -19,6 +19,9 @@ def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
 
 def check_rows(query: Tensor, key: Tensor) -> None:
     """Two floating-point matrices of one width on one device."""
+    for name, rows in (("query", query), ("key", key)):
+        if not isinstance(rows, Tensor):
+            raise TypeError(f"expected {name} to be a tensor, got {type(rows).__name__}")
     if query.dim() != 2 or key.dim() != 2 or query.size(1) != key.size(1):
         raise ValueError(
             f"expected query [M, D] and key [N, D] with the same D, got {list(query.shape)} and {list(key.shape)}"
@@ -33,7 +36,10 @@ def check_pairs(
     query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> None:
     """Groups of whole numbers, one for each row; single pairs within the rows."""
-    for groups in [*exclude, *([only] if only is not None else [])]:
+    named = [("exclude=[(query_group, key_group), ...]", groups) for groups in exclude]
+    for form, groups in [*named, *([("only=(query_group, key_group)", only)] if only is not None else [])]:
+        if not _is_pair(groups):
+            raise TypeError(f"expected {form} of tensors, got {type(groups).__name__} where a pair should be")
         if groups[0].shape != query.shape[:1] or groups[1].shape != key.shape[:1]:
             raise ValueError(
                 f"expected groups of shapes [{query.size(0)}] and [{key.size(0)}], "
@@ -50,6 +56,10 @@ def check_pairs(
         low, high = skip.amin(1).tolist(), skip.amax(1).tolist()
         if min(low) < 0 or high[0] >= query.size(0) or high[1] >= key.size(0):
             raise ValueError(f"expected skip to hold rows below {query.size(0)} and {key.size(0)}, got {low} to {high}")
+
+
+def _is_pair(groups: object) -> bool:
+    return isinstance(groups, tuple | list) and len(groups) == 2 and all(isinstance(g, Tensor) for g in groups)
 
 
 def _whole(name: str, query: Tensor, *tensors: Tensor) -> None:

@@ -23,17 +23,19 @@ class Folded:
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """The rows at length one; a row of zeros stays and gets no gradient."""
+    """The rows at length one; a row of zeros stays and gets no gradient, one too long to be measured becomes NaN."""
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / length.masked_fill(length == 0, torch.inf)
+    return rows / length.masked_fill(length == torch.inf, torch.nan).masked_fill(length == 0, torch.inf)
 
 
 def _middle(rows: Tensor) -> Tensor:
-    """About the mean row. Of few digits, so that whole numbers move without rounding and equal distances stay so."""
+    """About the mean row, in steps of the spread: whole numbers move without rounding, and equal distances stay so."""
     if not rows.numel():
         return rows.new_zeros(rows.size(1))
-    mean = rows.detach().mean(0)
-    step = torch.exp2(torch.floor(torch.log2(mean.abs().max())) - 6)
+    spread, mean = torch.std_mean(rows.detach(), 0, correction=0)
+    # Rows that are all one have no spread; then seven digits of the mean will do.
+    size = torch.where(spread.max() > 0, spread.max(), mean.abs().max() / 64)
+    step = torch.exp2(torch.floor(torch.log2(size)))
     return torch.round(mean / step.masked_fill(step == 0, 1)) * step
 
 

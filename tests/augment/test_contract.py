@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import BaseTransform
@@ -562,6 +563,38 @@ def test_node_numbers_of_a_loader_are_subset(aug: Augmentation, make: Make) -> N
 
 
 @every
+def test_the_seeds_of_a_loader_are_those_that_stay(aug: Augmentation, make: Make) -> None:
+    data = make(10, ring(10), graph_id=1)
+    data.n_id = torch.arange(10) + 1000
+    data.input_id, data.batch_size = torch.arange(4) + 1000, 4
+    for key in range(5):
+        view = aug.view(data, key)
+        assert torch.equal(view.n_id[: view.batch_size], view.input_id)
+        assert view.input_id.tolist() == [i for i in view.n_id.tolist() if i < 1004]
+
+
+@every
+def test_links_of_another_kind_are_no_edges(aug: Augmentation, make: Make) -> None:
+    # As RandomLinkSplit leaves them: one negative link for each positive one, so as many links as edges.
+    data = make(12, tree(12), graph_id=1)
+    data.edge_label_index = torch.randint(12, (2, data.num_edges), generator=torch.Generator().manual_seed(1))
+    data.edge_label = torch.arange(data.num_edges)
+    data.neg_edge_index = data.edge_label_index.flip(1)
+    both = Batch.from_data_list([data, data])
+    for key in range(5):
+        try:
+            views = [aug.view(data, key), aug.view(both, key)[0]]
+        except ValueError as error:
+            if "_index' to refer to kept nodes" not in str(error):
+                raise
+            continue
+        for view in views:
+            assert torch.equal(view.edge_label, data.edge_label)
+            for name in ("edge_label_index", "neg_edge_index"):
+                assert torch.equal(view.node_label[view[name]], data.node_label[data[name]])
+
+
+@every
 def test_follow_batch_vectors_are_kept_up(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = ZOO["molecules"](make)
     follow = ["x", "edge_weight", "target"]
@@ -679,6 +712,26 @@ def test_refuses_edges_of_another_shape(aug: Augmentation) -> None:
 def test_refuses_edges_of_another_type(aug: Augmentation) -> None:
     with pytest.raises(TypeError, match="int64"):
         aug(Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0, 1], [1, 0]], dtype=torch.int32)))
+
+
+@every
+def test_refuses_a_batch_vector_of_another_type(aug: Augmentation) -> None:
+    edge_index, batch = torch.tensor([[0, 1], [1, 0]]), torch.zeros(3, dtype=torch.int32)
+    with pytest.raises(TypeError, match=r"expected batch of dtype int64, got torch.int32; write batch.long\(\)"):
+        aug(Data(x=torch.ones(3, 1), edge_index=edge_index, batch=batch))
+
+
+@every
+def test_an_edge_index_of_pyg(aug: Augmentation, make: Make, differences: Compare) -> None:
+    members = ZOO["molecules"](make)
+    for data in members:
+        data.edge_index = EdgeIndex(data.edge_index, sparse_size=(data.num_nodes, data.num_nodes))
+    for kind in (members[0], Batch.from_data_list(members)):
+        plain = copy.copy(kind)
+        plain.edge_index = kind.edge_index.as_tensor()
+        view, expected = aug.view(kind, 1), aug.view(plain, 1)
+        view.edge_index = torch.Tensor(view.edge_index.tolist()).long()
+        assert differences(view, expected) == []
 
 
 # --- in the company of PyG --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import BaseTransform
@@ -296,17 +297,54 @@ def test_labels_of_links_follow_their_nodes(aug: HeteroAugmentation, differences
 
 
 @every
+def test_as_many_links_to_be_predicted_as_edges(aug: HeteroAugmentation) -> None:
+    data = make(8, 5, seed=1)
+    data[RATES].edge_label_index = data[RATES].edge_index.flip(1)
+    data[RATES].edge_label = torch.arange(20)
+    ends = [data[kind].node_label[row] for kind, row in zip(("user", "item"), data[RATES].edge_label_index)]
+    for key in range(5):
+        try:
+            views = [aug.view(data, key), aug.view(Batch.from_data_list([data, data]), key)[0]]
+        except ValueError as error:
+            if "'edge_label_index'" not in str(error):
+                raise
+            continue
+        for view in views:
+            assert view[RATES].edge_label.tolist() == list(range(20))
+            for kind, row, labels in zip(("user", "item"), view[RATES].edge_label_index, ends):
+                assert torch.equal(view[kind].node_label[row], labels)
+
+
+@every
+def test_the_seeds_of_a_loader_are_those_that_stay(aug: HeteroAugmentation) -> None:
+    data = make(8, 5, seed=1, graph_id=1)
+    data["user"].n_id = torch.arange(8) + 1000
+    data["user"].input_id, data["user"].batch_size = torch.arange(3) + 1000, 3
+    for key in range(5):
+        user = aug.view(data, key)["user"]
+        assert torch.equal(user.n_id[: user.batch_size], user.input_id)
+        assert user.input_id.tolist() == [i for i in user.n_id.tolist() if i < 1003]
+
+
+@every
+def test_an_edge_index_of_pyg(aug: HeteroAugmentation, differences: Compare) -> None:
+    data, same = make(8, 5, seed=1), make(8, 5, seed=1)
+    for store in data.edge_stores:
+        store.edge_index = EdgeIndex(store.edge_index)
+    view = aug.view(data, 2)
+    for store in view.edge_stores:
+        store.edge_index = torch.tensor(store.edge_index.tolist(), dtype=torch.int64).view(2, -1)
+    assert compared(differences, view, aug.view(same, 2)) == []
+
+
+@every
 def test_node_numbers_of_a_loader_are_subset(aug: HeteroAugmentation) -> None:
     data = make(10, 8, graph_id=1)
     for kind in ("user", "item", "tag"):
         data[kind].n_id = torch.arange(data[kind].num_nodes) * 11 + 1000
-    data["user"].batch_size = 4
-    data["user"].input_id = torch.arange(4)
     view = aug.view(data, 2)
     for kind, first in (("user", 50), ("item", 900), ("tag", 0)):
         assert torch.equal(view[kind].n_id, (view[kind].node_label - first) * 11 + 1000)
-    assert view["user"].batch_size == 4
-    assert view["user"].input_id.tolist() == [0, 1, 2, 3]
 
 
 @every
@@ -528,8 +566,12 @@ def test_unknown_numbers_of_nodes_and_odd_edges_are_refused() -> None:
         HeteroNodeDrop().view(data, 0)
     data["user"].num_nodes = 3
     data[RATES].edge_index = torch.ones(2, 1, dtype=torch.int32)
-    with pytest.raises(TypeError, match="int64"):
+    with pytest.raises(TypeError, match=r"edge_index of dtype int64, got torch.int32; write .*edge_index.long\(\)"):
         HeteroEdgeDrop().view(data, 0)
+    data["user"].batch = torch.zeros(3, dtype=torch.int32)
+    with pytest.raises(TypeError, match=r"expected data\['user'\].batch of dtype int64, got torch.int32"):
+        HeteroNodeDrop().view(data, 0)
+    del data["user"].batch
     data[RATES].edge_index = None
     data[RATES].adj_t = torch.eye(3).to_sparse()
     with pytest.raises(ValueError, match="expected an edge_index of edge type"):

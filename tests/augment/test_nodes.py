@@ -228,6 +228,18 @@ def test_integer_features_take_whole_tokens_only() -> None:
             NodeMask(fill=fill).view(data, 0)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "fill", "span"),
+    [(torch.uint8, -1, "0 to 255"), (torch.uint8, [3, 300], "0 to 255"), (torch.bool, 2, "0 to 1")],
+    ids=str,
+)
+def test_a_token_is_a_number_that_the_features_can_hold(dtype: torch.dtype, fill: object, span: str) -> None:
+    data = star(6)
+    data.x = data.x.to(dtype)
+    with pytest.raises(TypeError, match=f"got {dtype}; give a whole number from {span}"):
+        NodeMask(mask=0.5, fill=fill).view(data, 0)
+
+
 @pytest.mark.parametrize("fill", ["median", "0"])
 def test_an_unknown_fill_is_refused(fill: str) -> None:
     with pytest.raises(ValueError, match="'mean' or 'gaussian'"):

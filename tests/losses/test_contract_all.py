@@ -219,6 +219,24 @@ class TestValue:
             inputs[place].view(-1)[0] = math.nan
             assert loss(*inputs).isnan()
 
+    @pytest.mark.parametrize("size", [1e15, 1e25])
+    def test_lengths_that_overflow_are_not_hidden(self, loss, size, generator):
+        # Their squares leave float32; a row of length inf must not pass for one of length 0.
+        inputs = loss.leaves(generator, torch.float32)
+        inputs = [z * size if z.is_floating_point() else z for z in inputs]
+        value = loss(*inputs).double()
+        truth = loss(*[z.double() if z.is_floating_point() else z for z in inputs])
+        if value.isfinite():
+            torch.testing.assert_close(value, truth, rtol=1e-4, atol=1e-4)
+        else:
+            assert size == 1e25 or truth > 1e29
+
+    @pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.int8], ids=str)
+    def test_whole_numbers_of_any_size(self, loss, dtype, generator):
+        inputs = loss.inputs(generator)
+        other = [z if z.is_floating_point() else z.to(dtype) for z in inputs]
+        assert torch.equal(loss(*other), loss(*inputs))
+
     def test_strided_inputs(self, loss, generator):
         inputs = loss.inputs(generator)
         strided = [z.T.contiguous().T if z.dim() == 2 and z.is_floating_point() else z for z in inputs]
@@ -349,6 +367,14 @@ class TestRefusals:
         if rest:
             with pytest.raises(ValueError, match="expected .* on .*, got"):
                 loss(first, rest[0].to("meta"), *rest[1:])
+
+    def test_a_temperature_per_row(self, loss, generator):
+        if loss.sharp:
+            inputs = loss.inputs(generator)
+            with pytest.raises(ValueError, match=r"expected one temperature for all rows, got a tensor of shape \[6\]"):
+                loss(*inputs, temperature=torch.ones(6))
+            one = loss(*inputs, temperature=torch.tensor([0.5], dtype=torch.float64))
+            torch.testing.assert_close(one, loss(*inputs, temperature=0.5))
 
     def test_settings(self, loss, generator):
         for name, value in loss.bad:

@@ -89,3 +89,10 @@ def test_blocks_change_nothing_and_keep_nothing(generator, monkeypatch):
     torch.testing.assert_close(blocked, value)
     torch.testing.assert_close(blocked_grads, grads)
     assert most <= 60 * 4
+
+
+@pytest.mark.parametrize("name", ["scale", "bias"])
+def test_one_scale_and_one_bias(name):
+    z = torch.eye(3)
+    with pytest.raises(ValueError, match=rf"expected one {name} for all rows, got a tensor of shape \[3\]"):
+        logistic(z, z, **{name: torch.ones(3)})

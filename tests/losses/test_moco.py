@@ -70,3 +70,9 @@ def test_refusals(generator):
         moco(query, key, torch.zeros(2, 5))
     with pytest.raises(ValueError, match=r"expected exclude\[0\]\[1\] of shape \[2\]"):
         moco(query, key, torch.zeros(2, 4), exclude=[(torch.arange(3), torch.arange(3))])
+
+
+def test_groups_come_in_pairs():
+    z = torch.eye(3)
+    with pytest.raises(TypeError, match=r"expected exclude\[0\] to be a pair of group vectors, .* got Tensor"):
+        moco(z, z, z, exclude=[torch.arange(3)])

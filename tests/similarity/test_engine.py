@@ -316,6 +316,20 @@ class TestRefusals:
         with pytest.raises(ValueError, match="expected groups on cpu like the query, got meta"):
             logsumexp(self.z, scale=1.0, only=(self.three, self.three.to("meta")))
 
+    @pytest.mark.parametrize("function", [logsumexp, logsumexp_both])
+    def test_rows_are_tensors(self, function):
+        with pytest.raises(TypeError, match="expected query to be a tensor, got list"):
+            function([[1.0]], self.z, scale=1.0)
+        with pytest.raises(TypeError, match="expected key to be a tensor, got ndarray"):
+            function(self.z, self.z.numpy(), scale=1.0)
+
+    def test_groups_come_in_pairs(self):
+        for wrong in ((self.three, self.three), [self.three], self.three):
+            with pytest.raises(TypeError, match=r"expected exclude=.*\(query_group, key_group\).* of tensors, got"):
+                logsumexp(self.z, scale=1.0, exclude=wrong)
+        with pytest.raises(TypeError, match=r"expected only=\(query_group, key_group\) of tensors, got Tensor"):
+            logsumexp(self.z, scale=1.0, only=self.three)
+
     @pytest.mark.parametrize("pair", [[[0], [3]], [[3], [0]], [[-1], [0]]])
     def test_skip_of_rows_that_are_not_there(self, pair):
         with pytest.raises(ValueError, match="expected skip to hold rows below 3 and 3, got"):

@@ -58,6 +58,17 @@ def test_equals_a_stable_sort(problem, similarity, impl):
         torch.testing.assert_close(torch.tensor([v for v, _ in found]), torch.tensor([v for v, _ in wanted + missing]))
 
 
+@pytest.mark.parametrize("impl", ["dense", "tiled"])
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_equal_distances_are_equal_in_float32(impl, offset, generator):
+    # A mean that is no whole number must not make them differ by rounding.
+    query, key = (torch.randint(-4, 5, (n, 12), generator=generator).double() + offset for n in (30, 501))
+    distances = (query[:, None] - key).square().sum(2)
+    values, indices = topk(query.float(), key.float(), 9, similarity="euclidean", impl=impl)
+    assert torch.equal(indices, distances.sort(stable=True).indices[:, :9])
+    assert torch.equal(values.double(), -distances.gather(1, indices))
+
+
 def test_cosine_of_rows_among_themselves(generator):
     z = torch.randn(50, 4, generator=generator)
     own = torch.arange(50)
