@@ -76,7 +76,7 @@ def raw_file(scoring: Scoring, protocol_name: str) -> Path:
     return path
 
 
-def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, int]) -> None:
+def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, int | None]) -> None:
     """Append the scores to the run's and print them, with what is to be known about them."""
     from graphcl.evaluate import Note
 

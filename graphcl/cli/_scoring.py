@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import recipe
@@ -21,6 +22,7 @@ class Scoring:
         entry: The card of the data set.
         root: The data folder.
         device: Where to compute.
+        model: The name of the encoder, where it is one by itself instead of a run's; the folder is for its scores.
     """
 
     folder: Any
@@ -28,11 +30,12 @@ class Scoring:
     entry: Any
     root: str | None
     device: Any
+    model: str | None = None
 
     @property
     def name(self) -> str:
-        """What tables call the run's method."""
-        return recipe(self.config["method"]).name
+        """What tables call the run's method, or the encoder."""
+        return recipe(self.config["method"]).name if self.model is None else Path(self.model).name
 
     def makers(self, in_channels: int) -> tuple[Callable[[int], Any], Callable[[int], Any]]:
         """The method as it is before training, by the seed of its weights, and with the run's weights."""
@@ -50,7 +53,8 @@ class Scoring:
     def command(self, verb: str, protocol_name: str) -> str:
         """The command that makes these scores, with what is asked for by default too."""
         path = shlex.quote(str(self.folder.path))
-        return f"graphcl {verb} {path} --dataset {self.entry.name} --protocol {protocol_name}"
+        source = path if self.model is None else f"--model {shlex.quote(self.model)} --out {path}"
+        return f"graphcl {verb} {source} --dataset {self.entry.name} --protocol {protocol_name}"
 
     def keep(self, evaluation: Any, command: str, *, features: str, notes: Mapping[str, Any]) -> None:
         """Append the scores to the run's, and print them as a table."""

@@ -46,7 +46,7 @@ def run(options: Any) -> int:
         card=_card(Path(out).name, folder, config, command),
         features=config["features"],
         method=recipe(config["method"]).name,
-        data=config["data"] or config["dataset"],
+        data=Path(config["data"]).name if config["data"] else config["dataset"],
         command=command,
         version=__version__,
     )

@@ -62,6 +62,31 @@ def test_from_a_file_to_a_scored_task_in_three_commands(capsys, molecules, fast_
     )
 
 
+@pytest.mark.usefixtures("molecules")
+def test_an_exported_encoder_is_tuned_as_its_run_is(capsys, refused, fast_molecules):
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "run", *fast_molecules]) == 0
+    assert main(["export", "run", "--out", "mine"]) == 0
+    tuning = ["--dataset", "TinyValues", "--seeds", "0", *TUNED]
+    capsys.readouterr()
+    assert main(["finetune", "--model", "mine", *tuning]) == 0
+    out = capsys.readouterr().out
+    assert "scratch" in out and "mine" in out and "run folder: runs/mine-finetune" in out
+    assert main(["finetune", "run", *tuning]) == 0
+    model, run = (read_results(f"{folder}/scores.csv") for folder in ("runs/mine-finetune", "run"))
+    assert [row.method for row in model] == ["scratch", "mine"]
+    assert model[0].mean == run[0].mean and model[1].mean == pytest.approx(run[1].mean, rel=1e-2)  # float16 weights
+    assert "graphcl finetune --model mine --out runs/mine-finetune --dataset TinyValues" in model[1].command
+    assert main(["finetune", "--model", "mine", "--out", "runs/mine-finetune", *tuning]) == 0  # nothing twice
+
+    assert "expected a run folder or --model NAME, got both" in refused("finetune", "run", "--model", "mine", *tuning)
+    assert "expected a run folder or --model NAME, got neither" in refused("finetune", *tuning)
+    assert "expected --out with --model" in refused("finetune", "run", "--out", "elsewhere", *tuning)
+    message = refused("finetune", "--model", "mine", "--out", "run", *tuning)
+    assert "expected a folder for the scores of mine, got the run run" in message
+    message = refused("finetune", "--model", "mine", "--out", "my.smi.gz", *tuning)
+    assert "expected a folder that can be made" in message
+
+
 @pytest.mark.usefixtures("molecules", "run")
 def test_runs_that_cannot_be_tuned(refused, fast_molecules):
     assert "expected a run on molecules" in refused("finetune", "run", "--dataset", "Tiny")
