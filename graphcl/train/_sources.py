@@ -156,6 +156,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
     """
     single = method.level == "node"
     if isinstance(data, Data):
+        if not single and isinstance(data, Batch):
+            raise ValueError(
+                f"expected a set of graphs for {method.__name__}, got one batch of {data.num_graphs}, which fit would "
+                "have to take apart; write batch.to_data_list()"
+            )
         if not single:
             raise ValueError(
                 f"expected several graphs for {method.__name__}, which contrasts graphs, got one; use a set of "

@@ -12,6 +12,8 @@ from graphcl.train.run import RunFolder
 
 __all__ = ["State"]
 
+NEEDED = ("optimizer", "random", "epoch", "batch", "sums", "method", "settings")
+
 
 class State:
     """All that a run consists of at an instant."""
@@ -73,6 +75,7 @@ class State:
                 "sums": [self.loss_sum, self.count, self.seconds],
                 "best": self.best,
                 "method": type(self.method).__name__,
+                "method_seed": self.method.seed,
                 "settings": self.settings,
             },
         )
@@ -80,6 +83,9 @@ class State:
     def load(self, folder: RunFolder) -> None:
         path = folder.checkpoint_file
         state = load_checkpoint(path)
+        lacking = [key for key in NEEDED if key not in state]
+        if lacking:
+            raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
         changed = [
             f"{name}={self.settings[name]} (there {state['settings'].get(name)})"
             for name in self.settings
@@ -87,6 +93,9 @@ class State:
         ]
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
+        seed = state.get("method_seed", self.method.seed)  # what has no seed is of an earlier version
+        if seed != self.method.seed:
+            changed.append(f"method.seed={self.method.seed} (there {seed})")
         if changed:
             raise CheckpointError(
                 f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 
 from graphcl.augment import EdgeDrop
 from graphcl.data import PackedDataset
@@ -138,6 +138,27 @@ def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
     other = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
     with pytest.raises(CheckpointError, match="weights of this model"):
         fit(other, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    with pytest.raises(CheckpointError, match=r"method.seed=3 .there 0"):  # other views from here on
+        fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    torch.save({"model": make().state_dict()}, folder.checkpoint_file)
+    with pytest.raises(CheckpointError, match="expected the checkpoint of a run .* got one without optimizer, random"):
+        fit(make(), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+def test_an_encoder_is_no_method(graphs, make):
+    with pytest.raises(
+        TypeError, match="expected a method out of graphcl.methods, got GraphEncoder; an encoder becomes"
+    ):
+        fit(make().encoder, graphs, epochs=1)
+
+
+def test_a_batch_is_no_set_of_graphs(graphs, make):
+    with pytest.raises(ValueError, match=r"expected a set of graphs for GraphCL, got one batch of 13, .*to_data_list"):
+        fit(make(), Batch.from_data_list(graphs), epochs=1)
 
 
 def test_a_last_batch_of_one_is_left_out(graphs, make):
