@@ -19,6 +19,18 @@ def to_numpy(value: Any) -> NDArray[Any]:
     return np.asarray(value)
 
 
+def as_labels(labels: Any) -> NDArray[Any]:
+    """Labels as an array of numbers or texts, or says what is neither, such as ``None``."""
+    y = to_numpy(labels)
+    if y.dtype.kind != "O":
+        return y
+    kinds = {type(label) for label in y.flat}
+    if kinds != {str} and not all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(f"expected labels that are all numbers or all texts, got {found}; leave out what has no label")
+    return np.asarray(y.tolist())
+
+
 def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
     """Returns the embeddings as a contiguous float64 matrix, one row per graph, or says what is wrong with them."""
     x = to_numpy(embeddings)
@@ -47,7 +59,7 @@ def check_kernel(kernel: Any) -> FloatArray:
 
 def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
     """Returns the labels as codes 0, 1, ..., or says what is wrong with them."""
-    y = to_numpy(labels)
+    y = as_labels(labels)
     if y.ndim != 1:
         raise ValueError(f"expected one label per graph, shape [{num_graphs}], got {list(y.shape)}; flatten them first")
     if len(y) != num_graphs:

@@ -174,6 +174,7 @@ def test_refusals():
         ((x, y[:-1]), "expected 120 labels, .* got 119"),
         ((x, np.zeros(120)), "at least 2 classes"),
         ((x, y + 0.5), "fractional"),
+        ((x, [None, *y[1:]]), "labels that are all numbers or all texts, got NoneType, int64; leave out what has no"),
         ((x, np.arange(120) // 115), "expected >= 10 graphs in every class, .* got 5 of class 1; use fewer folds"),
     ]
     for (embeddings, labels), message in cases:
