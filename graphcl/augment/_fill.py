@@ -66,7 +66,7 @@ def _check_type(name: str, value: Tensor, fill: Fill) -> None:
     if not whole:
         raise TypeError(
             f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number as mask token, "
-            f"or one per column"
+            f"or one per column; or write data.{name} = data.{name}.float(), if the numbers are no categories"
         )
 
 
