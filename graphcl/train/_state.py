@@ -23,7 +23,12 @@ class State:
         self.epoch = self.batch = 0
         self.best: dict[str, Any] | None = None
         self.random: torch.Tensor | None = None
+        self.random_cuda: torch.Tensor | None = None
         self.loss_sum, self.count, self.seconds, self.last_loss = 0.0, 0, 0.0, float("nan")
+
+    @property
+    def device(self) -> torch.device:
+        return self.method.step.device
 
     def note(self, loss: float, count: int, seconds: float) -> None:
         """Add a step: its loss, a mean over so many graphs or nodes."""
@@ -70,6 +75,7 @@ class State:
                 "model": self.method.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "random": torch.get_rng_state(),
+                "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "sums": [self.loss_sum, self.count, self.seconds],
@@ -107,4 +113,5 @@ class State:
             raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
         self.epoch, self.batch, self.random = state["epoch"], state["batch"], state["random"]
         self.loss_sum, self.count, self.seconds = state["sums"]
+        self.random_cuda = state.get("random_cuda")  # checkpoints of an earlier version have none
         self.best = state.get("best")

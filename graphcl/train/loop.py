@@ -251,6 +251,8 @@ def _seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
             torch.manual_seed(seed)
         else:
             torch.set_rng_state(state.random)
+            if state.random_cuda is not None and device.type == "cuda":
+                torch.cuda.set_rng_state(state.random_cuda, device)
         yield
 
 

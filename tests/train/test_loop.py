@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
+from torch_geometric.loader import NodeLoader
 
 from graphcl.augment import EdgeDrop
-from graphcl.data import PackedDataset
+from graphcl.data import NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
@@ -98,6 +99,24 @@ def test_dropout_resumes_too(tmp_path, graphs):
     fit(parts, graphs, epochs=3, batch_size=4, folder=folder)
     resumed = make()
     fit(resumed, graphs, epochs=3, batch_size=4, folder=folder, resume=True)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+@pytest.mark.gpu
+def test_dropout_on_a_gpu_resumes_too(tmp_path, graphs):
+    def make():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
+            return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
+
+    arguments, folder = {"epochs": 3, "batch_size": 4, "device": "cuda"}, folder_at(tmp_path / "parts")
+    whole, parts, resumed = make(), make(), make()
+    fit(whole, graphs, **arguments)
+    parts.loss = StopsAfter(parts.loss, 5)
+    fit(parts, graphs, folder=folder, **arguments)
+    torch.rand(9, device="cuda")
+    fit(resumed, graphs, folder=folder, resume=True, **arguments)
     assert torch.equal(weights(resumed), weights(whole))
 
 
@@ -335,6 +354,15 @@ class Halves:
             yield batch
 
 
+def persistent_loader():
+    """Two batches of seeds, by a worker that stays; somebody has looked at one of them before."""
+    data = one_graph()
+    sampler = NeighbourSampler(data, [3])  # draws in the worker
+    loader = NodeLoader(data, sampler, batch_size=20, shuffle=True, num_workers=1, persistent_workers=True)
+    next(iter(loader))
+    return loader
+
+
 @pytest.mark.parametrize("data", [one_graph(), [one_graph()], Halves(one_graph())], ids=["graph", "list", "loader"])
 def test_nodes_of_one_graph(data):
     history = fit(grace(), data, epochs=40, lr=0.02)
@@ -394,7 +422,9 @@ def test_a_loader_draws_by_seed_and_epoch_and_is_told_the_epoch():
 
 
 @pytest.mark.parametrize("calls", [1, 3])
-@pytest.mark.parametrize("data", [one_graph, lambda: Halves(one_graph())], ids=["graph", "loader"])
+@pytest.mark.parametrize(
+    "data", [one_graph, lambda: Halves(one_graph()), persistent_loader], ids=["graph", "loader", "persistent workers"]
+)
 def test_one_graph_and_loaders_resume_bit_for_bit(tmp_path, data, calls):
     arguments = {"epochs": 4, "schedule": "cosine", "warmup": 1, "optimizer": "adamw", "clip": 1.0, "patience": 9}
     whole = grace()
