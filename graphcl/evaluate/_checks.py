@@ -11,6 +11,13 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+def check_protocol(given: object, kind: type, maker: str) -> None:
+    """Refuses the name of a protocol, and one of another kind, in the place of a protocol."""
+    if not isinstance(given, kind):
+        mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
+        raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
+
+
 def to_numpy(value: Any) -> NDArray[Any]:
     """Any array or tensor, on any device, as a NumPy array."""
     if hasattr(value, "detach"):

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from graphcl.evaluate._checks import FloatArray, IntArray
+from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_rows, check_undirected, take
 from graphcl.evaluate.node_probes import quiet
@@ -151,6 +151,7 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
         >>> sorted(link_score(split.data.x, split, node_protocol("link")).scores)
         ['auc', 'hits@50', 'mrr']
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     x = check_rows(embeddings)
     if len(x) != split.data.num_nodes:
         raise ValueError(f"expected {split.data.num_nodes} embeddings, one for each node, got {len(x)}")

@@ -10,7 +10,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler, normalize
 
-from graphcl.evaluate import NodeSplit, SplitScore, node_protocol, node_score, random_splits
+from graphcl.evaluate import NodeSplit, SplitScore, node_protocol, node_score, protocol, random_splits
 
 RNG = np.random.default_rng(0)
 LINEAR = node_protocol("node-linear-random")
@@ -242,3 +242,10 @@ def test_nodes_outside_the_split_need_no_label():
     part = SPLIT._replace(test=SPLIT.test[:50])
     labels = np.where(np.isin(np.arange(400), np.concatenate(part)), Y, None)
     assert node_score(X, labels, part, LINEAR) == node_score(X, Y, part, LINEAR)
+
+
+def test_a_name_is_no_protocol():
+    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got 'knn'; write node_protocol\('knn'\)"):
+        node_score(X, Y, SPLIT, "knn")
+    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got Protocol\("):
+        node_score(X, Y, SPLIT, protocol("tu-rbf-svm"))
