@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphcl.nn._fused import maps_first
-from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs, arguments_of, takes_batch, takes_weights
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs, has_argument, takes_batch, takes_weights
 from graphcl.nn.encoders import GIN
 from graphcl.nn.norm import BatchNorm
 
@@ -19,7 +19,7 @@ def check_takes_weights(encoder: GraphEncoder) -> None:
     """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
     gnn = encoder.gnn
     if not isinstance(gnn, GIN) and not takes_weights(gnn):
-        unused = ", which makes no use of it" if "edge_weight" in arguments_of(gnn) else ""
+        unused = ", which makes no use of it" if has_argument(type(gnn), "edge_weight") else ""
         raise ValueError(
             f"expected a network whose forward takes edge_weight, got {type(gnn).__name__}{unused}; take GIN of "
             "graphcl.nn, or a model such as GCN whose forward is (x, edge_index, edge_weight)"

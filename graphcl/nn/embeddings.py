@@ -154,17 +154,18 @@ class GraphEncoder(nn.Module):
 
 def takes_weights(gnn: nn.Module) -> bool:
     """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
-    return getattr(gnn, "supports_edge_weight", True) and "edge_weight" in arguments_of(gnn)
+    return getattr(gnn, "supports_edge_weight", True) and has_argument(type(gnn), "edge_weight")
 
 
 def takes_batch(gnn: nn.Module) -> bool:
     """Whether a network's ``forward`` has an argument ``batch``: without it a norm over graphs takes them for one."""
-    return "batch" in arguments_of(gnn)
+    return has_argument(type(gnn), "batch")
 
 
-def arguments_of(gnn: nn.Module) -> frozenset[str]:
-    """What a network's ``forward`` can be told."""
-    return _arguments(type(gnn).forward)
+@torch.compiler.assume_constant_result  # signatures are not for a compiler to trace
+def has_argument(kind: type[nn.Module], name: str) -> bool:
+    """Whether the ``forward`` of a class of networks has an argument of that name."""
+    return name in _arguments(kind.forward)
 
 
 @lru_cache(maxsize=64)
