@@ -68,7 +68,8 @@ def _check_type(name: str, value: Tensor, fill: Fill) -> None:
     if not fits:
         raise TypeError(
             f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number from {low} to "
-            f"{high} as mask token, or one per column"
+            f"{high} as mask token, or one per column; or write data.{name} = data.{name}.float(), if the numbers are "
+            f"no categories"
         )
 
 

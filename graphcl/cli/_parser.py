@@ -86,11 +86,24 @@ def parse(parser: Any, arguments: Sequence[str]) -> Any:
         raise ConfigError(_with_hint(str(error), parser, words)) from error
 
 
+def _as_typed(place: str, parser: Any) -> str:
+    """An argument as a user types it, from its place among the commands: ``embed.out`` is ``--out``."""
+    *commands, name = place.split(".")
+    for command in commands:
+        parser = parser._subcommands_action._name_parser_map[command]
+    found = next((action for action in parser._actions if action.dest == name), None)
+    return found.option_strings[0] if found is not None and found.option_strings else name.upper()
+
+
 def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     """Add the nearest valid key to a complaint about an unknown one."""
     from graphcl._recipes import near
 
     key = r"does not accept (?:option|nested key) '([\w.-]+)'"  # as newer and older versions of jsonargparse say
+    lacking = re.search(r"arguments are required: (.*)", message)
+    if lacking is not None:
+        words = [_as_typed(word, parser) for word in lacking[1].split(", ")]
+        return f"expected {' and '.join(words)}, got none; see graphcl {command_in(arguments)} --help"
     unknown = re.search(rf"{key}|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
     if unknown is None:
         return " ".join(message.split())

@@ -177,7 +177,7 @@ def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
         raise ConfigError("expected the run folder to resume, got none; name it: graphcl pretrain --resume --out RUN")
     from graphcl.train import RunFolder
 
-    return RunFolder(out).read_config()
+    return run_config(RunFolder(out))
 
 
 def run_config(folder: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from graphcl._recipes import SETTINGS, recipe, settings_for
 from graphcl._resolve import check_encoder_settings, make_method
 from graphcl.cli import INTERRUPTED
 from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped, with_modality
-from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, unsaid, use_threads
+from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
 from graphcl.cli.evaluate import score
 from graphcl.errors import ConfigError
 
@@ -27,6 +27,9 @@ OF_TRAINING = (
     *("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision"),
     *("patience", "seed"),
 )
+
+# Of a run that is gone on with; a schedule depends on the number of epochs, too.
+MAY_CHANGE = ("epochs", "root", "diagnostics")
 
 
 def run(config: Any) -> int:
@@ -110,6 +113,14 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
         raise ConfigError(
             f"expected the index table of the run, {before}, to go on with it, got {settings['vocab']}: the same "
             f"number is another atom there; start a new run with --vocab {settings['vocab']}"
+        )
+    own = run_config(folder)
+    fixed = [key for key in own if key not in MAY_CHANGE or (key == "epochs" and settings["schedule"] != "constant")]
+    changed = [f"{key}={settings[key]} (there {own[key]})" for key in fixed if settings[key] != own[key]]
+    if changed:
+        raise ConfigError(
+            f"expected to go on with the run of {folder.path} with its own settings, got {', '.join(changed)}; leave "
+            "them out, or start a new run"
         )
     load_checkpoint(folder.checkpoint_file)
     folder.write_config(settings)

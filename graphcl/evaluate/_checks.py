@@ -11,12 +11,31 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+def check_protocol(given: object, kind: type, maker: str) -> None:
+    """Refuses the name of a protocol, and one of another kind, in the place of a protocol."""
+    if not isinstance(given, kind):
+        mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
+        raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
+
+
 def to_numpy(value: Any) -> NDArray[Any]:
     """Any array or tensor, on any device, as a NumPy array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = value.float() if str(value.dtype) == "torch.bfloat16" else value
     return np.asarray(value)
+
+
+def as_labels(labels: Any) -> NDArray[Any]:
+    """Labels as an array of numbers or texts, or says what is neither, such as ``None``."""
+    y = to_numpy(labels)
+    if y.dtype.kind != "O":
+        return y
+    kinds = {type(label) for label in y.flat}
+    if kinds != {str} and not all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(f"expected labels that are all numbers or all texts, got {found}; leave out what has no label")
+    return np.asarray(y.tolist())
 
 
 def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
@@ -47,7 +66,7 @@ def check_kernel(kernel: Any) -> FloatArray:
 
 def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
     """Returns the labels as codes 0, 1, ..., or says what is wrong with them."""
-    y = to_numpy(labels)
+    y = as_labels(labels)
     if y.ndim != 1:
         raise ValueError(f"expected one label per graph, shape [{num_graphs}], got {list(y.shape)}; flatten them first")
     if len(y) != num_graphs:

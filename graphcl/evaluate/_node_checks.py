@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphcl.evaluate._checks import FloatArray, IntArray, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, as_labels, to_numpy
 from graphcl.evaluate.node_splits import NodeSplit
 
 Rows = NDArray[Any] | Tensor  # an array on the CPU, or a tensor on a CUDA device
@@ -45,7 +45,6 @@ def take(x: Rows, index: IntArray) -> FloatArray:
 def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None) -> IntArray:
     """Returns the labels as codes 0, 1, ... of the classes among the used nodes; -1 for nodes that are not used."""
     y = to_numpy(labels)
-    y = y.astype(str) if y.dtype.kind == "O" and all(isinstance(label, str) for label in y.flat) else y
     if labels is None or y.ndim != 1 or len(y) != num_nodes:
         got = "none" if labels is None else f"shape {list(y.shape)}"
         raise ValueError(
@@ -53,7 +52,7 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
             f"several tasks, or labels of shape [nodes, 1], must be taken one by one: y[:, task]"
         )
     index = np.arange(num_nodes) if used is None else used
-    values = y[index]
+    values = as_labels(y[index])
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError(
             f"expected a label for every node of the splits, got NaN for {int(np.isnan(values).sum())} of "

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.data import PackedDataset
+from graphcl.evaluate._checks import check_protocol
 from graphcl.evaluate.baselines import collect_statistics
 from graphcl.evaluate.duplicates import wl_classes
 from graphcl.evaluate.protocols import Protocol, protocol
@@ -90,6 +91,7 @@ def audit(
     device = next((p.device for p in given.parameters()), torch.device("cpu"))
     graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     probe = protocol("tu-rbf-svm") if probe is None else probe
+    check_protocol(probe, Protocol, "protocol")
     fresh = make or (lambda seed: reinitialised(given, seed))
 
     def audited(seed: int) -> Any:

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.evaluate._checks import FloatArray
+from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
 
 __all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_embeddings", "untrained_init_embeddings"]
@@ -103,20 +104,23 @@ def untrained_embeddings(
 
 
 def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int = 0) -> None:
-    """Collects the BatchNorm statistics of ``method.encoder`` in one epoch in train mode, without gradients.
+    """Collects the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
+
+    That is its encoder, or several of them (``Method.represent``); of what is no method the ``encoder``.
 
     The running statistics become the plain average over the batches. With the usual momentum of 0.1 the two batches of
     MUTAG would leave 81 % of the initial identity in place, and so most of what this baseline is there to rule out.
 
     Args:
-        method: a module with an ``encoder`` that is called as ``encoder(x, edge_index, batch, num_graphs=...)``; its
-            running statistics change, its weights, mode and momentum do not.
+        method: a :class:`graphcl.methods.Method`, or a module with an ``encoder`` that is called as ``encoder(x,
+            edge_index, batch, num_graphs=...)``; its running statistics change, its weights, modes and momenta do not.
         batches: the batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
         seed: seed for dropout, if the encoder has any; the global generators are left as they were.
     """
     encoder: Any = method.encoder
-    training = encoder.training
-    norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm)]
+    subject: nn.Module = method if isinstance(method, Method) else encoder
+    modes = [(module, module.training) for module in subject.modules()]
+    norms = [module for module in subject.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -124,9 +128,11 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
         torch.manual_seed(seed)
-        encoder.train()
+        subject.train()
         for batch in batches:
-            if isinstance(encoder, GraphEncoder):
+            if isinstance(method, Method):
+                method.represent(batch)
+            elif isinstance(encoder, GraphEncoder):
                 encoder.encode(batch)  # with edge features, where it reads them
             elif batch.batch is None:  # one graph
                 encoder(batch.x, batch.edge_index)
@@ -134,7 +140,8 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
                 encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    encoder.train(training)
+    for module, training in modes:
+        module.training = training
 
 
 def _stack(parts: list[torch.Tensor]) -> FloatArray:

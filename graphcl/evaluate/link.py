@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from graphcl.evaluate._checks import FloatArray, IntArray
+from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_rows, check_undirected, take
 from graphcl.evaluate.node_probes import quiet
@@ -53,8 +53,8 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     """Takes validation and test edges out of an undirected graph, both directions and all copies of each.
 
     A graph that comes with held-out pairs (``edge_label_index`` and ``edge_label``, as PyG's ``RandomLinkSplit`` names
-    them) keeps them as its test pairs; only the validation edges are drawn. Pairs without an edge are drawn evenly,
-    as many as edges in each part, and never twice.
+    them) keeps them as its test pairs but for self loops; only the validation edges are drawn. Pairs without an edge
+    are drawn evenly, as many as edges in each part, and never twice.
 
     Args:
         data: an undirected graph.
@@ -151,6 +151,7 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
         >>> sorted(link_score(split.data.x, split, node_protocol("link")).scores)
         ['auc', 'hits@50', 'mrr']
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     x = check_rows(embeddings)
     if len(x) != split.data.num_nodes:
         raise ValueError(f"expected {split.data.num_nodes} embeddings, one for each node, got {len(x)}")
@@ -257,12 +258,13 @@ def _absent(taken: IntArray, nodes: int, count: int, rng: np.random.Generator) -
 
 
 def _given(data: Data) -> tuple[IntArray, IntArray] | None:
-    """The held-out edges and other pairs that come with a graph."""
+    """The held-out edges and other pairs that come with a graph, without self loops, which are no question."""
     if "edge_label_index" not in data or "edge_label" not in data:
         return None
     pairs, label = data.edge_label_index.cpu().numpy(), data.edge_label.cpu().numpy()
-    present = _codes(data.edge_index.cpu().numpy(), int(data.num_nodes or 0))
-    leaked = np.isin(_codes(pairs[:, label > 0], int(data.num_nodes or 0)), present).sum()
+    nodes = int(data.num_nodes or 0)
+    pairs, label = pairs[:, pairs[0] != pairs[1]], label[pairs[0] != pairs[1]]
+    leaked = np.isin(_codes(pairs[:, label > 0], nodes), _codes(data.edge_index.cpu().numpy(), nodes)).sum()
     if leaked:
         raise ValueError(
             f"expected held-out edges that are not in edge_index, got {leaked} that are; remove them first"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl.evaluate._checks import FloatArray, IntArray
+from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_parts, check_rows, take
 from graphcl.evaluate.knn import knn_votes
@@ -74,6 +74,7 @@ def node_score(
         >>> node_score(x, y, split, node_protocol("node-linear-random")).score
         1.0
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     x = check_rows(embeddings)
     check_parts(split, len(x))
     y = check_node_labels(labels, len(x), np.concatenate(split))

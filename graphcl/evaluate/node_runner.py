@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import FloatArray, IntArray, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import NONE, PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -105,6 +105,7 @@ def evaluate_nodes(
         >>> scores.tables["accuracy"]["raw"].round(1).tolist()
         [[31.9]]
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
     _check_seeds(seeds, n_jobs)
@@ -180,6 +181,7 @@ def evaluate_links(
         >>> list(evaluate_links({"raw": [network.x]}, splits, node_protocol("link"), [0]).tables)
         ['auc', 'mrr', 'hits@50']
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
     _check_seeds(seeds, n_jobs)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcl.evaluate._checks import IntArray, to_numpy
+from graphcl.evaluate._checks import IntArray, check_protocol, to_numpy
 from graphcl.evaluate.node_protocols import NodeProtocol
 
 __all__ = ["NodeSplit", "mask_splits", "node_split_hash", "node_splits", "random_splits"]
@@ -40,6 +40,7 @@ def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
         >>> len(splits), [len(part) for part in splits[0]]
         (20, [100, 100, 800])
     """
+    check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.splits == "none" or protocol.probe == "link":
         return []
     if protocol.splits == "random":

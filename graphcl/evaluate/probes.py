@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphcl.evaluate._checks import IntArray, check_embeddings, check_groups, check_kernel, check_labels
+from graphcl.evaluate._checks import (
+    IntArray,
+    check_embeddings,
+    check_groups,
+    check_kernel,
+    check_labels,
+    check_protocol,
+)
 from graphcl.evaluate._classifiers import (
     RBF,
     Classifier,
@@ -147,6 +154,7 @@ def kernel_fold_scores(
 
 
 def _check_folds(protocol: Protocol) -> None:
+    check_protocol(protocol, Protocol, "protocol")
     if not protocol.nested:
         raise ValueError(f"expected a protocol with folds, got {protocol.name}; use evaluate_embeddings")
 

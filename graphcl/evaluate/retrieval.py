@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import check_embeddings, to_numpy
+from graphcl.evaluate._checks import as_labels, check_embeddings
 from graphcl.similarity import topk
 
 __all__ = ["retrieval_precision"]
 
 
-def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] = (1, 5, 10)) -> dict[int, float]:
+def retrieval_precision(embeddings: object, labels: object, *, k: int | Sequence[int] = (1, 5, 10)) -> dict[int, float]:
     r"""Returns precision@k: every item asks, all others answer, the k most similar ones by cosine count.
 
     .. math:: \frac1N \sum_i \frac1k \big| \{ j \in \mathrm{top}_k(i) : y_j = y_i \} \big|
@@ -38,8 +38,8 @@ def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] 
     Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval", Cambridge 2008, section 8.4.
     """
     x = torch.from_numpy(check_embeddings(embeddings))
-    given = to_numpy(labels)
-    counts = sorted(set(k))
+    given = as_labels(labels)
+    counts = sorted({k} if isinstance(k, int) else set(k))
     if given.shape != (len(x),):
         raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(given.shape)}")
     if given.dtype.kind == "f" and np.isnan(given).any():
@@ -48,7 +48,7 @@ def retrieval_precision(embeddings: object, labels: object, *, k: Sequence[int] 
         )
     y = torch.from_numpy(np.unique(given, return_inverse=True)[1])
     if not counts or counts[0] < 1 or counts[-1] >= len(x):
-        raise ValueError(f"expected numbers of neighbours from 1 to {len(x) - 1}, got {list(k)}")
+        raise ValueError(f"expected numbers of neighbours from 1 to {len(x) - 1}, got {counts}")
     own = torch.arange(len(x))
     _, nearest = topk(x, k=counts[-1], exclude=[(own, own)])
     right = (y[nearest] == y[:, None]).double().cumsum(1)

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_groups, check_kernel, check_labels
+from graphcl.evaluate._checks import (
+    FloatArray,
+    IntArray,
+    check_embeddings,
+    check_groups,
+    check_kernel,
+    check_labels,
+    check_protocol,
+)
 from graphcl.evaluate._parts import PartRow, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate._unsupervised import kernel_rows, score_run
@@ -192,6 +200,7 @@ def _tasks(
     seeds: Sequence[int],
 ) -> tuple[dict[str, list[FloatArray]], IntArray]:
     """Checks everything before the first fit, as a fit may come an hour later."""
+    check_protocol(protocol, Protocol, "protocol")
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
     if twice := sorted(set(embeddings) & set(kernels)):

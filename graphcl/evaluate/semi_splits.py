@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphcl.evaluate._checks import IntArray, to_numpy
+from graphcl.evaluate._checks import IntArray, as_labels
 from graphcl.evaluate.semi_protocols import SemiProtocol
 from graphcl.evaluate.splits import stratified_folds
 
@@ -72,7 +72,7 @@ def _shares(counts: IntArray, share: float) -> IntArray:
 
 
 def _classes(labels: Any, folds: int) -> IntArray:
-    y = to_numpy(labels)
+    y = as_labels(labels)
     if y.ndim != 1 or (y.dtype.kind == "f" and not (y == np.round(y)).all()):
         raise ValueError(f"expected one class per graph [graphs], got shape {list(y.shape)} and dtype {y.dtype}")
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)

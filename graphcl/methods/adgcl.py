@@ -14,6 +14,7 @@ from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
+from graphcl.nn.embeddings import takes_weights
 
 __all__ = ["ADGCL"]
 
@@ -39,7 +40,8 @@ class ADGCL(Method):
         seed: The seed of the dropper's draws.
 
     Raises:
-        ValueError: The network takes no edge weights; at the call, the batch holds fewer than two graphs.
+        ValueError: The network takes no edge weights, or makes no use of them; at the call, the batch holds fewer than
+            two graphs.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -79,7 +81,10 @@ class ADGCL(Method):
     def loss_of(self, data: Data, key: Key) -> Tensor:
         weight = self.dropper(self.scorer.encode(data).node, data, fold(key, 0))
         clean = self.encoder.encode(data).graph
-        dropped = encode_weighted(self.encoder, data, _Reversed.apply(weight)).graph  # type: ignore[no-untyped-call]
+        kept = _Reversed.apply(weight)  # type: ignore[no-untyped-call]
+        if takes_weights(self.encoder.gnn) and "edge_weight" in data:  # the edges of the clean graph are weighted too
+            kept = kept * data.edge_weight.view(-1)
+        dropped = encode_weighted(self.encoder, data, kept).graph
         loss: Tensor = self.loss(*project_views(self.head, [clean, dropped]))
         penalty = self.dropper.penalty(weight, data)
         return loss + (penalty - penalty.detach())

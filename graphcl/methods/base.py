@@ -13,7 +13,7 @@ from graphcl.augment import Augmentation
 from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.nn import Embeddings, GraphEncoder
 
-__all__ = ["Method", "View", "ViewMethod", "check_data"]
+__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "num_graphs"]
 
 View = Callable[[Data], Data]
 """Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
@@ -26,6 +26,37 @@ def check_data(data: object) -> None:
             f"expected a torch_geometric Data or Batch, got {type(data).__name__}; make one batch of several graphs: "
             "Batch.from_data_list(graphs)"
         )
+
+
+def check_several(data: Data) -> int:
+    """The number of graphs; a single one is refused, as the others are what a graph is contrasted with.
+
+    Example:
+        >>> check_several(Data(x=torch.ones(2, 1)))
+        Traceback (most recent call last):
+        ...
+        ValueError: expected at least 2 graphs to contrast, got 1: the other graphs of the batch are what tells a graph
+        apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph)
+    """
+    count = num_graphs(data)
+    if count < 2:
+        raise ValueError(
+            f"expected at least 2 graphs to contrast, got {count}: the other graphs of the batch are what tells a "
+            "graph apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single "
+            "graph)"
+        )
+    return count
+
+
+def num_graphs(data: Data) -> int:
+    """The number of graphs in a batch, 1 for a single graph.
+
+    Example:
+        >>> num_graphs(Data(x=torch.ones(2, 1)))
+        1
+    """
+    ptr, batch = data._store.get("ptr"), data._store.get("batch")
+    return ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
 
 
 class Method(nn.Module, ABC):

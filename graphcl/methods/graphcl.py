@@ -14,7 +14,7 @@ from graphcl.augment import (
     RandomWalkSubgraph,
 )
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import View, ViewMethod
+from graphcl.methods.base import View, ViewMethod, check_several
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphCL", "random4"]
@@ -88,6 +88,7 @@ class GraphCL(ViewMethod):
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
+        check_several(views[0])  # before a norm complains of a view of a single node
         z1, z2 = project_views(self.head, [embeddings.graph for embeddings in self.encoder.encode_views(views)])
         loss: Tensor = self.loss(z1, z2)
         return loss

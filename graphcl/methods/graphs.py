@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl.methods.base import View, ViewMethod
+from graphcl.methods.base import View, ViewMethod, check_several, num_graphs
 from graphcl.methods.graphcl import random4
 from graphcl.nn import GraphEncoder, project_views
 
@@ -68,37 +68,6 @@ def check_two_views(views: Sequence[View]) -> None:
     """Refuse any other number."""
     if len(views) != 2:
         raise ValueError(f"expected two views, got {len(views)}")
-
-
-def check_several(data: Data) -> int:
-    """The number of graphs; a single one is refused, as the others are what a graph is contrasted with.
-
-    Example:
-        >>> check_several(Data(x=torch.ones(2, 1)))
-        Traceback (most recent call last):
-        ...
-        ValueError: expected at least 2 graphs to contrast, got 1: the other graphs of the batch are what tells a graph
-        apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph)
-    """
-    count = num_graphs(data)
-    if count < 2:
-        raise ValueError(
-            f"expected at least 2 graphs to contrast, got {count}: the other graphs of the batch are what tells a "
-            "graph apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single "
-            "graph)"
-        )
-    return count
-
-
-def num_graphs(data: Data) -> int:
-    """The number of graphs in a batch, 1 for a single graph.
-
-    Example:
-        >>> num_graphs(Data(x=torch.ones(2, 1)))
-        1
-    """
-    ptr, batch = data._store.get("ptr"), data._store.get("batch")
-    return ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
 
 
 def width_of(head: nn.Module, in_channels: int) -> int:

@@ -2,7 +2,6 @@
 
 import copy
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn.inits import reset
@@ -10,8 +9,8 @@ from torch_geometric.nn.inits import reset
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, PPRDiffusion
 from graphcl.losses import NodeGraphJSD
-from graphcl.methods.base import Method, check_data
-from graphcl.methods.graphs import batch_vector, evaluating
+from graphcl.methods.base import Method
+from graphcl.methods.graphs import batch_vector
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
 
@@ -42,6 +41,7 @@ class MVGRLGraph(Method):
             holds fewer than two graphs.
 
     Example:
+        >>> import torch
         >>> from torch_geometric.data import Batch
         >>> from graphcl.nn import GIN
         >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
@@ -100,10 +100,7 @@ class MVGRLGraph(Method):
             return self.encoder.encode(data), self.second.encode(view)
         return self.encoder.encode(data), encode_weighted(self.second, view, weight)
 
-    @torch.no_grad()
-    def embed(self, data: Data) -> Embeddings:
-        """The sum of both encoders' embeddings of the clean graph and its diffusion, in evaluation mode."""
-        check_data(data)
-        with evaluating(self.encoder, self.second):
-            first, second = self._encode(data, fold(self.seed, 0))
+    def represent(self, data: Data) -> Embeddings:
+        """The sum of both encoders' embeddings of the clean graph and its diffusion."""
+        first, second = self._encode(data, fold(self.seed, 0))
         return Embeddings(first.node + second.node, first.graph + second.graph)

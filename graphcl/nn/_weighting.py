@@ -1,6 +1,5 @@
 """Encoding with a weight on every edge, which gradients reach: for views that are learned or diffused."""
 
-from inspect import signature
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphcl.nn._fused import maps_first
-from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs, has_argument, takes_batch, takes_weights
 from graphcl.nn.encoders import GIN
 from graphcl.nn.norm import BatchNorm
 
@@ -17,12 +16,13 @@ __all__ = ["encode_weighted", "check_takes_weights"]
 
 
 def check_takes_weights(encoder: GraphEncoder) -> None:
-    """Refuse a network that cannot be told how much each edge counts."""
+    """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
     gnn = encoder.gnn
-    if not isinstance(gnn, GIN) and "edge_weight" not in signature(gnn.forward).parameters:
+    if not isinstance(gnn, GIN) and not takes_weights(gnn):
+        unused = ", which makes no use of it" if has_argument(type(gnn), "edge_weight") else ""
         raise ValueError(
-            f"expected a network whose forward takes edge_weight, got {type(gnn).__name__}; take GIN, or a model such "
-            "as GCN whose forward is (x, edge_index, edge_weight)"
+            f"expected a network whose forward takes edge_weight, got {type(gnn).__name__}{unused}; take GIN of "
+            "graphcl.nn, or a model such as GCN whose forward is (x, edge_index, edge_weight)"
         )
 
 
@@ -40,7 +40,8 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     if isinstance(gnn, GIN):
         node = _weighted_gin(gnn, x, data.edge_index, weight)
     else:
-        node = gnn(x, data.edge_index, edge_weight=weight)
+        options = {"batch": batch} if takes_batch(gnn) else {}
+        node = gnn(x, data.edge_index, edge_weight=weight, **options)
     return Embeddings(node, encoder.readout(node, batch, num_graphs))
 
 

@@ -28,7 +28,8 @@ class GraphEncoder(nn.Module):
     """A message-passing network with a readout on top: graphs in, :class:`Embeddings` out.
 
     Edge weights (``data.edge_weight``, which diffusion writes) reach a network whose ``forward`` has an argument
-    ``edge_weight``; others do without.
+    ``edge_weight``; others do without. One with an argument ``batch``, as PyG's models need it for a norm over graphs,
+    is told the graph of each node.
 
     Args:
         gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN` or :class:`GCN`, a
@@ -102,6 +103,8 @@ class GraphEncoder(nn.Module):
         options: dict[str, Any] = {"splits": splits} if isinstance(self.gnn, JointEncoder) else {}
         if self.edge_attr:
             options["edge_attr"] = edge_attr
+        if takes_batch(self.gnn):
+            options["batch"] = batch
         if edge_weight is not None:
             if not takes_weights(self.gnn):
                 raise ValueError(f"expected no edge_weight, got one; {type(self.gnn).__name__} does not take it")
@@ -151,7 +154,18 @@ class GraphEncoder(nn.Module):
 
 def takes_weights(gnn: nn.Module) -> bool:
     """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
-    return getattr(gnn, "supports_edge_weight", True) and "edge_weight" in _arguments(type(gnn).forward)
+    return getattr(gnn, "supports_edge_weight", True) and has_argument(type(gnn), "edge_weight")
+
+
+def takes_batch(gnn: nn.Module) -> bool:
+    """Whether a network's ``forward`` has an argument ``batch``: without it a norm over graphs takes them for one."""
+    return has_argument(type(gnn), "batch")
+
+
+@torch.compiler.assume_constant_result  # signatures are not for a compiler to trace
+def has_argument(kind: type[nn.Module], name: str) -> bool:
+    """Whether the ``forward`` of a class of networks has an argument of that name."""
+    return name in _arguments(kind.forward)
 
 
 @lru_cache(maxsize=64)

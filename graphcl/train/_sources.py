@@ -1,5 +1,6 @@
 """Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
 
 from graphcl.data import PackedDataset
@@ -97,6 +99,7 @@ class Loader(Source):
     """The batches of a loader; what it draws from torch's generator follows from (seed, epoch).
 
     A loader or sampler with ``set_epoch``, as :class:`torch.utils.data.DistributedSampler` has it, is told the epoch.
+    Workers start anew with every epoch, persistent ones too.
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
@@ -110,7 +113,7 @@ class Loader(Source):
             for part in (self.loader, *(getattr(self.loader, name, None) for name in ("sampler", "node_sampler"))):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
-            batches = _drawing_from(_state_for(seed, epoch), self.loader)
+            batches = _drawing_from(_state_for(seed, epoch), _with_new_workers(self.loader))
             first = step if epoch == epochs.start else 0
             for number, batch in enumerate(islice(batches, first, None), start=first):
                 data = batch.to(self.device)
@@ -127,6 +130,15 @@ def _state_for(seed: int, epoch: int) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed * 0x9E3779B1 + epoch) % 2**63)
         return torch.get_rng_state()
+
+
+def _with_new_workers(loader: Any) -> Any:
+    """The loader, or where its workers outlive an epoch a copy without any: no checkpoint could hold their state."""
+    if not (isinstance(loader, DataLoader) and loader.persistent_workers):
+        return loader
+    copied = copy.copy(loader)
+    copied._iterator = None
+    return copied
 
 
 def _drawing_from(state: Tensor, loader: Any) -> Iterator[Any]:
@@ -159,6 +171,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
     """
     single = method.level == "node"
     if isinstance(data, Data):
+        if not single and isinstance(data, Batch):
+            raise ValueError(
+                f"expected a set of graphs for {method.__name__}, got one batch of {data.num_graphs}, which fit would "
+                "have to take apart; write batch.to_data_list()"
+            )
         if not single:
             raise ValueError(
                 f"expected several graphs for {method.__name__}, which contrasts graphs, got one; use a set of "

@@ -12,6 +12,8 @@ from graphcl.train.run import RunFolder
 
 __all__ = ["State"]
 
+NEEDED = ("optimizer", "random", "epoch", "batch", "sums", "method", "settings")
+
 
 class State:
     """All that a run consists of at an instant."""
@@ -21,7 +23,12 @@ class State:
         self.epoch = self.batch = 0
         self.best: dict[str, Any] | None = None
         self.random: torch.Tensor | None = None
+        self.random_cuda: torch.Tensor | None = None
         self.loss_sum, self.count, self.seconds, self.last_loss = 0.0, 0, 0.0, float("nan")
+
+    @property
+    def device(self) -> torch.device:
+        return self.method.step.device
 
     def note(self, loss: float, count: int, seconds: float) -> None:
         """Add a step: its loss, a mean over so many graphs or nodes."""
@@ -68,11 +75,13 @@ class State:
                 "model": self.method.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "random": torch.get_rng_state(),
+                "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "sums": [self.loss_sum, self.count, self.seconds],
                 "best": self.best,
                 "method": type(self.method).__name__,
+                "method_seed": self.method.seed,
                 "settings": self.settings,
             },
         )
@@ -80,6 +89,9 @@ class State:
     def load(self, folder: RunFolder) -> None:
         path = folder.checkpoint_file
         state = load_checkpoint(path)
+        lacking = [key for key in NEEDED if key not in state]
+        if lacking:
+            raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
         changed = [
             f"{name}={self.settings[name]} (there {state['settings'].get(name)})"
             for name in self.settings
@@ -87,6 +99,9 @@ class State:
         ]
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
+        seed = state.get("method_seed", self.method.seed)  # what has no seed is of an earlier version
+        if seed != self.method.seed:
+            changed.append(f"method.seed={self.method.seed} (there {seed})")
         if changed:
             raise CheckpointError(
                 f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"
@@ -98,4 +113,5 @@ class State:
             raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
         self.epoch, self.batch, self.random = state["epoch"], state["batch"], state["random"]
         self.loss_sum, self.count, self.seconds = state["sums"]
+        self.random_cuda = state.get("random_cuda")  # checkpoints of an earlier version have none
         self.best = state.get("best")

@@ -34,5 +34,6 @@ class Moment(NamedTuple):
         return self.last or done // every > (done - self.steps) // every
 
 
-Callback = Callable[[Moment, Method], Mapping[str, float]]
-"""Signature: (moment, method) -> columns for the row of this epoch. It must leave weights, modes and random state."""
+Callback = Callable[[Moment, Method], Mapping[str, float] | None]
+"""Signature: (moment, method) -> columns for the row of this epoch, if any. It must leave weights, modes and random
+state."""

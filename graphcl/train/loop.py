@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -91,15 +91,16 @@ def fit(
         resume: Go on from the folder's checkpoint.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
-        callbacks: Each is called with (:class:`Moment`, method) at the end of every epoch; what it returns is added to
-            the epoch's row, such as :class:`graphcl.evaluate.Diagnostics`.
+        callbacks: Each is called with (:class:`Moment`, method) at the end of every epoch; what it returns, if
+            anything, is added to the epoch's row. :class:`graphcl.evaluate.Diagnostics` is one.
 
     Returns:
         A :class:`History`.
 
     Raises:
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
-        TypeError: ``dataset`` is none of these, or a loader without a length; ``folder`` is no :class:`RunFolder`.
+        TypeError: ``method`` is none; ``dataset`` is none of these, or a loader without a length; ``folder`` is no
+            :class:`RunFolder`.
         ConfigError: This machine has no such ``device``.
         CheckpointError: The checkpoint is damaged or of another run.
         RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
@@ -113,6 +114,11 @@ def fit(
         >>> len(fit(method, dataset[:64], epochs=1, batch_size=32).epochs)
         1
     """
+    if not isinstance(method, Method):
+        raise TypeError(
+            f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
+            "GraphCL(GraphEncoder(network))"
+        )
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
     if folder is not None and not isinstance(folder, RunFolder):
@@ -167,7 +173,7 @@ def fit(
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
             for callback in callbacks:
-                row |= callback(Moment(state.epoch, source.steps, state.epoch == epochs), method)
+                row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs), method))
             history.epochs.append(row)
             if patience is not None:
                 state.keep_best(row["loss"])
@@ -245,6 +251,8 @@ def _seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
             torch.manual_seed(seed)
         else:
             torch.set_rng_state(state.random)
+            if state.random_cuda is not None and device.type == "cuda":
+                torch.cuda.set_rng_state(state.random_cuda, device)
         yield
 
 
@@ -299,6 +307,13 @@ def _check_choices(
     if warmup < 0:
         raise ValueError(f"expected warmup of at least 0 epochs, got {warmup}")
     _check(**{name: value for name, value in (("clip", clip), ("patience", patience)) if value is not None})
+
+
+def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
+    """What a callback adds to a row, as plain numbers; a callback that only looks on returns nothing."""
+    if found is not None and not isinstance(found, Mapping):
+        raise TypeError(f"expected a callback to return a mapping from columns to numbers, or None, got {found!r}")
+    return {name: value.item() if hasattr(value, "item") else value for name, value in (found or {}).items()}
 
 
 def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:

@@ -165,7 +165,9 @@ class RunFolder:
         try:
             method.load_state_dict(self.weights())
         except RuntimeError as error:
-            raise CheckpointError(f"expected weights of this model at {self.weights_file}: {error}") from error
+            why = ", got some of other sizes; do the graphs have the features that the run was trained on?"
+            why = why if "size mismatch" in str(error) else ":"
+            raise CheckpointError(f"expected weights of this model at {self.weights_file}{why} {error}") from error
 
     def weights(self) -> dict[str, Tensor]:
         """The weights of the run, by name.

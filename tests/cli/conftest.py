@@ -62,10 +62,11 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that must fail for a reason and leave nothing behind; returns the message."""
+    """Runs a command that must fail for a reason and leave all files as they were; returns the message."""
 
-    def there() -> list[Path]:
-        return sorted(path for path in Path().rglob("*") if path.parts[0] != "home")  # where what was read is kept
+    def there() -> dict[Path, bytes | None]:
+        paths = sorted(path for path in Path().rglob("*") if path.parts[0] != "home")  # where what was read is kept
+        return {path: path.read_bytes() if path.is_file() else None for path in paths}
 
     def refuse(*arguments: str) -> str:
         before = there()
@@ -73,7 +74,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         assert main(list(arguments)) == 2
         error = capsys.readouterr().err
         assert error.startswith("graphcl: error: ") and "Traceback" not in error
-        assert there() == before, "something half-written was left behind"
+        assert there() == before, "something was written"
         return error
 
     return refuse

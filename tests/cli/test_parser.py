@@ -51,6 +51,18 @@ def test_a_flag_like_no_other_gets_a_short_answer(refused):
     assert "in all; graphcl pretrain --help shows them)?" in message and len(message) < 300
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["embed", "run"], "expected --out, got none; see graphcl embed --help"),
+        (["finetune"], "expected RUN and --dataset, got none"),
+        (["datasets", "add", "Mine"], "expected --from, got none"),
+    ],
+)
+def test_what_is_lacking_is_named_as_it_is_typed(refused, arguments, words):
+    assert words in refused(*arguments)
+
+
 def test_wrong_type(refused):
     message = refused("pretrain", "--epochs", "many")
     assert "epochs" in message and "many" in message

@@ -129,6 +129,28 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(refused, run):
     assert "truncated or damaged" in refused("pretrain", "--resume", "--out", "run", "--epochs", "4")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--lr", "0.5"], "lr=0.5 (there 0.01)"),
+        (["--temperature", "0.7"], "temperature=0.7 (there 0.2)"),
+        (["--views", "identity", "identity"], "views=['identity', 'identity'] (there ['identity', 'random4'])"),
+        (["--hidden", "8", "--seed", "5"], "hidden=8 (there 4), seed=5 (there 0)"),
+        (["--objective.symmetric", "true"], "objective={'symmetric': True} (there {})"),
+    ],
+)
+def test_a_run_is_gone_on_with_as_it_was_or_left_alone(refused, run, arguments, words):
+    resume = ["pretrain", "--resume", "--out", "run", "--epochs", "3", "--device", "cpu"]
+    assert f"with its own settings, got {words}; leave them out" in refused(*resume, *arguments)
+    assert main(resume) == 0
+
+
+def test_a_schedule_fixes_the_number_of_epochs(refused, fast):
+    assert main(["pretrain", "--out", "run", "--schedule", "cosine", *fast]) == 0
+    assert "got epochs=4 (there 2)" in refused("pretrain", "--resume", "--out", "run", "--epochs", "4")
+    assert main(["pretrain", "--resume", "--out", "run", "--device", "cpu"]) == 0
+
+
 @pytest.mark.usefixtures("molecules")
 @pytest.mark.parametrize("method", ["simgrace", "joao", "joao-v2", "infograph", "graph-byol", "grace", "dgi"])
 def test_other_methods_run_on_molecules(capsys, method, fast_molecules):

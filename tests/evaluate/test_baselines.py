@@ -11,7 +11,7 @@ from graphcl.evaluate import (
     untrained_embeddings,
     untrained_init_embeddings,
 )
-from graphcl.methods import GraphCL
+from graphcl.methods import GraphCL, MVGRLGraph
 from graphcl.nn import GIN, GraphEncoder
 
 
@@ -117,6 +117,20 @@ def test_the_mode_and_the_global_generator_stay_as_they_were():
     torch.rand(5)
     collect_statistics(other, batches(DATA), seed=3)
     assert torch.equal(other.encoder.norm.running_mean, first)
+
+
+def test_both_encoders_of_a_method_that_embeds_with_two_are_looked_through():
+    torch.manual_seed(0)
+    method = MVGRLGraph(GraphEncoder(GIN(4, 8, 2)))
+    method.second.gnn.norms[0].eval()
+    seen = []
+    hook = method.second.gnn.norms[1].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    collect_statistics(method, batches(DATA))
+    hook.remove()
+    assert [int(norm.num_batches_tracked) for norm in method.second.gnn.norms] == [len(batches(DATA))] * 2
+    mean = torch.stack([x.mean(0) for x in seen]).mean(0)
+    torch.testing.assert_close(method.second.gnn.norms[1].running_mean, mean)
+    assert not method.second.gnn.norms[0].training and method.second.gnn.norms[1].training  # modes as they were
 
 
 def test_an_encoder_that_reads_edge_features_gets_them() -> None:

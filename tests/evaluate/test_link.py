@@ -74,6 +74,17 @@ def test_pairs_that_come_with_the_graph_are_the_test():
         link_split(leaky, seed=0)
 
 
+def test_self_loops_among_pairs_that_come_with_the_graph_are_no_question():
+    data = load("synthetic-social")[0]
+    loops = data.clone()
+    loops.edge_index = torch.cat([data.edge_index, torch.tensor([[3], [3]])], 1)
+    loops.edge_label_index = torch.cat([torch.tensor([[5, 6], [5, 6]]), data.edge_label_index], 1)
+    loops.edge_label = torch.cat([torch.tensor([1, 0]).to(data.edge_label), data.edge_label])
+    found, wanted = link_split(loops, seed=0), link_split(data, seed=0)
+    assert np.array_equal(found.test, wanted.test)
+    assert np.array_equal(found.test_negatives, wanted.test_negatives)
+
+
 def test_what_cannot_be_split():
     data = network()
     directed = Data(x=data.x, edge_index=data.edge_index[:, data.edge_index[0] < data.edge_index[1]])

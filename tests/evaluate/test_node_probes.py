@@ -10,7 +10,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler, normalize
 
-from graphcl.evaluate import NodeSplit, SplitScore, node_protocol, node_score, random_splits
+from graphcl.evaluate import NodeSplit, SplitScore, node_protocol, node_score, protocol, random_splits
 
 RNG = np.random.default_rng(0)
 LINEAR = node_protocol("node-linear-random")
@@ -204,6 +204,7 @@ def spoiled(index, value):
         (X, spoiled(SPLIT.train[0], np.nan), {}, "got NaN for 1 of 400; take nodes without a label out of the masks"),
         (X, spoiled(SPLIT.test[0], 0.5), {}, "fractional"),
         (X, spoiled(SPLIT.test[:3], -1), {}, "negative labels for 3 nodes"),
+        (X, np.where(np.arange(400) == SPLIT.test[0], None, Y), {}, "all numbers or all texts, got NoneType, int"),
         (X, np.zeros(400, dtype=int), {}, "at least 2 classes, got only"),
         (X, Y, {"metric": "f1"}, "expected the metric accuracy or auc, got 'f1'"),
         (X, Y, {"metric": "auc"}, "expected two classes for the AUC, got 4"),
@@ -235,3 +236,16 @@ def test_a_split_without_a_class_is_refused():
 def test_embeddings_on_a_gpu_stay_there():
     found = node_score(torch.from_numpy(X).cuda(), Y, SPLIT, LINEAR)
     assert found.score == pytest.approx(node_score(X, Y, SPLIT, LINEAR).score, abs=0.004)
+
+
+def test_nodes_outside_the_split_need_no_label():
+    part = SPLIT._replace(test=SPLIT.test[:50])
+    labels = np.where(np.isin(np.arange(400), np.concatenate(part)), Y, None)
+    assert node_score(X, labels, part, LINEAR) == node_score(X, Y, part, LINEAR)
+
+
+def test_a_name_is_no_protocol():
+    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got 'knn'; write node_protocol\('knn'\)"):
+        node_score(X, Y, SPLIT, "knn")
+    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got Protocol\("):
+        node_score(X, Y, SPLIT, protocol("tu-rbf-svm"))

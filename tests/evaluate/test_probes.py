@@ -174,6 +174,7 @@ def test_refusals():
         ((x, y[:-1]), "expected 120 labels, .* got 119"),
         ((x, np.zeros(120)), "at least 2 classes"),
         ((x, y + 0.5), "fractional"),
+        ((x, [None, *y[1:]]), "labels that are all numbers or all texts, got NoneType, int64; leave out what has no"),
         ((x, np.arange(120) // 115), "expected >= 10 graphs in every class, .* got 5 of class 1; use fewer folds"),
     ]
     for (embeddings, labels), message in cases:
@@ -183,6 +184,8 @@ def test_refusals():
         fold_scores(x, np.arange(120) // 117, with_folds(rbf, 3), seed=0)
     with pytest.raises(ValueError, match="fold numbers from 0 to 9"):
         fold_scores(x, y, rbf, seed=0, only=[10])
+    with pytest.raises(TypeError, match=r"expected a Protocol, got 'tu-rbf-svm'; write protocol\('tu-rbf-svm'\)"):
+        fold_scores(x, y, "tu-rbf-svm", seed=0)
     with pytest.raises(ValueError, match="symmetric"):
         kernel_fold_scores(x @ x.T + np.triu(np.ones((120, 120)), 1), y, rbf, seed=0)
 

@@ -33,6 +33,11 @@ def test_classes_may_have_names():
     assert retrieval_precision(z, np.array(["ant", "bee", "cat"])[y]) == retrieval_precision(z, y)
 
 
+def test_one_number_of_neighbours():
+    z, y = torch.randn(12, 3), torch.arange(12) % 3
+    assert retrieval_precision(z, y, k=5) == retrieval_precision(z, y, k=(5,))
+
+
 def test_equal_rows_find_each_other_and_never_themselves():
     z = torch.eye(4).repeat_interleave(2, 0)
     assert retrieval_precision(z, torch.arange(4).repeat_interleave(2), k=(1,)) == {1: 1.0}
@@ -48,6 +53,7 @@ def test_equal_rows_find_each_other_and_never_themselves():
         (torch.randn(5, 2), torch.zeros(5), (), "from 1 to 4"),
         (torch.full((5, 2), torch.nan), torch.zeros(5), (1,), "finite"),
         (torch.randn(5, 2), torch.full((5,), torch.nan), (1,), "got NaN for 5"),
+        (torch.randn(5, 2), np.array([0, 1, None, 0, 1], dtype=object), (1,), "all numbers or all texts, got NoneType"),
     ],
 )
 def test_refusals(z, y, k, words):

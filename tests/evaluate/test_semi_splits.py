@@ -53,6 +53,7 @@ def test_refusals() -> None:
         (np.array([0] * 50 + [1] * 9), r"each with a graph in every one of 10 folds, got \{0: 50, 1: 9\}"),
         (np.eye(20), r"expected one class per graph \[graphs\], got shape \[20, 20\]"),
         (np.linspace(0, 1, 40), "expected one class per graph"),
+        ([None, *[0, 1] * 20], "labels that are all numbers or all texts, got NoneType, int"),
     ):
         with pytest.raises(ValueError, match=words):
             label_splits(labels, TEN, seed=0)

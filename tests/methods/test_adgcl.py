@@ -77,3 +77,19 @@ def test_embeddings_are_those_of_the_clean_graph(batch):
         for p in method.dropper.parameters():
             p.add_(1)
     torch.testing.assert_close(method.embed(batch).graph, before)
+
+
+class KeepsAll(EdgeDropper):
+    """Drops nothing."""
+
+    def forward(self, h, data, key):
+        return torch.ones(data.num_edges)
+
+
+def test_the_weights_of_the_data_are_those_of_both_views(batch):
+    batch.edge_weight = torch.linspace(0.1, 2, batch.num_edges)
+    method, seen = make(GCN(4, 8, 2, jk="cat"), dropper=KeepsAll(16), head=torch.nn.Identity()), []
+    method.loss.register_forward_pre_hook(lambda _, views: seen.extend(views))
+    method(batch)
+    torch.testing.assert_close(seen[0], seen[1])
+    torch.testing.assert_close(seen[0], method.encoder.encode(batch).graph)

@@ -111,3 +111,10 @@ class TestRecipe:
     def test_a_view_is_something_to_call(self, view):
         with pytest.raises(TypeError, match="expected a view to be a transform of graphs, got"):
             GraphCL(GraphEncoder(GIN(4)), views=(Identity(), view))
+
+
+def test_a_single_small_graph_is_refused_for_what_it_is(generator):
+    single = graph(3, generator)  # of which a view may keep one node, of which a norm would complain
+    method = GraphCL(GraphEncoder(GIN(4, 8, 2)), views=(Identity(), NodeDrop(drop=0.9)))
+    with pytest.raises(ValueError, match="expected at least 2 graphs to contrast, got 1: .*drop a last one"):
+        method(single)

@@ -68,6 +68,26 @@ class TestEncode:
         assert encoder.out_channels == 3
         torch.testing.assert_close(encoder.encode(graph).graph[0], graph.x[:, :3].sum(0))
 
+    def test_a_users_own_network_that_asks_for_the_graph_of_each_node(self, generator):
+        class Centred(nn.Module):
+            out_channels = 4
+
+            def forward(self, x, edge_index, batch):
+                return x - mean_readout(x, batch, int(batch.max()) + 1)[batch]
+
+        batch, encoder = batch_of([3, 4], generator), GraphEncoder(Centred())
+        torch.testing.assert_close(encoder.encode(batch).graph, torch.zeros(2, 4).double())
+        torch.testing.assert_close(encoder.encode(batch[0]).graph, torch.zeros(1, 4).double())
+
+    @pytest.mark.parametrize("norm", ["layer", "graph_norm", "instance", "pair_norm"])  # each over the nodes of a graph
+    def test_a_norm_over_graphs_keeps_them_apart(self, norm, generator):
+        encoder = GraphEncoder(PyGGCN(4, 8, 2, norm=norm).double())
+        batch = batch_of([5, 3, 9], generator)
+        alone = torch.cat([encoder.encode(graph).graph for graph in batch.to_data_list()])
+        torch.testing.assert_close(encoder.encode(batch).graph, alone)
+        for view in encoder.encode_views([batch, batch]):
+            torch.testing.assert_close(view.graph, alone)
+
 
 ENCODERS = {
     "GIN": lambda norm: GIN(4, 8, 3, norm=norm),

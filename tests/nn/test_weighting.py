@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.nn import GCN
+from torch_geometric.nn import GAT, GCN, GraphSAGE
+from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.nn._weighting import encode_weighted
@@ -65,3 +66,16 @@ def test_networks_that_take_none_are_refused(batch):
 
     with pytest.raises(ValueError, match="expected a network whose forward takes edge_weight, got Own; take GIN"):
         encode_weighted(GraphEncoder(Own()), batch, torch.ones(batch.num_edges))
+
+
+@pytest.mark.parametrize("kind", [PyGGIN, GraphSAGE, GAT])
+def test_networks_that_take_them_and_make_nothing_of_them_are_refused(kind, batch):
+    with pytest.raises(ValueError, match=f"got {kind.__name__}, which makes no use of it; take GIN of graphcl.nn"):
+        encode_weighted(GraphEncoder(kind(4, 8, 2).double()), batch, torch.ones(batch.num_edges))
+
+
+def test_a_norm_over_graphs_keeps_them_apart(batch):
+    encoder, weight = GraphEncoder(GCN(4, 8, 2, norm="graph_norm").double()), torch.full((batch.num_edges,), 0.5)
+    weights = weight.split([graph.num_edges for graph in batch.to_data_list()])
+    alone = [encode_weighted(encoder, graph, w).graph for graph, w in zip(batch.to_data_list(), weights, strict=True)]
+    torch.testing.assert_close(encode_weighted(encoder, batch, weight).graph, torch.cat(alone))

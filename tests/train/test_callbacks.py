@@ -39,3 +39,17 @@ def test_without_callbacks_nothing_changes(make, graphs):
         fit(method, graphs, epochs=2, batch_size=16, callbacks=callbacks)
         weights.append(method.state_dict())
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_callback_may_return_nothing_or_tensors(make, graphs, tmp_path):
+    seen = []
+    callbacks = [lambda moment, method: seen.append(moment.epoch), lambda moment, method: {"half": torch.tensor(0.5)}]
+    folder = RunFolder(tmp_path / "run")
+    history = fit(make(), graphs, epochs=2, batch_size=16, folder=folder, callbacks=callbacks)
+    assert seen == [1, 2]
+    assert [row["half"] for row in history.epochs] == [0.5, 0.5] == [row["half"] for row in folder.read_metrics()]
+
+
+def test_another_return_value_is_refused(make, graphs):
+    with pytest.raises(TypeError, match="expected a callback to return a mapping from columns to numbers, .* got 3"):
+        fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda moment, method: 3])

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
+from torch_geometric.loader import NodeLoader
 
 from graphcl.augment import EdgeDrop
-from graphcl.data import PackedDataset
+from graphcl.data import NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
@@ -101,6 +102,24 @@ def test_dropout_resumes_too(tmp_path, graphs):
     assert torch.equal(weights(resumed), weights(whole))
 
 
+@pytest.mark.gpu
+def test_dropout_on_a_gpu_resumes_too(tmp_path, graphs):
+    def make():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
+            return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
+
+    arguments, folder = {"epochs": 3, "batch_size": 4, "device": "cuda"}, folder_at(tmp_path / "parts")
+    whole, parts, resumed = make(), make(), make()
+    fit(whole, graphs, **arguments)
+    parts.loss = StopsAfter(parts.loss, 5)
+    fit(parts, graphs, folder=folder, **arguments)
+    torch.rand(9, device="cuda")
+    fit(resumed, graphs, folder=folder, resume=True, **arguments)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
 def test_a_run_can_be_made_longer(tmp_path, graphs, make):
     folder, short, whole = folder_at(tmp_path / "run"), make(), make()
     fit(short, graphs, epochs=2, batch_size=4, folder=folder)
@@ -138,6 +157,27 @@ def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
     other = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
     with pytest.raises(CheckpointError, match="weights of this model"):
         fit(other, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    with pytest.raises(CheckpointError, match=r"method.seed=3 .there 0"):  # other views from here on
+        fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    torch.save({"model": make().state_dict()}, folder.checkpoint_file)
+    with pytest.raises(CheckpointError, match="expected the checkpoint of a run .* got one without optimizer, random"):
+        fit(make(), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+def test_an_encoder_is_no_method(graphs, make):
+    with pytest.raises(
+        TypeError, match="expected a method out of graphcl.methods, got GraphEncoder; an encoder becomes"
+    ):
+        fit(make().encoder, graphs, epochs=1)
+
+
+def test_a_batch_is_no_set_of_graphs(graphs, make):
+    with pytest.raises(ValueError, match=r"expected a set of graphs for GraphCL, got one batch of 13, .*to_data_list"):
+        fit(make(), Batch.from_data_list(graphs), epochs=1)
 
 
 def test_a_last_batch_of_one_is_left_out(graphs, make):
@@ -314,6 +354,15 @@ class Halves:
             yield batch
 
 
+def persistent_loader():
+    """Two batches of seeds, by a worker that stays; somebody has looked at one of them before."""
+    data = one_graph()
+    sampler = NeighbourSampler(data, [3])  # draws in the worker
+    loader = NodeLoader(data, sampler, batch_size=20, shuffle=True, num_workers=1, persistent_workers=True)
+    next(iter(loader))
+    return loader
+
+
 @pytest.mark.parametrize("data", [one_graph(), [one_graph()], Halves(one_graph())], ids=["graph", "list", "loader"])
 def test_nodes_of_one_graph(data):
     history = fit(grace(), data, epochs=40, lr=0.02)
@@ -373,7 +422,9 @@ def test_a_loader_draws_by_seed_and_epoch_and_is_told_the_epoch():
 
 
 @pytest.mark.parametrize("calls", [1, 3])
-@pytest.mark.parametrize("data", [one_graph, lambda: Halves(one_graph())], ids=["graph", "loader"])
+@pytest.mark.parametrize(
+    "data", [one_graph, lambda: Halves(one_graph()), persistent_loader], ids=["graph", "loader", "persistent workers"]
+)
 def test_one_graph_and_loaders_resume_bit_for_bit(tmp_path, data, calls):
     arguments = {"epochs": 4, "schedule": "cosine", "warmup": 1, "optimizer": "adamw", "clip": 1.0, "patience": 9}
     whole = grace()

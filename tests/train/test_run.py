@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from graphcl.errors import CheckpointError, ConfigError, RunError
+from graphcl.methods import GraphCL
+from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import RunFolder
 
 
@@ -81,6 +83,8 @@ def test_weights_round_trip_and_complaints(tmp_path, make):
     )
     with pytest.raises(CheckpointError, match="weights of this model"):
         folder.load_weights(torch.nn.Linear(2, 2))
+    with pytest.raises(CheckpointError, match="got some of other sizes; do the graphs have the features that the run"):
+        folder.load_weights(GraphCL(GraphEncoder(GIN(7, hidden_channels=4, num_layers=2))))
     folder.weights_file.write_bytes(folder.weights_file.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="damaged"):
         folder.load_weights(other)
