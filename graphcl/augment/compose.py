@@ -146,7 +146,9 @@ class Views(BaseTransform):
 
     def __init__(self, *transforms: Transform) -> None:
         if len(transforms) < 2:
-            raise ValueError(f"expected at least two transforms, one per view, got {len(transforms)}")
+            raise ValueError(
+                f"expected at least two transforms, one per view, got {len(transforms)}; write Views(first, second)"
+            )
         for transform in transforms:
             if not callable(transform) or isinstance(transform, type):
                 raise TypeError(f"expected transforms that can be called with data, got {transform!r}")
