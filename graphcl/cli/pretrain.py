@@ -1,5 +1,6 @@
 """``graphcl pretrain``: train an encoder by contrast, without labels."""
 
+import inspect
 import shlex
 import sys
 import time
@@ -115,7 +116,11 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
             f"number is another atom there; start a new run with --vocab {settings['vocab']}"
         )
     own = run_config(folder)
-    fixed = [key for key in own if key not in MAY_CHANGE or (key == "epochs" and settings["schedule"] != "constant")]
+    # A learning rate or a momentum that follows a schedule to its end would not be that of one longer run.
+    scheduled = (
+        settings["schedule"] != "constant" or "total_steps" in inspect.signature(recipe(config.method).kind).parameters
+    )
+    fixed = [key for key in own if key not in MAY_CHANGE or (key == "epochs" and scheduled)]
     changed = [f"{key}={settings[key]} (there {own[key]})" for key in fixed if settings[key] != own[key]]
     if changed:
         raise ConfigError(

@@ -145,8 +145,9 @@ def test_a_run_is_gone_on_with_as_it_was_or_left_alone(refused, run, arguments, 
     assert main(resume) == 0
 
 
-def test_a_schedule_fixes_the_number_of_epochs(refused, fast):
-    assert main(["pretrain", "--out", "run", "--schedule", "cosine", *fast]) == 0
+@pytest.mark.parametrize("asked", [["--schedule", "cosine"], ["--method", "graph-byol"]])  # of the rate, of a momentum
+def test_a_schedule_fixes_the_number_of_epochs(refused, fast, asked):
+    assert main(["pretrain", "--out", "run", *asked, *fast]) == 0
     assert "got epochs=4 (there 2)" in refused("pretrain", "--resume", "--out", "run", "--epochs", "4")
     assert main(["pretrain", "--resume", "--out", "run", "--device", "cpu"]) == 0
 
