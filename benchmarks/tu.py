@@ -34,6 +34,7 @@ from graphcl.evaluate import (
     result_rows,
     write_results,
 )
+from graphcl.pretrained import embeds_by_encoder
 from graphcl.train import fit
 
 RESULTS = Path(__file__).parent / "results"
@@ -87,7 +88,8 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
         )
         if not embeddings:
             embeddings, kernels = {row: rows[row] for row in ("raw", "untrained-init", "untrained")}, found
-        shared = all(settings[part] == chosen["GraphCL"][part] for part in ENCODER)
+        alike = all(settings[part] == chosen["GraphCL"][part] for part in ENCODER)
+        shared = alike and embeds_by_encoder(make(0))  # MVGRL embeds by two encoders
         twins[method] = "untrained" if shared else f"untrained ({method})"
         embeddings |= {twins[method]: rows["untrained"], method: rows[method]} if not shared else {method: rows[method]}
     if arguments.train_only:

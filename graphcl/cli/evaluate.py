@@ -5,21 +5,21 @@ from typing import Any
 
 from graphcl.cli._score_molecules import score_molecules
 from graphcl.cli._scoring import Scoring
-from graphcl.cli._settings import run_config
+from graphcl.cli._source import Source, add_source, source_that_is_asked_for
 from graphcl.errors import RunError
 
 __all__ = ["ABOUT", "add_options", "run", "score"]
 
 ABOUT = (
-    "Score the embeddings of a run by a named protocol, beside raw features, the Weisfeiler-Lehman kernel and the "
-    "same encoder untrained. Labels are used here and nowhere else."
+    "Score the embeddings of a run, or of a pretrained encoder (--model), by a named protocol, beside raw features, "
+    "the Weisfeiler-Lehman kernel and the same encoder untrained. Labels are used here and nowhere else."
 )
 
 
 def add_options(parser: Any) -> None:
     """The options of evaluate."""
     add = parser.add_argument
-    add("run", type=str, help="the run folder")
+    add_source(add)
     add(
         "--protocol",
         type=str,
@@ -37,11 +37,9 @@ def add_options(parser: Any) -> None:
 
 
 def run(config: Any) -> int:
-    """Score the run of a folder."""
-    from graphcl.train import RunFolder
-
+    """Score the run of a folder, or a pretrained encoder."""
     return score(
-        RunFolder(config.run),
+        source_that_is_asked_for(config),
         protocols=config.protocol,
         dataset=config.dataset,
         root=config.root,
@@ -51,7 +49,7 @@ def run(config: Any) -> int:
 
 
 def score(
-    folder: Any, *, protocols: Sequence[str] = (), dataset: str | None = None, root: str | None = None,
+    source: Source, *, protocols: Sequence[str] = (), dataset: str | None = None, root: str | None = None,
     device: str = "auto", jobs: int = 1,
 ) -> int:  # fmt: skip
     """Score a run on its own data set or on another one, as what that is: graphs, nodes or molecules."""
@@ -59,13 +57,11 @@ def score(
     from graphcl.data.load import is_molecules
     from graphcl.train import pick_device
 
-    config = run_config(folder)
-    root = root or config["root"]
-    config["dataset"] = dataset or config["dataset"]
-    if config["dataset"] is None:
-        raise RunError("expected --dataset NAME to score on, as the run is on a file without labels")
-    entry = card(config["dataset"], root=root)
-    scoring = Scoring(folder, config, entry, root, pick_device(device))
+    root, name = root or source.config["root"], dataset or source.config["dataset"]
+    if name is None:
+        raise RunError("expected --dataset NAME to score on, as what is scored is no run on a labelled set")
+    entry = card(name, root=root)
+    scoring = Scoring(source, entry, root, pick_device(device))
     if not is_molecules(entry) and entry.level != "node":
         _score_graphs(scoring, protocols, jobs)
         return 0

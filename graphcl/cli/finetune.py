@@ -4,35 +4,30 @@ import copy
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from graphcl._recipes import SETTINGS
-from graphcl._resolve import make_encoder, make_method
+from graphcl._resolve import make_encoder
 from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
 from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
 from graphcl.cli._scoring import Scoring
-from graphcl.cli._settings import run_config, use_threads
+from graphcl.cli._settings import use_threads
+from graphcl.cli._source import add_source, source_that_is_asked_for
 from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]
-
-Load = Callable[[int], Any]  # from the width of the node features to a pretrained encoder
 
 ABOUT = (
     "Tune a copy of a run's encoder, or of a pretrained one (--model), on a labelled set of molecules, with a linear "
     "head per task, beside the same encoder from random weights (scratch). Missing labels are masked, the test part is "
     "read once. On a set of other graphs with a class each, tune on 1 or 10 percent of the labels, fold by fold. "
-    "Scores go to scores.csv in the run's folder; a command that was interrupted goes on where it stopped."
+    "Scores go to scores.csv in the run's folder, or in --out; a command that was interrupted goes on where it stopped."
 )
 
 
 def add_options(parser: Any) -> None:
     """The options of finetune."""
     add = parser.add_argument
-    add("run", type=str | None, nargs="?", help="the run folder")
-    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
-    add("--out", type=str | None, default=None, help="with --model, the folder of the scores; by default in runs/")
+    add_source(add)
     add("--dataset", type=str, required=True, help="the labelled set; see graphcl datasets list")
     add(
         "--protocol",
@@ -67,26 +62,25 @@ def run(options: Any) -> int:
     from graphcl.evaluate import finetune_molecules
     from graphcl.train import pick_device
 
-    if (options.run is None) == (options.model is None):
-        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if options.model else "neither"))
     use_threads(options.threads)
-    folder, config, pretrained = (_of_run if options.model is None else _of_model)(options)
+    source = source_that_is_asked_for(options)
+    config = source.config
     device = pick_device(options.device)
     root = options.root or config["root"]
     entry = card(options.dataset, root=root)
     base, chosen = (_protocols if is_molecules(entry) else few_labels_protocol)(options, entry)
     if options.precision not in ("fp32", "bf16"):
         raise ConfigError(f"expected precision to be fp32 or bf16, got {options.precision!r}")
-    scoring = Scoring(folder, config, entry, root, device, options.model)
+    scoring = Scoring(source, entry, root, device)
     seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
     command, bf16 = _command(scoring, options, base.name, seeds), options.precision == "bf16"
     if not is_molecules(entry):
-        tune_on_few(scoring, partial(_encoders, scoring, pretrained), chosen, seeds, bf16=bf16, command=command)
+        tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, bf16=bf16, command=command)
         return 0
     check_run(config)
     dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
     evaluation = finetune_molecules(
-        _encoders(scoring, pretrained, dataset.num_features),
+        _encoders(scoring, dataset.num_features),
         dataset,
         chosen,
         seeds,
@@ -114,48 +108,7 @@ def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
     return base, with_tuning(base, **numbers)
 
 
-def _of_run(options: Any) -> tuple[Any, dict[str, Any], Load]:
-    """The folder of a run, its settings, and what gives its encoder."""
-    from graphcl.train import RunFolder
-
-    if options.out is not None:
-        raise ConfigError("expected --out with --model, got it with a run, whose folder has its scores")
-    folder = RunFolder(options.run)
-    config = run_config(folder)
-
-    def pretrained(in_channels: int) -> Any:
-        method = make_method(config, in_channels)
-        folder.load_weights(method)
-        return method.encoder
-
-    return folder, config, pretrained
-
-
-def _of_model(options: Any) -> tuple[Any, dict[str, Any], Load]:
-    """The folder for the scores of a pretrained encoder, its settings, and what gives it."""
-    from graphcl.pretrained import load
-    from graphcl.train import RunFolder
-
-    model = load(options.model)
-    folder = RunFolder(options.out or Path("runs") / f"{model.name}-finetune")
-    if folder.config_file.exists():
-        raise RunError(f"expected a folder for the scores of {model.name}, got the run {folder.path}; choose another")
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"expected a folder that can be made, got {folder.path}: {error.strerror or error}") from error
-    features = {"features": model.facts.get("features")}
-    config = {**SETTINGS, **model.facts["settings"], **features, "dataset": None, "root": None, "epochs": None}
-
-    def pretrained(in_channels: int) -> Any:
-        if in_channels != model.facts["in_channels"]:
-            raise RunError(f"expected {model.facts['in_channels']} features for {model.name}, got {in_channels}")
-        return model.encoder
-
-    return folder, config, pretrained
-
-
-def _encoders(scoring: Scoring, pretrained: Load, in_channels: int) -> Mapping[str, Callable[[int], Any]]:
+def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int], Any]]:
     """What is tuned, by seed: the encoder with random weights, and the pretrained one."""
     import torch
 
@@ -164,7 +117,7 @@ def _encoders(scoring: Scoring, pretrained: Load, in_channels: int) -> Mapping[s
             torch.manual_seed(seed)
             return make_encoder(scoring.config, in_channels)
 
-    encoder = pretrained(in_channels)
+    encoder = scoring.source.trained(in_channels, scoring.config["seed"]).encoder
     return {"scratch": scratch, scoring.name: lambda seed: copy.deepcopy(encoder)}
 
 

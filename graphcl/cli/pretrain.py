@@ -14,6 +14,7 @@ from graphcl._resolve import check_encoder_settings, make_method
 from graphcl.cli import INTERRUPTED
 from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped, with_modality
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
+from graphcl.cli._source import source_of_run
 from graphcl.cli.evaluate import score
 from graphcl.errors import ConfigError
 
@@ -161,7 +162,7 @@ def _tell(history: Any, folder: Any, config: Any, unit: str) -> int:
     if history.best_epoch is not None:
         print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
     if config.evaluate:
-        return score(folder, root=config.root, device=config.device)
+        return score(source_of_run(folder), root=config.root, device=config.device)
     more = " --dataset NAME" if config.data is not None else ""
     print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))}{more})")
     return 0

@@ -78,3 +78,32 @@ def test_runs_that_cannot_be_scored_on_molecules(refused, run, fast_molecules):
     tuning = ["--dataset", "Tiny", "--protocol", "ogb-finetune"]
     assert "use graphcl finetune" in refused("evaluate", "mine", *tuning)
     assert "expected --dataset NAME" in refused("evaluate", "mine")
+
+
+@pytest.mark.usefixtures("molecules")
+def test_an_exported_encoder_scores_as_its_run_does(capsys, refused, fast_molecules):
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "run", *fast_molecules]) == 0
+    assert main(["export", "run", "--out", "mine"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--model", "mine", "--dataset", "TinyValues", "--device", "cpu"]) == 0
+    assert "run folder: runs/mine-scores" in capsys.readouterr().out
+    assert main(["evaluate", "run", "--dataset", "TinyValues", "--device", "cpu"]) == 0
+    model, run = (read_results(f"{folder}/scores.csv") for folder in ("runs/mine-scores", "run"))
+    assert [row.method for row in model] == ["raw", "untrained-init", "untrained", "mine", "fingerprint"]
+    assert model[3].mean == pytest.approx(run[3].mean, rel=1e-2)  # float16 weights
+    # The statistics of the untrained encoder are averaged over batches, whose size is the run's own business.
+    assert [row.mean for row in model[:3]] == pytest.approx([row.mean for row in run[:3]], rel=1e-2)
+    assert "graphcl evaluate --model mine --out runs/mine-scores --dataset TinyValues" in model[3].command
+    assert "expected --dataset NAME to score on" in refused("evaluate", "--model", "mine")
+    assert "expected a run folder or --model NAME, got both" in refused("evaluate", "run", "--model", "mine")
+
+
+def test_an_exported_encoder_of_other_graphs_is_scored(capsys, refused, rings, fast):
+    assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
+    assert main(["pretrain", "--dataset", "Rings", "--features", "degree-onehot", "--out", "run", *fast]) == 0
+    assert main(["export", "run", "--out", "mine"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--model", "mine", "--dataset", "Rings", "--device", "cpu"]) == 0
+    assert "mine" in capsys.readouterr().out
+    message = refused("evaluate", "--model", "mine", "--dataset", "synthetic-molecules", "--device", "cpu")
+    assert "features for mine, got" in message

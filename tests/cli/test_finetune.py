@@ -70,13 +70,13 @@ def test_an_exported_encoder_is_tuned_as_its_run_is(capsys, refused, fast_molecu
     capsys.readouterr()
     assert main(["finetune", "--model", "mine", *tuning]) == 0
     out = capsys.readouterr().out
-    assert "scratch" in out and "mine" in out and "run folder: runs/mine-finetune" in out
+    assert "scratch" in out and "mine" in out and "run folder: runs/mine-scores" in out
     assert main(["finetune", "run", *tuning]) == 0
-    model, run = (read_results(f"{folder}/scores.csv") for folder in ("runs/mine-finetune", "run"))
+    model, run = (read_results(f"{folder}/scores.csv") for folder in ("runs/mine-scores", "run"))
     assert [row.method for row in model] == ["scratch", "mine"]
     assert model[0].mean == run[0].mean and model[1].mean == pytest.approx(run[1].mean, rel=1e-2)  # float16 weights
-    assert "graphcl finetune --model mine --out runs/mine-finetune --dataset TinyValues" in model[1].command
-    assert main(["finetune", "--model", "mine", "--out", "runs/mine-finetune", *tuning]) == 0  # nothing twice
+    assert "graphcl finetune --model mine --out runs/mine-scores --dataset TinyValues" in model[1].command
+    assert main(["finetune", "--model", "mine", "--out", "runs/mine-scores", *tuning]) == 0  # nothing twice
 
     assert "expected a run folder or --model NAME, got both" in refused("finetune", "run", "--model", "mine", *tuning)
     assert "expected a run folder or --model NAME, got neither" in refused("finetune", *tuning)
