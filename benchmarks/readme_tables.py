@@ -36,7 +36,7 @@ def tu_table() -> str:
     corrected = holm({row["dataset"]: float(row["p"]) for row in ours})
     lines.append(
         "| p of the lift, Holm's correction over the sets | "
-        + " | ".join(f"{corrected[n]:.2f}" for n in datasets)
+        + " | ".join(f"{corrected[n]:.3f}" for n in datasets)
         + " |"
     )
     lines.append("| GraphCL as published | " + " | ".join(row["published"] or "-" for row in ours) + " |")
