@@ -114,6 +114,20 @@ def probes_table() -> str:
     return "\n".join(lines)
 
 
+def semi_table() -> str:
+    """One line per data set and share of labels: tuned from scratch, tuned after pretraining, and what is published."""
+    rows = [row for row in read("tu") if row["protocol"].startswith("semi-supervised-")]
+    at = {(row["dataset"], row["protocol"], row["method"]): row for row in rows}
+    lines = ["| | labels | scratch | GraphCL | lift | published: scratch, GraphCL |", "| --- " * 6 + "|"]
+    for name, protocol in dict.fromkeys((row["dataset"], row["protocol"]) for row in rows):
+        scratch, ours = (at[name, protocol, method] for method in ("scratch", "GraphCL"))
+        lift = f"{float(ours['lift']):+.2f} [{float(ours['lift_low']):+.2f}, {float(ours['lift_high']):+.2f}]"
+        published = f"{scratch['published'] or '-'}, {ours['published'] or '-'}"
+        share = f"{protocol.rpartition('-')[2]} %"
+        lines.append(f"| {name} | {share} | {cell(scratch)} | {cell(ours)} | {lift} | {published} |")
+    return "\n".join(lines)
+
+
 def quoted(at: dict[tuple[str, str], dict[str, str]], dataset: str, methods: list[str]) -> list[tuple[str, str]]:
     """What is published of the methods on a data set under the same protocol."""
     return [(m, at[dataset, m]["published"]) for m in methods if m != "GraphCL" and at[dataset, m]["published"]]
@@ -239,6 +253,7 @@ def main() -> int:
     tables |= {
         "methods": methods_table(),
         "probes": probes_table(),
+        "semi": semi_table(),
         "subtrees": subtrees_table(),
         "molecules": molecules_table(),
         "tuned": tuned_table(),
