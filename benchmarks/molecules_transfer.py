@@ -191,6 +191,9 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
         trained={recipe(method).name: trained(method) for method in runs},
     )
     smiles = list(molecules.smiles)
+    if all(smiles):  # what cross-modal contrast is taught, by itself
+        vectors = with_vectors(molecules, "properties")
+        embeddings = {**embeddings, "properties": [torch.cat([one.properties for one in vectors]).numpy()] * len(seeds)}
     frozen = evaluate_molecules(
         embeddings,
         molecules.y,

@@ -135,12 +135,15 @@ def quoted(at: dict[tuple[str, str], dict[str, str]], dataset: str, methods: lis
 
 def molecules_table() -> str:
     """One line per data set, frozen embeddings; the fingerprint stands beside them."""
-    return molecule_rows("moleculenet-linear", ("raw", "fingerprint", "untrained", "GraphCL", "MolCLR", "SimGRACE"))
+    return molecule_rows(
+        "moleculenet-linear",
+        ("raw", "fingerprint", "properties", "untrained", "GraphCL", "MolCLR", "SimGRACE", "CrossModal"),
+    )
 
 
 def tuned_table() -> str:
     """One line per data set, all weights tuned, from pretrained ones and from scratch."""
-    return molecule_rows("moleculenet-finetune", ("scratch", "GraphCL", "MolCLR", "SimGRACE"))
+    return molecule_rows("moleculenet-finetune", ("scratch", "GraphCL", "MolCLR", "SimGRACE", "CrossModal"))
 
 
 def molecule_rows(protocol: str, methods: tuple[str, ...]) -> str:

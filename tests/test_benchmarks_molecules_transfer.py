@@ -49,7 +49,7 @@ def test_a_whole_table_and_nothing_twice(
         "Tiny",
         "--methods",
         "graphcl",
-        "simgrace",
+        "cross-modal",
         "--seeds",
         "2",
         "--pretrained",
@@ -61,12 +61,12 @@ def test_a_whole_table_and_nothing_twice(
     assert "29 of 30 molecules to pretrain on" in capsys.readouterr().err
     rows = read_results("out/molecules.csv")
     assert [row.method for row in rows] == [
-        *("raw", "untrained-init", "untrained", "GraphCL", "SimGRACE", "fingerprint"),
-        *("scratch", "GraphCL", "SimGRACE"),
+        *("raw", "untrained-init", "untrained", "GraphCL", "CrossModal", "properties", "fingerprint"),
+        *("scratch", "GraphCL", "CrossModal"),
     ]
     assert {row.seeds for row in rows} == {2} and {row.metric for row in rows} == {"auc"}
     assert sorted(path.name for path in Path("runs").iterdir()) == [
-        *("graphcl-0", "graphcl-1", "simgrace-0", "simgrace-1")
+        *("cross-modal-0", "cross-modal-1", "graphcl-0", "graphcl-1")
     ]
     for name in ("fit", "without_overlap"):
         monkeypatch.setattr(benchmark, name, lambda *a, **k: pytest.fail("done twice"))

@@ -55,7 +55,7 @@ def test_a_flag_like_no_other_gets_a_short_answer(refused):
     ("arguments", "words"),
     [
         (["embed", "run"], "expected --out, got none; see graphcl embed --help"),
-        (["finetune"], "expected RUN and --dataset, got none"),
+        (["finetune"], "expected --dataset, got none"),
         (["datasets", "add", "Mine"], "expected --from, got none"),
     ],
 )
