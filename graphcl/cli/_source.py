@@ -1,7 +1,8 @@
 """What is scored or tuned: the encoder of a run, or a pretrained one by itself."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ def add_source(add: Any) -> None:
     add("--out", type=str | None, default=None, help="with --model, the folder of the scores; by default in runs/")
 
 
-def source_that_is_asked_for(options: Any) -> Source:
-    """The run, or the pretrained encoder.
+@contextmanager
+def source_that_is_asked_for(options: Any) -> Iterator[Source]:
+    """The run, or the pretrained encoder; what fails within leaves no empty folder for the scores of the latter.
 
     Raises:
         ConfigError: Neither is named, or both, or ``out`` with a run.
@@ -65,13 +67,22 @@ def source_that_is_asked_for(options: Any) -> Source:
     """
     if (options.run is None) == (options.model is None):
         raise ConfigError("expected a run folder or --model NAME, got " + ("both" if options.model else "neither"))
-    if options.model is not None:
-        return _of_model(options.model, options.out)
-    if options.out is not None:
+    if options.out is not None and options.model is None:
         raise ConfigError("expected --out with --model, got it with a run, whose folder has its scores")
+    from graphcl.data.home import no_empty_folders
     from graphcl.train import RunFolder
 
-    return source_of_run(RunFolder(options.run))
+    if options.model is None:
+        yield source_of_run(RunFolder(options.run))
+        return
+    source = _of_model(options.model, options.out)
+    path = source.folder.path
+    with no_empty_folders(path / "raw", path, path.parent):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"expected a folder that can be made, got {path}: {error.strerror or error}") from error
+        yield source
 
 
 def source_of_run(folder: Any) -> Source:
@@ -88,13 +99,8 @@ def _of_model(words: str, out: str | None) -> Source:
     folder = RunFolder(out or Path("runs") / f"{model.name}-scores")
     if folder.config_file.exists():
         raise RunError(f"expected a folder for the scores of {model.name}, got the run {folder.path}; choose another")
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"expected a folder that can be made, got {folder.path}: {error.strerror or error}") from error
     # Any method embeds by its encoder alone; what this one was trained by, it no longer needs.
     config = {**settings_for("graphcl", vocab=model.vocab), **model.facts["settings"], "method": "graphcl", "seed": 0}
     config |= {"features": model.facts.get("features"), "dataset": None, "root": None, "epochs": None}
-    return Source(
-        folder, config, model.name, f"--model {shlex.quote(words)} --out {shlex.quote(str(folder.path))}", model
-    )
+    named = f"--model {shlex.quote(words)} --out {shlex.quote(str(folder.path))}"
+    return Source(folder, config, model.name, named, model)

@@ -38,14 +38,9 @@ def add_options(parser: Any) -> None:
 
 def run(config: Any) -> int:
     """Score the run of a folder, or a pretrained encoder."""
-    return score(
-        source_that_is_asked_for(config),
-        protocols=config.protocol,
-        dataset=config.dataset,
-        root=config.root,
-        device=config.device,
-        jobs=config.jobs,
-    )
+    options = {key: config[key] for key in ("dataset", "root", "device", "jobs")}
+    with source_that_is_asked_for(config) as source:
+        return score(source, protocols=config.protocol, **options)
 
 
 def score(

@@ -11,7 +11,7 @@ from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
 from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
-from graphcl.cli._source import add_source, source_that_is_asked_for
+from graphcl.cli._source import Source, add_source, source_that_is_asked_for
 from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]
@@ -57,13 +57,19 @@ def add_options(parser: Any) -> None:
 
 def run(options: Any) -> int:
     """Fine-tune the run of a folder, or a pretrained encoder."""
+    use_threads(options.threads)
+    with source_that_is_asked_for(options) as source:
+        _tune(source, options)
+    return 0
+
+
+def _tune(source: Source, options: Any) -> None:
+    """Tune what is asked for, keep its scores and print them."""
     from graphcl.data import card, load
     from graphcl.data.load import is_molecules
     from graphcl.evaluate import finetune_molecules
     from graphcl.train import pick_device
 
-    use_threads(options.threads)
-    source = source_that_is_asked_for(options)
     config = source.config
     device = pick_device(options.device)
     root = options.root or config["root"]
@@ -76,7 +82,7 @@ def run(options: Any) -> int:
     command, bf16 = _command(scoring, options, base.name, seeds), options.precision == "bf16"
     if not is_molecules(entry):
         tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, bf16=bf16, command=command)
-        return 0
+        return
     check_run(config)
     dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
     evaluation = finetune_molecules(
@@ -93,7 +99,6 @@ def run(options: Any) -> int:
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
     keep(scoring, evaluation, command, {scoring.name: config["epochs"], "scratch": 0})
-    return 0
 
 
 def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:

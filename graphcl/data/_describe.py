@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcl._descriptors import BITS, PROPERTIES
-from graphcl.data._featurise import quiet, rdkit_chem
+from graphcl.data._featurise import molecule_of, quiet, rdkit_chem
 
 __all__ = ["ROW", "fingerprints_and_properties"]
 
@@ -32,7 +32,7 @@ def fingerprints_and_properties(smiles: Sequence[str]) -> NDArray[Any]:
     rows = np.zeros(len(smiles), ROW)
     with quiet():
         for row, text in zip(rows, smiles, strict=True):
-            molecule = rdkit_chem().MolFromSmiles(text)
+            molecule = molecule_of(text)
             if molecule is not None:
                 row["fingerprint"] = np.packbits(fingerprint.GetFingerprintAsNumPy(molecule))
                 row["properties"] = list(properties.ComputeProperties(molecule))

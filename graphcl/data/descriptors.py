@@ -36,7 +36,7 @@ def with_vectors(
     ``"fingerprint"`` is the Morgan fingerprint of radius 2 in 1,024 bits, ``"properties"`` 43 numbers, each
     standardised over the set and cut off at five standard deviations (an unknown one is the mean), ``"descriptors"``
     the two side by side. They are what :class:`graphcl.methods.CrossModal` contrasts graphs with, or targets of your
-    own. RDKit computes them once, about 1,000 molecules a second and process, and they are kept in the data folder.
+    own. RDKit computes them once, and they are kept in the data folder.
 
     Args:
         dataset: A set of molecules; it stays as it was.

@@ -6,6 +6,8 @@ import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray
 
+__all__ = ["check_tasks"]
+
 
 def check_tasks(y: FloatArray, split: Mapping[str, IntArray], *, classification: bool) -> None:
     """Sees to it that labels ``[N, tasks]`` are of their kind, that there are some to learn, and a score on each part.

@@ -95,6 +95,8 @@ def test_an_exported_encoder_scores_as_its_run_does(capsys, refused, fast_molecu
     assert [row.mean for row in model[:3]] == pytest.approx([row.mean for row in run[:3]], rel=1e-2)
     assert "graphcl evaluate --model mine --out runs/mine-scores --dataset TinyValues" in model[3].command
     assert "expected --dataset NAME to score on" in refused("evaluate", "--model", "mine")
+    assert "unknown data set" in refused("evaluate", "--model", "mine", "--out", "new/scores", "--dataset", "nothing")
+    assert not Path("new").exists()
     assert "expected a run folder or --model NAME, got both" in refused("evaluate", "run", "--model", "mine")
 
 

@@ -81,6 +81,8 @@ def test_an_exported_encoder_is_tuned_as_its_run_is(capsys, refused, fast_molecu
     assert "expected a run folder or --model NAME, got both" in refused("finetune", "run", "--model", "mine", *tuning)
     assert "expected a run folder or --model NAME, got neither" in refused("finetune", *tuning)
     assert "expected --out with --model" in refused("finetune", "run", "--out", "elsewhere", *tuning)
+    refused("finetune", "--model", "mine", "--out", "new/scores", "--protocol", "moleculenet-linear", *tuning)
+    assert not Path("new").exists()
     message = refused("finetune", "--model", "mine", "--out", "run", *tuning)
     assert "expected a folder for the scores of mine, got the run run" in message
     message = refused("finetune", "--model", "mine", "--out", "my.smi.gz", *tuning)
