@@ -1,6 +1,7 @@
 """Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
 
 import copy
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
@@ -18,6 +19,21 @@ from graphcl.methods import Method
 from graphcl.train.ahead import losses_ahead
 
 __all__ = ["GraphSet", "Loader", "OneGraph", "Source", "Step", "check_features", "check_graphs", "source_of"]
+
+
+LOOKED_AT = 256  # graphs
+
+
+def content_of(data: Data) -> str:
+    """A hash of the features and edges of a graph, or of a batch."""
+    found = hashlib.sha256()
+    for name in ("x", "edge_index", "edge_attr"):
+        value = data.get(name)
+        if isinstance(value, Tensor) and value.layout == torch.strided:
+            plain = value.detach().as_subclass(Tensor).cpu().contiguous()
+            found.update(f"{name} {plain.dtype} {list(plain.shape)}".encode())
+            found.update(plain.flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ class Source(ABC):
         left_out: Graphs that take no part in an epoch.
         first: Some of the data, where they can be looked at without taking a step.
         vocab: The index table of molecules, where it is known.
+        content: A hash of some of the data, where they are the same at every look; a checkpoint keeps it.
     """
 
     unit: str = "graphs"
@@ -53,6 +70,7 @@ class Source(ABC):
     left_out: int = 0
     first: Data | None = None
     vocab: str | None = None
+    content: str | None = None
 
     @abstractmethod
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
@@ -69,6 +87,9 @@ class GraphSet(Source):
         self.left_out = rest if rest < self.least else 0
         self.steps = len(packed) // batch_size + (rest >= self.least)
         self.first = packed.batch(torch.arange(min(len(packed), 2)))
+        if packed.packed:  # what is not may be made anew at every access
+            some = min(len(packed), LOOKED_AT)
+            self.content = content_of(packed.batch(torch.arange(some) * len(packed) // some))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for index, loss in losses_ahead(method, self.packed, self._schedule(seed, epochs, step)):
@@ -89,6 +110,7 @@ class OneGraph(Source):
 
     def __init__(self, data: Data) -> None:
         self.data, self.first, self.size = data, data, data.num_nodes or 0
+        self.content = content_of(data)
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for _ in epochs:

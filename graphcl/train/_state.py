@@ -18,8 +18,10 @@ NEEDED = ("optimizer", "random", "epoch", "batch", "sums", "method", "settings")
 class State:
     """All that a run consists of at an instant."""
 
-    def __init__(self, method: Method, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]) -> None:
-        self.method, self.optimizer, self.settings = method, optimizer, dict(settings)
+    def __init__(
+        self, method: Method, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any], content: str | None = None
+    ) -> None:
+        self.method, self.optimizer, self.settings, self.content = method, optimizer, dict(settings), content
         self.epoch = self.batch = 0
         self.best: dict[str, Any] | None = None
         self.random: torch.Tensor | None = None
@@ -83,6 +85,7 @@ class State:
                 "method": type(self.method).__name__,
                 "method_seed": self.method.seed,
                 "settings": self.settings,
+                "content": self.content,
             },
         )
 
@@ -102,6 +105,9 @@ class State:
         seed = state.get("method_seed", self.method.seed)  # what has no seed is of an earlier version
         if seed != self.method.seed:
             changed.append(f"method.seed={self.method.seed} (there {seed})")
+        content = state.get("content")
+        if None not in (content, self.content) and content != self.content:
+            changed.append("other features or edges")
         if changed:
             raise CheckpointError(
                 f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"

@@ -136,7 +136,7 @@ def fit(
     settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
     settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule, "warmup": warmup, "clip": clip}
     settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
-    state = State(method, optim, settings)
+    state = State(method, optim, settings, source.content)
     if resume:
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")

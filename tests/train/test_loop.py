@@ -161,6 +161,29 @@ def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
         fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
 
 
+def test_resume_on_other_graphs_is_refused(tmp_path, graphs, make):
+    folder = folder_at(tmp_path)
+    fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
+    others = [graph.clone() for graph in graphs]
+    others[5].x[2, 1] += 1
+    with pytest.raises(CheckpointError, match="got other features or edges"):
+        fit(make(), others, epochs=2, batch_size=4, folder=folder, resume=True)
+    others = [*graphs[:5], graphs[6], graphs[5], *graphs[7:]]
+    with pytest.raises(CheckpointError, match="got other features or edges"):
+        fit(make(), others, epochs=2, batch_size=4, folder=folder, resume=True)
+    history = fit(make(), [graph.clone() for graph in graphs], epochs=2, batch_size=4, folder=folder, resume=True)
+    assert len(history.epochs) == 2
+
+
+def test_resume_on_another_graph_is_refused(tmp_path):
+    folder = folder_at(tmp_path)
+    fit(grace(), one_graph(), epochs=1, folder=folder)
+    other = one_graph()
+    other.edge_index = other.edge_index.flip(0).flip(1)
+    with pytest.raises(CheckpointError, match="got other features or edges"):
+        fit(grace(), other, epochs=2, folder=folder, resume=True)
+
+
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
     folder = folder_at(tmp_path / "run")
     torch.save({"model": make().state_dict()}, folder.checkpoint_file)
