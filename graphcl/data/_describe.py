@@ -27,9 +27,10 @@ def _makers() -> tuple[Any, Any]:
 
 
 def fingerprints_and_properties(smiles: Sequence[str]) -> NDArray[Any]:
-    """``[N]`` of type ``ROW``; zero for what is no molecule."""
+    """``[N]`` of type ``ROW``; no bit and unknown numbers (NaN) for what is no molecule."""
     fingerprint, properties = _makers()
     rows = np.zeros(len(smiles), ROW)
+    rows["properties"] = np.nan
     with quiet():
         for row, text in zip(rows, smiles, strict=True):
             molecule = molecule_of(text)

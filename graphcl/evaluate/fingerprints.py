@@ -28,6 +28,8 @@ def morgan_fingerprints(
     Returns:
         ``[N, B]`` uint8.
 
+    A molecule with a valence that RDKit does not know, such as OGB's sets have, is taken without that check.
+
     Raises:
         ValueError: RDKit reads no molecule in one of them.
         ImportError: RDKit is not installed.
@@ -40,7 +42,7 @@ def morgan_fingerprints(
     2010.
     """
     try:
-        from rdkit import Chem, rdBase
+        from rdkit import rdBase
         from rdkit.Chem import rdFingerprintGenerator
     except ImportError as error:
         raise ImportError("fingerprints need RDKit; install it with: pip install 'graphcl[molecules]'") from error
@@ -49,11 +51,24 @@ def morgan_fingerprints(
     prints = np.zeros((len(smiles), bits), dtype=np.uint8)
     with rdBase.BlockLogs():
         for row, text in zip(prints, smiles, strict=True):
-            molecule = Chem.MolFromSmiles(text)
-            if molecule is None:
-                raise ValueError(f"expected SMILES of molecules, got {text!r}")
-            np.minimum(of(molecule), 255, out=row, casting="unsafe")
+            np.minimum(of(_molecule(text)), 255, out=row, casting="unsafe")
     return prints
+
+
+def _molecule(text: str) -> Any:
+    from rdkit import Chem
+
+    molecule = Chem.MolFromSmiles(text)
+    if molecule is not None:
+        return molecule
+    molecule = Chem.MolFromSmiles(text, sanitize=False)
+    if molecule is None:
+        raise ValueError(f"expected SMILES of molecules, got {text!r}")
+    molecule.UpdatePropertyCache(strict=False)
+    steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
+    if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
+        raise ValueError(f"expected SMILES of molecules, got {text!r}")
+    return molecule
 
 
 def forest_predictions(

@@ -46,6 +46,14 @@ def test_far_and_unknown_numbers() -> None:
     assert found[0, 1] == 5 and found[1, 1] == 0 and not found[:, 2].any()
 
 
+def test_what_is_no_molecule_is_unknown() -> None:
+    from graphcl.data._describe import fingerprints_and_properties
+
+    rows = fingerprints_and_properties(["CCO", "nothing"])
+    assert np.isfinite(rows["properties"][0]).all() and np.isnan(rows["properties"][1]).all()
+    assert not rows["fingerprint"][1].any()
+
+
 def test_both_lie_side_by_side_and_in_batches(tmp_path: Path) -> None:
     dataset = from_smiles_list([*SMILES, "nothing", "CCN"])
     both = with_vectors(dataset, "descriptors", root=tmp_path)

@@ -29,6 +29,13 @@ def test_what_is_no_molecule_is_named() -> None:
         morgan_fingerprints(["C", "xx"])
 
 
+def test_a_valence_that_is_not_known_is_no_obstacle() -> None:
+    aluminium = "O=C1O[Al]23(OC1=O)(OC(=O)C(=O)O2)OC(=O)C(=O)O3"
+    found = morgan_fingerprints([aluminium, "CCO"])
+    assert found[0].sum() > 5
+    np.testing.assert_array_equal(found[1:], morgan_fingerprints(["CCO"]))
+
+
 def test_labels_outside_the_training_part_are_never_seen() -> None:
     rng = np.random.Generator(np.random.PCG64(0))
     x, y = rng.integers(0, 2, (40, 8)), rng.integers(0, 2, (40, 2)).astype(float)
