@@ -106,13 +106,18 @@ def audit(
 
     if "y" not in graphs.batch(torch.arange(1)):
         raise ValueError("expected a class per graph in y, got graphs without; an audit scores embeddings against them")
+    if graphs.y.numel() != len(graphs):
+        raise ValueError(
+            f"expected one class y for each of {len(graphs)} graphs, got y of shape {list(graphs.y.shape)}; of several "
+            "tasks choose one"
+        )
+    labels = graphs.y.reshape(-1).cpu().numpy()
     embeddings, kernels = compared_embeddings(
         graphs, seeds, make=untrained, trained={name: audited}, batch_size=batch_size
     )
     groups = None
     if probe.grouped:
         groups = wl_classes([graph for batch in graphs.batches(EMBED_BATCH) for graph in batch.to_data_list()])
-    labels = graphs.y.reshape(len(graphs), -1).squeeze(1).cpu().numpy()
     scores = evaluate_embeddings(embeddings, labels, probe, seeds, kernels=kernels, groups=groups, n_jobs=n_jobs)
     return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance)
 

@@ -235,15 +235,16 @@ def diagnose(
         {'uniformity': -4.0, 'effective_rank': 3.0, 'spread': 0.87, 'alignment': 0.0, 'positive_similarity': 1.0, \
 'negative_similarity': 0.0}
     """
-    z = _checked(z)
+    z = _unit(_checked(z))
     row = {
         "uniformity": uniformity(z),
-        "effective_rank": effective_rank(_unit(z), centre=True),
+        "effective_rank": effective_rank(z, centre=True),
         "spread": dimension_std(z).square().sum().sqrt(),
     }
     if views is not None:
-        positive, negative = similarity_samples(*views, seed=seed)
-        row |= {"alignment": alignment(_checked(views[0]), _checked(views[1]))}
+        first, second = (_unit(_checked(view)) for view in views)
+        positive, negative = similarity_samples(first, second, seed=seed)
+        row |= {"alignment": alignment(first, second)}
         row |= {"positive_similarity": positive.mean(), "negative_similarity": negative.mean()}
     values = dict(zip(row, torch.stack([value.double() for value in row.values()]).tolist(), strict=True))
     return values if labels is None else values | {"false_negative_rate": false_negative_rate(labels)}
@@ -294,4 +295,6 @@ def _checked(z: Tensor) -> Tensor:
 
 
 def _unit(z: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(z, dim=1)
+    """Rows of length 1, whatever their size; zeros stay zeros."""
+    largest = z.abs().amax(1, keepdim=True)
+    return torch.nn.functional.normalize(z / torch.where(largest > 0, largest, 1), dim=1)

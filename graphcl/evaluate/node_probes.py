@@ -86,7 +86,12 @@ def node_score(
 
 
 def check_task(y: IntArray, splits: list[NodeSplit], protocol: NodeProtocol, metric: str) -> None:
-    """Refuses a metric that does not fit, and splits without one of the classes."""
+    """Refuses a metric that does not fit, splits with an empty part, and splits without one of the classes."""
+    needed = ("test",) if protocol.inner else ("validation", "test")
+    for number, split in enumerate(splits):
+        if lacking := [part for part in needed if not len(getattr(split, part))]:
+            where = f"the {' and the '.join(lacking)} part of split {number}"
+            raise ValueError(f"expected nodes in {where} for {protocol.name}, got none")
     if metric not in METRICS:
         raise ValueError(f"expected the metric {' or '.join(METRICS)}, got {metric!r}")
     if metric == "auc" and y.max() > 1:
@@ -235,7 +240,7 @@ def _liblinear(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol) -
     search.fit(train, columns[split.train])
     iterations = [np.max(getattr(part, "n_iter_", 0)) for part in search.best_estimator_.estimators_]
     score = score_of(y[split.test], search.predict_proba(test), "accuracy")
-    unconverged = sum(n >= protocol.max_iter for n in iterations)
+    unconverged = sum(int(n >= protocol.max_iter) for n in iterations)
     return SplitScore(score, float(search.best_params_["estimator__C"]), unconverged, float(search.best_score_))
 
 

@@ -33,14 +33,14 @@ class Diagnostics:
             method's device at the first look. A few hundred graphs are enough.
         every: Steps from one look to the next; it happens at the end of the epoch in which they are filled, and at the
             end of the run. A look at 256 graphs costs about as much as one step on 128.
-        labels: Whether the batch's ``y`` are classes, for the false-negative rate; they are shown and used for nothing
-            else.
+        labels: Whether the batch's ``y`` are classes, one for each graph (or node, where nodes are contrasted), for the
+            false-negative rate; they are shown and used for nothing else.
         rows: The most rows that are measured; of more nodes a keyed choice.
         seed: Of the views, of the pairs and of that choice.
         say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
 
     Raises:
-        ValueError: ``every`` or ``rows`` is too small.
+        ValueError: ``every`` or ``rows`` is too small, or ``y`` are no classes; at the first look, of another number.
         TypeError: ``data`` is neither a graph nor a batch.
 
     Warns:
@@ -76,7 +76,8 @@ class Diagnostics:
             )
         if every < 1 or rows < 2:
             raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
-        self.data, self.every, self.labels, self.rows, self.seed = data, every, labels, rows, seed
+        self.data, self.every, self.rows, self.seed = data, every, rows, seed
+        self._classes = _classes_of(data) if labels else None
         self._say, self._said = say or _warn, False
 
     def __call__(self, moment: Moment, method: Method) -> Mapping[str, float]:
@@ -99,12 +100,17 @@ class Diagnostics:
             clean = method.embed(self.data)
             z = clean.graph if graphs else clean.node
             views = self._views(method)
+        if self._classes is not None and len(self._classes) != len(z):
+            raise ValueError(
+                f"expected a class y for each of {len(z)} {'graphs' if graphs else 'nodes'} to look at, got "
+                f"{len(self._classes)}; mend y, or leave labels=True out"
+            )
         choice = self._choice(len(z), z.device)
         if views is not None and any(view.shape != views[0].shape or len(view) != len(z) for view in views):
             views = None
         if not all(bool(torch.isfinite(part).all()) for part in (z, *(views or ()))):
             return {}  # the loop stops at a loss that is not finite, with more to say
-        labels = self.data.y[choice] if self.labels else None
+        labels = None if self._classes is None else self._classes[choice.to(self._classes.device)]
         pair = None if views is None else (views[0][choice], views[1][choice])
         return diagnose(z[choice], pair, labels=labels, seed=self.seed)
 
@@ -115,12 +121,11 @@ class Diagnostics:
         modes = [(part, part.training) for part in method.modules()]
         method.eval()
         try:
-            first, second = method.views_of(self.data, fold(fold(self.seed, WATCH), 0))[:2]
-            if method.level == "graph":
-                return method.encoder.encode(first).graph, method.encoder.encode(second).graph
-            if any("n_id" in view and "n_id" not in self.data for view in (first, second)):
+            views = method.views_of(self.data, fold(fold(self.seed, WATCH), 0))[:2]
+            if method.level == "node" and any("n_id" in view and "n_id" not in self.data for view in views):
                 return None  # nodes were dropped or moved: rows are no pairs
-            return method.encoder.encode(first).node, method.encoder.encode(second).node
+            first, second = method.encode_views(views)
+            return (first.graph, second.graph) if method.level == "graph" else (first.node, second.node)
         finally:
             for part, mode in modes:
                 part.training = mode
@@ -130,6 +135,21 @@ class Diagnostics:
         if count <= self.rows:
             return every
         return hash_ids(fold(self.seed, WATCH), every).argsort()[: self.rows]
+
+
+def _classes_of(data: Data) -> Tensor:
+    """``[N]`` the classes in ``y``."""
+    y = data._store.get("y")
+    if not isinstance(y, Tensor) or y.dim() == 0 or y.numel() != len(y):
+        got = list(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        raise ValueError(f"expected one class y for each item with labels=True, got {got}; of several tasks choose one")
+    y = y.reshape(-1)
+    if bool((torch.isnan(y) | (y < 0)).any()):
+        raise ValueError(
+            "expected a class y from 0 on for each item with labels=True, got some that are negative or NaN; look at "
+            "those that have a class"
+        )
+    return y
 
 
 def _corrupts(view: View) -> bool:

@@ -63,7 +63,8 @@ def log_sum(
         return ranks.logsumexp(
             query,
             key,
-            scale=torch.as_tensor(scale),
+            # Numbers as they are: by default torch would round them to float32, also for rows in float64.
+            scale=scale if isinstance(scale, Tensor) else torch.tensor(scale, dtype=torch.float64),
             exclude=exclude,
             similarity="dot",
             way=batch.way,

@@ -167,6 +167,10 @@ class ViewMethod(Method):
             for i, view in enumerate(self.views)
         ]
 
+    def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
+        """The embeddings of the views: here all by the encoder, where a method has one for each view, by that."""
+        return self.encoder.encode_views(views)
+
     @abstractmethod
     def contrast(self, views: Sequence[Data]) -> Tensor:
         """The loss of views of the same graphs, a scalar."""

@@ -87,11 +87,13 @@ class MVGRL(NodeMethod):
         views = super().views_of(data, key)
         return [*views, *(_view(self.corruption, view, fold(key, 2)) for view in views)]
 
+    def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
+        """The embeddings of graphs and diffusions in turn, each kind by its encoder."""
+        pairs = zip(self.encoder.encode_views(views[::2]), self.second.encode_views(views[1::2]), strict=True)
+        return [embeddings for pair in pairs for embeddings in pair]
+
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        first, corrupted_first = self.encoder.encode_views(views[::2])
-        second, corrupted_second = self.second.encode_views(views[1::2])
-        found = (first, second, corrupted_first, corrupted_second)
-        h1, h2, c1, c2 = align(views, [embeddings.node for embeddings in found])
+        h1, h2, c1, c2 = align(views, [embeddings.node for embeddings in self.encode_views(views)])
         graph = align(views, [graphs_of(view)[0] for view in views])[0]
         s1, s2 = (self.discriminator.summary(h, graph, graphs_of(views[0])[1]) for h in (h1, h2))
         real, corrupted = (

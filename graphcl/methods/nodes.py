@@ -119,7 +119,7 @@ class NodeMethod(ViewMethod):
 
     def encode_aligned(self, views: Sequence[Data]) -> list[Tensor]:
         """For each view the embeddings of the nodes that all views hold, in one order."""
-        return align(views, [embeddings.node for embeddings in self.encoder.encode_views(views)])
+        return align(views, [embeddings.node for embeddings in self.encode_views(views)])
 
 
 class NodeViewMethod(NodeMethod):

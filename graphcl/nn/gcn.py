@@ -23,7 +23,8 @@ def normalised_adjacency(
     .. math:: D^{-1/2} A D^{-1/2}, \quad D_{ii} = \sum_j A_{ij}
 
     A[i, j] is the weight of the edges j -> i; A[i, i] the weight of the node's own self-loop (the last, if it has
-    several), and 1 where it has none: as PyG's ``gcn_norm``. A node whose weights sum to zero takes part in nothing.
+    several), and 1 where it has none: as PyG's ``gcn_norm``. A node whose weights sum to zero takes part in nothing; as
+    there, one whose weights sum to less gives NaN.
     Without weights the result is found again while the same ``edge_index`` is used and has not changed.
 
     Args:

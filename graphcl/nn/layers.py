@@ -99,23 +99,22 @@ def _stack(model: Stack) -> Layers:
     _check_forward(model, kind)
     _check_norms(model)
     convolve, prepare = _CONVOLUTIONS[kind]
+    dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)  # as the encoders do
 
     def step(i: int, conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
         rows = convolve(conv, x, edges, n)
         return model.activations[i](model.norms[i](rows)) if i < len(model.norms) else rows
 
     steps = [partial(step, i, conv) for i, conv in enumerate(model.convs)]
-    return Layers(steps, model.widths, model.jk == "cat", prepare=prepare)
+    return Layers(steps, model.widths, model.jk == "cat", prepare=partial(prepare, dtype))
 
 
 def _convolve_gcn(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return F.linear(_weighted_sum(x, edges, n), conv.weight, conv.bias)
 
 
-def _prepare_gcn(edges: Edges, num_nodes: int) -> Edges:
-    dtype = torch.get_default_dtype() if edges.edge_weight is None else edges.edge_weight.dtype
-    matrix = normalised_adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype=dtype)
-    return _entries(matrix)
+def _prepare_gcn(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
+    return _entries(normalised_adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype=dtype))
 
 
 def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
@@ -123,8 +122,8 @@ def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return rows
 
 
-def _prepare_sage(edges: Edges, num_nodes: int) -> Edges:
-    return _entries(mean_adjacency(edges.edge_index, num_nodes))
+def _prepare_sage(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
+    return _entries(mean_adjacency(edges.edge_index, num_nodes, dtype=dtype))
 
 
 def _entries(matrix: SparseMatrix) -> Edges:
@@ -144,12 +143,14 @@ def _convolve_gat(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return rows
 
 
-def _prepare_gat(edges: Edges, num_nodes: int) -> Edges:
+def _prepare_gat(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
     index, _ = remove_self_loops(edges.edge_index)
     return Edges(add_self_loops(index, num_nodes=num_nodes)[0])
 
 
-_CONVOLUTIONS: dict[type[Stack], tuple[Callable[[Any, Tensor, Edges, int], Tensor], Any]] = {
+_Convolve = Callable[[Any, Tensor, Edges, int], Tensor]
+_Prepare = Callable[[torch.dtype, Edges, int], Edges]
+_CONVOLUTIONS: dict[type[Stack], tuple[_Convolve, _Prepare]] = {
     GCN: (_convolve_gcn, _prepare_gcn),
     SAGE: (_convolve_sage, _prepare_sage),
     GAT: (_convolve_gat, _prepare_gat),
@@ -201,7 +202,8 @@ def _weighted_sum(x: Tensor, edges: Edges, n: int) -> Tensor:
     if source.numel() == 0:
         return x.new_zeros(n, x.size(1))
     begins = torch.searchsorted(target, torch.arange(n, device=target.device))
-    return F.embedding_bag(source, x, begins, mode="sum", per_sample_weights=edges.edge_weight)
+    weight = None if edges.edge_weight is None else edges.edge_weight.to(x.dtype)
+    return F.embedding_bag(source, x, begins, mode="sum", per_sample_weights=weight)
 
 
 def _normalised_once(convs: list[Any]) -> tuple[list[Any], Callable[[Edges, int], Edges] | None]:

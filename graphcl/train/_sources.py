@@ -120,7 +120,8 @@ class OneGraph(Source):
 class Loader(Source):
     """The batches of a loader; what it draws from torch's generator follows from (seed, epoch).
 
-    A loader or sampler with ``set_epoch``, as :class:`torch.utils.data.DistributedSampler` has it, is told the epoch.
+    A loader, or its data set or sampler, is told the epoch if it has ``set_epoch``, as
+    :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
     Workers start anew with every epoch, persistent ones too.
     """
 
@@ -132,7 +133,8 @@ class Loader(Source):
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for epoch in epochs:
-            for part in (self.loader, *(getattr(self.loader, name, None) for name in ("sampler", "node_sampler"))):
+            parts = ("dataset", "sampler", "node_sampler", "link_sampler")
+            for part in (self.loader, *(getattr(self.loader, name, None) for name in parts)):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
             batches = _drawing_from(_state_for(seed, epoch), _with_new_workers(self.loader))

@@ -222,11 +222,15 @@ def test_what_others_do_is_another_gradient(two):
 # --- modules, refusals ------------------------------------------------------------------------------------------------
 
 
+MODULES = (losses.InfoNCE, losses.NTXent, losses.GRACE, losses.CLIP)
+
+
 def modules_and_refusals():
     generator = torch.Generator().manual_seed(3)
-    z1, z2 = torch.randn(2, 4, 3, generator=generator).split([3, 1], 1)[rank()]
-    made = (losses.InfoNCE(across_ranks=True), losses.NTXent(across_ranks="ring"), losses.GRACE(across_ranks=True))
-    values = [loss(z1, z2).item() for loss in (*made, losses.CLIP(across_ranks="ring"))]
+    z1, z2 = torch.randn(2, 4, 3, generator=generator, dtype=DOUBLE).split([3, 1], 1)[rank()]
+    ways = (True, "ring", True, "ring")
+    made = [loss(temperature=0.3, across_ranks=way) for loss, way in zip(MODULES, ways, strict=True)]
+    values = [loss(z1, z2).item() for loss in made]
     said = []
     for rows in (0, 1 - rank()):
         try:
@@ -237,15 +241,16 @@ def modules_and_refusals():
 
 
 def test_modules_and_refusals(two):
-    z1, z2 = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(3))
-    expected = [loss()(z1, z2).item() for loss in (losses.InfoNCE, losses.NTXent, losses.GRACE, losses.CLIP)]
-    assert [sum(pair) / 2 for pair in zip(*(found[2][0] for found in two), strict=True)] == pytest.approx(expected)
+    z1, z2 = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(3), dtype=DOUBLE)
+    expected = [loss(temperature=0.3)(z1, z2).item() for loss in MODULES]
+    means = [sum(pair) / 2 for pair in zip(*(found[2][0] for found in two), strict=True)]
+    assert means == pytest.approx(expected, rel=1e-12)  # a temperature that float32 cannot hold
     for _, _, (_, said) in two:
         assert "at least 2 rows to contrast on all ranks together, got [0, 0]" in said[0]
         assert "got [1, 0]" in said[1]
 
 
-@pytest.mark.parametrize("loss", [losses.InfoNCE, losses.NTXent, losses.GRACE, losses.CLIP])
+@pytest.mark.parametrize("loss", MODULES)
 def test_one_process_needs_no_group(loss):
     z1, z2 = torch.randn(2, 4, 3)
     for way in (True, "gather", "ring"):

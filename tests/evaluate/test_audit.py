@@ -117,3 +117,7 @@ def test_refusals(graphs):
     bare = [Data(x=graph.x, edge_index=graph.edge_index) for graph in graphs]
     with pytest.raises(ValueError, match="expected a class per graph in y"):
         audit(GIN(graphs.num_features, 4, 2), bare, probe=FEW, seeds=[0])
+    for wrong in (torch.zeros(1, 2), torch.zeros(7)):
+        several = [Data(x=graph.x, edge_index=graph.edge_index, y=wrong) for graph in graphs]
+        with pytest.raises(ValueError, match=r"one class y for each of 120 graphs, got y of shape .*choose one"):
+            audit(GIN(graphs.num_features, 4, 2), several, probe=FEW, seeds=[0])

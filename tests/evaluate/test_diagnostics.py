@@ -87,6 +87,15 @@ def test_diagnose_is_made_of_the_parts():
     assert all(isinstance(value, float) for value in row.values())
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_the_size_of_the_embeddings_does_not_matter(size):
+    z = torch.randn(40, 6)
+    pair = z + 0.1 * torch.randn(40, 6)
+    expected, found = d.diagnose(z, (z, pair)), d.diagnose(size * z, (size * z, size * pair))
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert d.collapse_of(found) is None
+
+
 def test_no_gradient_and_half_precision():
     z = torch.randn(20, 4, requires_grad=True)
     assert not d.effective_rank(z).requires_grad and not d.dimension_std(z).requires_grad

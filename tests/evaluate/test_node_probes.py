@@ -249,3 +249,18 @@ def test_a_name_is_no_protocol():
         node_score(X, Y, SPLIT, "knn")
     with pytest.raises(TypeError, match=r"expected a NodeProtocol, got Protocol\("):
         node_score(X, Y, SPLIT, protocol("tu-rbf-svm"))
+
+
+@pytest.mark.parametrize("solver", ["sklearn", "torch"])
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_part_without_nodes_is_refused(part, solver):
+    empty = SPLIT._replace(**{part: np.arange(0)})
+    with pytest.raises(ValueError, match=f"expected nodes in the {part} part of split 0 for {LINEAR.name}, got none"):
+        node_score(X, Y, empty, LINEAR, solver=solver)
+
+
+def test_inner_folds_need_no_validation_nodes_but_test_nodes():
+    inner = node_protocol("node-grace-10-90")
+    assert 0 < node_score(X, Y, SPLIT._replace(validation=np.arange(0)), inner).score <= 1
+    with pytest.raises(ValueError, match="nodes in the test part"):
+        node_score(X, Y, SPLIT._replace(test=np.arange(0)), inner)

@@ -8,7 +8,8 @@ from torch_geometric.data import Data
 from graphcl.augment import EdgeDrop, NodeDrop
 from graphcl.data import PackedDataset, load
 from graphcl.evaluate import Diagnostics, diagnose
-from graphcl.methods import DGI, GGD, GRACE, GraphCL, SimGRACE
+from graphcl.losses.functional import alignment
+from graphcl.methods import DGI, GGD, GRACE, MVGRL, GraphCL, SimGRACE
 from graphcl.nn import GCN, GIN, GraphEncoder
 from graphcl.train import Moment, fit
 
@@ -80,6 +81,16 @@ def test_a_corrupted_view_is_no_positive(kind):
     assert set(Diagnostics(data).look(kind(GraphEncoder(GCN(4, 8, 2))))) == ALWAYS
 
 
+def test_a_view_with_an_encoder_of_its_own_is_shown_to_that():
+    ring = torch.stack([torch.arange(9), torch.arange(9).roll(1)])
+    data = Data(x=torch.rand(9, 4), edge_index=torch.cat([ring, ring.flip(0)], 1))
+    method = MVGRL(GraphEncoder(GCN(4, 8, 2)))
+    graph, diffusion = method.views_of(data, 0)[:2]
+    with torch.no_grad():
+        expected = alignment(method.encoder.encode(graph).node, method.second.encode(diffusion).node)
+    assert Diagnostics(data).look(method)["alignment"] == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_a_method_without_two_views_has_no_pairs(graphs):
     encoder = GraphEncoder(GIN(graphs.batch([0]).x.size(1), hidden_channels=8, num_layers=2))
     assert set(watch_of(graphs).look(SimGRACE(encoder))) == ALWAYS
@@ -115,6 +126,32 @@ def test_what_is_not_finite_is_left_to_the_loop(graphs):
 def test_refusals(graphs, options):
     with pytest.raises(ValueError, match="at least"):
         watch_of(graphs, **options)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "got NoneType"),
+        (torch.zeros(64, 2), r"got \[64, 2\]; of several tasks choose one"),
+        (torch.tensor([float("nan"), *range(63)]), "some that are negative or NaN"),
+        (torch.arange(-1, 63), "some that are negative or NaN"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused_before_the_run(graphs, y, message):
+    batch = graphs.batch(torch.arange(64))
+    batch.y = y
+    with pytest.raises(ValueError, match=message):
+        Diagnostics(batch, labels=True)
+
+
+def test_labels_in_a_column_and_labels_of_another_level(graphs):
+    method, batch = make(graphs), graphs.batch(torch.arange(64))
+    flat = Diagnostics(batch, labels=True).look(method)
+    batch.y = batch.y.reshape(-1, 1)
+    assert Diagnostics(batch, labels=True).look(method) == flat
+    batch.y = torch.zeros(batch.num_nodes, dtype=torch.int64)
+    with pytest.raises(ValueError, match=f"a class y for each of 64 graphs to look at, got {batch.num_nodes}"):
+        Diagnostics(batch, labels=True).look(method)
 
 
 def test_a_list_of_graphs_is_refused_before_the_run(graphs):

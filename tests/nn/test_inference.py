@@ -11,7 +11,7 @@ from torch_geometric.nn import GAT, GCN, PNA, EdgeCNN, GraphSAGE
 from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl import nn as nets
-from graphcl.nn import GIN, GraphEncoder, embed_layerwise
+from graphcl.nn import GIN, Embeddings, GraphEncoder, embed_layerwise
 
 NODES, WIDTH = 120, 7
 
@@ -156,6 +156,27 @@ def test_float64_and_graphs_without_edges() -> None:
     assert found.dtype == torch.float64
     torch.testing.assert_close(found, model(x.double(), none).detach())
     assert embed_layerwise(model, x[:0], none).shape == (0, 8)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_in_float64(graph: tuple[Tensor, Tensor], name: str) -> None:
+    x, edge_index = graph
+    model = MODELS[name]().double().eval()
+    found = embed_layerwise(model, x, edge_index, budget=50)
+    with torch.no_grad():
+        whole = model(x.double(), edge_index)
+    node = whole.node if isinstance(whole, Embeddings) else whole
+    torch.testing.assert_close(found, node, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["our GCN", "our SAGE", "our GAT", "GIN", "GCN"])
+def test_models_in_bfloat16(graph: tuple[Tensor, Tensor], name: str) -> None:
+    x, edge_index = graph
+    model = MODELS[name]().bfloat16().eval()
+    found = embed_layerwise(model, x, edge_index, budget=50)
+    assert found.dtype == torch.bfloat16
+    with torch.no_grad():
+        torch.testing.assert_close(found, model(x.bfloat16(), edge_index), rtol=0.05, atol=0.05)
 
 
 def test_refuses_what_does_not_fit(graph: tuple[Tensor, Tensor]) -> None:

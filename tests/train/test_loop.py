@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.loader import NodeLoader
+from torch_geometric.loader import LinkLoader, NodeLoader
 
 from graphcl.augment import EdgeDrop
-from graphcl.data import NeighbourSampler, PackedDataset
+from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder
@@ -384,6 +384,35 @@ def persistent_loader():
     loader = NodeLoader(data, sampler, batch_size=20, shuffle=True, num_workers=1, persistent_workers=True)
     next(iter(loader))
     return loader
+
+
+def cluster_loader(data):
+    batches = ClusterBatches(data, torch.arange(data.num_nodes) % 6, clusters=2)
+    return batches, torch.utils.data.DataLoader(batches, batch_size=None)
+
+
+def link_loader(data):
+    sampler = NeighbourSampler(data, [2], seed=0)
+    return sampler, LinkLoader(data, sampler, edge_label_index=data.edge_index[:, :20], batch_size=10)
+
+
+@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader])
+def test_what_a_loader_reads_from_is_told_the_epoch(make_loader):
+    told, loader = make_loader(one_graph())
+    expected = []
+    for epoch in range(2):
+        told.set_epoch(epoch)
+        expected += [batch.e_id for batch in loader]
+    seen = []
+
+    def look(batch):
+        seen.append(batch.e_id)
+        return batch
+
+    method = GRACE(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), views=(look, EdgeDrop(drop=0.1)))
+    fit(method, loader, epochs=2)
+    assert len(seen) == len(expected) and all(map(torch.equal, seen, expected))
+    assert not all(map(torch.equal, seen[: len(loader)], seen[len(loader) :]))
 
 
 @pytest.mark.parametrize("data", [one_graph(), [one_graph()], Halves(one_graph())], ids=["graph", "list", "loader"])
