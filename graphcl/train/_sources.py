@@ -41,12 +41,12 @@ class Step:
     """A step that has not been taken.
 
     Attributes:
-        loss: Its call takes the step and returns the loss.
+        loss: Its call takes the step and returns the loss; None where the batch is left out.
         size: How many graphs, or nodes, the loss is a mean over.
         what: The data, in words, for a message.
     """
 
-    loss: Callable[[], Tensor]
+    loss: Callable[[], Tensor] | None
     size: int
     what: str
 
@@ -122,7 +122,7 @@ class Loader(Source):
 
     A loader, or its data set or sampler, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
-    Workers start anew with every epoch, persistent ones too.
+    Workers start anew with every epoch, persistent ones too. A last batch of one is left out, as of a set.
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
@@ -141,7 +141,16 @@ class Loader(Source):
             first = step if epoch == epochs.start else 0
             for number, batch in enumerate(islice(batches, first, None), start=first):
                 data = batch.to(self.device)
-                yield Step(lambda data=data: method(data), self._count(data), f"batch {number + 1} of the loader")  # type: ignore[misc]
+                count, what = self._count(data), f"batch {number + 1} of the loader"
+                if count == 1 and number == self.steps - 1 and self._leaves_one_out():
+                    self.left_out = 1
+                    yield Step(None, count, what)
+                else:
+                    yield Step(lambda data=data: method(data), count, what)  # type: ignore[misc]
+
+    def _leaves_one_out(self) -> bool:
+        """Whether a batch of one is a remainder."""
+        return self.steps > 1 and getattr(self.loader, "batch_size", None) != 1
 
     def _count(self, data: Any) -> int:
         if self.level == "graph":

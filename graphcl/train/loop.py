@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.errors import RunError
@@ -32,7 +33,8 @@ class History:
         epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs or nodes), ``graphs_per_s`` or ``nodes_per_s``,
             ``seconds``; and what callbacks add.
         interrupted: Whether a signal ended it before its time.
-        left_out: Graphs that formed a last batch of one and had nothing to be contrasted with, in each epoch.
+        left_out: Graphs, or seeds of a loader, that formed a last batch of one and had nothing to be contrasted with,
+            in each epoch.
         best_epoch: The epoch whose weights the method has, where ``patience`` chose it.
     """
 
@@ -146,13 +148,13 @@ def fit(
     elif folder is not None:
         folder.begin()
 
-    def take(step: Step) -> float:
+    def take(loss_of: Callable[[], Tensor]) -> float:
         rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
         for group in optim.param_groups:
             group["lr"] = lr * rate
         optim.zero_grad(set_to_none=True)
         with bfloat16(device.type, enabled=precision == "bf16"):
-            loss = step.loss()
+            loss = loss_of()
         loss.backward()
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(trained, clip)
@@ -183,6 +185,7 @@ def fit(
                     state.save(folder)
                     saved = time.monotonic()
         history.interrupted = state.epoch < epochs and not has_waited()
+        history.left_out = source.left_out
         if folder is not None:
             state.save(folder)
     if state.best is not None and not history.interrupted:
@@ -222,7 +225,7 @@ def _epoch(
     state: State,
     source: Source,
     steps: Iterator[Step],
-    take: Callable[[Step], float],
+    take: Callable[[Callable[[], Tensor]], float],
     stopped: Callable[[], bool],
     bar: Any,
     folder: RunFolder | None,
@@ -233,10 +236,11 @@ def _epoch(
             return False
         start = time.perf_counter()
         step = next(steps)
-        loss = take(step)
-        if not math.isfinite(loss):
-            raise RunError(_non_finite(loss, state, step, folder))
-        state.note(loss, step.size, time.perf_counter() - start)
+        if step.loss is not None:
+            loss = take(step.loss)
+            if not math.isfinite(loss):
+                raise RunError(_non_finite(loss, state, step, folder))
+            state.note(loss, step.size, time.perf_counter() - start)
         state.batch += 1
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.loader import LinkLoader, NodeLoader
+from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
 
 from graphcl.augment import EdgeDrop
 from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
@@ -426,6 +426,17 @@ def test_nodes_of_one_graph(data):
 def test_a_set_of_graphs_for_a_method_of_nodes_leaves_none_out(graphs):
     history = fit(grace(), graphs, epochs=1, batch_size=4)  # 13 = 3 * 4 + 1
     assert history.left_out == 0
+
+
+def test_a_last_batch_of_one_out_of_a_loader_is_left_out(tmp_path, graphs, make):
+    data, folder = one_graph(41), folder_at(tmp_path)
+    seeds = NodeLoader(data, NeighbourSampler(data, [3], seed=0), batch_size=20, shuffle=True)
+    history = fit(grace(), seeds, epochs=1, folder=folder)
+    assert history.left_out == 1
+    resumed = fit(grace(), seeds, epochs=2, folder=folder, resume=True)
+    assert [row["epoch"] for row in resumed.epochs] == [1, 2]
+    assert fit(make(), DataLoader(graphs, batch_size=4), epochs=1).left_out == 1  # 13 = 3 * 4 + 1
+    assert fit(make(), DataLoader(graphs, batch_size=5), epochs=1).left_out == 0
 
 
 def test_one_graph_is_refused_where_graphs_are_contrasted(make):
