@@ -130,7 +130,7 @@ def compared_node_embeddings(
         raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
 
     def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
-        return build() if cache is None else cached(cache, {**(key or {}), "method": name, "seed": seed}, build)
+        return build() if cache is None else cached(cache, {"key": dict(key or {}), "row": name, "seed": seed}, build)
 
     raw = raw_node_embeddings(data)
     rows: dict[str, list[FloatArray]] = {"raw": [raw for _ in seeds]}

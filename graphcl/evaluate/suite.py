@@ -65,7 +65,7 @@ def compared_embeddings(
     clean = list(graphs.batches(EMBED_BATCH))
 
     def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
-        return build() if cache is None else cached(cache, {**(key or {}), "method": name, "seed": seed}, build)
+        return build() if cache is None else cached(cache, {"key": dict(key or {}), "row": name, "seed": seed}, build)
 
     def untrained(seed: int) -> FloatArray:
         # The order of the first epoch of training: TU files are sorted by class, and running statistics forget.

@@ -48,3 +48,11 @@ def test_the_cache_is_asked_before_training(graphs, tmp_path):
     assert calls == [3, 3]
     with pytest.raises(ValueError, match="key"):
         compared_embeddings(graphs, [3], make=make, trained={}, cache=tmp_path)
+
+
+def test_methods_of_one_setting_share_no_untrained_row(graphs, tmp_path):
+    rows = [
+        compared_embeddings(graphs, [3], make=lambda _, s=seed: make(s), trained={}, cache=tmp_path, key=key)[0]
+        for seed, key in ((3, {"method": "one"}), (4, {"method": "other"}))
+    ]
+    assert not np.allclose(rows[0]["untrained"][0], rows[1]["untrained"][0])
