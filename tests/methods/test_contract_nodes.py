@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
-from torch_geometric.nn import GCN
+from torch_geometric.nn import GCN, Sequential
 
 from graphcl import methods
 from graphcl.augment import PPRDiffusion
@@ -245,8 +245,9 @@ class TestConstruction:
 
     @pytest.mark.parametrize("name", sorted(set(METHODS) - NEEDS_NO_WIDTH))
     def test_a_network_without_a_width_is_refused(self, name):
-        with pytest.raises(ValueError, match="expected Identity to have an integer out_channels"):
-            getattr(methods, name)(GraphEncoder(nn.Identity()), **METHODS[name])
+        encoder = GraphEncoder(Sequential("x, edge_index", [(nn.Identity(), "x -> x")]))
+        with pytest.raises(ValueError, match="expected Sequential to have an integer out_channels"):
+            getattr(methods, name)(encoder, **METHODS[name])
 
     def test_repr(self, name):
         assert repr(build(name)).startswith(f"{name}(")
