@@ -154,6 +154,7 @@ class Views(BaseTransform):
                 raise TypeError(f"expected transforms that can be called with data, got {transform!r}")
         self.transforms = transforms
 
+    @torch.compiler.disable  # as in Augmentation
     def __call__(self, data: Any, *, generator: Generator | None = None) -> tuple[Any, ...]:
         return self.view(data, seed_from(generator))
 

@@ -65,6 +65,8 @@ class Method(nn.Module, ABC):
     Randomness is keyed by the method's ``seed`` and its ``step``, a buffer that is saved with the weights, so that a
     resumed run goes on as if it had never stopped. A ``generator`` takes the place of both for one call.
 
+    ``torch.compile`` leaves the call of a method as it is; compile the network: ``GraphEncoder(torch.compile(gnn))``.
+
     Args:
         encoder: From graphs to embeddings.
         seed: The seed of every random choice in the method.
@@ -86,6 +88,7 @@ class Method(nn.Module, ABC):
         self.seed = seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
+    @torch.compiler.disable  # views are hashes of integers, partly in numpy; a network that is compiled stays so
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:
         """The loss of one step, a scalar."""
         check_data(data)

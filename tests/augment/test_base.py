@@ -1,5 +1,8 @@
 """What a user's own augmentation gets from the base classes: the seed, the pass over the batch, its name."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch_geometric.data import Batch, Data
@@ -117,3 +120,22 @@ def test_a_stale_batch_is_refused() -> None:
 def test_keys_of_graphs_steps_and_views_do_not_meet() -> None:
     keys = {fold(fold(seed, step), view) for seed in range(5) for step in range(200) for view in range(2)}
     assert len(keys) == 2000
+
+
+def test_views_within_a_compiled_step() -> None:
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import torch
+from torch_geometric.data import Data
+from torch_geometric.nn import GCN
+from graphcl.augment import EdgeDrop, FeatureMask, NodeDrop, Views
+
+graph = Data(x=torch.randn(20, 4), edge_index=torch.randint(20, (2, 50)))
+model, views, mask = GCN(4, 8, 2), Views(EdgeDrop(drop=0.3), NodeDrop(drop=0.3)), FeatureMask(mask=0.3)
+def step(generator):
+    first, second = views(mask(graph, generator=generator), generator=generator)
+    return model(first.x, first.edge_index).sin().sum() + model(second.x, second.edge_index).cos().sum()
+plain, compiled = (f(torch.Generator().manual_seed(0)) for f in (step, torch.compile(step, backend="eager")))
+torch.testing.assert_close(compiled, plain)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)

@@ -1,5 +1,8 @@
 """The base of all methods: keys, steps, abstractness. What every method shares is in test_contract.py."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch_geometric.data import Data
@@ -92,3 +95,33 @@ def test_modes_are_restored_after_an_error():
     with pytest.raises(ValueError, match="expected node features"):
         method.embed(Data(edge_index=DATA.edge_index, num_nodes=2))
     assert method.training and not method.frozen.training
+
+
+def test_compiling_a_method_changes_nothing_and_leaves_its_network_compiled():
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import copy, torch
+from torch_geometric.data import Batch
+from torch_geometric.nn import GCN
+from graphcl.data import load
+from graphcl.methods import GraphCL, MVGRLGraph, SimGRACE
+from graphcl.nn import GraphEncoder
+
+batch, traced = Batch.from_data_list(list(load("synthetic-molecules")[:8])), []
+def backend(graph, inputs):
+    traced.append(graph)
+    return graph
+for kind in (GraphCL, MVGRLGraph, SimGRACE):
+    method = kind(GraphEncoder(GCN(batch.num_features, 8, 2)))
+    compiled = torch.compile(copy.deepcopy(method), backend=backend)
+    for _ in range(2):
+        assert compiled(batch).item() == method(batch).item()
+    assert not traced
+    inside = copy.deepcopy(method)
+    inside.encoder.gnn = torch.compile(inside.encoder.gnn, backend=backend)
+    torch.testing.assert_close(torch.compile(inside, backend=backend)(batch), method(batch))
+    assert traced
+    traced.clear()
+    torch._dynamo.reset()  # the next network looks the same
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
