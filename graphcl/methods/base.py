@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import Key, fold, seed_from
 from graphcl.augment import Augmentation
@@ -21,11 +21,14 @@ View = Callable[[Data], Data]
 
 def check_data(data: object) -> None:
     """Refuse what is no graph and no batch of graphs."""
-    if not isinstance(data, Data):
-        raise TypeError(
-            f"expected a torch_geometric Data or Batch, got {type(data).__name__}; make one batch of several graphs: "
-            "Batch.from_data_list(graphs)"
-        )
+    if isinstance(data, Data):
+        return
+    mend = "make one batch of several graphs: Batch.from_data_list(graphs)"
+    if isinstance(data, HeteroData):
+        mend = "make its nodes and edges ones of one type: data.to_homogeneous()"
+    elif isinstance(data, list | tuple) and len(data) > 1 and isinstance(data[0], Batch):
+        mend = "a method makes its views itself, given as views=: take them off the data set's transform"
+    raise TypeError(f"expected a torch_geometric Data or Batch, got {type(data).__name__}; {mend}")
 
 
 def check_several(data: Data) -> int:

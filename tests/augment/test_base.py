@@ -5,10 +5,24 @@ import sys
 
 import pytest
 import torch
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import Key, fold, seed_from
-from graphcl.augment import Augmentation, Compose, EditAugmentation, NodeMask, RandomChoice
+from graphcl.augment import (
+    AdaptiveFeatureMask,
+    Augmentation,
+    Compose,
+    EdgeDrop,
+    EditAugmentation,
+    FeatureDropout,
+    FeatureMask,
+    FeatureNoise,
+    FeatureScale,
+    HeteroEdgeDrop,
+    NodeDrop,
+    NodeMask,
+    RandomChoice,
+)
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 
@@ -139,3 +153,25 @@ plain, compiled = (f(torch.Generator().manual_seed(0)) for f in (step, torch.com
 torch.testing.assert_close(compiled, plain)
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+def test_refusals_say_what_to_do_instead() -> None:
+    graph = Data(x=torch.eye(4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    with pytest.raises(ValueError, match="leave out ToSparseTensor, which has put the edges into adj_t"):
+        NodeMask(mask=0.5)(Data(x=graph.x, adj_t=torch.eye(4).to_sparse()))
+    with pytest.raises(TypeError, match="got HeteroData; take HeteroNodeDrop, HeteroEdgeDrop or HeteroFeatureMask"):
+        NodeMask(mask=0.5)(HeteroData())
+    with pytest.raises(TypeError, match="got Data; for nodes and edges of one type take NodeDrop, EdgeDrop"):
+        HeteroEdgeDrop(drop=0.5)(graph)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [NodeDrop(), NodeMask(), FeatureMask(), FeatureDropout(), FeatureNoise(), FeatureScale()]
+    + [AdaptiveFeatureMask(mask=0.5), EdgeDrop()],
+    ids=lambda view: type(view).__name__,
+)
+def test_sparse_features_are_refused_by_name(view: Augmentation) -> None:
+    graph = Data(x=torch.eye(4).to_sparse(), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    with pytest.raises(ValueError, match=r"write data.x = data.x.to_dense\(\)"):
+        view(graph)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import fold, seed_from
 from graphcl.methods import Method
@@ -37,6 +37,15 @@ def test_the_key_of_a_generator(method, generator):
     expected = seed_from(torch.Generator().manual_seed(0))
     assert method(DATA, generator=generator).item() == expected
     assert method.step == 0
+
+
+def test_what_is_no_graph_is_refused_with_what_to_do(method):
+    with pytest.raises(TypeError, match=r"got HeteroData; .* data.to_homogeneous\(\)"):
+        method(HeteroData())
+    with pytest.raises(TypeError, match="got tuple; a method makes its views itself"):
+        method((Batch.from_data_list([DATA]), Batch.from_data_list([DATA])))
+    with pytest.raises(TypeError, match="got list; make one batch of several graphs"):
+        method([DATA, DATA])
 
 
 def test_a_failed_step_is_not_counted(method):
