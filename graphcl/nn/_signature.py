@@ -42,12 +42,15 @@ def takes_batch(gnn: nn.Module) -> bool:
 
 
 def reads_edge_attr(gnn: nn.Module) -> bool:
-    """Whether a network needs edge features: they have to be given to it, or its layers were made for some.
+    """Whether a network's ``forward`` has an argument ``edge_attr`` and, as far as its layers say, makes use of it.
 
-    PyG's layers call the width of the edge features that they were made for ``edge_dim``.
+    PyG's models say so as a whole, and its layers call the width of the edge features that they were made for
+    ``edge_dim``.
     """
-    made_for = (getattr(part, "edge_dim", None) for part in gnn.modules())
-    return requires(gnn, "edge_attr") or (takes(gnn, "edge_attr") and any(width is not None for width in made_for))
+    if not takes(gnn, "edge_attr") or not getattr(inner(gnn), "supports_edge_attr", True):
+        return False
+    widths = [part.edge_dim for part in gnn.modules() if hasattr(part, "edge_dim")]
+    return requires(gnn, "edge_attr") or not widths or any(width is not None for width in widths)
 
 
 def check_forward(gnn: nn.Module) -> None:

@@ -36,8 +36,8 @@ class GraphEncoder(nn.Module):
             ``GCN(..., jk="cat")``, or your own.
         readout: From node to graph embeddings; :func:`sum_readout` by default. PyG's pooling functions and
             aggregations (``torch_geometric.nn.aggr``) do as well.
-        edge_attr: Pass the edge features on, as ``edge_attr=``; by default where the network was made for some: its
-            ``forward`` cannot do without, or one of its layers has an ``edge_dim``, as of ``GAT(..., edge_dim=4)``.
+        edge_attr: Pass the edge features on, as ``edge_attr=``; by default to a network whose ``forward`` has an
+            argument of that name, unless all its layers were made without (PyG's ``GAT`` without ``edge_dim``).
 
     Raises:
         TypeError: The network has a ``forward`` of another kind, such as ``forward(data)``.

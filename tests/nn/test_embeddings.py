@@ -227,8 +227,26 @@ class TestEdgeFeatures:
         torch.testing.assert_close(without, gnn(batch.x, batch.edge_index))
 
     def test_a_model_made_without(self, generator):
-        batch, gnn = self.graphs(generator), PyGGAT(4, 8, 2).double()
-        torch.testing.assert_close(GraphEncoder(gnn).encode(batch).node, gnn(batch.x, batch.edge_index))
+        batch = self.graphs(generator)
+        for gnn in (PyGGAT(4, 8, 2, v2=True).double(), PyGGIN(4, 8, 2).double()):
+            encoder = GraphEncoder(gnn)
+            assert not encoder.edge_attr
+            torch.testing.assert_close(encoder.encode(batch).node, gnn(batch.x, batch.edge_index))
+
+    def test_a_network_of_ones_own_that_may_do_without(self, generator):
+        class Own(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = GINEConv(nn.Linear(4, 8), edge_dim=3)
+
+            def forward(self, x, edge_index, edge_attr=None):
+                return x if edge_attr is None else self.conv(x, edge_index, edge_attr)
+
+        batch, gnn = self.graphs(generator), Own().double()
+        wanted = gnn.conv(batch.x, batch.edge_index, batch.edge_attr)
+        torch.testing.assert_close(GraphEncoder(gnn).encode(batch).node, wanted)
+        del batch.edge_attr
+        assert torch.equal(GraphEncoder(gnn).encode(batch).node, batch.x)
 
     def test_a_network_that_cannot_do_without(self, generator):
         batch, gnn = self.graphs(generator), GINEConv(nn.Linear(4, 8), edge_dim=3).double()
