@@ -17,13 +17,8 @@ _BLOCK = 1 << 15  # elements: few enough to stay in a core's cache, and for torc
 
 def features(graph: Graph) -> Tensor:
     """``[N, ...]`` the features of the graph's nodes."""
-    x = graph.x
-    if x is None:
-        raise ValueError(
-            "expected node features to change, got data without x; choose features when loading (features='constant') "
-            "or use an augmentation of the structure"
-        )
-    return x
+    x = graph.stored_features("change")
+    return x if graph.rows is None else x.index_select(0, graph.rows)
 
 
 def floating(graph: Graph, why: str) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.data.storage import N_KEYS
+from torch_geometric.utils import is_sparse
 
 from graphcl._random import Key, hash_ids
 
@@ -65,11 +66,18 @@ class Graph:
     def of(cls, data: Data) -> "Graph":
         """The structure of a ``Data`` or ``Batch``; without a ``graph_id``, positions name the graphs."""
         if not isinstance(data, Data):
-            raise TypeError(f"expected a torch_geometric Data or Batch, got {type(data).__name__}")
+            other = "; take HeteroNodeDrop, HeteroEdgeDrop or HeteroFeatureMask" if isinstance(data, HeteroData) else ""
+            raise TypeError(f"expected a torch_geometric Data or Batch, got {type(data).__name__}{other}")
         edge_index = data.edge_index
         if edge_index is None:
+            sparse = "adj_t" in data._store
             raise ValueError(
-                "expected data with an edge_index, got none; give a graph without edges an empty [2, 0] one"
+                "expected data with an edge_index, got none; "
+                + (
+                    "leave out ToSparseTensor, which has put the edges into adj_t, or make adj_t after the views"
+                    if sparse
+                    else "give a graph without edges an empty [2, 0] one"
+                )
             )
         edge_index = plain(edge_index)
         check_int64("edge_index", edge_index)
@@ -113,6 +121,24 @@ class Graph:
         if self.features is None or self.rows is None:
             return self.features
         return self.features.index_select(0, self.rows)
+
+    def stored_features(self, purpose: str) -> Tensor:
+        """The node features of the whole data; ``rows`` says where in them the nodes are.
+
+        Raises:
+            ValueError: There are none, or they are sparse; ``purpose`` says what they are needed for.
+        """
+        if self.features is None:
+            raise ValueError(
+                f"expected node features to {purpose}, got data without x; choose features when loading "
+                "(features='constant'), give data of your own some (torch_geometric.transforms.Constant) or "
+                "use an augmentation of the structure"
+            )
+        if is_sparse(self.features):
+            raise ValueError(
+                f"expected dense node features to {purpose}, got a sparse x; write data.x = data.x.to_dense()"
+            )
+        return self.features
 
     def stored_edges(self, name: str) -> Tensor:
         """An edge attribute of the whole data; ``edge_rows`` says where in it the edges are.

@@ -51,7 +51,10 @@ class HeteroGraph:
     def of(cls, data: HeteroData) -> "HeteroGraph":
         """The structure of a ``HeteroData`` or a batch of them; without a ``graph_id``, positions name the graphs."""
         if not isinstance(data, HeteroData):
-            raise TypeError(f"expected a torch_geometric HeteroData or a batch of them, got {type(data).__name__}")
+            raise TypeError(
+                f"expected a torch_geometric HeteroData or a batch of them, got {type(data).__name__}; for nodes and "
+                "edges of one type take NodeDrop, EdgeDrop or FeatureMask"
+            )
         values = (value for store in data.stores for value in store.values())
         device = next((value.device for value in values if isinstance(value, Tensor)), torch.device("cpu"))
         nodes = {kind: _nodes(kind, store, device) for kind, store in data.node_items()}

@@ -37,12 +37,7 @@ def feature_probabilities(
     graph: Graph, *, mask: float, centrality: Centrality = "degree", cutoff: float = 0.7
 ) -> Tensor:
     """``[G, F]`` the probability with which each feature is masked in each graph."""
-    x = graph.features
-    if x is None:
-        raise ValueError(
-            "expected node features to mask, got data without x; choose features when loading (features='constant') "
-            "or use an augmentation of the structure (AdaptiveEdgeDrop)"
-        )
+    x = graph.stored_features("mask")
     width = math.prod(x.shape[1:])
     if graph.num_nodes == 0 or width == 0:
         return torch.full((graph.num_graphs, width), min(mask, cutoff), dtype=torch.float64, device=x.device)

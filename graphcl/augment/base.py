@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Generator
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
@@ -27,6 +28,7 @@ class Augmentation(BaseTransform, ABC):
     def view(self, data: Data, key: Key) -> Data:
         """The view of ``data`` that belongs to ``key``: the same key, the same view."""
 
+    @torch.compiler.disable  # hashes of integers, partly in numpy: nothing for a compiler
     def __call__(self, data: Data | HeteroData, *, generator: Generator | None = None) -> Data | HeteroData:
         return self.view(data, seed_from(generator))
 

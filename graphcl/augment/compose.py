@@ -154,6 +154,7 @@ class Views(BaseTransform):
                 raise TypeError(f"expected transforms that can be called with data, got {transform!r}")
         self.transforms = transforms
 
+    @torch.compiler.disable  # as in Augmentation
     def __call__(self, data: Any, *, generator: Generator | None = None) -> tuple[Any, ...]:
         return self.view(data, seed_from(generator))
 
@@ -248,7 +249,9 @@ def _checked(augmentations: Sequence[Augmentation], kind: str, test: Callable[[A
         raise ValueError("expected at least one augmentation, got none")
     for augmentation in augmentations:
         if not test(augmentation):
-            raise TypeError(f"expected instances of {kind}, got {augmentation!r}")
+            other = kind == "Augmentation" and isinstance(augmentation, BaseTransform)
+            mend = "; torch_geometric.transforms.Compose chains transforms of any kind" if other else ""
+            raise TypeError(f"expected instances of {kind}, got {augmentation!r}{mend}")
     return list(augmentations)
 
 

@@ -26,12 +26,7 @@ def drop_nodes(graph: Graph, key: Key, *, drop: float, remove: bool = True, coun
 
 def mask_nodes(graph: Graph, key: Key, *, mask: float, fill: Fill = "mean", count: Count = "round") -> Edit:
     """Replace the features of a share of each graph's nodes; the nodes and edges stay."""
-    x = graph.features
-    if x is None:
-        raise ValueError(
-            "expected node features to mask, got data without x; choose features when loading (features='constant') "
-            "or use an augmentation of the structure"
-        )
+    x = graph.stored_features("mask")
     hashes = graph.node_hashes(key)
     index = where(smallest_k(hashes, graph.batch, how_many(mask, graph.sizes, count), graph.sizes))
 

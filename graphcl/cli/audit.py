@@ -43,7 +43,13 @@ def add_options(parser: Any) -> None:
         help="tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, or one of them with -grouped at its end: graphs that no "
         "message passing tells apart then stay together in the folds; by default the data set's",
     )
-    add("--seeds", type=int, default=5, help="seeds of the folds and of the untrained networks")
+    add(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2, 3, 4],
+        help="of the folds and of the untrained networks; by default 0 to 4",
+    )
     add("--root", type=str | None, default=None, help="data folder")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
     add("--jobs", type=int, default=1, help="threads that share the folds")
@@ -55,8 +61,6 @@ def run(config: Any) -> int:
     from graphcl.evaluate import Provenance, audit, format_table, protocol
     from graphcl.train import RunFolder, pick_device
 
-    if config.seeds < 1:
-        raise ConfigError(f"expected seeds of at least 1, got {config.seeds}")
     folder = RunFolder(config.encoder) if Path(config.encoder).is_dir() else None
     settings = run_config(folder) if folder else {}
     if folder and (config.weights or config.arguments):
@@ -67,7 +71,7 @@ def run(config: Any) -> int:
     entry = card(name, root=root)
     if entry.level != "graph" or entry.task != "classification":
         raise ConfigError(f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s)")
-    chosen = protocol(config.protocol or (entry.protocols[0] if entry.protocols else "tu-rbf-svm"))
+    chosen = protocol(config.protocol or _first_protocol(entry))
     features = config.features or settings.get("features")
     dataset = load(name, root=root, features=features)
     given = _of_run(folder, settings, dataset.num_features) if folder else _of_words(config, dataset.num_features)
@@ -83,7 +87,7 @@ def run(config: Any) -> int:
         make=make,
         readout=readouts[config.readout],
         probe=chosen,
-        seeds=range(config.seeds),
+        seeds=config.seeds,
         name=title,
         dataset_name=name,
         features=features or entry.features or "",
@@ -93,6 +97,20 @@ def run(config: Any) -> int:
     print(format_table(rows))
     print(_lift(title, next(row for row in rows if row.method == title)))
     return 0
+
+
+def _first_protocol(entry: Any) -> str:
+    """The protocol that the card of a set of graphs names first."""
+    from graphcl.evaluate import PROTOCOLS
+
+    if not entry.protocols:
+        return "tu-rbf-svm"
+    if entry.protocols[0] not in PROTOCOLS:
+        raise ConfigError(
+            f"expected a data set whose graphs are scored in folds, got {entry.name} ({entry.protocols[0]}); molecules "
+            "are scored by graphcl evaluate RUN or graphcl evaluate --model"
+        )
+    return entry.protocols[0]
 
 
 def _of_run(folder: Any, settings: Mapping[str, Any], in_channels: int) -> tuple[Any, Callable[[int], Any], str]:
@@ -110,7 +128,7 @@ def _of_words(config: Any, in_channels: int) -> tuple[Any, Callable[[int], Any],
     """The encoder of that name with the weights of a file, what makes it untrained, and its name."""
     make = encoder_maker(config.encoder, config.arguments, in_channels)
     # Without weights it is one more untrained network, of a seed that none of the others has.
-    encoder = make(config.seeds)
+    encoder = make(max(config.seeds) + 1)
     if config.weights:
         _load_into(encoder, config.weights)
     return encoder, make, config.encoder.rpartition(":")[2]

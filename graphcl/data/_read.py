@@ -38,6 +38,11 @@ class Columns:
 
 def with_id(graph: BaseData, i: int) -> BaseData:
     """A shallow copy of a graph that carries its position in the data set, as ``graph_id`` [1]."""
+    if not isinstance(graph, BaseData):
+        raise TypeError(
+            f"expected graphs (torch_geometric.data.Data), got {type(graph).__name__} at {i}; where a transform of the "
+            "data set makes views, take it off: a method makes its own, given as views="
+        )
     if "graph_id" in graph:
         raise ValueError("expected graphs without 'graph_id', got one that has it; rename it or pass graph_id=False")
     graph = copy.copy(graph)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch_geometric.data import Data
 
 from graphcl.evaluate.protocols import Protocol
 
@@ -16,6 +17,15 @@ def check_protocol(given: object, kind: type, maker: str) -> None:
     if not isinstance(given, kind):
         mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
         raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
+
+
+def check_batch(batch: object) -> None:
+    """Refuses single graphs, which going through a data set gives, in the place of batches."""
+    if isinstance(batch, Data) and batch._store.get("batch") is None:
+        raise TypeError(
+            "expected batches of graphs, got a single graph; write DataLoader(graphs, batch_size=128) or "
+            "PackedDataset(graphs).batches(128)"
+        )
 
 
 def to_numpy(value: Any) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from graphcl.evaluate._checks import FloatArray
+from graphcl.evaluate._checks import FloatArray, check_batch
 from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
 
@@ -30,6 +30,7 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
         Array [graphs, features].
 
     Raises:
+        TypeError: single graphs in the place of batches.
         ValueError: a batch without node features.
 
     Example:
@@ -42,6 +43,7 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
 
     pooled = []
     for batch in batches:
+        check_batch(batch)
         if batch.x is None:
             raise ValueError("expected node features x, got none; choose features=, for example 'constant' or 'degree'")
         pooled.append(global_add_pool(batch.x.double(), batch.batch, size=batch.num_graphs).cpu())
@@ -58,6 +60,9 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
     Returns:
         Array [graphs, dimensions].
 
+    Raises:
+        TypeError: ``method`` has no ``embed``.
+
     Example:
         >>> from types import SimpleNamespace
         >>> method = nn.Module()
@@ -66,6 +71,11 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
         (3, 3)
     """
     module: Any = method
+    if not hasattr(module, "embed"):
+        raise TypeError(
+            f"expected a method, which has embed(data), got {type(method).__name__}; GraphCL(GraphEncoder(network)) is "
+            "one"
+        )
     with torch.no_grad():
         return _stack([module.embed(batch).graph.double().cpu() for batch in batches])
 

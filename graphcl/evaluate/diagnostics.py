@@ -227,6 +227,7 @@ def diagnose(
         ``false_negative_rate``.
 
     Raises:
+        TypeError: ``views`` are not two.
         ValueError: As the functions it calls.
 
     Example:
@@ -242,6 +243,8 @@ def diagnose(
         "spread": dimension_std(z).square().sum().sqrt(),
     }
     if views is not None:
+        if isinstance(views, Tensor) or len(views) != 2:
+            raise TypeError("expected views to be the embeddings of two views; write diagnose(z, (z1, z2))")
         first, second = (_unit(_checked(view)) for view in views)
         positive, negative = similarity_samples(first, second, seed=seed)
         row |= {"alignment": alignment(first, second)}

@@ -8,7 +8,7 @@ import torch
 
 from graphcl._vocabulary import table
 from graphcl.data import PackedDataset
-from graphcl.evaluate._checks import FloatArray
+from graphcl.evaluate._checks import FloatArray, check_batch
 from graphcl.evaluate.baselines import embed_graphs, untrained_embeddings, untrained_init_embeddings
 from graphcl.methods import Method
 
@@ -37,6 +37,7 @@ def raw_molecule_embeddings(batches: Iterable[Any], *, vocab: str) -> FloatArray
     columns = table(vocab)
     parts = []
     for batch in batches:
+        check_batch(batch)
         home = batch.batch[batch.edge_index[0]]
         counts = [
             _counts(codes, where, [column.size for column in own], batch.num_graphs)

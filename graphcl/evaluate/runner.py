@@ -203,10 +203,19 @@ def _tasks(
     check_protocol(protocol, Protocol, "protocol")
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    if not isinstance(embeddings, Mapping):
+        raise TypeError(
+            f"expected embeddings by method, one array per seed, got {type(embeddings).__name__}; write "
+            "{'mine': [embeddings]}"
+        )
     if twice := sorted(set(embeddings) & set(kernels)):
         raise ValueError(f"expected a method under embeddings or under kernels, got both for {', '.join(twice)}")
     tasks: dict[str, list[FloatArray]] = {}
     for method, matrices in embeddings.items():
+        if getattr(matrices, "ndim", 3) < 3:
+            raise TypeError(
+                f"expected one array per seed for {method}, got one alone; write {{{method!r}: [embeddings]}}"
+            )
         if len(matrices) != len(seeds):
             raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
         tasks[method] = [check_embeddings(x, f"embeddings of {method}") for x in matrices]

@@ -13,8 +13,8 @@ from graphcl.augment import EdgeDropper
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.nn import GraphEncoder, project_views, projection_head
+from graphcl.nn._signature import takes_weights
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
-from graphcl.nn.embeddings import takes_weights
 
 __all__ = ["ADGCL"]
 

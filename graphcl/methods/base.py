@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import Key, fold, seed_from
 from graphcl.augment import Augmentation
@@ -21,11 +21,14 @@ View = Callable[[Data], Data]
 
 def check_data(data: object) -> None:
     """Refuse what is no graph and no batch of graphs."""
-    if not isinstance(data, Data):
-        raise TypeError(
-            f"expected a torch_geometric Data or Batch, got {type(data).__name__}; make one batch of several graphs: "
-            "Batch.from_data_list(graphs)"
-        )
+    if isinstance(data, Data):
+        return
+    mend = "make one batch of several graphs: Batch.from_data_list(graphs)"
+    if isinstance(data, HeteroData):
+        mend = "make its nodes and edges ones of one type: data.to_homogeneous()"
+    elif isinstance(data, list | tuple) and len(data) > 1 and isinstance(data[0], Batch):
+        mend = "a method makes its views itself, given as views=: take them off the data set's transform"
+    raise TypeError(f"expected a torch_geometric Data or Batch, got {type(data).__name__}; {mend}")
 
 
 def check_several(data: Data) -> int:
@@ -65,6 +68,8 @@ class Method(nn.Module, ABC):
     Randomness is keyed by the method's ``seed`` and its ``step``, a buffer that is saved with the weights, so that a
     resumed run goes on as if it had never stopped. A ``generator`` takes the place of both for one call.
 
+    ``torch.compile`` leaves the call of a method as it is; compile the network: ``GraphEncoder(torch.compile(gnn))``.
+
     Args:
         encoder: From graphs to embeddings.
         seed: The seed of every random choice in the method.
@@ -86,6 +91,7 @@ class Method(nn.Module, ABC):
         self.seed = seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
+    @torch.compiler.disable  # views are hashes of integers, partly in numpy; a network that is compiled stays so
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:
         """The loss of one step, a scalar."""
         check_data(data)

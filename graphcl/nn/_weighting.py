@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphcl.nn._fused import maps_first
-from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs, has_argument, takes_batch, takes_weights
+from graphcl.nn._signature import inner, takes, takes_weights
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs
 from graphcl.nn.encoders import GIN
 from graphcl.nn.norm import BatchNorm
 
@@ -19,9 +20,9 @@ def check_takes_weights(encoder: GraphEncoder) -> None:
     """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
     gnn = encoder.gnn
     if not isinstance(gnn, GIN) and not takes_weights(gnn):
-        unused = ", which makes no use of it" if has_argument(type(gnn), "edge_weight") else ""
+        unused = ", which makes no use of it" if takes(gnn, "edge_weight") else ""
         raise ValueError(
-            f"expected a network whose forward takes edge_weight, got {type(gnn).__name__}{unused}; take GIN of "
+            f"expected a network whose forward takes edge_weight, got {type(inner(gnn)).__name__}{unused}; take GIN of "
             "graphcl.nn, or a model such as GCN whose forward is (x, edge_index, edge_weight)"
         )
 
@@ -35,13 +36,12 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     gnn = encoder.gnn
     check_takes_weights(encoder)
     batch, num_graphs = _graphs(data)
+    if not isinstance(gnn, GIN):
+        options = {"edge_attr": encoder.edge_attr_of(data), "edge_weight": weight}
+        return encoder(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
     x = data.x if data.x.is_floating_point() else data.x.float()
     batch = x.new_zeros(x.size(0), dtype=torch.int64) if batch is None else batch
-    if isinstance(gnn, GIN):
-        node = _weighted_gin(gnn, x, data.edge_index, weight)
-    else:
-        options = {"batch": batch} if takes_batch(gnn) else {}
-        node = gnn(x, data.edge_index, edge_weight=weight, **options)
+    node = _weighted_gin(gnn, x, data.edge_index, weight)
     return Embeddings(node, encoder.readout(node, batch, num_graphs))
 
 

@@ -1,8 +1,6 @@
 """From any message-passing network to node and graph embeddings."""
 
-import inspect
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +9,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.nn._cache import remember
+from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder
 from graphcl.nn.readouts import Readout, ReadoutModule, as_readout, sum_readout
 
@@ -32,11 +31,17 @@ class GraphEncoder(nn.Module):
     is told the graph of each node.
 
     Args:
-        gnn: Any module with PyG's ``forward(x, edge_index)``: the package's own :class:`GIN` or :class:`GCN`, a
-            ``torch_geometric.nn`` model such as ``GCN(..., jk="cat")``, or your own.
+        gnn: Any module with PyG's ``forward(x, edge_index)`` to node embeddings ``[N, D]``, and an attribute
+            ``out_channels``, D: the package's own :class:`GIN` or :class:`GCN`, a ``torch_geometric.nn`` model such as
+            ``GCN(..., jk="cat")``, or your own.
         readout: From node to graph embeddings; :func:`sum_readout` by default. PyG's pooling functions and
             aggregations (``torch_geometric.nn.aggr``) do as well.
-        edge_attr: Pass the edge features on, as ``edge_attr=``. :class:`MoleculeEncoder` has them without being told.
+        edge_attr: Pass the edge features on, as ``edge_attr=``; by default to a network whose ``forward`` has an
+            argument of that name, unless all its layers were made without (PyG's ``GAT`` without ``edge_dim``).
+
+    Raises:
+        TypeError: The network has a ``forward`` of another kind, such as ``forward(data)``.
+        ValueError: At the call, the data or what the network returns are not as expected.
 
     Example:
         >>> from graphcl.nn import GIN
@@ -46,12 +51,15 @@ class GraphEncoder(nn.Module):
     """
 
     def __init__(
-        self, gnn: nn.Module, readout: Readout | Aggregation = sum_readout, *, edge_attr: bool = False
+        self, gnn: nn.Module, readout: Readout | Aggregation = sum_readout, *, edge_attr: bool | None = None
     ) -> None:
         super().__init__()
+        check_forward(gnn)
         self.gnn = gnn
         self.readout = as_readout(readout)
-        self.edge_attr = edge_attr or isinstance(gnn, EdgeEncoder)
+        self.edge_attr = isinstance(inner(gnn), EdgeEncoder) or (
+            reads_edge_attr(gnn) if edge_attr is None else edge_attr
+        )
 
     @property
     def out_channels(self) -> int:
@@ -59,10 +67,14 @@ class GraphEncoder(nn.Module):
         width = getattr(self.gnn, "out_channels", None)
         if not isinstance(width, int):
             raise ValueError(
-                f"expected {type(self.gnn).__name__} to have an integer out_channels, got {width!r}; "
+                f"expected {self._name} to have an integer out_channels, got {width!r}; "
                 "set it, or give the method a head of your own"
             )
         return width
+
+    @property
+    def _name(self) -> str:
+        return type(inner(self.gnn)).__name__
 
     @property
     def graph_channels(self) -> int:
@@ -95,25 +107,30 @@ class GraphEncoder(nn.Module):
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
             num_graphs = _count(batch)
-        if isinstance(self.gnn, EdgeEncoder):
+        if isinstance(inner(self.gnn), EdgeEncoder):
             counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
             node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
             return Embeddings(node, self.readout(node, batch, num_graphs))
         x = x if x.is_floating_point() else x.float()
-        options: dict[str, Any] = {"splits": splits} if isinstance(self.gnn, JointEncoder) else {}
+        options: dict[str, Any] = {"splits": splits} if isinstance(inner(self.gnn), JointEncoder) else {}
         if self.edge_attr:
+            if edge_attr is None and requires(self.gnn, "edge_attr"):
+                raise ValueError(
+                    f"expected edge features for {self._name}, got data without edge_attr; of "
+                    "views, augmentations that make edges anew, such as diffusion, have none"
+                )
             options["edge_attr"] = edge_attr
         if takes_batch(self.gnn):
             options["batch"] = batch
-        if edge_weight is not None:
-            if not takes_weights(self.gnn):
-                raise ValueError(f"expected no edge_weight, got one; {type(self.gnn).__name__} does not take it")
+        if edge_weight is not None and not takes_weights(self.gnn):
+            raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
+        if edge_weight is not None or requires(self.gnn, "edge_weight"):
             options["edge_weight"] = edge_weight
         node = self.gnn(x, edge_index, **options)
         if not isinstance(node, Tensor) or node.dim() != 2 or node.size(0) != x.size(0):
             got = list(node.shape) if isinstance(node, Tensor) else type(node).__name__
             raise ValueError(
-                f"expected {type(self.gnn).__name__} to return node embeddings [{x.size(0)}, D], got {got}; give it "
+                f"expected {self._name} to return node embeddings [{x.size(0)}, D], got {got}; give it "
                 "without its pooling, which is the readout's part, and let it return one tensor"
             )
         return Embeddings(node, self.readout(node, batch, num_graphs))
@@ -121,7 +138,7 @@ class GraphEncoder(nn.Module):
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
         batch, num_graphs = _graphs(data)
-        options = {"edge_attr": self._edge_attr(data)}
+        options = {"edge_attr": self.edge_attr_of(data)}
         if takes_weights(self.gnn):
             options["edge_weight"] = _weight(data)
         return self(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
@@ -129,11 +146,11 @@ class GraphEncoder(nn.Module):
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         complete = all(view.x is not None and view.edge_index is not None for view in views)
-        if not isinstance(self.gnn, JointEncoder | EdgeEncoder) or not complete:
+        if not isinstance(inner(self.gnn), JointEncoder | EdgeEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
         counts, batches, graph = [], [], 0
-        attributes = [attr for view in views if (attr := self._edge_attr(view)) is not None]
+        attributes = [attr for view in views if (attr := self.edge_attr_of(view)) is not None]
         for view, size in zip(views, sizes, strict=True):
             batch, count = _graphs(view)
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
@@ -147,30 +164,10 @@ class GraphEncoder(nn.Module):
         out = self(x, edge_index, torch.cat(batches), num_graphs=graph, **parts, **options)
         return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
 
-    def _edge_attr(self, data: Data) -> Tensor | None:
+    def edge_attr_of(self, data: Data) -> Tensor | None:
+        """The edge features of the data, if the network is to have them."""
         attributes: Tensor | None = data._store.get("edge_attr") if self.edge_attr else None
         return attributes
-
-
-def takes_weights(gnn: nn.Module) -> bool:
-    """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
-    return getattr(gnn, "supports_edge_weight", True) and has_argument(type(gnn), "edge_weight")
-
-
-def takes_batch(gnn: nn.Module) -> bool:
-    """Whether a network's ``forward`` has an argument ``batch``: without it a norm over graphs takes them for one."""
-    return has_argument(type(gnn), "batch")
-
-
-@torch.compiler.assume_constant_result  # signatures are not for a compiler to trace
-def has_argument(kind: type[nn.Module], name: str) -> bool:
-    """Whether the ``forward`` of a class of networks has an argument of that name."""
-    return name in _arguments(kind.forward)
-
-
-@lru_cache(maxsize=64)
-def _arguments(function: Callable[..., Any]) -> frozenset[str]:
-    return frozenset(inspect.signature(function).parameters)
 
 
 def _weight(data: Data) -> Tensor | None:

@@ -1,11 +1,28 @@
 """What a user's own augmentation gets from the base classes: the seed, the pass over the batch, its name."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import Key, fold, seed_from
-from graphcl.augment import Augmentation, Compose, EditAugmentation, NodeMask, RandomChoice
+from graphcl.augment import (
+    AdaptiveFeatureMask,
+    Augmentation,
+    Compose,
+    EdgeDrop,
+    EditAugmentation,
+    FeatureDropout,
+    FeatureMask,
+    FeatureNoise,
+    FeatureScale,
+    HeteroEdgeDrop,
+    NodeDrop,
+    NodeMask,
+    RandomChoice,
+)
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 
@@ -117,3 +134,44 @@ def test_a_stale_batch_is_refused() -> None:
 def test_keys_of_graphs_steps_and_views_do_not_meet() -> None:
     keys = {fold(fold(seed, step), view) for seed in range(5) for step in range(200) for view in range(2)}
     assert len(keys) == 2000
+
+
+def test_views_within_a_compiled_step() -> None:
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import torch
+from torch_geometric.data import Data
+from torch_geometric.nn import GCN
+from graphcl.augment import EdgeDrop, FeatureMask, NodeDrop, Views
+
+graph = Data(x=torch.randn(20, 4), edge_index=torch.randint(20, (2, 50)))
+model, views, mask = GCN(4, 8, 2), Views(EdgeDrop(drop=0.3), NodeDrop(drop=0.3)), FeatureMask(mask=0.3)
+def step(generator):
+    first, second = views(mask(graph, generator=generator), generator=generator)
+    return model(first.x, first.edge_index).sin().sum() + model(second.x, second.edge_index).cos().sum()
+plain, compiled = (f(torch.Generator().manual_seed(0)) for f in (step, torch.compile(step, backend="eager")))
+torch.testing.assert_close(compiled, plain)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+def test_refusals_say_what_to_do_instead() -> None:
+    graph = Data(x=torch.eye(4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    with pytest.raises(ValueError, match="leave out ToSparseTensor, which has put the edges into adj_t"):
+        NodeMask(mask=0.5)(Data(x=graph.x, adj_t=torch.eye(4).to_sparse()))
+    with pytest.raises(TypeError, match="got HeteroData; take HeteroNodeDrop, HeteroEdgeDrop or HeteroFeatureMask"):
+        NodeMask(mask=0.5)(HeteroData())
+    with pytest.raises(TypeError, match="got Data; for nodes and edges of one type take NodeDrop, EdgeDrop"):
+        HeteroEdgeDrop(drop=0.5)(graph)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [NodeDrop(), NodeMask(), FeatureMask(), FeatureDropout(), FeatureNoise(), FeatureScale()]
+    + [AdaptiveFeatureMask(mask=0.5), EdgeDrop()],
+    ids=lambda view: type(view).__name__,
+)
+def test_sparse_features_are_refused_by_name(view: Augmentation) -> None:
+    graph = Data(x=torch.eye(4).to_sparse(), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    with pytest.raises(ValueError, match=r"write data.x = data.x.to_dense\(\)"):
+        view(graph)

@@ -321,8 +321,10 @@ def test_at_least_one_member(kind: type) -> None:
 @pytest.mark.parametrize("kind", [Compose, RandomChoice])
 @pytest.mark.parametrize("wrong", [NodeDrop, "NodeDrop", ToUndirected()], ids=["class", "name", "transform"])
 def test_members_are_augmentations(kind: type, wrong: Any) -> None:
-    with pytest.raises(TypeError, match="expected instances of"):
+    with pytest.raises(TypeError, match="expected instances of") as refusal:
         kind([NodeDrop(), wrong])
+    told = "torch_geometric.transforms.Compose chains transforms of any kind" in str(refusal.value)
+    assert told == (kind is Compose and isinstance(wrong, ToUndirected))
 
 
 class Whole(Augmentation):

@@ -10,7 +10,9 @@ from graphcl.cli import main
 
 def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_molecules):
     assert main(["pretrain", "--data", "my.smi.gz", "--method", "molclr", "--out", "run", *fast_molecules]) == 0
+    capsys.readouterr()
     assert main(["export", "run", "--out", "mine"]) == 0
+    assert capsys.readouterr().out.startswith("mine: 0.0 MB in float16   (next: graphcl embed --model mine ")
     card = Path("mine/card.md").read_text()
     assert "MolCLR" in card and "graphcl pretrain --data my.smi.gz --method molclr --vocab ogb --hidden 8" in card
     assert main(["embed", "--model", "mine", "--data", "my.smi.gz", "--out", "z.npz"]) == 0

@@ -366,6 +366,12 @@ def test_one_graph_many_times():
     assert assert_contract(dataset, [2, 0], graph_id=True).packed
 
 
+def test_a_transform_that_makes_views_is_refused():
+    dataset = InMemory(molecules(), transform=lambda graph: (graph, graph))
+    with pytest.raises(TypeError, match=r"expected graphs \(.*\), got tuple at 0; where a transform of the data set"):
+        PackedDataset(dataset, graph_id=True).batch([0])
+
+
 def test_transform_is_applied_to_each_graph():
     def double(data):
         return data.update({"x": 2 * data.x})

@@ -145,3 +145,11 @@ def test_an_encoder_that_reads_edge_features_gets_them() -> None:
     embeddings = untrained_embeddings(make, batches, statistics=batches)
     assert embeddings.shape == (16, 8) and np.allclose(embeddings[:4], embeddings[4:8], atol=1e-6)
     assert not np.allclose(embeddings[0], embeddings[1], atol=1e-3)
+
+
+def test_graphs_without_a_batch_and_networks_without_a_method_are_refused() -> None:
+    graph = Data(x=torch.ones(3, 2), edge_index=torch.zeros(2, 0, dtype=torch.int64))
+    with pytest.raises(TypeError, match="expected batches of graphs, got a single graph; write DataLoader"):
+        raw_embeddings([graph])
+    with pytest.raises(TypeError, match=r"which has embed\(data\), got GraphEncoder; GraphCL\(GraphEncoder"):
+        embed_graphs(GraphEncoder(GIN(2)), [graph])

@@ -123,6 +123,7 @@ def test_collapse_is_told_from_health():
         (lambda: d.similarity_histogram(torch.tensor([3.0])), "cosines"),
         (lambda: d.similarity_histogram(torch.tensor([0.0]), bins=0), "bins"),
         (lambda: d.false_negative_rate(torch.tensor([1])), "at least 2"),
+        (lambda: d.diagnose(torch.eye(3), torch.eye(3)), r"write diagnose\(z, \(z1, z2\)\)"),
     ],
 )
 def test_refusals(call, words):

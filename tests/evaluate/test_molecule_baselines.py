@@ -49,6 +49,8 @@ def test_the_rows_and_their_seeds() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="at least one batch"):
         raw_molecule_embeddings([], vocab="ogb")
+    with pytest.raises(TypeError, match="expected batches of graphs, got a single graph; write DataLoader"):
+        raw_molecule_embeddings([from_smiles("CCO")], vocab="ogb")
     bare = from_smiles("C")
     del bare.smiles  # by which it would be told
     with pytest.raises(ValueError, match="expected molecules that say their index table"):

@@ -233,6 +233,9 @@ def test_refusals(tmp_path):
     for args, options, message in cases:
         with pytest.raises(ValueError, match=message):
             evaluate_embeddings(*args, **options)
+    for embeddings, message in ((RAW, "write {'mine': .embeddings.}"), ({"mine": RAW}, "one array per seed for mine")):
+        with pytest.raises(TypeError, match=message):
+            evaluate_embeddings(embeddings, Y, FEW, SEEDS)
     bad = tmp_path / "bad.csv"
     evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
     bad.write_text(bad.read_text().replace("raw,0,0", "raw,zero,0"))

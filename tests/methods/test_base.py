@@ -1,8 +1,11 @@
 """The base of all methods: keys, steps, abstractness. What every method shares is in test_contract.py."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import fold, seed_from
 from graphcl.methods import Method
@@ -34,6 +37,15 @@ def test_the_key_of_a_generator(method, generator):
     expected = seed_from(torch.Generator().manual_seed(0))
     assert method(DATA, generator=generator).item() == expected
     assert method.step == 0
+
+
+def test_what_is_no_graph_is_refused_with_what_to_do(method):
+    with pytest.raises(TypeError, match=r"got HeteroData; .* data.to_homogeneous\(\)"):
+        method(HeteroData())
+    with pytest.raises(TypeError, match="got tuple; a method makes its views itself"):
+        method((Batch.from_data_list([DATA]), Batch.from_data_list([DATA])))
+    with pytest.raises(TypeError, match="got list; make one batch of several graphs"):
+        method([DATA, DATA])
 
 
 def test_a_failed_step_is_not_counted(method):
@@ -92,3 +104,33 @@ def test_modes_are_restored_after_an_error():
     with pytest.raises(ValueError, match="expected node features"):
         method.embed(Data(edge_index=DATA.edge_index, num_nodes=2))
     assert method.training and not method.frozen.training
+
+
+def test_compiling_a_method_changes_nothing_and_leaves_its_network_compiled():
+    # In a process of its own: the shape checks that the tests switch on cannot be traced.
+    program = """
+import copy, torch
+from torch_geometric.data import Batch
+from torch_geometric.nn import GCN
+from graphcl.data import load
+from graphcl.methods import GraphCL, MVGRLGraph, SimGRACE
+from graphcl.nn import GraphEncoder
+
+batch, traced = Batch.from_data_list(list(load("synthetic-molecules")[:8])), []
+def backend(graph, inputs):
+    traced.append(graph)
+    return graph
+for kind in (GraphCL, MVGRLGraph, SimGRACE):
+    method = kind(GraphEncoder(GCN(batch.num_features, 8, 2)))
+    compiled = torch.compile(copy.deepcopy(method), backend=backend)
+    for _ in range(2):
+        assert compiled(batch).item() == method(batch).item()
+    assert not traced
+    inside = copy.deepcopy(method)
+    inside.encoder.gnn = torch.compile(inside.encoder.gnn, backend=backend)
+    torch.testing.assert_close(torch.compile(inside, backend=backend)(batch), method(batch))
+    assert traced
+    traced.clear()
+    torch._dynamo.reset()  # the next network looks the same
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)

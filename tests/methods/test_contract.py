@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
-from torch_geometric.nn import GCN
+from torch_geometric.nn import GCN, Sequential
 
 from graphcl import methods
 from graphcl.methods import Method
@@ -385,7 +385,9 @@ class TestConstruction:
     def test_what_is_no_graph_is_refused(self, name, batch):
         for wrong in ([batch], HeteroData(), None):
             for call in (build(name), build(name).embed):
-                with pytest.raises(TypeError, match=r"expected a torch_geometric Data or Batch, got .*from_data_list"):
+                with pytest.raises(
+                    TypeError, match="expected a torch_geometric Data or Batch, got .*(from_data_list|homogen)"
+                ):
                     call(wrong)
 
     def test_features_of_another_width_are_refused(self, name, batch):
@@ -394,11 +396,12 @@ class TestConstruction:
             build(name)(batch)
 
     def test_a_network_without_a_width_is_refused(self, name):
+        encoder = GraphEncoder(Sequential("x, edge_index", [(nn.Identity(), "x -> x")]))
         if name in HAS_NO_HEAD:
-            assert METHODS[name](GraphEncoder(nn.Identity())).encoder.gnn is not None
+            assert METHODS[name](encoder).encoder.gnn is not None
             return
-        with pytest.raises(ValueError, match="expected Identity to have an integer out_channels"):
-            METHODS[name](GraphEncoder(nn.Identity()))
+        with pytest.raises(ValueError, match="expected Sequential to have an integer out_channels"):
+            METHODS[name](encoder)
 
     def test_repr(self, name):
         assert repr(build(name)).startswith(f"{name}(")

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GAT as PyGGAT
 from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
+from torch_geometric.nn import GCNConv, GINEConv, GraphNorm, Sequential
 
 from graphcl.augment import PPRDiffusion
 from graphcl.nn import GAT, GCN, GIN, SAGE, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
@@ -188,11 +190,71 @@ class TestWeights:
         with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
             encoder(view.x, view.edge_index, view.batch, edge_weight=view.edge_weight)
 
+    def test_each_sequential_network_by_its_own_arguments(self, generator):
+        """PyG's ``Sequential`` writes the forward of the last one that was made into the class."""
+        view = batch_of([4, 6], generator)
+        layers = [(GCNConv(4, 8), "x, edge_index, edge_weight -> x")]
+        weighted = Sequential("x, edge_index, edge_weight", layers).double()
+        normed = Sequential("x, edge_index, batch", [(GraphNorm(4), "x, batch -> x")]).double()
+        encoder, plain = GraphEncoder(weighted), GraphEncoder(normed)
+        torch.testing.assert_close(encoder.encode(view).node, weighted[0](view.x, view.edge_index))
+        view.edge_weight = torch.rand(20, generator=generator, dtype=torch.float64)
+        torch.testing.assert_close(encoder.encode(view).node, weighted[0](view.x, view.edge_index, view.edge_weight))
+        torch.testing.assert_close(plain.encode(view).node, normed[0](view.x, view.batch))
+
     def test_parts_of_a_batch_keep_theirs(self, generator):
         view = PPRDiffusion(alpha=0.2, threshold=0.01)(batch_of([4, 6, 5], generator))
         encoder = GraphEncoder(GCN(4, 8, 2).double())
         parts = [encoder.encode(part).graph for part in split_batch(view, [1, 2])]
         torch.testing.assert_close(torch.cat(parts), encoder.encode(view).graph)
+
+
+class TestEdgeFeatures:
+    """They reach a network that was made for them, without being told."""
+
+    @staticmethod
+    def graphs(generator):
+        batch = batch_of([4, 6], generator)
+        batch.edge_attr = torch.randn(20, 3, generator=generator, dtype=torch.float64)
+        return batch
+
+    def test_a_model_with_a_width_for_them(self, generator):
+        batch, gnn = self.graphs(generator), PyGGAT(4, 8, 2, edge_dim=3).double()
+        wanted = gnn(batch.x, batch.edge_index, edge_attr=batch.edge_attr)
+        assert not torch.allclose(wanted, gnn(batch.x, batch.edge_index))
+        torch.testing.assert_close(GraphEncoder(gnn).encode(batch).node, wanted)
+        without = GraphEncoder(gnn, edge_attr=False).encode(batch).node
+        torch.testing.assert_close(without, gnn(batch.x, batch.edge_index))
+
+    def test_a_model_made_without(self, generator):
+        batch = self.graphs(generator)
+        for gnn in (PyGGAT(4, 8, 2, v2=True).double(), PyGGIN(4, 8, 2).double()):
+            encoder = GraphEncoder(gnn)
+            assert not encoder.edge_attr
+            torch.testing.assert_close(encoder.encode(batch).node, gnn(batch.x, batch.edge_index))
+
+    def test_a_network_of_ones_own_that_may_do_without(self, generator):
+        class Own(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = GINEConv(nn.Linear(4, 8), edge_dim=3)
+
+            def forward(self, x, edge_index, edge_attr=None):
+                return x if edge_attr is None else self.conv(x, edge_index, edge_attr)
+
+        batch, gnn = self.graphs(generator), Own().double()
+        wanted = gnn.conv(batch.x, batch.edge_index, batch.edge_attr)
+        torch.testing.assert_close(GraphEncoder(gnn).encode(batch).node, wanted)
+        del batch.edge_attr
+        assert torch.equal(GraphEncoder(gnn).encode(batch).node, batch.x)
+
+    def test_a_network_that_cannot_do_without(self, generator):
+        batch, gnn = self.graphs(generator), GINEConv(nn.Linear(4, 8), edge_dim=3).double()
+        wrapped = Sequential("x, edge_index, edge_attr", [(gnn, "x, edge_index, edge_attr -> x")])
+        encoder = GraphEncoder(wrapped)
+        torch.testing.assert_close(encoder.encode(batch).node, gnn(batch.x, batch.edge_index, batch.edge_attr))
+        with pytest.raises(ValueError, match="expected edge features for Sequential, got data without edge_attr"):
+            encoder.encode(batch_of([4, 6], generator))
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
@@ -211,6 +273,24 @@ def test_the_same_views_are_joined_and_sorted_once(kind, generator, monkeypatch)
     assert len(sorts) == 2
     assert not torch.allclose(changed[0].node, before[0].node)
     torch.testing.assert_close(changed[1], encoder.encode(views[1].clone()))
+
+
+def test_a_compiled_network_is_given_what_it_takes():
+    program = """
+import torch
+from torch_geometric.data import Data
+from torch_geometric.nn import GAT, GCN
+from graphcl.nn import GraphEncoder, MoleculeEncoder
+edge_index = torch.randint(12, (2, 30))
+data = Data(x=torch.randn(12, 4), edge_index=edge_index, edge_weight=torch.rand(30), edge_attr=torch.rand(30, 3))
+molecule = Data(torch.zeros(12, 9, dtype=torch.int64), edge_index, torch.zeros(30, 3, dtype=torch.int64))
+for gnn, graph in ((GCN(4, 8, 2), data), (GAT(4, 8, 2, edge_dim=3), data), (MoleculeEncoder(8, 2), molecule)):
+    plain, compiled = GraphEncoder(gnn.eval()), GraphEncoder(torch.compile(gnn.eval(), backend="eager"))
+    torch.testing.assert_close(compiled.encode(graph), plain.encode(graph))
+    torch.testing.assert_close(compiled.encode_views([graph, graph]), plain.encode_views([graph, graph]))
+    torch.testing.assert_close(torch.compile(plain, backend="eager").encode(graph), plain.encode(graph))
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
 
 
 def test_compiled_and_not():
@@ -262,7 +342,25 @@ class TestRefusals:
         with pytest.raises(ValueError, match=rf"expected Network to return node embeddings \[3, D\], got {got}; "):
             GraphEncoder(Network())(torch.ones(3, 4), torch.zeros(2, 0, dtype=torch.int64))
 
+    def test_a_network_that_is_called_otherwise(self):
+        class OfData(nn.Module):
+            def forward(self, data):
+                return data.x
+
+        class OfPositions(nn.Module):
+            def forward(self, x, edge_index, pos):
+                return x
+
+        with pytest.raises(TypeError, match=r"called as forward\(x, edge_index\), .*, got OfData.forward\(data\): "):
+            GraphEncoder(OfData())
+        with pytest.raises(TypeError, match="missing a required argument: 'pos'; put it into a module"):
+            GraphEncoder(OfPositions())
+
     def test_a_network_without_a_width(self):
-        encoder = GraphEncoder(nn.Identity(), sum_readout)
-        with pytest.raises(ValueError, match="expected Identity to have an integer out_channels, got None"):
+        class Network(nn.Module):
+            def forward(self, x, edge_index):
+                return x
+
+        encoder = GraphEncoder(Network(), sum_readout)
+        with pytest.raises(ValueError, match="expected Network to have an integer out_channels, got None"):
             encoder.out_channels  # noqa: B018

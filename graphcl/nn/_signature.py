@@ -1,0 +1,101 @@
+"""What the ``forward`` of a network asks for beside ``x`` and ``edge_index``: by the names of its arguments."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from inspect import Parameter, Signature
+from typing import Any
+
+import torch
+from torch import nn
+from torch_geometric.nn import Sequential
+
+__all__ = ["OFFERED", "check_forward", "inner", "reads_edge_attr", "requires", "takes", "takes_batch", "takes_weights"]
+
+OFFERED = ("batch", "edge_attr", "edge_weight")
+
+
+def inner(gnn: nn.Module) -> nn.Module:
+    """The network itself, where ``torch.compile`` has been put around it: that takes whatever comes."""
+    network: nn.Module = getattr(gnn, "_orig_mod", gnn)
+    return network
+
+
+def takes(gnn: nn.Module, name: str) -> bool:
+    """Whether a network's ``forward`` has an argument of that name."""
+    return name in _arguments(inner(gnn))
+
+
+def requires(gnn: nn.Module, name: str) -> bool:
+    """Whether a network's ``forward`` cannot be called without an argument of that name."""
+    return _arguments(inner(gnn)).get(name, False)
+
+
+def takes_weights(gnn: nn.Module) -> bool:
+    """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
+    return getattr(inner(gnn), "supports_edge_weight", True) and takes(gnn, "edge_weight")
+
+
+def takes_batch(gnn: nn.Module) -> bool:
+    """Whether a network's ``forward`` has an argument ``batch``: without it a norm over graphs takes them for one."""
+    return takes(gnn, "batch")
+
+
+def reads_edge_attr(gnn: nn.Module) -> bool:
+    """Whether a network's ``forward`` has an argument ``edge_attr`` and, as far as its layers say, makes use of it.
+
+    PyG's models say so as a whole, and its layers call the width of the edge features that they were made for
+    ``edge_dim``.
+    """
+    if not takes(gnn, "edge_attr") or not getattr(inner(gnn), "supports_edge_attr", True):
+        return False
+    widths = [part.edge_dim for part in gnn.modules() if hasattr(part, "edge_dim")]
+    return requires(gnn, "edge_attr") or not widths or any(width is not None for width in widths)
+
+
+def check_forward(gnn: nn.Module) -> None:
+    """Refuse a network that cannot be called with ``(x, edge_index)`` and what else a graph has for it."""
+    network = inner(gnn)
+    if isinstance(network, Sequential):
+        names = network.signature.param_dict
+        signature = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    elif (read := _signature(network.forward)) is not None:
+        signature = read
+    else:
+        return
+    try:
+        signature.bind(None, None, **{name: None for name in OFFERED if name in signature.parameters})
+    except TypeError as error:
+        raise TypeError(
+            f"expected a network that is called as forward(x, edge_index), with {', '.join(OFFERED)} by these names "
+            f"if it wants them, got {type(network).__name__}.forward{signature}: {error}; put it into a module with "
+            "such a forward (other numbers of the nodes, such as their positions, go into x)"
+        ) from None
+
+
+def _arguments(network: nn.Module) -> Mapping[str, bool]:
+    """The names of the arguments, and whether each has to be given."""
+    if isinstance(network, Sequential):  # the class has the forward of the last one made, or one of any arguments
+        return dict.fromkeys(network.signature.param_dict, True)
+    forward = network.forward
+    return _named(getattr(forward, "__func__", forward))
+
+
+@torch.compiler.assume_constant_result  # signatures are not for a compiler to trace
+def _named(function: Callable[..., Any]) -> Mapping[str, bool]:
+    return _read(function)
+
+
+@lru_cache(maxsize=64)
+def _read(function: Callable[..., Any]) -> Mapping[str, bool]:
+    signature = _signature(function)
+    parameters = {} if signature is None else signature.parameters
+    return {name: parameter.default is parameter.empty for name, parameter in parameters.items()}
+
+
+def _signature(function: Callable[..., Any]) -> Signature | None:
+    """The signature; None of what has none, such as a scripted network."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
