@@ -43,10 +43,10 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
             continue
         value = store[key]
         if is_sparse(value):
+            anew = f"delete data.{key} and make it anew from edge_index after the augmentation"
             raise ValueError(
                 f"expected dense attributes, got the sparse {key!r}, which cannot follow nodes and edges; "
-                + ("write data.x = data.x.to_dense()" if key == "x" else f"delete data.{key} and make it anew from ")
-                + ("" if key == "x" else "edge_index after the augmentation")
+                + ("write data.x = data.x.to_dense()" if key == "x" else anew)
             )
         source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
         if isinstance(value, list | tuple | np.ndarray):

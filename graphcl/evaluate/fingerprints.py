@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcl.data._featurise import molecule_of
 from graphcl.evaluate._checks import FloatArray, to_numpy
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
@@ -58,17 +59,16 @@ def morgan_fingerprints(
 def _molecule(text: str) -> Any:
     from rdkit import Chem
 
-    molecule = Chem.MolFromSmiles(text)
+    molecule = molecule_of(text)
     if molecule is not None:
         return molecule
     molecule = Chem.MolFromSmiles(text, sanitize=False)
-    if molecule is None:
-        raise ValueError(f"expected SMILES of molecules, got {text!r}")
-    molecule.UpdatePropertyCache(strict=False)
-    steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
-    if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
-        raise ValueError(f"expected SMILES of molecules, got {text!r}")
-    return molecule
+    if molecule is not None:
+        molecule.UpdatePropertyCache(strict=False)
+        steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
+        if Chem.SanitizeMol(molecule, steps, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
+            return molecule
+    raise ValueError(f"expected SMILES of molecules, got {text!r}")
 
 
 def forest_predictions(

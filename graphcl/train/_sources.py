@@ -61,7 +61,6 @@ class Source(ABC):
         left_out: Graphs that take no part in an epoch.
         first: Some of the data, where they can be looked at without taking a step.
         vocab: The index table of molecules, where it is known.
-        content: A hash of some of the data, where they are the same at every look; a checkpoint keeps it.
     """
 
     unit: str = "graphs"
@@ -70,11 +69,14 @@ class Source(ABC):
     left_out: int = 0
     first: Data | None = None
     vocab: str | None = None
-    content: str | None = None
 
     @abstractmethod
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         """The steps of these epochs, from the given one of the first epoch on."""
+
+    def content(self) -> str | None:
+        """A hash of some of the data, which a checkpoint keeps; None where they may differ from look to look."""
+        return None
 
 
 class GraphSet(Source):
@@ -87,14 +89,17 @@ class GraphSet(Source):
         self.left_out = rest if rest < self.least else 0
         self.steps = len(packed) // batch_size + (rest >= self.least)
         self.first = packed.batch(torch.arange(min(len(packed), 2)))
-        if packed.packed:  # what is not may be made anew at every access
-            some = min(len(packed), LOOKED_AT)
-            self.content = content_of(packed.batch(torch.arange(some) * len(packed) // some))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for index, loss in losses_ahead(method, self.packed, self._schedule(seed, epochs, step)):
             shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
             yield Step(loss, index.numel(), f"graphs {shown}")
+
+    def content(self) -> str | None:
+        if not self.packed.packed:  # a transform may make the graphs anew at every access
+            return None
+        some = min(self.size, LOOKED_AT)
+        return content_of(self.packed.batch(torch.arange(some) * self.size // some))
 
     def _schedule(self, seed: int, epochs: range, step: int) -> Iterator[Tensor]:
         for epoch in epochs:
@@ -110,7 +115,9 @@ class OneGraph(Source):
 
     def __init__(self, data: Data) -> None:
         self.data, self.first, self.size = data, data, data.num_nodes or 0
-        self.content = content_of(data)
+
+    def content(self) -> str:
+        return content_of(self.data)
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for _ in epochs:

@@ -138,7 +138,7 @@ def fit(
     settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
     settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule, "warmup": warmup, "clip": clip}
     settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
-    state = State(method, optim, settings, source.content)
+    state = State(method, optim, settings, None if folder is None else source.content())
     if resume:
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")
