@@ -78,7 +78,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
             for rank in range(world)
         ]
         try:
-            said = [process.communicate(timeout=120)[0] for process in processes]
+            said = [process.communicate(timeout=300)[0] for process in processes]
         finally:
             for process in processes:
                 process.kill()

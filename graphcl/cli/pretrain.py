@@ -1,6 +1,7 @@
 """``graphcl pretrain``: train an encoder by contrast, without labels."""
 
 import inspect
+import os
 import shlex
 import sys
 import time
@@ -16,13 +17,15 @@ from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped,
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
 from graphcl.cli._source import source_of_run
 from graphcl.cli.evaluate import score
+from graphcl.distributed import rank, world
 from graphcl.errors import ConfigError
 
 __all__ = ["ABOUT", "add_options", "run", "unsaid"]
 
 ABOUT = (
     "Pretrain an encoder. Settings come from flags, from a YAML file (--config), or both: flags win. What is left "
-    "out is as in the method's paper, on the data set where it says so, which `graphcl methods NAME` shows."
+    "out is as in the method's paper, on the data set where it says so, which `graphcl methods NAME` shows. On several "
+    "GPUs, or CPUs: torchrun --nproc-per-node=4 -m graphcl pretrain ..."
 )
 
 OF_TRAINING = (
@@ -36,16 +39,29 @@ MAY_CHANGE = ("epochs", "root", "diagnostics")
 
 def run(config: Any) -> int:
     """Train, and say where the run is."""
-    from graphcl.data import PackedDataset
-    from graphcl.train import RunFolder, fit, pick_device, source_of
+    from graphcl.train import pick_device
+    from graphcl.train.ranks import process_group
 
     if config.resume and config.overwrite:
         raise ConfigError("expected --resume or --overwrite, got both")
     use_threads(config.threads)
     device = pick_device(config.device)
+    with process_group(device):
+        first = rank() == 0
+        trained = _train(config, device)
+    return _tell(*trained, config) if first else INTERRUPTED if trained[0].interrupted else 0
+
+
+def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
+    """The history of the run, its folder, and what its speed is counted in."""
+    from graphcl.data import PackedDataset
+    from graphcl.train import RunFolder, fit, source_of
+    from graphcl.train.ranks import in_turn, on_first
+
     settings = _settings(config)
-    whole = with_modality(load_data(settings, root=config.root), settings, root=config.root)
-    dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
+    with in_turn(device):
+        whole = with_modality(load_data(settings, root=config.root), settings, root=config.root)
+        dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
     known = recipe(config.method)
     one = known.kind.level == "node" and len(dataset) == 1
     data = dataset[0] if one else PackedDataset(dataset, graph_id=True)
@@ -54,11 +70,16 @@ def run(config: Any) -> int:
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
     if source.first is not None:
         method.check_needs(source.first)
-    folder = RunFolder(config.out or _new_folder(dataset.name, config.method))
-    _prepare(folder, settings, config)
-    tell_skipped(dataset, folder.path / "skipped.csv")
-    tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
-    print(f"{dataset.name}: {source.size:,} {source.unit}, {known.name} on {device}, run folder {folder.path}")
+    folder = RunFolder(config.out or _new_folder(dataset.name, config.method, device))
+
+    def prepare() -> None:
+        _prepare(folder, settings, config)
+        tell_skipped(dataset, folder.path / "skipped.csv")
+        tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
+        where = str(device) if world() == 1 else f"{world()} ranks"
+        print(f"{dataset.name}: {source.size:,} {source.unit}, {known.name} on {where}, run folder {folder.path}")
+
+    on_first(prepare, device)
     history = fit(
         method,
         data,
@@ -68,7 +89,7 @@ def run(config: Any) -> int:
         resume=config.resume,
         callbacks=[_diagnostics(data)] if settings["diagnostics"] else [],
     )
-    return _tell(history, folder, config, source.unit)
+    return history, folder, source.unit
 
 
 def _settings(config: Any) -> dict[str, Any]:
@@ -132,9 +153,13 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
     folder.write_config(settings)
 
 
-def _new_folder(dataset: str, method: str) -> Path:
-    base = Path("runs") / f"{dataset}-{method}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return next(path for i in range(1, 1000) if not (path := base if i == 1 else Path(f"{base}-{i}")).exists())
+def _new_folder(dataset: str, method: str, device: Any) -> Path:
+    """One that is not there yet, by the clock of the first rank."""
+    from graphcl.train.ranks import first_says
+
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(first_says(time.time(), device)))
+    paths = [Path("runs") / f"{dataset}-{method}-{stamp}{'' if i == 1 else f'-{i}'}" for i in range(1, 1000)]
+    return paths[int(first_says(next(i for i, path in enumerate(paths) if not path.exists()), device))]
 
 
 def _diagnostics(data: Any) -> Any:
@@ -150,12 +175,16 @@ def _diagnostics(data: Any) -> Any:
     return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
 
 
-def _tell(history: Any, folder: Any, config: Any, unit: str) -> int:
+def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:
     """Say how the training went and what comes next."""
+    from graphcl.train.ranks import was_launched
+
     if history.left_out:
         print("1 graph an epoch was left out: it formed a last batch of its own and had nothing to be contrasted with")
     if history.interrupted:
-        print(f"stopped; go on with: graphcl pretrain --resume --out {shlex.quote(str(folder.path))}")
+        ranks = int(os.environ["WORLD_SIZE"]) if was_launched() else 1
+        command = f"torchrun --nproc-per-node={ranks} -m graphcl" if ranks > 1 else "graphcl"
+        print(f"stopped; go on with: {command} pretrain --resume --out {shlex.quote(str(folder.path))}")
         return INTERRUPTED
     last = history.epochs[-1]
     print(f"epoch {int(last['epoch'])}: loss {last['loss']:.4f}, {last[f'{unit}_per_s']:,.0f} {unit}/s")

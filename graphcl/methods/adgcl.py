@@ -10,8 +10,10 @@ from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold
 from graphcl.augment import EdgeDropper
+from graphcl.distributed import joined_rows, mean_over_ranks
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
+from graphcl.methods.graphs import batch_vector
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._signature import takes_weights
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
@@ -57,6 +59,8 @@ class ADGCL(Method):
     where each finds the other in evaluation mode; both directions of an edge share one weight.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -85,8 +89,9 @@ class ADGCL(Method):
         if takes_weights(self.encoder.gnn) and "edge_weight" in data:  # the edges of the clean graph are weighted too
             kept = kept * data.edge_weight.view(-1)
         dropped = encode_weighted(self.encoder, data, kept).graph
-        loss: Tensor = self.loss(*project_views(self.head, [clean, dropped]))
-        penalty = self.dropper.penalty(weight, data)
+        loss: Tensor = self.loss(*project_views(self.head, [joined_rows(clean), joined_rows(dropped)]))
+        with_edges = batch_vector(data).index_select(0, data.edge_index[0]).unique().numel()
+        penalty = mean_over_ranks(self.dropper.penalty(weight, data), weight.new_tensor(with_edges))
         return loss + (penalty - penalty.detach())
 
 

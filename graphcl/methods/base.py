@@ -1,7 +1,7 @@
 """What every method is: a module whose call on a graph, or a batch of graphs, gives the loss of one step."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -11,9 +11,10 @@ from torch_geometric.data import Batch, Data, HeteroData
 from graphcl._random import Key, fold, seed_from
 from graphcl.augment import Augmentation
 from graphcl.augment._keyed import is_keyed_by_graph
+from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
 
-__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "num_graphs"]
+__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "graph_rows", "num_graphs"]
 
 View = Callable[[Data], Data]
 """Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
@@ -42,13 +43,23 @@ def check_several(data: Data) -> int:
         apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph)
     """
     count = num_graphs(data)
-    if count < 2:
+    if count < 2 and not is_one_batch():  # other ranks have graphs too
         raise ValueError(
             f"expected at least 2 graphs to contrast, got {count}: the other graphs of the batch are what tells a "
             "graph apart, and in a batch of one graph there are none. Use a larger batch (drop a last one of a single "
             "graph)"
         )
     return count
+
+
+def graph_rows(embeddings: Iterable[Embeddings]) -> list[Tensor]:
+    """The graph embeddings of several views, ``[G, D]`` each, of all ranks' graphs where their batches count as one.
+
+    Example:
+        >>> [z.shape for z in graph_rows([Embeddings(torch.ones(5, 2), torch.ones(3, 2))])]
+        [torch.Size([3, 2])]
+    """
+    return [joined_rows(each.graph) for each in embeddings]
 
 
 def num_graphs(data: Data) -> int:
@@ -76,9 +87,12 @@ class Method(nn.Module, ABC):
 
     Attributes:
         level: What is contrasted: graphs, so that a step needs several of them, or nodes, for which one is enough.
+        joins_ranks: Whether the loss runs over the graphs of all ranks where their batches count as one
+            (:func:`graphcl.distributed.one_batch`), as that of every method of the package does.
     """
 
     level: ClassVar[Literal["graph", "node"]] = "graph"
+    joins_ranks: ClassVar[bool] = False
     step: Tensor
 
     def __init__(self, encoder: GraphEncoder, *, seed: int = 0) -> None:

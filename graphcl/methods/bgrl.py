@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl import losses
+from graphcl.distributed import joined_rows
 from graphcl.methods.base import View
 from graphcl.methods.grace import edge_and_feature_drop
 from graphcl.methods.nodes import NodeMethod, align
@@ -86,7 +87,7 @@ class BGRL(NodeMethod):
         q1, q2 = project_views(self.predictor, self.encode_aligned(views))
         with torch.no_grad():
             target = cast(GraphEncoder, self.target.module)
-            t1, t2 = align(views, [embeddings.node for embeddings in target.encode_views(views)])
+            t1, t2 = map(joined_rows, align(views, [embeddings.node for embeddings in target.encode_views(views)]))
         loss: Tensor = (self.loss(q1, t2) + self.loss(q2, t1)) / 2
         return loss
 

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation
+from graphcl.distributed import joined_rows
 from graphcl.losses import CLIP
 from graphcl.methods.base import Method, View
 from graphcl.methods.graphs import num_graphs
@@ -50,6 +51,8 @@ class CrossModal(Method):
     Differs from the paper: two-layer heads on both sides instead of linear maps; the second encoder stands still.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -76,7 +79,7 @@ class CrossModal(Method):
         vectors = self._vectors(data)
         if self.view is not None:
             data = self.view.view(data, fold(key, 0)) if isinstance(self.view, Augmentation) else self.view(data)
-        graph = self.encoder.encode(data).graph
+        graph, vectors = joined_rows(self.encoder.encode(data).graph), joined_rows(vectors)
         loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
         return loss
 

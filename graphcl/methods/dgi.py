@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 
 from graphcl import losses
 from graphcl.augment import FeatureShuffle, Identity
+from graphcl.distributed import joined_groups
 from graphcl.methods.base import View
 from graphcl.methods.nodes import NodeMethod, align, graphs_of
 from graphcl.nn import GraphEncoder, mean_readout
@@ -92,6 +93,7 @@ class DGI(NodeMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         real, corrupted = self.encode_aligned(views)
         graph, _ = align(views, [graphs_of(view)[0] for view in views])
-        summary = self.discriminator.summary(real, graph, graphs_of(views[0])[1])
+        graph, num_graphs = joined_groups(graph, graphs_of(views[0])[1])
+        summary = self.discriminator.summary(real, graph, num_graphs)
         loss: Tensor = self.loss(*(self.discriminator(node, summary, graph) for node in (real, corrupted)))
         return loss

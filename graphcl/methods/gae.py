@@ -7,6 +7,7 @@ from graphcl import losses
 from graphcl._random import Key
 from graphcl.augment._graph import Graph
 from graphcl.augment.edge_add import add_edges
+from graphcl.distributed import joined_rows
 from graphcl.methods.base import Method
 from graphcl.nn import GraphEncoder
 
@@ -46,6 +47,7 @@ class GAE(Method):
     """
 
     level = "node"
+    joins_ranks = True
 
     def __init__(self, encoder: GraphEncoder, *, loss: nn.Module | None = None, seed: int = 0) -> None:
         super().__init__(encoder, seed=seed)
@@ -59,5 +61,7 @@ class GAE(Method):
                 f"expected edges to restore and pairs without one, got {data.edge_index.size(1)} edges between "
                 f"{data.num_nodes} nodes; leave out graphs that have no edges or all"
             )
-        loss: Tensor = self.loss(*((z[source] * z[target]).sum(1) for source, target in (data.edge_index, absent)))
+        loss: Tensor = self.loss(
+            *(joined_rows((z[source] * z[target]).sum(1)) for source, target in (data.edge_index, absent))
+        )
         return loss

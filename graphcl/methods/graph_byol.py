@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphcl.losses import Bootstrap
 from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_several, check_two_views, two_random_views, width_of
+from graphcl.methods.graphs import check_several, check_two_views, graph_rows, two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, MLPHead, project_views
 
 __all__ = ["GraphBYOL"]
@@ -52,6 +52,8 @@ class GraphBYOL(ViewMethod):
     as the embeddings, with twice that between.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -76,11 +78,11 @@ class GraphBYOL(ViewMethod):
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
-        z = project_views(self.head, [e.graph for e in self.encoder.encode_views(views)])
+        z = project_views(self.head, graph_rows(self.encoder.encode_views(views)))
         first, second = project_views(self.predictor, z)
         encoder, head = self.target.module.children()
         with torch.no_grad():
-            goals = project_views(head, [e.graph for e in encoder.encode_views(views)])  # type: ignore[operator]
+            goals = project_views(head, graph_rows(encoder.encode_views(views)))  # type: ignore[operator]
         loss: Tensor = self.loss(first, goals[1]) + self.loss(second, goals[0])
         self._moved = self._moved or self.training
         return loss

@@ -13,6 +13,7 @@ from torch_geometric.nn import GCNConv
 from graphcl._random import Key, below, fold, randint
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share, how_many, smallest_k
+from graphcl.distributed import mean_over_ranks
 from graphcl.methods.base import Method
 from graphcl.methods.nodes import mark_seeds
 from graphcl.nn import GraphEncoder
@@ -71,6 +72,8 @@ class GraphMAE(Method):
 
     level: ClassVar[Literal["graph", "node"]] = "node"
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -105,7 +108,7 @@ class GraphMAE(Method):
         cost = scaled_cosine_error(self.decoder(hidden, data.edge_index), data.x, self.power)
         seeds = data._store.get("seed_mask")
         counted = masked if seeds is None else masked & seeds
-        return cost.masked_fill(~counted, 0).sum() / counted.sum().clamp(min=1)
+        return mean_over_ranks(cost.masked_fill(~counted, 0).sum() / counted.sum().clamp(min=1), counted.sum())
 
     def masked(self, data: Data, key: Key) -> tuple[Data, Tensor]:
         """The view that the encoder sees, and which nodes are masked in it."""

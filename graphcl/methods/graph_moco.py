@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
 from graphcl.methods.base import View, ViewMethod
 from graphcl.methods.graphs import check_two_views, two_random_views, width_of
@@ -50,6 +51,8 @@ class GraphMoCo(ViewMethod):
     short; own earlier keys are no negatives; BatchNorm is not shuffled across devices.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -67,18 +70,19 @@ class GraphMoCo(ViewMethod):
         self.loss = MoCo(temperature=0.2) if loss is None else loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
         self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size)
-        self._waiting: tuple[Tensor, Tensor | None] | None = None
+        self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        query = self.head(self.encoder.encode(views[0]).graph)
+        query = self.head(joined_rows(self.encoder.encode(views[0]).graph))
         encoder, head = self.target.module.children()
         with torch.no_grad():
-            key = head(encoder.encode(views[1]).graph)  # type: ignore[operator]
+            key = head(joined_rows(encoder.encode(views[1]).graph))  # type: ignore[operator]
         names = views[0]._store.get("graph_id")
+        names = None if names is None else joined_rows(names)
         exclude = [] if names is None else [(names, self.queue.names)]
         loss: Tensor = self.loss(query, key, self.queue.keys, exclude=exclude)
         if self.training:
-            self._waiting = (key, names)
+            self._waiting = (key, names, is_one_batch())
         return loss
 
     def after_step(self) -> None:

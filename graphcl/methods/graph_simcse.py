@@ -1,12 +1,14 @@
 """SimCSE on graphs: the two views are the same graph under two masks of dropout."""
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import Key, below, fold, hash_ids
+from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.methods.graphs import batch_vector
@@ -43,6 +45,8 @@ class GraphSimCSE(Method):
     Differs from the paper: dropout on input and output of the encoder, as graph networks have none inside by default.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -69,11 +73,12 @@ class GraphSimCSE(Method):
         batch, graphs = batch_vector(data), []
         for i, (node, graph) in enumerate(self.encoder.encode_views(views)):
             node = _dropout(node, fold(key, 2 + i), self.drop)
-            graphs.append(self.encoder.readout(node, batch, graph.size(0)))
+            graphs.append(joined_rows(self.encoder.readout(node, batch, graph.size(0))))
         loss: Tensor = self.loss(*project_views(self.head, graphs))
         return loss
 
 
 def _dropout(x: Tensor, key: Key, drop: float) -> Tensor:
-    dropped = below(hash_ids(key, torch.arange(x.numel(), device=x.device)), drop).view(x.shape)
+    first = rows_before(x.size(0), x.device) * math.prod(x.shape[1:])
+    dropped = below(hash_ids(key, torch.arange(first, first + x.numel(), device=x.device)), drop).view(x.shape)
     return x.masked_fill(dropped, 0) / (1 - drop)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl.distributed import joined_rows
 from graphcl.losses import SupCon
 from graphcl.methods.base import View
 from graphcl.methods.graphs import GraphViewMethod, num_graphs
@@ -63,7 +64,7 @@ class GraphSupCon(GraphViewMethod):
         return False  # what is split off from views of several steps has no labels
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        loss: Tensor = self.loss(torch.cat([z1, z2]), self._labels(views[0]).repeat(2))
+        loss: Tensor = self.loss(torch.cat([z1, z2]), joined_rows(self._labels(views[0])).repeat(2))
         return loss
 
     def check_needs(self, data: Data) -> None:

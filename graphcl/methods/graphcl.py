@@ -14,7 +14,7 @@ from graphcl.augment import (
     RandomWalkSubgraph,
 )
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import View, ViewMethod, check_several
+from graphcl.methods.base import View, ViewMethod, check_several, graph_rows
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphCL", "random4"]
@@ -72,6 +72,8 @@ class GraphCL(ViewMethod):
     the last have.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -89,6 +91,6 @@ class GraphCL(ViewMethod):
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])  # before a norm complains of a view of a single node
-        z1, z2 = project_views(self.head, [embeddings.graph for embeddings in self.encoder.encode_views(views)])
+        z1, z2 = project_views(self.head, graph_rows(self.encoder.encode_views(views)))
         loss: Tensor = self.loss(z1, z2)
         return loss

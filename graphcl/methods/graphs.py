@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl.methods.base import View, ViewMethod, check_several, num_graphs
+from graphcl.methods.base import View, ViewMethod, check_several, graph_rows, num_graphs
 from graphcl.methods.graphcl import random4
 from graphcl.nn import GraphEncoder, project_views
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_several",
     "check_two_views",
     "evaluating",
+    "graph_rows",
     "num_graphs",
     "two_random_views",
     "width_of",
@@ -37,6 +38,7 @@ class GraphViewMethod(ViewMethod):
         TypeError: A view cannot be called.
     """
 
+    joins_ranks = True
     head: nn.Module
 
     def __init__(self, encoder: GraphEncoder, *, views: Sequence[View] | None = None, seed: int = 0) -> None:
@@ -45,13 +47,16 @@ class GraphViewMethod(ViewMethod):
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
-        graphs = [embeddings.graph for embeddings in self.encoder.encode_views(views)]
-        z1, z2 = project_views(self.head, graphs)
+        z1, z2 = project_views(self.head, graph_rows(self.encoder.encode_views(views)))
         return self.compare(z1, z2, views)
 
     @abstractmethod
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        """The loss of the projected graph embeddings ``[G, D]`` of two views of the same graphs."""
+        """The loss of the projected graph embeddings ``[G, D]`` of two views of the same graphs.
+
+        The rows are of all ranks' graphs where their batches count as one, the views of this rank's:
+        :func:`graphcl.distributed.joined_rows` of what belongs to its graphs is in the order of the rows.
+        """
 
 
 def two_random_views() -> tuple[View, View]:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import Key
+from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
 from graphcl.methods.base import Method
 from graphcl.methods.graphs import batch_vector
@@ -45,6 +46,8 @@ class InfoGraph(Method):
     Differs from the authors' code: the loss is larger by the constant 2 log 2; no prior on the embeddings (off there).
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -62,5 +65,6 @@ class InfoGraph(Method):
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         node, graph = self.encoder.encode(data)
-        loss: Tensor = self.loss(self.node_head(node), self.graph_head(graph), batch_vector(data))
+        owner, _ = joined_groups(batch_vector(data), graph.size(0))
+        loss: Tensor = self.loss(self.node_head(joined_rows(node)), self.graph_head(joined_rows(graph)), owner)
         return loss

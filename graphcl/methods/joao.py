@@ -13,7 +13,7 @@ from graphcl.augment import Augmentation, Identity
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.methods.graphcl import random4
-from graphcl.methods.graphs import check_several, evaluating
+from graphcl.methods.graphs import check_several, evaluating, graph_rows
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["JOAO", "JOAOv2"]
@@ -21,6 +21,8 @@ __all__ = ["JOAO", "JOAOv2"]
 
 class _Joint(Method):
     """What both versions share: a pair of augmentations for every step, drawn from a distribution that is learned."""
+
+    joins_ranks = True
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class _Joint(Method):
         check_several(data)
         i, j = self.choice.sample(fold(key, 0))
         views = [self.augmentations[i].view(data, fold(key, 1)), self.augmentations[j].view(data, fold(key, 2))]
-        first, second = (embeddings.graph for embeddings in self.encoder.encode_views(views))
+        first, second = graph_rows(self.encoder.encode_views(views))
         loss: Tensor = self.loss(self.head_of(i)(first), self.head_of(j)(second))
         if self.training and (int(self.step) + 1) % self.update_every == 0:
             self._measured = self.losses_of_pairs(data, fold(key, 3))
@@ -67,7 +69,7 @@ class _Joint(Method):
             z = []
             for side in range(2):
                 views = [a.view(data, fold(fold(key, side), i)) for i, a in enumerate(self.augmentations)]
-                graphs = [embeddings.graph for embeddings in self.encoder.encode_views(views)]
+                graphs = graph_rows(self.encoder.encode_views(views))
                 z.append([self.head_of(i)(graph) for i, graph in enumerate(graphs)])
             losses = [self.loss(z[0][i], z[1][j]) for i in range(count) for j in range(count)]
         return torch.stack(losses).view(count, count)

@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, FeatureShuffle, Identity, PPRDiffusion
+from graphcl.distributed import joined_groups
 from graphcl.methods.base import View
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align, graphs_of
@@ -93,9 +94,10 @@ class MVGRL(NodeMethod):
         return [embeddings for pair in pairs for embeddings in pair]
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        h1, h2, c1, c2 = align(views, [embeddings.node for embeddings in self.encode_views(views)])
+        h1, h2, c1, c2 = self.encode_aligned(views)
         graph = align(views, [graphs_of(view)[0] for view in views])[0]
-        s1, s2 = (self.discriminator.summary(h, graph, graphs_of(views[0])[1]) for h in (h1, h2))
+        graph, num_graphs = joined_groups(graph, graphs_of(views[0])[1])
+        s1, s2 = (self.discriminator.summary(h, graph, num_graphs) for h in (h1, h2))
         real, corrupted = (
             torch.cat([self.discriminator(a, s2, graph), self.discriminator(b, s1, graph)])
             for a, b in ((h1, h2), (c1, c2))

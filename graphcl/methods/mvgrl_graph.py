@@ -8,6 +8,7 @@ from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, PPRDiffusion
+from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
 from graphcl.methods.base import Method
 from graphcl.methods.graphs import batch_vector
@@ -56,6 +57,8 @@ class MVGRLGraph(Method):
     encoders give, where theirs adds what the heads make of it.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -88,7 +91,8 @@ class MVGRLGraph(Method):
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         first, second = self._encode(data, key)
-        batch = batch_vector(data)
+        batch, _ = joined_groups(batch_vector(data), first.graph.size(0))
+        first, second = (Embeddings(*map(joined_rows, each)) for each in (first, second))
         loss: Tensor = self.loss(self.node_head(first.node), self.graph_head(second.graph), batch)
         other: Tensor = self.loss(self.node_head(second.node), self.graph_head(first.graph), batch)
         return loss + other

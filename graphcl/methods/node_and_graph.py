@@ -7,9 +7,10 @@ from torch_geometric.data import Data
 
 from graphcl import losses
 from graphcl.augment import Compose, EdgeDrop, NodeMask
+from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_several, check_two_views
+from graphcl.methods.graphs import check_several, check_two_views, graph_rows
 from graphcl.methods.nodes import align
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
@@ -51,6 +52,8 @@ class NodeAndGraph(ViewMethod):
     Representation Learning and Beyond 2020.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -77,6 +80,7 @@ class NodeAndGraph(ViewMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
         first, second = self.encoder.encode_views(views)
-        graph: Tensor = self.graph_loss(*project_views(self.graph_head, [first.graph, second.graph]))
-        node: Tensor = self.node_loss(*project_views(self.node_head, align(views, [first.node, second.node])))
+        nodes = [joined_rows(z) for z in align(views, [first.node, second.node])]
+        graph: Tensor = self.graph_loss(*project_views(self.graph_head, graph_rows([first, second])))
+        node: Tensor = self.node_loss(*project_views(self.node_head, nodes))
         return graph + self.weight * node

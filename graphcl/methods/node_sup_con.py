@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl import losses
+from graphcl.distributed import joined_rows
 from graphcl.methods.base import View
 from graphcl.methods.grace import edge_and_feature_drop, elu_head
 from graphcl.methods.nodes import NodeMethod, align
@@ -62,7 +63,7 @@ class NodeSupCon(NodeMethod):
         self.loss = losses.SupCon(temperature=0.1) if loss is None else loss
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        labels = align(views, [_known_labels(view) for view in views])[0]
+        labels = joined_rows(align(views, [_known_labels(view) for view in views])[0])
         known = (labels >= 0).nonzero().flatten()
         if known.numel() == 0:
             raise ValueError(

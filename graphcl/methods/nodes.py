@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl._random import Key
+from graphcl.distributed import joined_rows
 from graphcl.methods.base import View, ViewMethod
 from graphcl.nn import GraphEncoder, project_views
 
@@ -104,6 +105,7 @@ class NodeMethod(ViewMethod):
     """
 
     level = "node"
+    joins_ranks = True
 
     def __init__(self, encoder: GraphEncoder, *, views: Sequence[View], seed: int = 0) -> None:
         super().__init__(encoder, views=views, seed=seed)
@@ -118,8 +120,11 @@ class NodeMethod(ViewMethod):
         return super().views_of(mark_seeds(data), key)
 
     def encode_aligned(self, views: Sequence[Data]) -> list[Tensor]:
-        """For each view the embeddings of the nodes that all views hold, in one order."""
-        return align(views, [embeddings.node for embeddings in self.encode_views(views)])
+        """For each view the embeddings of the nodes that all views hold, in one order.
+
+        They are of all ranks' nodes where the ranks' batches count as one (:func:`graphcl.distributed.one_batch`).
+        """
+        return [joined_rows(z) for z in align(views, [embeddings.node for embeddings in self.encode_views(views)])]
 
 
 class NodeViewMethod(NodeMethod):

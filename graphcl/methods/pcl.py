@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import fold
+from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
 from graphcl.losses.proto_nce import concentrations, proto_nce
 from graphcl.methods.base import View, ViewMethod
@@ -60,6 +61,8 @@ class PCL(ViewMethod):
     phi: Tensor
     seen: Tensor
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -90,21 +93,22 @@ class PCL(ViewMethod):
         self.register_buffer("centres", torch.zeros(sum(self.num_clusters), width))
         self.register_buffer("phi", torch.zeros(sum(self.num_clusters)))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-        self._waiting: tuple[Tensor, Tensor | None] | None = None
+        self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        query = self.head(self.encoder.encode(views[0]).graph)
+        query = self.head(joined_rows(self.encoder.encode(views[0]).graph))
         encoder, head = self.target.module.children()
         with torch.no_grad():
-            key = head(encoder.encode(views[1]).graph)  # type: ignore[operator]
+            key = head(joined_rows(encoder.encode(views[1]).graph))  # type: ignore[operator]
         names = views[0]._store.get("graph_id")
+        names = None if names is None else joined_rows(names)
         loss: Tensor = self.loss(
             query, key, self.queue.keys, exclude=[] if names is None else [(names, self.queue.names)]
         )
         if bool(self.phi[0] > 0):
             loss = loss + self._to_prototypes(query, key)
         if self.training:
-            self._waiting = (key, names)
+            self._waiting = (key, names, is_one_batch())
         return loss
 
     def _to_prototypes(self, query: Tensor, key: Tensor) -> Tensor:

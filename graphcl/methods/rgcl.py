@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold, hash_ids
+from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
 from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
@@ -59,6 +60,8 @@ class RGCL(Method):
     and takes one logarithm of the weighted sum of both shares.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -96,7 +99,7 @@ class RGCL(Method):
             mean = chance if chance is p else chance / (size - 1).clamp(min=1)
             pooled = (size * mean)[kept, None].to(node.dtype) * node
             graphs.append(self.encoder.readout(pooled, batch[kept], num_graphs))
-        z1, z2, complement = project_views(self.head, graphs)
+        z1, z2, complement = project_views(self.head, [joined_rows(graph) for graph in graphs])
         loss: Tensor = self.loss(z1, z2)
         z1, z2, complement = unit_rows(z1), unit_rows(z2), unit_rows(complement)
         away = log_sum(z1, complement, scale=1 / self.temperature)
@@ -133,7 +136,8 @@ def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, key:
         tensor([0, 2, 3])
     """
     # The k first of exponential clocks with these rates (Efraimidis and Spirakis, 2006).
-    hashes = hash_ids(key, torch.arange(chance.numel(), device=chance.device))
+    first = rows_before(chance.numel(), chance.device)
+    hashes = hash_ids(key, torch.arange(first, first + chance.numel(), device=chance.device))
     u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
     order = (-u.log() / chance.double()).argsort()
     order = order[batch[order].argsort(stable=True)]

@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 
 from graphcl import losses
 from graphcl._random import Key
+from graphcl.distributed import joined_rows
 from graphcl.methods._smooth import check_power, smoothed
 from graphcl.methods.base import Method
 from graphcl.methods.bgrl import prelu_predictor
@@ -74,6 +75,7 @@ class SGRL(Method):
     """
 
     level = "node"
+    joins_ranks = True
 
     def __init__(
         self,
@@ -93,11 +95,12 @@ class SGRL(Method):
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         data = mark_seeds(data)
-        online = self.predictor(self.represent(data).node)
+        online = self.represent(data).node
         target = cast(GraphEncoder, self.target.module).encode(data).node
         seeds = data._store.get("seed_mask")
         if seeds is not None:
             online, target = online[seeds], target[seeds]
+        online, target = self.predictor(joined_rows(online)), joined_rows(target)
         loss: Tensor = scattering(target) + self.loss(online, target) / 2
         return loss
 

@@ -6,6 +6,7 @@ from torch.func import functional_call
 from torch_geometric.data import Data
 
 from graphcl._random import Key, hash_ids, normal
+from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.nn import Embeddings, GraphEncoder, project_views, projection_head
@@ -47,6 +48,8 @@ class SimGRACE(Method):
     noisy ones.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -67,7 +70,7 @@ class SimGRACE(Method):
         clean = self.encoder.encode(data).graph
         with torch.no_grad():
             noisy = _encode_with(perturbed(self.encoder, key, self.eta), self.encoder, data).graph
-        z1, z2 = project_views(self.head, [clean, noisy])
+        z1, z2 = project_views(self.head, [joined_rows(clean), joined_rows(noisy)])
         loss: Tensor = self.loss(z1, z2.detach())
         return loss
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import Key, hash_ids
+from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.nn import EdgeEncoder, GraphEncoder, depths_of, rooted_subtrees
@@ -50,6 +51,8 @@ class SubtreeContrast(Method):
     "Weisfeiler-Lehman Graph Kernels", JMLR 2011.
     """
 
+    joins_ranks = True
+
     def __init__(
         self, encoder: GraphEncoder, *, loss: nn.Module | None = None, num_nodes: int = 1024, seed: int = 0
     ) -> None:
@@ -61,11 +64,12 @@ class SubtreeContrast(Method):
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        nodes = self.encoder.encode_views([data])[0].node
+        nodes = joined_rows(self.encoder.encode_views([data])[0].node)
         if nodes.size(0) < 2:
             raise ValueError(f"expected at least 2 nodes to tell apart, got {nodes.size(0)}: use a larger batch")
         edges = isinstance(self.encoder.gnn, EdgeEncoder) or self.encoder.edge_attr
         subtrees = rooted_subtrees(data, self.depths[-1].steps, edge_attr=edges and data.edge_attr is not None)
+        subtrees = joined_rows(subtrees.T).T
         order = hash_ids(key, torch.arange(nodes.size(0), device=nodes.device)).argsort()
         drawn = order[: self.num_nodes]
         nodes, subtrees = nodes[drawn], subtrees[:, drawn]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl.distributed import is_part
 from graphcl.nn.norm import BatchNorm, normalise, normalise_backward
 from graphcl.nn.sparse import SparseSum
 
@@ -23,7 +24,7 @@ def is_fusible(x: Tensor, layers: Sequence[tuple[nn.Linear, nn.Linear, nn.Module
     """Whether :func:`fused_layers` gives what the modules would: on a CPU, in training, with nobody listening in."""
     if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
-    if torch.is_autocast_enabled("cpu") or x.dtype not in (torch.float32, torch.float64):
+    if torch.is_autocast_enabled("cpu") or is_part() or x.dtype not in (torch.float32, torch.float64):
         return False
     for lower, upper, norm in layers:
         if not (isinstance(norm, BatchNorm) and norm.training and norm.momentum is not None):

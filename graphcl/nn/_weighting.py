@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from graphcl.distributed import own_rows
 from graphcl.nn._fused import maps_first
 from graphcl.nn._signature import inner, takes, takes_weights
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs
@@ -41,7 +42,8 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
         return encoder(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
     x = data.x if data.x.is_floating_point() else data.x.float()
     batch = x.new_zeros(x.size(0), dtype=torch.int64) if batch is None else batch
-    node = _weighted_gin(gnn, x, data.edge_index, weight)
+    with own_rows():
+        node = _weighted_gin(gnn, x, data.edge_index, weight)
     return Embeddings(node, encoder.readout(node, batch, num_graphs))
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
+from graphcl.distributed import is_one_batch, own_rows
 from graphcl.nn._cache import remember
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder
@@ -95,6 +96,25 @@ class GraphEncoder(nn.Module):
         graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
+        options = {"edge_attr": edge_attr, "num_graphs": num_graphs, "splits": splits}
+        options |= {"edge_weight": edge_weight, "graph_splits": graph_splits}
+        if not is_one_batch():
+            return self._encode(x, edge_index, batch, **options)  # type: ignore[arg-type]
+        with own_rows():  # its norms are to look at the other ranks' rows
+            return self._encode(x, edge_index, batch, **options)  # type: ignore[arg-type]
+
+    def _encode(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        batch: Tensor | None,
+        *,
+        edge_attr: Tensor | None,
+        num_graphs: int | None,
+        splits: Sequence[int] | None,
+        edge_weight: Tensor | None,
+        graph_splits: Sequence[int] | None,
+    ) -> Embeddings:
         if not isinstance(x, Tensor):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
         if not isinstance(edge_index, Tensor):

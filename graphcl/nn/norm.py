@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphcl.distributed import is_part, sum_over_ranks
+
 __all__ = ["BatchNorm"]
 
 
@@ -13,7 +15,8 @@ class BatchNorm(nn.BatchNorm1d):
     """``nn.BatchNorm1d`` over rows, with statistics per view when several views come in one tensor.
 
     ``norm(torch.cat([a, b]), [len(a), len(b)])`` equals ``torch.cat([norm(a), norm(b)])``, running statistics
-    included: encoding both views at once changes the cost, not the result.
+    included: encoding both views at once changes the cost, not the result. Where the batches of several ranks count as
+    one (:func:`graphcl.distributed.one_batch`), the statistics are those of all their rows.
 
     Example:
         >>> norm = BatchNorm(2)
@@ -24,6 +27,8 @@ class BatchNorm(nn.BatchNorm1d):
     def forward(self, input: Tensor, splits: Sequence[int] | None = None) -> Tensor:
         apart = splits is not None and (self.training or self.running_mean is None)
         sizes = list(splits) if splits is not None and apart else [input.size(0)]
+        if self.training and is_part():
+            return self._over_ranks(input, sizes)
         if self.training:
             check_rows(sizes)
         on_cpu = input.device.type == "cpu" and input.dtype in (torch.float32, torch.float64)
@@ -34,6 +39,37 @@ class BatchNorm(nn.BatchNorm1d):
             return result
         outputs = [super(BatchNorm, self).forward(part) for part in input.split(sizes)]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _over_ranks(self, input: Tensor, sizes: list[int]) -> Tensor:
+        """With the statistics of each view's rows on all ranks together."""
+        wide = torch.promote_types(input.dtype, torch.float32)
+        x = input.to(wide)
+        sums = torch.stack([part.sum(0) for part in x.split(sizes)])
+        own = torch.tensor(sizes, dtype=wide, device=x.device)[:, None]
+        totals = sum_over_ranks(torch.cat([sums, own], 1))  # one message for both
+        counts = totals[:, -1:].detach()
+        check_rows([int(count) for count in counts])
+        means = totals[:, :-1] / counts
+        x = torch.cat([part - mean for part, mean in zip(x.split(sizes), means, strict=True)])
+        squares = sum_over_ranks(torch.stack([part.square().sum(0) for part in x.split(sizes)]))
+        scales = (squares / counts + self.eps).rsqrt()
+        for mean, square, count in zip(means.detach(), squares.detach(), counts, strict=True):
+            self._move(mean, square / (count - 1))
+        x = torch.cat([part * scale for part, scale in zip(x.split(sizes), scales, strict=True)])
+        if self.weight is not None:
+            x = x * self.weight + self.bias
+        return x.to(input.dtype)
+
+    @torch.no_grad()
+    def _move(self, mean: Tensor, variance: Tensor) -> None:
+        """Take the statistics of one more batch into the running ones, as torch does."""
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(variance.to(self.running_var), share)
 
 
 def check_rows(sizes: list[int]) -> None:

@@ -52,12 +52,13 @@ class KeyQueue(nn.Module):
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
-    def enqueue(self, keys: Tensor, names: Tensor | None = None) -> None:
+    def enqueue(self, keys: Tensor, names: Tensor | None = None, joined: bool = False) -> None:
         """Put the keys of one step in; the oldest leave.
 
         Args:
             keys: ``[N, D]``; N may change from step to step, and be larger than the queue: then the last ones stay.
             names: ``[N]`` integers, the item that each key belongs to.
+            joined: Whether they are the keys of all ranks already, as inside :func:`graphcl.distributed.one_batch`.
         """
         size, channels = self.keys.shape
         if keys.dim() != 2 or keys.size(1) != channels:
@@ -66,7 +67,7 @@ class KeyQueue(nn.Module):
         if names.shape != keys.shape[:1]:
             raise ValueError(f"expected a name for each of {keys.size(0)} keys, got {list(names.shape)}")
         keys = keys.detach().to(self.keys)
-        if world() > 1:
+        if world() > 1 and not joined:
             counts = row_counts(keys)
             keys, names = all_gather_rows(keys, counts=counts), all_gather_rows(names, counts=counts)
         skipped = max(0, keys.size(0) - size)

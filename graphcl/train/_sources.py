@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, tee
 from typing import Any
 
 import torch
@@ -15,8 +15,10 @@ from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
 
 from graphcl.data import PackedDataset
+from graphcl.distributed import rank, world
 from graphcl.methods import Method
 from graphcl.train.ahead import losses_ahead
+from graphcl.train.ranks import every_rank
 
 __all__ = ["GraphSet", "Loader", "OneGraph", "Source", "Step", "check_features", "check_graphs", "source_of"]
 
@@ -80,18 +82,23 @@ class Source(ABC):
 
 
 class GraphSet(Source):
-    """Batches of a packed set, in an order that follows from (seed, epoch); a last batch of one is left out."""
+    """Batches of a packed set, in an order that follows from (seed, epoch); a last batch of one is left out.
+
+    Of several ranks each takes its part of every batch.
+    """
 
     def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
         self.packed, self.batch_size, self.vocab = packed, batch_size, packed.vocab
-        self.size, self.least = len(packed), 1 if single else 2
+        self.size, self.least = len(packed), max(1 if single else 2, world())  # a graph for every rank
         rest = len(packed) % batch_size
         self.left_out = rest if rest < self.least else 0
         self.steps = len(packed) // batch_size + (rest >= self.least)
         self.first = packed.batch(torch.arange(min(len(packed), 2)))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
-        for index, loss in losses_ahead(method, self.packed, self._schedule(seed, epochs, step)):
+        whole, ours = tee(self._schedule(seed, epochs, step))
+        own = (index.tensor_split(world())[rank()] for index in ours)
+        for index, (_, loss) in zip(whole, losses_ahead(method, self.packed, own), strict=True):
             shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
             yield Step(loss, index.numel(), f"graphs {shown}")
 
@@ -129,7 +136,8 @@ class Loader(Source):
 
     A loader, or its data set or sampler, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
-    Workers start anew with every epoch, persistent ones too. A last batch of one is left out, as of a set.
+    Workers start anew with every epoch, persistent ones too. A last batch of one is left out, as of a set. Of several
+    ranks each has a loader of its own part of the data.
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
@@ -148,6 +156,8 @@ class Loader(Source):
             first = step if epoch == epochs.start else 0
             for number, batch in enumerate(islice(batches, first, None), start=first):
                 data = batch.to(self.device)
+                if epoch == epochs.start and number == first:
+                    self._check_parts(data)
                 count, what = self._count(data), f"batch {number + 1} of the loader"
                 if count == 1 and number == self.steps - 1 and self._leaves_one_out():
                     self.left_out = 1
@@ -155,15 +165,28 @@ class Loader(Source):
                 else:
                     yield Step(lambda data=data: method(data), count, what)  # type: ignore[misc]
 
+    def _check_parts(self, data: Data) -> None:
+        """Refuse ranks that were given the same part."""
+        found = every_rank(torch.tensor(int(content_of(data), 16) >> 1), self.device).flatten().tolist()
+        if len(set(found)) < world():
+            raise ValueError(
+                "expected a part of the data of its own for every rank, got the same first batch on several; give the "
+                "loader sampler=DistributedSampler(dataset), or a NodeLoader "
+                "input_nodes=nodes.tensor_split(world())[rank()]"
+            )
+
     def _leaves_one_out(self) -> bool:
         """Whether a batch of one is a remainder."""
         return self.steps > 1 and getattr(self.loader, "batch_size", None) != 1
 
     def _count(self, data: Any) -> int:
+        """Graphs, or seed nodes, on all ranks."""
         if self.level == "graph":
-            return data.num_graphs if isinstance(data, Batch) else 1
-        seeds = data._store.get("batch_size")
-        return seeds if isinstance(seeds, int) else data.num_nodes
+            count = data.num_graphs if isinstance(data, Batch) else 1
+        else:
+            seeds = data._store.get("batch_size")
+            count = seeds if isinstance(seeds, int) else data.num_nodes
+        return int(every_rank(torch.tensor(count), self.device).sum())
 
 
 def _state_for(seed: int, epoch: int) -> Tensor:
@@ -222,6 +245,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
                 "graphs, or a method that contrasts nodes, such as GRACE"
             )
         check_features(data)
+        if world() > 1:
+            raise ValueError(
+                f"expected a set of graphs, or a loader, to divide between {world()} ranks, got one graph; give each "
+                "rank a NodeLoader with input_nodes=nodes.tensor_split(world())[rank()], or train in one process"
+            )
         return OneGraph(data.to(str(device)))
     if not isinstance(data, PackedDataset) and not hasattr(data, "__getitem__"):
         if not (hasattr(data, "__iter__") and isinstance(data, Sized)):
@@ -232,6 +260,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
     packed = data if isinstance(data, PackedDataset) else PackedDataset(data, graph_id=True)
     packed = packed.to(device)
     check_graphs(packed, batch_size, single=single)
+    if min(len(packed), batch_size) < world():
+        raise ValueError(
+            f"expected at least one graph of every batch for each of {world()} ranks, got {len(packed)} graphs in "
+            f"batches of {batch_size}; batch_size counts the graphs of all ranks"
+        )
     return GraphSet(packed, batch_size, single=single)
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 
+from graphcl.distributed import rank
 from graphcl.errors import CheckpointError
 from graphcl.methods import Method
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
+from graphcl.train.ranks import every_rank, on_first
 from graphcl.train.run import RunFolder
 
 __all__ = ["State"]
@@ -71,23 +73,23 @@ class State:
             self.method.load_state_dict(self.best["model"])
 
     def save(self, folder: RunFolder) -> None:
-        save_checkpoint(
-            folder.checkpoint_file,
-            {
-                "model": self.method.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "random": torch.get_rng_state(),
-                "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "sums": [self.loss_sum, self.count, self.seconds],
-                "best": self.best,
-                "method": type(self.method).__name__,
-                "method_seed": self.method.seed,
-                "settings": self.settings,
-                "content": self.content,
-            },
-        )
+        """Write the checkpoint; of several ranks the first does, with the random states of all."""
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        state = {
+            "model": self.method.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": every_rank(torch.get_rng_state(), self.device),
+            "random_cuda": None if cuda is None else every_rank(cuda, self.device),
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "sums": [self.loss_sum, self.count, self.seconds],
+            "best": self.best,
+            "method": type(self.method).__name__,
+            "method_seed": self.method.seed,
+            "settings": self.settings,
+            "content": self.content,
+        }
+        on_first(lambda: save_checkpoint(folder.checkpoint_file, state), self.device)
 
     def load(self, folder: RunFolder) -> None:
         path = folder.checkpoint_file
@@ -95,10 +97,11 @@ class State:
         lacking = [key for key in NEEDED if key not in state]
         if lacking:
             raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
+        before = {"ranks": 1, **state["settings"]}  # what has no ranks is of an earlier version
         changed = [
-            f"{name}={self.settings[name]} (there {state['settings'].get(name)})"
+            f"{name}={self.settings[name]} (there {before.get(name)})"
             for name in self.settings
-            if state["settings"].get(name) != self.settings[name]
+            if before.get(name) != self.settings[name]
         ]
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
@@ -117,7 +120,12 @@ class State:
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
-        self.epoch, self.batch, self.random = state["epoch"], state["batch"], state["random"]
+        self.epoch, self.batch, self.random = state["epoch"], state["batch"], _own(state["random"])
         self.loss_sum, self.count, self.seconds = state["sums"]
-        self.random_cuda = state.get("random_cuda")  # checkpoints of an earlier version have none
+        self.random_cuda = _own(state.get("random_cuda"))  # checkpoints of an earlier version have none
         self.best = state.get("best")
+
+
+def _own(states: torch.Tensor | None) -> torch.Tensor | None:
+    """This rank's random state, of those of all ranks or of the only one."""
+    return states[rank()].clone() if states is not None and states.dim() == 2 else states

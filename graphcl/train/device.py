@@ -1,14 +1,19 @@
 """Where a run computes."""
 
+import os
+
 import torch
 
 from graphcl.errors import ConfigError
+from graphcl.train.ranks import was_launched
 
 __all__ = ["pick_device"]
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; ``"auto"`` takes a GPU where there is one.
+
+    Of the processes that ``torchrun`` has started on a machine each takes a GPU of its own, unless one is named.
 
     Raises:
         ConfigError: There is no such device on this machine.
@@ -18,7 +23,9 @@ def pick_device(name: str = "auto") -> torch.device:
         device(type='cpu')
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and was_launched():
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphcl._vocabulary import check_same_vocabulary
+from graphcl.distributed import one_batch, rank, world
 from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
@@ -20,6 +21,7 @@ from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
+from graphcl.train.ranks import any_rank, average_gradients, check_alike, first_says, on_first, share_weights
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "fit", "rate_at"]
@@ -68,6 +70,12 @@ def fit(
 ) -> History:
     """Pretrain ``method`` on a set of graphs, on one graph, or on the batches of a loader.
 
+    Where ``torchrun`` has started several processes and they have opened their process group, all of them call this,
+    and the run is that of one process with the same settings, up to rounding: each rank makes the views of its part of
+    every batch and encodes them, and the loss runs over the graphs of all. Dropout and a norm in a network of your own
+    see the rank's part only; a loader's graphs need a ``graph_id`` to have the views of one process. The first rank
+    writes the folder and calls the callbacks; all end with the same weights.
+
     The order of the graphs is a function of (seed, epoch), the views one of (method.seed, step): a run that is stopped
     and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). The first
     Ctrl-C, or a termination signal, ends the current step, writes a checkpoint and returns; the second one interrupts.
@@ -77,7 +85,8 @@ def fit(
         dataset: A data set or list of graphs, or a :class:`graphcl.data.PackedDataset` made with ``graph_id=True``; for
             a method that contrasts nodes one graph as well, or a loader with a length such as PyG's ``NodeLoader``.
         epochs: Passes over the data; on one graph steps.
-        batch_size: Graphs per step; a last batch of one graph is left out where it would have no negatives.
+        batch_size: Graphs per step, on all ranks together; a last batch of one graph is left out where it would have no
+            negatives, and one of fewer graphs than ranks.
         lr: The learning rate.
         weight_decay: Adam's L2 penalty, or AdamW's decay.
         optimizer: ``"adam"`` or ``"adamw"``.
@@ -100,9 +109,12 @@ def fit(
         A :class:`History`.
 
     Raises:
-        ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range.
+        ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range; of
+            several ranks, one graph, or ranks whose arguments or parts of the data do not fit together.
         TypeError: ``method`` is none; ``dataset`` is none of these, or a loader without a length; ``folder`` is no
             :class:`RunFolder`.
+        NotImplementedError: There are several ranks, and the loss of a method of your own does not say that it runs
+            over the graphs of all (:class:`graphcl.methods.Method`).
         ConfigError: This machine has no such ``device``.
         CheckpointError: The checkpoint is damaged or of another run.
         RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
@@ -123,6 +135,11 @@ def fit(
         )
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
     _check_choices(optimizer, schedule, precision, warmup, clip, patience)
+    if world() > 1 and not method.joins_ranks:
+        raise NotImplementedError(
+            f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
+            "not say so; if it compares graphcl.distributed.joined_rows(...) alone, set its joins_ranks = True"
+        )
     if folder is not None and not isinstance(folder, RunFolder):
         raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
     device = pick_device(str(device))
@@ -138,34 +155,46 @@ def fit(
     settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
     settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule, "warmup": warmup, "clip": clip}
     settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
+    settings |= {"ranks": world()}
+    if world() > 1:
+        more = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
+        more |= {"method": type(method).__name__, "method.seed": method.seed, "dataset": source.content()}
+        check_alike({**settings, **more}, device)
     state = State(method, optim, settings, None if folder is None else source.content())
     if resume:
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")
         state.load(folder)
-        folder.keep_metrics(state.epoch)
+        on_first(lambda: folder.keep_metrics(state.epoch), device)
         history.epochs = list(folder.read_metrics())
     elif folder is not None:
-        folder.begin()
+        on_first(folder.begin, device)
+    share_weights(method)
 
     def take(loss_of: Callable[[], Tensor]) -> float:
         rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
         for group in optim.param_groups:
             group["lr"] = lr * rate
         optim.zero_grad(set_to_none=True)
-        with bfloat16(device.type, enabled=precision == "bf16"):
+        with bfloat16(device.type, enabled=precision == "bf16"), one_batch():
             loss = loss_of()
         loss.backward()
+        average_gradients(trained)
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(trained, clip)
         optim.step()
         method.after_step()
-        return float(loss.detach())
+        return first_says(float(loss.detach()), device)
 
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
 
-    with _seeded(state, seed, device), _stop_signal() as stopped, _bar(source, epochs, state, progress) as bar:
+    progress = progress if rank() == 0 else False
+    with _seeded(state, seed, device), _stop_signal() as asked, _bar(source, epochs, state, progress) as bar:
+
+        def stopped() -> bool:
+            return any_rank(asked(), device)
+
         method.train()
         saved = time.monotonic()
         steps = source.steps_from(method, seed, range(state.epoch, epochs), state.batch)
@@ -174,14 +203,14 @@ def fit(
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
-            for callback in callbacks:
+            for callback in callbacks if rank() == 0 else ():
                 row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs), method))
             history.epochs.append(row)
             if patience is not None:
                 state.keep_best(row["loss"])
             if folder is not None:
-                folder.append_metrics(row)
-                if time.monotonic() - saved > checkpoint_seconds and state.epoch < epochs:
+                on_first(lambda row=row: folder.append_metrics(row), device)  # type: ignore[misc]
+                if first_says(time.monotonic() - saved, device) > checkpoint_seconds and state.epoch < epochs:
                     state.save(folder)
                     saved = time.monotonic()
         history.interrupted = state.epoch < epochs and not has_waited()
@@ -192,7 +221,7 @@ def fit(
         state.restore_best()
         history.best_epoch = state.best["epoch"]
     if folder is not None and not history.interrupted:
-        folder.save_weights(method)
+        on_first(lambda: folder.save_weights(method), device)
     return history
 
 
@@ -252,7 +281,8 @@ def _seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
     """Dropout in a user's network draws from torch's default generators: seeded here, given back untouched."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         if state.random is None:
-            torch.manual_seed(seed)
+            ours = seed if rank() == 0 else (seed + rank() * 0x9E3779B1) % 2**63  # ranks do not drop alike
+            torch.manual_seed(ours)
         else:
             torch.set_rng_state(state.random)
             if state.random_cuda is not None and device.type == "cuda":
@@ -268,7 +298,8 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
     def note(number: int, frame: Any) -> None:
         nonlocal asked
         asked = True
-        restore()
+        if world() == 1:  # torchrun, too, passes on what its terminal has sent already, and kills in the end
+            restore()
 
     def restore() -> None:
         for number, handler in previous.items():
