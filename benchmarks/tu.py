@@ -11,10 +11,10 @@ differs has a row ``untrained (METHOD)``.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -61,13 +61,21 @@ def main() -> None:
         table(name, range(arguments.seeds), arguments)
 
 
-def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
-    """All rows of one data set."""
-    entry, dataset = card(name), load(name)
+class Embedded(NamedTuple):
+    """What there is to score of one data set."""
+
+    graphs: PackedDataset
+    embeddings: dict[str, list[Any]]  # of every row, one array per seed
+    kernels: dict[str, Any]
+    twins: dict[str, str]  # the row that a method's lift is over
+    settings: dict[str, dict[str, Any]]
+
+
+def embed(name: str, seeds: range, methods: Sequence[str], cache: Path) -> Embedded:
+    """The embeddings by every method and by its encoder untrained; trained now, or kept from before."""
+    dataset = load(name)
     graphs = PackedDataset(dataset, graph_id=True)
-    chosen = {
-        NAMES.get(method, recipe(method).name): settings_for(method) for method in ["graphcl", *arguments.methods]
-    }
+    chosen = {NAMES.get(method, recipe(method).name): settings_for(method) for method in ["graphcl", *methods]}
     embeddings: dict[str, list[Any]] = {}
     twins: dict[str, str] = {}
     for method, settings in chosen.items():
@@ -84,7 +92,7 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
 
         key = {**settings, "dataset": name, "version": __version__, "torch": torch.__version__}
         rows, found = compared_embeddings(
-            graphs, seeds, make=make, trained={method: trained}, cache=arguments.cache, key=key, kernel=not embeddings
+            graphs, seeds, make=make, trained={method: trained}, cache=cache, key=key, kernel=not embeddings
         )
         if not embeddings:
             embeddings, kernels = {row: rows[row] for row in ("raw", "untrained-init", "untrained")}, found
@@ -92,6 +100,13 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
         shared = alike and embeds_by_encoder(make(0))  # MVGRL embeds by two encoders
         twins[method] = "untrained" if shared else f"untrained ({method})"
         embeddings |= {twins[method]: rows["untrained"], method: rows[method]} if not shared else {method: rows[method]}
+    return Embedded(graphs, embeddings, kernels, twins, chosen)
+
+
+def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
+    """All rows of one data set."""
+    entry = card(name)
+    graphs, embeddings, kernels, twins, chosen = embed(name, seeds, arguments.methods, arguments.cache)
     if arguments.train_only:
         return
     features = entry.features or "original"
