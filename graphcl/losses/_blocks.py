@@ -18,6 +18,7 @@ def by_blocks(
     """``function(*rows, *others)``, row by row, on as many rows at a time as make 2^20 pairs with ``columns``.
 
     The backward pass computes each block again instead of keeping it. Exact: the rows do not know of each other.
+    Only ``rows`` and ``others`` get gradients, not what ``function`` holds besides.
     """
     step = max(1, PAIRS // max(1, columns))
     total = rows[0].size(0)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 __all__ = [
     "Objective",
+    "as_number",
+    "as_temperature",
     "check_alike",
     "check_floating",
     "check_ids",
@@ -124,6 +126,20 @@ def check_temperature(temperature: float | Tensor) -> None:
         return
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"expected a positive temperature, got {temperature!r}")
+
+
+def as_temperature(temperature: float | Tensor) -> float | Tensor:
+    """The temperature, checked; a tensor as one number in float32 or better.
+
+    In 16 bits one over it, by which similarities are multiplied, is not what the positives are divided by.
+    """
+    check_temperature(temperature)
+    return as_number(temperature) if isinstance(temperature, Tensor) else temperature
+
+
+def as_number(value: Tensor) -> Tensor:
+    """A tensor of one element without dimensions, in float32 or better: it then decides neither shape nor dtype."""
+    return value.reshape(()).to(torch.promote_types(torch.float32, value.dtype))
 
 
 def check_one_number(name: str, value: Tensor) -> None:

@@ -8,6 +8,7 @@ from torch.nn.functional import logsigmoid
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
     Objective,
+    as_temperature,
     check_alike,
     check_ids,
     check_index,
@@ -59,7 +60,7 @@ def node_graph_info_nce(
     Graph-Level Representation Learning via Mutual Information Maximization", ICLR 2020.
     """
     _check(node, graph, batch)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
     positive = (node * graph.index_select(0, batch)).sum(1) / temperature
     number = torch.arange(graph.size(0), device=batch.device)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphcl.losses._checks import (
     Objective,
+    as_temperature,
     check_alike,
     check_positive,
     check_rows,
@@ -64,7 +65,7 @@ def swav(
     check_views(z1, z2)
     check_rows("prototypes", prototypes)
     check_alike(z1=z1, z2=z2, prototypes=prototypes)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     _check_settings(epsilon, iterations)
     centres = unit_rows(prototypes)
     with full_precision(centres):

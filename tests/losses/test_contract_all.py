@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcl import losses, similarity
-from graphcl.losses import functional
+from graphcl.losses import _blocks, functional
 
 
 def pair(generator: Generator, n: int = 6, d: int = 4) -> tuple[Tensor, Tensor]:
@@ -285,6 +285,24 @@ class TestGradient:
         value = loss(*inputs, temperature=temperature)
         assert value.isfinite()
         assert all(grad.isfinite().all() for grad in gradients(value, inputs))
+
+
+@pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)
+class TestTemperature:
+    @pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
+    def test_a_tensor_gets_the_gradient(self, loss, shape, generator, monkeypatch):
+        monkeypatch.setattr(_blocks, "PAIRS", 16)  # so that what comes block by block does
+        inputs = loss.inputs(generator)
+        temperature = torch.full(shape, 0.5, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda tau: loss(*inputs, temperature=tau), temperature)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+    def test_its_dtype_is_of_no_account(self, loss, dtype, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        temperature = torch.tensor([0.37], dtype=dtype)
+        value = loss(*inputs, temperature=temperature)
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, loss(*inputs, temperature=temperature.item()))
 
 
 @every_loss
