@@ -287,6 +287,18 @@ class TestGradient:
         assert all(grad.isfinite().all() for grad in gradients(value, inputs))
 
 
+@every_loss
+def test_transforms_of_functions(loss, generator, monkeypatch):
+    monkeypatch.setattr(_blocks, "PAIRS", 16)  # so that what comes block by block does
+    first, *rest = (z.detach() for z in loss.leaves(generator))
+    several = torch.stack([first, 1.5 * first + 0.1])
+    wanted = torch.stack([loss(z, *rest) for z in several])
+    torch.testing.assert_close(torch.func.vmap(lambda z: loss(z, *rest), randomness="same")(several), wanted)
+    z = first.clone().requires_grad_()
+    (wanted,) = gradients(loss(z, *rest), [z])
+    torch.testing.assert_close(torch.func.grad(lambda z: loss(z, *rest))(first), wanted)
+
+
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)
 class TestTemperature:
     @pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
