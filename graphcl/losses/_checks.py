@@ -25,6 +25,7 @@ __all__ = [
     "full_precision",
     "unit_columns",
     "unit_rows",
+    "widened",
 ]
 
 
@@ -163,6 +164,14 @@ def check_range(name: str, value: float, low: float, high: float = math.inf) -> 
 def full_precision(z: Tensor) -> AbstractContextManager[object]:
     """The block inside which autocast does not turn products of matrices into 16 bits."""
     return torch.autocast(z.device.type, enabled=False)
+
+
+def widened(*tensors: Tensor) -> list[Tensor]:
+    """The tensors in one precision: the finest of theirs, float32 at least."""
+    dtype = torch.float32
+    for z in tensors:
+        dtype = torch.promote_types(dtype, z.dtype)
+    return [z.to(dtype) for z in tensors]
 
 
 def unit_rows(z: Tensor) -> Tensor:

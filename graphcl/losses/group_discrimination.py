@@ -1,10 +1,9 @@
 """Group discrimination: is this node of the true graph or of the corrupted one?"""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_alike, check_rows
+from graphcl.losses._checks import Objective, check_alike, check_rows, widened
 from graphcl.losses.dgi_bce import dgi_bce
 
 __all__ = ["GroupDiscrimination", "group_discrimination"]
@@ -39,8 +38,8 @@ def group_discrimination(real: Float[Tensor, "n d"], corrupted: Float[Tensor, "m
     check_rows("real", real)
     check_rows("corrupted", corrupted)
     check_alike(real=real, corrupted=corrupted)
-    wide = torch.promote_types(torch.float32, torch.promote_types(real.dtype, corrupted.dtype))
-    return dgi_bce(real.to(wide).sum(1), corrupted.to(wide).sum(1))
+    real, corrupted = widened(real, corrupted)
+    return dgi_bce(real.sum(1), corrupted.sum(1))
 
 
 class GroupDiscrimination(Objective):

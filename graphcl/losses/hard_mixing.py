@@ -6,7 +6,14 @@ from torch import Generator, Tensor
 
 from graphcl._random import fold, hash_ids, randint, seed_from
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, as_temperature, check_query_key_queue, check_temperature, unit_rows
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_query_key_queue,
+    check_temperature,
+    unit_rows,
+    widened,
+)
 from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["HardMixing", "hard_mixing"]
@@ -65,7 +72,7 @@ def hard_mixing(
     check_query_key_queue(query, key, queue)
     temperature = as_temperature(temperature)
     _check_counts(hardest, mixed, query_mixed)
-    query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
+    query, key, queue = (unit_rows(z) for z in widened(query, key, queue.detach()))
     positive = (query * key).sum(1) / temperature
     negatives = log_sum(query, queue, scale=1.0 / temperature)
     if mixed + query_mixed == 0:

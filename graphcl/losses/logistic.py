@@ -17,6 +17,7 @@ from graphcl.losses._checks import (
     check_range,
     check_views,
     unit_rows,
+    widened,
 )
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
@@ -66,7 +67,7 @@ def logistic(
         if isinstance(value, Tensor):
             check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
-    z1, z2 = unit_rows(z1), unit_rows(z2)
+    z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device).reshape(()) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from graphcl.losses._checks import (
     check_rows,
     check_temperature,
     unit_rows,
+    widened,
 )
 from graphcl.losses._jsd import jsd
 from graphcl.losses._negatives import log_sum, mean_cost
@@ -99,9 +100,8 @@ def node_graph_jsd(
     Differs from the authors' code: theirs is less by the constant 2 log 2.
     """
     _check(node, graph, batch)
-    wide = torch.promote_types(torch.float32, torch.promote_types(node.dtype, graph.dtype))
-    node, graph, batch = node.to(wide), graph.to(wide), batch.long()
-    return jsd(node, graph, batch)
+    node, graph = widened(node, graph)
+    return jsd(node, graph, batch.long())
 
 
 def _check(node: Tensor, graph: Tensor, batch: Tensor) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views, unit_rows
+from graphcl.losses._checks import Objective, check_positive, check_views, unit_rows, widened
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["Triplet", "triplet"]
@@ -61,7 +61,7 @@ def triplet(
     check_views(z1, z2)
     _check_settings(margin, mining)
     own, theirs = stack_groups(barred_groups(z1, exclude))
-    z1, z2 = unit_rows(z1), unit_rows(z2)
+    z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     positive = (z1 * z2).sum(1)
 
     def all_costs(query: Tensor, positive: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:

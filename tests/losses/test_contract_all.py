@@ -183,6 +183,22 @@ class TestValue:
             eps = torch.finfo(dtype).eps
             torch.testing.assert_close(grad.double(), wanted, rtol=2 * eps, atol=2e-5 * max(size, 1) + eps * size)
 
+    @pytest.mark.parametrize(
+        ("first", "other"),
+        [(torch.bfloat16, torch.float32), (torch.float32, torch.float64), (torch.float64, torch.float32)],
+        ids=str,
+    )
+    def test_inputs_of_different_precision(self, loss, first, other, generator):
+        mixed = [
+            z.detach().to(other if i else first).requires_grad_(z.requires_grad) if z.is_floating_point() else z
+            for i, z in enumerate(loss.leaves(generator))
+        ]
+        value = loss(*mixed)
+        exact = loss(*(z.detach().double() if z.is_floating_point() else z for z in mixed))
+        torch.testing.assert_close(value.double(), exact, rtol=1e-5, atol=1e-5)
+        for z, grad in zip([z for z in mixed if z.requires_grad], gradients(value, mixed), strict=True):
+            assert grad.dtype == z.dtype
+
     def test_rows_in_any_order(self, loss, generator):
         inputs = loss.inputs(generator)
         if not loss.aligned:
