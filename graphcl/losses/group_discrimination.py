@@ -29,6 +29,7 @@ def group_discrimination(real: Float[Tensor, "n d"], corrupted: Float[Tensor, "m
         TypeError: The embeddings are not floating point.
 
     Example:
+        >>> import torch
         >>> round(group_discrimination(torch.ones(4, 2), -torch.ones(4, 2)).item(), 4)  # log(1 + e^-2)
         0.1269
 
@@ -46,6 +47,7 @@ class GroupDiscrimination(Objective):
     """Binary cross entropy over two groups of nodes; see :func:`group_discrimination`.
 
     Example:
+        >>> import torch
         >>> GroupDiscrimination()(torch.zeros(4, 2), torch.zeros(4, 2))
         tensor(0.6931)
     """

@@ -38,6 +38,7 @@ def n_pair(
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
+        >>> import torch
         >>> z = torch.eye(2)
         >>> round(n_pair(z, z, l2=0.0).item(), 4)  # log(1 + 1/e)
         0.3133

@@ -46,6 +46,7 @@ def vicreg(
         TypeError: The embeddings are not floating point.
 
     Example:
+        >>> import torch
         >>> z = 2 * torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
         >>> vicreg(z, z)  # alike, spread out and uncorrelated
         tensor(0.)
