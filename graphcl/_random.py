@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from graphcl._host import BLOCK, empty_like
 
@@ -95,7 +96,7 @@ def hash_ids(key: Key, ids: Tensor) -> Tensor:
 
     Under one key different ids have different hashes: every step of the mixer can be undone.
     """
-    if ids.device.type != "cpu":
+    if ids.device.type != "cpu" or is_functorch_wrapped_tensor(ids):  # under transforms numpy sees no numbers
         return _mix_anywhere_(ids * _GOLDEN + key)
     u, keys = ids.numpy().view(np.uint64), key_on_host(key)
     if u.ndim == 1 and u.size > BLOCK and keys.size in (1, u.size):

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphcl.similarity.tiled import is_transformed
+
 __all__ = ["by_blocks"]
 
 PAIRS = 1 << 20  # pairs in memory at a time
@@ -18,15 +20,19 @@ def by_blocks(
     """``function(*rows, *others)``, row by row, on as many rows at a time as make 2^20 pairs with ``columns``.
 
     The backward pass computes each block again instead of keeping it. Exact: the rows do not know of each other.
+    Only ``rows`` and ``others`` get gradients, not what ``function`` holds besides. Under transforms of ``torch.func``
+    the blocks are kept.
     """
     step = max(1, PAIRS // max(1, columns))
     total = rows[0].size(0)
     with torch.autocast(rows[0].device.type, enabled=False):
         if total <= step:
             return function(*rows, *others)
+        blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
         if torch.compiler.is_compiling():  # which knows checkpoints, and plans the memory itself
-            blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
             return torch.cat([checkpoint(function, *block, *others, use_reentrant=False) for block in blocks])
+        if is_transformed():  # which knows neither checkpoints nor a backward pass that asks for gradients
+            return torch.cat([function(*block, *others) for block in blocks])
         whole: Tensor = _ByBlocks.apply(function, step, len(rows), *rows, *others)  # type: ignore[no-untyped-call]
         return whole
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 __all__ = [
     "Objective",
+    "as_number",
+    "as_temperature",
     "check_alike",
     "check_floating",
     "check_ids",
@@ -23,6 +25,7 @@ __all__ = [
     "full_precision",
     "unit_columns",
     "unit_rows",
+    "widened",
 ]
 
 
@@ -126,6 +129,20 @@ def check_temperature(temperature: float | Tensor) -> None:
         raise ValueError(f"expected a positive temperature, got {temperature!r}")
 
 
+def as_temperature(temperature: float | Tensor) -> float | Tensor:
+    """The temperature, checked; a tensor as one number in float32 or better.
+
+    In 16 bits one over it, by which similarities are multiplied, is not what the positives are divided by.
+    """
+    check_temperature(temperature)
+    return as_number(temperature) if isinstance(temperature, Tensor) else temperature
+
+
+def as_number(value: Tensor) -> Tensor:
+    """A tensor of one element without dimensions, in float32 or better: it then decides neither shape nor dtype."""
+    return value.reshape(()).to(torch.promote_types(torch.float32, value.dtype))
+
+
 def check_one_number(name: str, value: Tensor) -> None:
     """A tensor of one element: one per row would be taken for several scales of all rows."""
     if value.numel() != 1:
@@ -147,6 +164,14 @@ def check_range(name: str, value: float, low: float, high: float = math.inf) -> 
 def full_precision(z: Tensor) -> AbstractContextManager[object]:
     """The block inside which autocast does not turn products of matrices into 16 bits."""
     return torch.autocast(z.device.type, enabled=False)
+
+
+def widened(*tensors: Tensor) -> list[Tensor]:
+    """The tensors in one precision: the finest of theirs, float32 at least."""
+    dtype = torch.float32
+    for z in tensors:
+        dtype = torch.promote_types(dtype, z.dtype)
+    return [z.to(dtype) for z in tensors]
 
 
 def unit_rows(z: Tensor) -> Tensor:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import full_precision
+from graphcl.similarity.tiled import is_transformed
 
 __all__ = ["jsd"]
 
@@ -17,17 +19,32 @@ PAIRS = 1 << 17  # of a block, 512 KiB in float32: measured, four times less or 
 def jsd(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
     """The mean of sp(-s) over a node's own graph plus that of sp(s) over all others, sp(x) = log(1 + exp(x)).
 
-    Nothing of the size of all pairs is kept: the gradient is computed with the value. For the CPU.
+    Nothing of the size of all pairs is kept. On a CPU the gradient is computed with the value; for other devices,
+    compilers, transforms and second derivatives there is the formula.
     """
+    if node.device.type != "cpu" or torch.compiler.is_compiling() or is_transformed():
+        return _formula(node, graph, batch)
     with full_precision(node):
         result: Tensor = _JSD.apply(node, graph, batch)  # type: ignore[no-untyped-call]
     return result
+
+
+def _formula(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+    own = (node * graph.index_select(0, batch)).sum(1)
+    foreign = by_blocks(_foreign_cost, [node, batch], [graph], columns=graph.size(0))
+    return -F.logsigmoid(own).mean() + foreign.mean() / (graph.size(0) - 1)
+
+
+def _foreign_cost(node: Tensor, batch: Tensor, graph: Tensor) -> Tensor:
+    own = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
+    return -F.logsigmoid(-(node @ graph.T)).masked_fill(own, 0).sum(1)
 
 
 class _JSD(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
         wants = any(ctx.needs_input_grad[:2])
+        inputs = node, graph, batch
         node, graph = node.detach().contiguous(), graph.detach().contiguous()
         others, step = graph.size(0) - 1, max(1, PAIRS // graph.size(0))
         total, numbers = node.new_zeros(()), torch.finfo(node.dtype)
@@ -53,13 +70,18 @@ class _JSD(torch.autograd.Function):
                 flat[place] = -others * torch.sigmoid(-own)
                 torch.mm(score, graph, out=grad_node[start : start + step])
                 grad_graph.addmm_(score.T, part)
-        ctx.save_for_backward(grad_node, grad_graph)
+        ctx.save_for_backward(*inputs, grad_node, grad_graph)
         ctx.share = 1 / (node.size(0) * others)
         return total * ctx.share
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
-        grad_node, grad_graph = ctx.saved_tensors
+        node, graph, batch, grad_node, grad_graph = ctx.saved_tensors
+        if torch.is_grad_enabled():  # what came with the value has no derivative of its own
+            # Views, so that one tensor in both places is two here.
+            inputs = node.view_as(node), graph.view_as(graph)
+            needed = [z for z in inputs if z.requires_grad]
+            given = iter(torch.autograd.grad(_formula(*inputs, batch), needed, grad, create_graph=True))
+            return *(next(given) if z.requires_grad else None for z in inputs), None
         grad = grad * ctx.share
         return grad_node * grad, grad_graph * grad, None

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from graphcl.losses._across import AcrossRanks, check_across_ranks
-from graphcl.losses._checks import Objective, check_temperature
+from graphcl.losses._checks import Objective, as_number, check_temperature
 from graphcl.losses.info_nce import info_nce
 
 __all__ = ["CLIP", "clip"]
@@ -60,7 +60,7 @@ def clip(
 class CLIP(Objective):
     """Cross-modal contrast with a learnable temperature; see :func:`clip`.
 
-    The parameter ``log_scale`` is log(1 / tau); the scale is held at 100 at most, as in the paper.
+    The parameter ``log_scale`` is log(1 / tau); as in the paper, one that makes the scale larger than 100 is set back.
 
     Args:
         temperature: tau > 0 at the start.
@@ -84,5 +84,8 @@ class CLIP(Objective):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
-        scale = self.log_scale.clamp(max=math.log(_LARGEST_SCALE)).exp()
-        return clip(z1, z2, temperature=1.0 / scale, exclude=exclude, across_ranks=self.across_ranks)
+        # As the authors do. Held by the formula alone, a scale beyond the bound would get no gradient and never return.
+        with torch.no_grad():
+            self.log_scale.clamp_(max=math.log(_LARGEST_SCALE))
+        temperature = torch.exp(-as_number(self.log_scale))
+        return clip(z1, z2, temperature=temperature, exclude=exclude, across_ranks=self.across_ranks)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_positive, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["DCL", "dcl"]
@@ -53,7 +53,7 @@ def dcl(
     DCLW.
     """
     check_views(z1, z2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     if sigma is not None:
         check_positive("sigma", sigma)
     barred = barred_groups(z1, exclude, copies=2)

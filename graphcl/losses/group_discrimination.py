@@ -1,10 +1,9 @@
 """Group discrimination: is this node of the true graph or of the corrupted one?"""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_alike, check_rows
+from graphcl.losses._checks import Objective, check_alike, check_rows, widened
 from graphcl.losses.dgi_bce import dgi_bce
 
 __all__ = ["GroupDiscrimination", "group_discrimination"]
@@ -30,6 +29,7 @@ def group_discrimination(real: Float[Tensor, "n d"], corrupted: Float[Tensor, "m
         TypeError: The embeddings are not floating point.
 
     Example:
+        >>> import torch
         >>> round(group_discrimination(torch.ones(4, 2), -torch.ones(4, 2)).item(), 4)  # log(1 + e^-2)
         0.1269
 
@@ -39,14 +39,15 @@ def group_discrimination(real: Float[Tensor, "n d"], corrupted: Float[Tensor, "m
     check_rows("real", real)
     check_rows("corrupted", corrupted)
     check_alike(real=real, corrupted=corrupted)
-    wide = torch.promote_types(torch.float32, torch.promote_types(real.dtype, corrupted.dtype))
-    return dgi_bce(real.to(wide).sum(1), corrupted.to(wide).sum(1))
+    real, corrupted = widened(real, corrupted)
+    return dgi_bce(real.sum(1), corrupted.sum(1))
 
 
 class GroupDiscrimination(Objective):
     """Binary cross entropy over two groups of nodes; see :func:`group_discrimination`.
 
     Example:
+        >>> import torch
         >>> GroupDiscrimination()(torch.zeros(4, 2), torch.zeros(4, 2))
         tensor(0.6931)
     """

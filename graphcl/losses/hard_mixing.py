@@ -6,7 +6,14 @@ from torch import Generator, Tensor
 
 from graphcl._random import fold, hash_ids, randint, seed_from
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_query_key_queue, check_temperature, unit_rows
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_query_key_queue,
+    check_temperature,
+    unit_rows,
+    widened,
+)
 from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["HardMixing", "hard_mixing"]
@@ -63,9 +70,9 @@ def hard_mixing(
     2020.
     """
     check_query_key_queue(query, key, queue)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     _check_counts(hardest, mixed, query_mixed)
-    query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
+    query, key, queue = (unit_rows(z) for z in widened(query, key, queue.detach()))
     positive = (query * key).sum(1) / temperature
     negatives = log_sum(query, queue, scale=1.0 / temperature)
     if mixed + query_mixed == 0:
@@ -77,7 +84,7 @@ def hard_mixing(
     row = torch.arange(query.size(0), device=query.device)
     slot = torch.arange(mixed + query_mixed, device=query.device)
 
-    def similarity_to_mixtures(q: Tensor, hard: Tensor, row: Tensor, queue: Tensor) -> Tensor:
+    def similarity_to_mixtures(q: Tensor, hard: Tensor, row: Tensor, queue: Tensor, tau: Tensor) -> Tensor:
         with torch.no_grad():
             ids = row[:, None] * slot.numel() + slot
             first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), near))]
@@ -87,10 +94,11 @@ def hard_mixing(
             mixture = share * torch.where(own, q[:, None], first) + (1 - share) * second
             length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
             mixture = mixture / length.masked_fill(length == 0, torch.inf)
-        return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / temperature, 1)
+        return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
 
     columns = slot.numel() * query.size(1)
-    synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue], columns=columns)
+    tau = torch.as_tensor(temperature, dtype=query.dtype, device=query.device)
+    synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue, tau], columns=columns)
     return mean_cost(positive, torch.logaddexp(negatives, synthetic))
 
 

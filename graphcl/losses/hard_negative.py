@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_range, check_temperature, check_views, unit_rows
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
@@ -59,7 +59,7 @@ def hard_negative(
     importance weights proportional to exp(beta x), as in the authors' code.
     """
     check_views(z1, z2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     check_range("concentration", concentration, 0)
     check_class_prior(class_prior)
     barred = barred_groups(z1, exclude, copies=2)

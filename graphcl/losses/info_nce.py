@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
-from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, log_sum_both, mean_cost
 
 __all__ = ["InfoNCE", "info_nce"]
@@ -68,7 +68,7 @@ def info_nce(
     """
     check_across_ranks(across_ranks)
     check_views(z1, z2, least=0 if across_ranks and world() > 1 else 2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     batch = all_ranks(z1, across_ranks)
     barred = barred_groups(z1, exclude, batch=batch)
     z1, z2 = unit_rows(z1), unit_rows(z2)

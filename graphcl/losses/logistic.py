@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_one_number, check_positive, check_range, check_views, unit_rows
+from graphcl.losses._checks import (
+    Objective,
+    as_number,
+    check_one_number,
+    check_positive,
+    check_range,
+    check_views,
+    unit_rows,
+    widened,
+)
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["Logistic", "logistic"]
@@ -58,8 +67,8 @@ def logistic(
         if isinstance(value, Tensor):
             check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
-    z1, z2 = unit_rows(z1), unit_rows(z2)
-    slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device) for value in (scale, bias))
+    z1, z2 = (unit_rows(z) for z in widened(z1, z2))
+    slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device).reshape(()) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
         scores = slope * query @ key.T + offset
@@ -93,4 +102,4 @@ class Logistic(Objective):
         self.bias_term = nn.Parameter(torch.tensor(float(bias)))
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
-        return logistic(z1, z2, scale=self.log_scale.exp(), bias=self.bias_term, exclude=exclude)
+        return logistic(z1, z2, scale=as_number(self.log_scale).exp(), bias=self.bias_term, exclude=exclude)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views
+from graphcl.losses._checks import Objective, check_positive, check_views, widened
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["MarginContrastive", "margin_contrastive"]
@@ -52,15 +52,14 @@ def margin_contrastive(
     check_views(z1, z2)
     check_positive("margin", margin)
     own, theirs = stack_groups(barred_groups(z1, exclude))
-    wide = torch.promote_types(torch.float32, torch.promote_types(z1.dtype, z2.dtype))
-    z1, z2 = z1.to(wide), z2.to(wide)
+    z1, z2 = widened(z1, z2)
 
     def apart(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
         # Differences, not |a|^2 - 2ab + |b|^2, which loses the digits of small distances.
         distance = torch.cdist(query, key, compute_mode="donot_use_mm_for_euclid_dist")
         counts = ~shares_group(own, theirs)
         cost = (margin - distance).clamp(min=0).square() / 2
-        return torch.stack([cost.masked_fill(~counts, 0).sum(1), counts.sum(1).to(wide)], 1)
+        return torch.stack([cost.masked_fill(~counts, 0).sum(1), counts.sum(1).to(cost.dtype)], 1)
 
     cost, number = by_blocks(apart, [z1, own], [z2, theirs], columns=z2.size(0)).sum(0)
     return (z1 - z2).square().sum(1).mean() / 2 + cost / number.clamp(min=1)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphcl.losses._checks import (
     Objective,
+    as_temperature,
     check_ids,
     check_query_key_queue,
     check_temperature,
@@ -57,7 +58,7 @@ def moco(
     equation 1.
     """
     check_query_key_queue(query, key, queue)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     for number, pair in enumerate(exclude):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(

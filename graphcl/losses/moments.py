@@ -6,7 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import Objective, check_temperature, check_views, full_precision, unit_rows
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_temperature,
+    check_views,
+    full_precision,
+    unit_rows,
+    widened,
+)
 from graphcl.losses._negatives import log_sum, mean_cost
 from graphcl.losses._sample import check_samples, sample_items
 
@@ -60,7 +68,8 @@ def moment_info_nce(
     """
     check_views(z1, z2)
     _check_settings(samples, temperature)
-    z1, z2 = unit_rows(z1), unit_rows(z2)
+    temperature = as_temperature(temperature)
+    z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     n = z1.size(0)
     item = torch.arange(n, device=z1.device)
     drawn = sample_items(n, samples, generator, z1.device)
@@ -108,6 +117,7 @@ def moment_nt_xent(
     """
     check_views(z1, z2)
     _check_settings(samples, temperature)
+    temperature = as_temperature(temperature)
     n = z1.size(0)
     z = unit_rows(torch.cat([z1, z2]))
     item = torch.arange(n, device=z.device)

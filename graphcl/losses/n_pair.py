@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views
+from graphcl.losses._checks import Objective, check_range, check_views, widened
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["NPair", "n_pair"]
@@ -39,6 +38,7 @@ def n_pair(
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
+        >>> import torch
         >>> z = torch.eye(2)
         >>> round(n_pair(z, z, l2=0.0).item(), 4)  # log(1 + 1/e)
         0.3133
@@ -48,8 +48,7 @@ def n_pair(
     check_views(z1, z2)
     check_range("l2", l2, 0)
     barred = barred_groups(z1, exclude)
-    wide = torch.promote_types(torch.float32, torch.promote_types(z1.dtype, z2.dtype))
-    z1, z2 = z1.to(wide), z2.to(wide)
+    z1, z2 = widened(z1, z2)
     cost = mean_cost((z1 * z2).sum(1), log_sum(z1, z2, scale=1.0, exclude=barred))
     return cost + l2 * (z1.square().sum(1) + z2.square().sum(1)).mean() / 2
 

@@ -3,17 +3,17 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
-from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
     Objective,
+    as_temperature,
     check_alike,
     check_ids,
     check_index,
     check_rows,
     check_temperature,
     unit_rows,
+    widened,
 )
 from graphcl.losses._jsd import jsd
 from graphcl.losses._negatives import log_sum, mean_cost
@@ -59,7 +59,7 @@ def node_graph_info_nce(
     Graph-Level Representation Learning via Mutual Information Maximization", ICLR 2020.
     """
     _check(node, graph, batch)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
     positive = (node * graph.index_select(0, batch)).sum(1) / temperature
     number = torch.arange(graph.size(0), device=batch.device)
@@ -75,8 +75,7 @@ def node_graph_jsd(
         + \frac1{N(G - 1)} \sum_i \sum_{g \ne b(i)} \mathrm{sp}(h_i \cdot g_g), \qquad \mathrm{sp}(x) = \log(1 + e^x)
 
     where b(i) is the graph of node i. All N(G - 1) foreign pairs count, in memory linear in N: they are summed block by
-    block. On a CPU the gradient is computed with the value, and there are no second derivatives; elsewhere the backward
-    pass computes each block again.
+    block. On a CPU the gradient is computed with the value; elsewhere the backward pass computes each block again.
 
     Args:
         node: ``[N, D]`` node embeddings; not normalised.
@@ -101,18 +100,8 @@ def node_graph_jsd(
     Differs from the authors' code: theirs is less by the constant 2 log 2.
     """
     _check(node, graph, batch)
-    wide = torch.promote_types(torch.float32, torch.promote_types(node.dtype, graph.dtype))
-    node, graph, batch = node.to(wide), graph.to(wide), batch.long()
-    if node.device.type == "cpu" and not torch.compiler.is_compiling():
-        return jsd(node, graph, batch)
-    own = (node * graph.index_select(0, batch)).sum(1)
-    foreign = by_blocks(_foreign_cost, [node, batch], [graph], columns=graph.size(0))
-    return -logsigmoid(own).mean() + foreign.mean() / (graph.size(0) - 1)
-
-
-def _foreign_cost(node: Tensor, batch: Tensor, graph: Tensor) -> Tensor:
-    own = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
-    return -logsigmoid(-(node @ graph.T)).masked_fill(own, 0).sum(1)
+    node, graph = widened(node, graph)
+    return jsd(node, graph, batch.long())
 
 
 def _check(node: Tensor, graph: Tensor, batch: Tensor) -> None:

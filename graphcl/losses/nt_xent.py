@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
-from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["NTXent", "nt_xent"]
@@ -65,7 +65,7 @@ def nt_xent(
     """
     check_across_ranks(across_ranks)
     check_views(z1, z2, least=0 if across_ranks and world() > 1 else 2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     batch = all_ranks(z1, across_ranks, copies=2)
     # A row is barred from itself and from its positive, which is added apart.
     barred = barred_groups(z1, exclude, copies=2, batch=batch)

@@ -43,7 +43,8 @@ def proto_nce(
         A scalar, the mean over the items.
 
     Raises:
-        ValueError: The shapes do not fit, there are fewer than two prototypes, or a cluster is out of range.
+        ValueError: The shapes do not fit, there are fewer than two prototypes, a cluster is out of range, or a
+            concentration is not positive.
         TypeError: The embeddings are not floating point, or the assignment no integers.
 
     Example:
@@ -61,6 +62,9 @@ def proto_nce(
         raise ValueError(f"expected concentration of shape [{prototypes.size(0)}], got {list(concentration.shape)}")
     if concentration.device != z.device:
         raise ValueError(f"expected concentration on {z.device}, got {concentration.device}")
+    # Read on the CPU only, where that stalls nothing.
+    if z.device.type == "cpu" and not torch.compiler.is_compiling() and bool((concentration <= 0).any()):
+        raise ValueError(f"expected a positive concentration for each cluster, got {concentration.min().item()}")
     z, assignment = unit_rows(z), assignment.long()
     # Divided by its own temperature a prototype serves all items, with one scale for all pairs.
     sharp = unit_rows(prototypes.detach()) / concentration.detach().to(z.dtype)[:, None]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import Objective, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 from graphcl.losses._sample import check_samples, sample_items
 
@@ -58,7 +58,7 @@ def sampled_info_nce(
     Contrastive Predictive Coding", 2018, equation 4, is what it estimates.
     """
     check_views(z1, z2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     check_samples(samples)
     barred = barred_groups(z1, exclude)
     z1, z2 = unit_rows(z1), unit_rows(z2)
@@ -111,7 +111,7 @@ def sampled_nt_xent(
     Contrastive Learning of Visual Representations", ICML 2020, equation 1, is what it estimates.
     """
     check_views(z1, z2)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     check_samples(samples)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)

@@ -1,17 +1,25 @@
 """Supervised contrast: several positives per row, from labels or from a list of pairs."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_ids, check_index, check_rows, check_temperature, unit_rows
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_ids,
+    check_index,
+    check_rows,
+    check_temperature,
+    unit_rows,
+)
 from graphcl.losses._negatives import log_sum
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
 
 
 def sup_con(
-    z: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, temperature: float | Tensor = 0.1
+    z: Float[Tensor, "n d"], labels: Integer[Tensor, " n"], *, temperature: float | Tensor = 0.1
 ) -> Float[Tensor, ""]:
     r"""Supervised contrast: the rows of one label are each other's positives.
 
@@ -46,8 +54,8 @@ def sup_con(
     """
     check_rows("z", z, least=2)
     check_ids("labels", labels, z.size(0), z.device)
-    check_temperature(temperature)
-    z = unit_rows(z)
+    temperature = as_temperature(temperature)
+    z, labels = unit_rows(z), labels.long()  # among bytes, -1 would be 255
     group = _numbered(labels)
     one = torch.ones_like(z[:, 0])
     sums = torch.zeros_like(z).index_add(0, group, z)
@@ -93,7 +101,7 @@ def sup_con_pairs(
         raise ValueError(f"expected positives of shape [2, P], got {got}")
     check_ids("positives", positives[0], positives.size(1), z.device)
     check_index("positives", positives, z.size(0))
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     z = unit_rows(z)
     anchor, partner = positives.long()
     real = (anchor != partner).to(z.dtype)

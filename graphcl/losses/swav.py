@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphcl.losses._checks import (
     Objective,
+    as_temperature,
     check_alike,
     check_positive,
     check_rows,
@@ -15,6 +16,7 @@ from graphcl.losses._checks import (
     check_views,
     full_precision,
     unit_rows,
+    widened,
 )
 
 __all__ = ["SwAV", "sinkhorn", "swav"]
@@ -64,11 +66,11 @@ def swav(
     check_views(z1, z2)
     check_rows("prototypes", prototypes)
     check_alike(z1=z1, z2=z2, prototypes=prototypes)
-    check_temperature(temperature)
+    temperature = as_temperature(temperature)
     _check_settings(epsilon, iterations)
-    centres = unit_rows(prototypes)
+    z1, z2, centres = (unit_rows(z) for z in widened(z1, z2, prototypes))
     with full_precision(centres):
-        first, second = unit_rows(z1) @ centres.T, unit_rows(z2) @ centres.T
+        first, second = z1 @ centres.T, z2 @ centres.T
 
     def predict(codes: Tensor, scores: Tensor) -> Tensor:
         return -(codes * torch.log_softmax(scores / temperature, 1)).sum(1).mean()

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views, unit_rows
+from graphcl.losses._checks import Objective, check_positive, check_views, unit_rows, widened
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["Triplet", "triplet"]
@@ -61,7 +61,7 @@ def triplet(
     check_views(z1, z2)
     _check_settings(margin, mining)
     own, theirs = stack_groups(barred_groups(z1, exclude))
-    z1, z2 = unit_rows(z1), unit_rows(z2)
+    z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     positive = (z1 * z2).sum(1)
 
     def all_costs(query: Tensor, positive: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
@@ -69,23 +69,25 @@ def triplet(
         cost = (2 * (query @ key.T - positive[:, None]) + margin).clamp(min=0)
         return torch.stack([cost.masked_fill(~allowed, 0).sum(1), allowed.sum(1).to(cost.dtype)], 1)
 
-    def chosen(query: Tensor, positive: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
+    def chosen(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
         allowed, similarity = ~shares_group(own, theirs), query @ key.T
+        # From the same product, so that a duplicate of the positive is as near as it is to the last bit, not farther.
+        positive = similarity.gather(1, own[:, :1])
         nearest = similarity.masked_fill(~allowed, -torch.inf).max(1)
         best = nearest.indices
         if mining == "semi-hard":
             # Nearest, hence most similar, of those less similar than the positive.
-            farther = similarity.masked_fill(~(allowed & (similarity < positive[:, None])), -torch.inf).max(1)
+            farther = similarity.masked_fill(~(allowed & (similarity < positive)), -torch.inf).max(1)
             farthest = similarity.masked_fill(~allowed, torch.inf).argmin(1)
             best = torch.where(farther.values > -torch.inf, farther.indices, farthest)
         return torch.where(nearest.values == -torch.inf, -1, best)  # NaN is no reason to leave a row out
 
-    rows, others = [z1, positive, own], [z2, theirs]
+    others = [z2, theirs]
     if mining == "all":
-        cost, number = by_blocks(all_costs, rows, others, columns=z2.size(0)).sum(0)
+        cost, number = by_blocks(all_costs, [z1, positive, own], others, columns=z2.size(0)).sum(0)
         return cost / number.clamp(min=1)
     with torch.no_grad():
-        best = by_blocks(chosen, rows, others, columns=z2.size(0))
+        best = by_blocks(chosen, [z1, own], others, columns=z2.size(0))
     negative = (z1 * z2.index_select(0, best.clamp(min=0))).sum(1)
     cost = (2 * (negative - positive) + margin).clamp(min=0)
     return cost.masked_fill(best < 0, 0).sum() / (best >= 0).sum().clamp(min=1)

@@ -1,10 +1,9 @@
 """VICReg: views alike, every dimension spread out, no two dimensions alike."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_range, check_views, full_precision
+from graphcl.losses._checks import Objective, check_positive, check_range, check_views, full_precision, widened
 
 __all__ = ["VICReg", "vicreg"]
 
@@ -47,6 +46,7 @@ def vicreg(
         TypeError: The embeddings are not floating point.
 
     Example:
+        >>> import torch
         >>> z = 2 * torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
         >>> vicreg(z, z)  # alike, spread out and uncorrelated
         tensor(0.)
@@ -57,8 +57,7 @@ def vicreg(
     """
     check_views(z1, z2)
     _check_settings(invariance, variance, covariance, target, eps)
-    wide = torch.promote_types(torch.float32, torch.promote_types(z1.dtype, z2.dtype))
-    z1, z2 = z1.to(wide), z2.to(wide)
+    z1, z2 = widened(z1, z2)
     cost = invariance * (z1 - z2).square().sum(1).mean()
     for z in (z1, z2):
         centred = z - z.mean(0)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from graphcl.distributed import all_gather_rows, rank, ring, row_counts
 from graphcl.similarity import _operators
@@ -313,8 +312,17 @@ class _Across(torch.autograd.Function):
         return rows, others
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.no_grad():
+            grads = _Across.gradients(ctx, row_grad, column_grad)
+        if torch.is_grad_enabled():
+            query, key, scale = ctx.saved_tensors[:3]
+            grads = [None if g is None else _refusing(g, query, key, scale, row_grad, column_grad) for g in grads]
+        return *grads, None, None, None, None, None
+
+    @staticmethod
+    def gradients(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> list[Tensor | None]:
+        """Those of the query, the key and the scale."""
         query, key, scale, query_groups, key_groups, rows, others, *held = ctx.saved_tensors
         first, second = tuple(held[:2]) or None, tuple(held[2:]) or None
         row, column = torch.cat([rows, row_grad]), torch.cat([others, column_grad]) if ctx.columns else None
@@ -333,4 +341,23 @@ class _Across(torch.autograd.Function):
                 if second is None:
                     side = _side(query, query_groups, ctx.counts[0], ctx.way)
                 key_grad, _ = _pull_between(_Own(key, key_groups, scale), side, column, row)
-        return query_grad, key_grad, scale_grad, None, None, None, None, None
+        return [query_grad, key_grad, scale_grad]
+
+
+def _refusing(grad: Tensor, *others: Tensor | None) -> Tensor:
+    result: Tensor = _Refusal.apply(grad, *others)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Refusal(torch.autograd.Function):
+    """A gradient as it is, with an error where one of its own is asked for: it depends on ``others``."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, *others: Tensor | None) -> Tensor:
+        return grad.view_as(grad)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> None:
+        raise RuntimeError(
+            "expected one derivative across ranks, got a request for a second one, which they do not have"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphcl.similarity import _operators
 from graphcl.similarity._pairs import Pairs
 
-__all__ = ["expected_keys_tiled", "logsumexp_tiled"]
+__all__ = ["expected_keys_tiled", "is_transformed", "logsumexp_tiled"]
 
 
 def logsumexp_tiled(
@@ -38,7 +38,7 @@ def logsumexp_tiled(
         precision: ``"float32"`` or ``"bf16"``.
     """
     arguments = (query, key, scale, query_bias, key_bias, *pairs, columns, precision)
-    return _call(_Logsumexp, arguments) if _transformed() else _operators.logsumexp(*arguments)
+    return _call(_Logsumexp, arguments) if is_transformed() else _operators.logsumexp(*arguments)
 
 
 def expected_keys_tiled(
@@ -49,10 +49,10 @@ def expected_keys_tiled(
     For keys without gradient. One pass over the pairs, and none backward.
     """
     arguments = (query, key, scale, key_bias, *pairs, precision)
-    return _call(_ExpectedKeys, arguments) if _transformed() else _operators.expected_keys(*arguments)
+    return _call(_ExpectedKeys, arguments) if is_transformed() else _operators.expected_keys(*arguments)
 
 
-def _transformed() -> bool:
+def is_transformed() -> bool:
     """Whether a transform of ``torch.func`` is on: it asks for functions, and refuses operators with a gradient."""
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 

@@ -57,3 +57,21 @@ def test_scale_stops_at_a_hundred(generator):
     torch.testing.assert_close(module(z1, z2), clip(z1, z2, temperature=0.01))
     with pytest.raises(ValueError, match=r"expected a temperature of at least 0.01, got 0.005"):
         CLIP(temperature=0.005)
+
+
+def test_a_scale_beyond_the_bound_comes_back(generator):
+    z1, z2 = torch.randn(2, 8, 3, generator=generator)
+    module = CLIP()
+    with torch.no_grad():
+        module.log_scale.fill_(4.7)  # where one step too long may bring it
+    first, second = module(z1, z2), module(z1, z2)
+    (first + second).backward()
+    assert module.log_scale.item() == pytest.approx(math.log(100))
+    assert module.log_scale.grad > 0  # of no use for views that have nothing in common
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_module_in_16_bits_computes_in_32(dtype, generator):
+    z1, z2 = torch.randn(2, 8, 3, generator=generator)
+    module = CLIP().to(dtype)
+    torch.testing.assert_close(module(z1, z2), clip(z1, z2, temperature=math.exp(-module.log_scale.item())))

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcl import losses, similarity
-from graphcl.losses import functional
+from graphcl.losses import _blocks, functional
 
 
 def pair(generator: Generator, n: int = 6, d: int = 4) -> tuple[Tensor, Tensor]:
@@ -183,6 +183,22 @@ class TestValue:
             eps = torch.finfo(dtype).eps
             torch.testing.assert_close(grad.double(), wanted, rtol=2 * eps, atol=2e-5 * max(size, 1) + eps * size)
 
+    @pytest.mark.parametrize(
+        ("first", "other"),
+        [(torch.bfloat16, torch.float32), (torch.float32, torch.float64), (torch.float64, torch.float32)],
+        ids=str,
+    )
+    def test_inputs_of_different_precision(self, loss, first, other, generator):
+        mixed = [
+            z.detach().to(other if i else first).requires_grad_(z.requires_grad) if z.is_floating_point() else z
+            for i, z in enumerate(loss.leaves(generator))
+        ]
+        value = loss(*mixed)
+        exact = loss(*(z.detach().double() if z.is_floating_point() else z for z in mixed))
+        torch.testing.assert_close(value.double(), exact, rtol=1e-5, atol=1e-5)
+        for z, grad in zip([z for z in mixed if z.requires_grad], gradients(value, mixed), strict=True):
+            assert grad.dtype == z.dtype
+
     def test_rows_in_any_order(self, loss, generator):
         inputs = loss.inputs(generator)
         if not loss.aligned:
@@ -285,6 +301,36 @@ class TestGradient:
         value = loss(*inputs, temperature=temperature)
         assert value.isfinite()
         assert all(grad.isfinite().all() for grad in gradients(value, inputs))
+
+
+@every_loss
+def test_transforms_of_functions(loss, generator, monkeypatch):
+    monkeypatch.setattr(_blocks, "PAIRS", 16)  # so that what comes block by block does
+    first, *rest = (z.detach() for z in loss.leaves(generator))
+    several = torch.stack([first, 1.5 * first + 0.1])
+    wanted = torch.stack([loss(z, *rest) for z in several])
+    torch.testing.assert_close(torch.func.vmap(lambda z: loss(z, *rest), randomness="same")(several), wanted)
+    z = first.clone().requires_grad_()
+    (wanted,) = gradients(loss(z, *rest), [z])
+    torch.testing.assert_close(torch.func.grad(lambda z: loss(z, *rest))(first), wanted)
+
+
+@pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)
+class TestTemperature:
+    @pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
+    def test_a_tensor_gets_the_gradient(self, loss, shape, generator, monkeypatch):
+        monkeypatch.setattr(_blocks, "PAIRS", 16)  # so that what comes block by block does
+        inputs = loss.inputs(generator)
+        temperature = torch.full(shape, 0.5, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda tau: loss(*inputs, temperature=tau), temperature)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+    def test_its_dtype_is_of_no_account(self, loss, dtype, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        temperature = torch.tensor([0.37], dtype=dtype)
+        value = loss(*inputs, temperature=temperature)
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, loss(*inputs, temperature=temperature.item()))
 
 
 @every_loss

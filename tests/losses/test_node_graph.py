@@ -93,6 +93,18 @@ def test_blocks_change_nothing_and_keep_nothing(generator, monkeypatch):
         assert most <= kept
 
 
+def test_second_derivatives_of_the_estimator(generator):
+    node, graph = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (5, 2))
+    batch = torch.tensor([0, 1, 1, 0, 1])
+    inputs = node.clone().requires_grad_(), graph.clone().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda n, g: node_graph_jsd(n, g, batch), inputs)
+    assert torch.autograd.gradgradcheck(lambda n: node_graph_jsd(n, n[:2], batch), inputs[0])
+    assert torch.autograd.gradgradcheck(lambda g: node_graph_jsd(node, g, batch), inputs[1])
+    # A penalty on the gradient counts, also where nothing else of the loss depends on the rows.
+    (grad,) = torch.autograd.grad(node_graph_jsd(*inputs, batch), inputs[0], create_graph=True)
+    assert (torch.autograd.grad(grad.square().sum(), inputs[0])[0] != 0).all()
+
+
 def test_large_scores_and_nearly_solved_pairs(generator):
     node = torch.randn(30, 8, generator=generator, dtype=torch.float64)
     graph, batch = torch.randn(4, 8, generator=generator, dtype=torch.float64), torch.arange(30) % 4

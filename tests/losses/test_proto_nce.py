@@ -94,3 +94,5 @@ def test_refusals(generator):
         proto_nce(z, prototypes, torch.tensor([0, 1, 2, 2, 0]), torch.ones(5))
     with pytest.raises(ValueError, match="expected prototypes with at least 2 rows, got 1"):
         proto_nce(z, prototypes[:1], torch.zeros(5, dtype=torch.int64), torch.ones(1))
+    with pytest.raises(ValueError, match=r"expected a positive concentration for each cluster, got -1.0"):
+        proto_nce(z, prototypes, torch.tensor([0, 1, 2, 2, 0]), torch.tensor([0.1, -1.0, 0.1]))

@@ -62,6 +62,11 @@ def test_names_of_labels_do_not_matter(generator):
     torch.testing.assert_close(sup_con(z, small), sup_con(z, large))
 
 
+def test_labels_in_bytes(generator):
+    z, labels = torch.randn(4, 4, generator=generator), torch.tensor([255, 255, 1, 1])
+    assert torch.equal(sup_con(z, labels.to(torch.uint8)), sup_con(z, labels))
+
+
 @pytest.mark.parametrize("labels", [[-1, -1, -1], [0, 1, 2], [-1, 0, 1]])
 def test_without_any_positive_it_is_zero_and_flat(labels, generator):
     z = torch.randn(3, 4, generator=generator, requires_grad=True)

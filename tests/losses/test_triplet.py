@@ -43,6 +43,15 @@ def test_equals_the_literal_loop(mining, n, d, margin, seed):
     assert value.item() == pytest.approx(literal(z1, z2, margin, mining, groups), rel=1e-9, abs=1e-9)
 
 
+def test_a_duplicate_of_the_positive_is_not_farther_than_it(generator):
+    # Duplicate graphs have one embedding, which rounding must not turn into a semi-hard negative at distance zero.
+    anchor = torch.randn(150, 65, generator=generator)
+    z1, z2 = anchor.repeat(2, 1), (anchor + 0.5 * torch.randn(150, 65, generator=generator)).repeat(2, 1)
+    assert triplet(z1, z2, mining="semi-hard").item() == 0
+    hashes = torch.arange(150).repeat(2)
+    torch.testing.assert_close(triplet(z1, z2, margin=1.0), triplet(z1, z2, margin=1.0, exclude=[hashes]))
+
+
 def at(*degrees):
     angles = torch.tensor(degrees, dtype=torch.float64).deg2rad()
     return torch.stack([angles.cos(), angles.sin()], 1)

@@ -146,9 +146,14 @@ class TestOneProcess:
 
     def test_refuses_a_second_derivative(self):
         z = torch.randn(4, 3, requires_grad=True)
-        (grad,) = torch.autograd.grad(across.logsumexp(z, scale=1.0).square().sum(), z, create_graph=True)
-        with pytest.raises(RuntimeError, match="once_differentiable"):
-            grad.sum().backward()
+        scale = torch.ones((), requires_grad=True)
+        for kind in ("cosine", "dot"):
+            # What is asked of the sums may depend on the rows or not: their gradient does.
+            for reduce in (torch.sum, lambda sums: sums.square().sum()):
+                sums = across.logsumexp(z, scale=scale, similarity=kind)
+                for grad in torch.autograd.grad(reduce(sums), (z, scale), create_graph=True):
+                    with pytest.raises(RuntimeError, match="expected one derivative across ranks"):
+                        grad.sum().backward(retain_graph=True)
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
