@@ -7,7 +7,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["bfloat16"]
@@ -90,8 +89,12 @@ class _Linear(torch.autograd.Function):
         return y.resize_(x.size(0), y.size(1))  # not a view, which could not be changed in place afterwards
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        if torch.is_grad_enabled():
+            raise NotImplementedError(
+                "expected first derivatives alone under precision='bf16' on a CPU, got create_graph=True; take second "
+                "ones in float32"
+            )
         filled, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.dtypes
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad

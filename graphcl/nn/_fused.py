@@ -5,6 +5,7 @@ been written side by side. Here each layer keeps what its gradient needs and not
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl.distributed import is_part
-from graphcl.nn.norm import BatchNorm, normalise, normalise_backward
+from graphcl.nn._twice import gradients_again
+from graphcl.nn.norm import BatchNorm, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["fused_layers", "is_fusible"]
@@ -54,7 +56,7 @@ class _Layers(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, neighbours: SparseSum, norms: list[BatchNorm], sizes: list[int], *parameters: Tensor
     ) -> Tensor:
-        kept, outputs = [], []
+        kept, outputs, given = [], [], x
         x = x.detach()
         for layer, norm in enumerate(norms):
             lower, lower_bias, upper, upper_bias, weight, bias = parameters[6 * layer : 6 * layer + 6]
@@ -69,14 +71,18 @@ class _Layers(torch.autograd.Function):
             kept += [summed, inner, outer, *statistics]
             outputs.append(x)
         ctx.neighbours, ctx.sizes, ctx.eps = neighbours, sizes, [norm.eps for norm in norms]
-        ctx.save_for_backward(*parameters, *kept)
+        ctx.save_for_backward(given, *parameters, *kept)
         return torch.cat(outputs, 1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         transposed, sizes, depth = ctx.neighbours.T, ctx.sizes, len(ctx.eps)
-        parameters, kept = ctx.saved_tensors[: 6 * depth], ctx.saved_tensors[6 * depth :]
+        given, *parameters = ctx.saved_tensors[: 6 * depth + 1]
+        if torch.is_grad_enabled():  # a second derivative is wanted
+            again = partial(_formula, neighbours=ctx.neighbours, sizes=sizes, eps=ctx.eps)
+            grad_x, *of_parameters = gradients_again(again, [given, *parameters], grad)
+            return grad_x, None, None, None, *of_parameters
+        kept = ctx.saved_tensors[6 * depth + 1 :]
         width, each = grad.size(1) // depth, len(kept) // depth
         grads: list[Tensor | None] = [None] * (6 * depth)
         above: Tensor | None = None
@@ -100,6 +106,17 @@ class _Layers(torch.autograd.Function):
                 above = g if maps_first(lower) else transposed.plus_self(g)
             grads[6 * layer : 6 * layer + 6] = [grad_lower, grad_lower_bias, *grad_upper, grad_weight, grad_bias]
         return above if ctx.needs_input_grad[0] else None, None, None, None, *grads
+
+
+def _formula(x: Tensor, *parameters: Tensor, neighbours: SparseSum, sizes: list[int], eps: list[float]) -> Tensor:
+    """The same in operations of torch, which have derivatives of every order."""
+    outputs = []
+    for layer, epsilon in enumerate(eps):
+        lower, lower_bias, upper, upper_bias, weight, bias = parameters[6 * layer : 6 * layer + 6]
+        inner = F.linear(neighbours.plus_self(x), lower, lower_bias).relu()
+        x = normalised(F.linear(inner, upper, upper_bias).relu(), weight, bias, sizes, epsilon)
+        outputs.append(x)
+    return torch.cat(outputs, 1)
 
 
 def maps_first(weight: Tensor) -> bool:

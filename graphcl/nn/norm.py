@@ -1,12 +1,15 @@
 """Batch normalisation that keeps the views of a joint pass apart."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
 from graphcl.distributed import is_part, sum_over_ranks
+from graphcl.nn._twice import gradients_again
 
 __all__ = ["BatchNorm"]
 
@@ -113,6 +116,11 @@ def normalise_backward(
     return grad_x, sum(weights[1:], weights[0]), sum(biases[1:], biases[0])
 
 
+def normalised(x: Tensor, weight: Tensor | None, bias: Tensor | None, sizes: list[int], eps: float) -> Tensor:
+    """The same by torch's own function, which has derivatives of every order."""
+    return torch.cat([batch_norm(part, None, None, weight, bias, True, 0.0, eps) for part in x.split(sizes)])
+
+
 _backward = torch.ops.aten.native_batch_norm_backward.out
 
 
@@ -121,16 +129,17 @@ class _Normalise(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: BatchNorm, sizes: list[int]
     ) -> Tensor:
-        x = x.contiguous()
-        y, statistics = normalise(x, weight, bias, norm, sizes)
+        y, statistics = normalise(x.contiguous(), weight, bias, norm, sizes)
         ctx.sizes, ctx.eps = sizes, norm.eps
-        ctx.save_for_backward(x, weight, *statistics)
+        ctx.save_for_backward(x, weight, bias, *statistics)
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
-        x, weight, *statistics = ctx.saved_tensors
-        grads = normalise_backward(grad.contiguous(), x, weight, statistics, ctx.sizes, ctx.eps)
+        x, weight, bias, *statistics = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is wanted
+            formula = partial(normalised, sizes=ctx.sizes, eps=ctx.eps)
+            return *gradients_again(formula, [x, weight, bias], grad), None, None
+        grads = normalise_backward(grad.contiguous(), x.contiguous(), weight, statistics, ctx.sizes, ctx.eps)
         wanted = ctx.needs_input_grad[:3]
         return *(g if want else None for g, want in zip(grads, wanted, strict=True)), None, None

@@ -93,3 +93,9 @@ def test_matrix_products_count_as_linear_maps_and_may_be_changed_in_place() -> N
 def test_keyword_arguments() -> None:
     with bfloat16("cpu"):
         assert F.linear(input=torch.ones(2, 3), weight=torch.ones(2, 3), bias=None).dtype == torch.bfloat16
+
+
+def test_second_derivatives_are_refused() -> None:
+    x, w = torch.randn(5, 3, requires_grad=True), torch.randn(2, 3, requires_grad=True)
+    with bfloat16("cpu"), pytest.raises(NotImplementedError, match="expected first derivatives alone"):
+        torch.autograd.grad(F.linear(x, w).float().sum(), x, create_graph=True)

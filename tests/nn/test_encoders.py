@@ -303,6 +303,24 @@ class TestFusedLayers:
             results.append([out.detach(), leaf.grad, *grads, *encoder.buffers()])
         assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
+    @pytest.mark.parametrize("width", [3, 16], ids=["map last", "map first"])
+    def test_second_derivatives_are_those_of_the_modules(self, generator, width):
+        x = torch.randn(12, width, generator=generator, dtype=torch.float64)
+        edges = torch.randint(12, (2, 40), generator=generator)
+        weight = torch.randn(12, 8, generator=generator, dtype=torch.float64)
+        results = []
+        for alone in (False, True):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                encoder = GIN(width, 4, 2).double()
+            if alone:
+                encoder.lower[1].register_forward_hook(lambda module, inputs, output: None)
+            leaf = x.clone().requires_grad_()
+            first = torch.autograd.grad(encoder(leaf, edges, splits=[5, 7]), leaf, weight, create_graph=True)[0]
+            first.square().sum().backward()
+            results.append([first.detach(), leaf.grad, *(p.grad for p in encoder.parameters() if p.grad is not None)])
+        torch.testing.assert_close(*results)
+
     def test_hooks_are_called(self, generator):
         encoder, seen = GIN(F_IN, 4, 2), []
         x, edges = torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)

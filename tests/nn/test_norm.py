@@ -74,7 +74,20 @@ class TestGradient:
             named = dict(zip(["weight", "bias"], parameters, strict=False))
             return torch.func.functional_call(copy.deepcopy(norm), named, (x, [4, 5]))
 
-        assert torch.autograd.gradcheck(function, [t.requires_grad_() for t in inputs])
+        inputs = [t.requires_grad_() for t in inputs]
+        assert torch.autograd.gradcheck(function, inputs)
+        assert torch.autograd.gradgradcheck(function, inputs)
+
+    def test_a_second_derivative_is_not_lost(self, generator):
+        # Of a linear function of the output, whose gradient does not ask for one by itself.
+        x, weight = torch.randn(2, 9, 3, generator=generator, dtype=torch.float64)
+        found = []
+        for norm in (BatchNorm(3).double(), nn.BatchNorm1d(3).double()):
+            given = x.clone().requires_grad_()
+            first = torch.autograd.grad(norm(given), given, weight, create_graph=True)[0]
+            first.square().sum().backward()
+            found.append([first.detach(), given.grad, norm.weight.grad])
+        torch.testing.assert_close(found[0], found[1])
 
     def test_strided_gradient(self, generator):
         # As it comes out of a concatenation of layers by columns.

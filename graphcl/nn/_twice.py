@@ -1,0 +1,32 @@
+"""Second derivatives of what computes its first ones by hand."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["gradients_again"]
+
+
+def gradients_again(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
+) -> list[Tensor | None]:
+    """The gradients of ``function(*inputs)`` as functions that have gradients themselves.
+
+    For a backward pass with ``create_graph=True``: what a kernel has written has none, and torch would take that for
+    zero without a word.
+
+    Args:
+        function: The formula, in operations that torch can differentiate twice.
+        inputs: What it was called with; those that require gradients get one.
+        grad: The gradient of the result.
+
+    Example:
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> gradients_again(torch.sin, [x], torch.ones(2))[0].requires_grad
+        True
+    """
+    views = [z if z is None else z.view_as(z) for z in inputs]  # one tensor in two places is two here
+    needed = [z for z in views if z is not None and z.requires_grad]
+    given = iter(torch.autograd.grad(function(*views), needed, grad, create_graph=True))
+    return [next(given) if z is not None and z.requires_grad else None for z in views]
