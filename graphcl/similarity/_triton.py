@@ -282,9 +282,13 @@ def pull_rows(
                 place = cols[:, None].to(tl.int64) * (BD * NC) + d[None, :]
                 k = tl.load(K + place, mask=(cols[:, None] < N) & (d[None, :] < BD * NC), other=0.0)
             acc = tl.dot(p.to(k.dtype), k, acc, input_precision=P)
-    line = part.to(tl.int64) * M + rows
-    place = line[:, None] * D + d[None, :]
-    tl.store(DQ + place, acc * tl.load(FACTOR), mask=(rows[:, None] < M) & (d[None, :] < D))
+    # Rows count from the strip's first: as numbers among all M they would be made before the loop, for the layout of the
+    # store too, and a register for each be held through it.
+    start = part.to(tl.int64) * M + strip * BM
+    row = tl.arange(0, BM)
+    place = row[:, None] * D + d[None, :]
+    mask = (row[:, None] < M - strip * BM) & (d[None, :] < D)
+    tl.store(DQ + start * D + place, acc * tl.load(FACTOR), mask=mask)
     if BIAS:
         if chunk == 0:
-            tl.store(DB + line, pulled, mask=rows < M)
+            tl.store(DB + start + row, pulled, mask=rows < M)
