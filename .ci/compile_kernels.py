@@ -88,6 +88,14 @@ CASES = [(kernel, "fp16", width, {}) for width in (128, 256, 512, 300) for kerne
 CASES += [(kernel, "float32", width, {}) for width in (128, 300) for kernel in KERNELS]
 CASES += [(kernel, "tf32", 128, {}) for kernel in KERNELS]
 CASES += [(kernel, "fp16", 64, {"lists": (3, 1), "bias": True}) for kernel in KERNELS]
+# Where registers are scarce: wide rows, three products for one, many lists, pairs of one group only.
+PULLS = [("pull_rows", BOTH), ("pull_rows", BOTH | {"SHIFT": 1})]
+for lists in ((0, 1), (3, 0), (3, 1)):
+    CASES += [(kernel, "fp16", 512, {"lists": lists, "bias": True}) for kernel in PULLS]
+    CASES += [(kernel, "float32", 128, {"lists": lists, "bias": True}) for kernel in PULLS]
+CASES += [(PULLS[1], "fp16", width, {"lists": (3, 1), "bias": True}) for width in (128, 256, 300)]
+CASES += [(PULLS[1], format, 300, {"lists": (3, 1), "bias": True}) for format in ("float32", "tf32")]
+CASES += [(kernel, "fp16", 64, {"lists": (3, 0), "bias": True}) for kernel in KERNELS[1:4]]
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def prepare(operands: Operands, format: str) -> Prepared:
     longest = _longest(query)
     other = longest if own else _longest(key)
     bound = base.abs() * longest * other
-    # Both sides share the scale, so that the greatest of either have one length and the exponents of rows among
+    # Both sides share the scale, so that the greatest of either have one length and the products of rows among
     # themselves are symmetric to the last bit.
     shared = bound >= LEAST
     root = (base.abs() * other / longest).sqrt()

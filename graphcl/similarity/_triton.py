@@ -7,6 +7,10 @@ is an exponent of two (with ``SHIFT``, times ``MU``). A strip is BM rows of Q, a
 and ``GK`` hold the groups, ``QLO, QHI [E + ONLY, strips]`` and ``KLO, KHI`` their extremes, by which a tile knows
 whether any of its pairs can share one. ``BOUNDED`` says, on the device, that exponentials need no shift: of the two
 forms of a kernel, one does nothing. No kernel adds to memory that another writes: the same call gives the same bits.
+
+With ``ONLY`` a branch skips tiles, and loads are not pipelined. What depends on places in shared memory alone is then
+the same for every tile: ``disable_licm`` (Triton 3.5) makes it anew in each, for want of registers to keep it. Biases
+are added one after the other: the sum of both alone would fill as many registers as the tile.
 """
 
 from typing import no_type_check
@@ -63,25 +67,36 @@ def _share(e, strip, tile, QLO, QHI, KLO, KHI, strips, tiles):
 
 @triton.jit
 @no_type_check
-def _some_barred(strip, tile, QLO, QHI, KLO, KHI, strips, tiles, E: tl.constexpr, ONLY: tl.constexpr):
-    """Whether groups must be compared in the tile."""
-    some = ONLY > 0
+def _lists(strip, tile, QLO, QHI, KLO, KHI, strips, tiles, E: tl.constexpr, ONLY: tl.constexpr):
+    """The lists that must be compared in the tile: bit e stands for list ``e`` (and for ``e + 31``, and so on).
+
+    None need be of those that exclude if no pair can share a group, and not that of ``ONLY`` if all pairs share one.
+    """
+    lists = 0
+    if ONLY:
+        low = tl.minimum(tl.load(QLO + E * strips + strip), tl.load(KLO + E * tiles + tile))
+        high = tl.maximum(tl.load(QHI + E * strips + strip), tl.load(KHI + E * tiles + tile))
+        lists = (low < high).to(tl.int32) << E % 31
     for e in tl.static_range(E):
-        some = some | _share(e, strip, tile, QLO, QHI, KLO, KHI, strips, tiles)
-    return some
+        lists |= _share(e, strip, tile, QLO, QHI, KLO, KHI, strips, tiles).to(tl.int32) << e % 31
+    return lists
 
 
 @triton.jit
 @no_type_check
-def _bar(x, value, rows, cols, GQ, GK, M, N, E: tl.constexpr, ONLY: tl.constexpr):
-    """Writes ``value`` where a pair does not count."""
+def _bar(x, value, lists, rows, cols, GQ, GK, M, N, E: tl.constexpr, ONLY: tl.constexpr):
+    """Writes ``value`` where a pair does not count.
+
+    Each list in a branch of its own: registers hold the groups of one at a time, and one that decides nothing is left.
+    """
     for e in tl.static_range(E + ONLY):
-        own = tl.load(GQ + e * M + rows, mask=rows < M, other=0)
-        other = tl.load(GK + e * N + cols, mask=cols < N, other=0)
-        if e < E:
-            x = tl.where(own[:, None] == other[None, :], value, x)
-        else:
-            x = tl.where(own[:, None] != other[None, :], value, x)
+        if (lists >> e % 31) & 1:
+            own = tl.load(GQ + e * M + rows, mask=rows < M, other=0)
+            other = tl.load(GK + e * N + cols, mask=cols < N, other=0)
+            if e < E:
+                x = tl.where(own[:, None] == other[None, :], value, x)
+            else:
+                x = tl.where(own[:, None] != other[None, :], value, x)
     return x
 
 
@@ -106,23 +121,22 @@ def sum_rows(
         own_bias = tl.load(QB + rows, mask=rows < M, other=0.0)
     total = tl.zeros([BM], tl.float32)
     top = tl.full([BM], -float("inf") if SHIFT else 0.0, tl.float32)
-    for t in tl.range(tiles * part // SPLITS, tiles * (part + 1) // SPLITS, num_stages=STAGES):
+    for t in tl.range(tiles * part // SPLITS, tiles * (part + 1) // SPLITS, num_stages=STAGES, disable_licm=ONLY > 0):
         run = True
         if ONLY:
             run = _share(E, strip, t, QLO, QHI, KLO, KHI, strips, tiles)
         if run:
-            some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
+            lists = _lists(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
             cols = t * BN + tl.arange(0, BN)
             x = _products(q, Q, K, rows, cols, M, N, BM, BN, BD, NC, P, STAGES)
             if SHIFT:
                 x = x * tl.load(MU)
             if BIAS:
-                x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
+                x = x + own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
             if SHIFT:
                 if (t + 1) * BN > N:
                     x = tl.where(cols[None, :] < N, x, -float("inf"))
-                if some:
-                    x = _bar(x, -float("inf"), rows, cols, GQ, GK, M, N, E, ONLY)
+                x = _bar(x, -float("inf"), lists, rows, cols, GQ, GK, M, N, E, ONLY)
                 new = tl.maximum(top, tl.max(x, 1))
                 reference = tl.where(new == -float("inf"), 0.0, new)
                 total = total * tl.exp2(top - reference) + tl.sum(tl.exp2(x - reference[:, None]), 1)
@@ -131,8 +145,7 @@ def sum_rows(
                 x = tl.exp2(x)
                 if (t + 1) * BN > N:
                     x = tl.where(cols[None, :] < N, x, 0.0)
-                if some:
-                    x = _bar(x, 0.0, rows, cols, GQ, GK, M, N, E, ONLY)
+                x = _bar(x, 0.0, lists, rows, cols, GQ, GK, M, N, E, ONLY)
                 total += tl.sum(x, 1)
     place = part.to(tl.int64) * M + rows
     tl.store(SUM + place, total, mask=rows < M)
@@ -181,21 +194,20 @@ def sum_both(
         if BIAS:
             own_bias = tl.load(QB + rows, mask=rows < M, other=0.0)
         total = tl.zeros([BM], tl.float32)
-        for t in tl.range(lo, hi, num_stages=STAGES):
+        for t in tl.range(lo, hi, num_stages=STAGES, disable_licm=ONLY > 0):
             run = True
             if ONLY:
                 run = _share(E, strip, t, QLO, QHI, KLO, KHI, strips, tiles)
             if run:
-                some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
+                lists = _lists(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
                 cols = t * BN + tl.arange(0, BN)
                 x = _products(q, Q, K, rows, cols, M, N, BM, BN, BD, NC, P, STAGES)
                 if BIAS:
-                    x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
+                    x = x + own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
                 x = tl.exp2(x)
                 if ((t + 1) * BN > N) | ((strip + 1) * BM > M):
                     x = tl.where((cols[None, :] < N) & (rows[:, None] < M), x, 0.0)
-                if some:
-                    x = _bar(x, 0.0, rows, cols, GQ, GK, M, N, E, ONLY)
+                x = _bar(x, 0.0, lists, rows, cols, GQ, GK, M, N, E, ONLY)
                 total += tl.sum(x, 1)
                 # The tiles on the diagonal hold every pair of the strip's rows from both of its sides.
                 if (not TRIANGLE) or t < strip * R:
@@ -240,12 +252,12 @@ def pull_rows(
             own_log = tl.load(LQ + rows, mask=rows < M, other=0.0)
     d = chunk * BO + tl.arange(0, BO)
     acc = tl.zeros([BM, BO], tl.float32)
-    for t in tl.range(tiles * part // SPLITS, tiles * (part + 1) // SPLITS, num_stages=STAGES):
+    for t in tl.range(tiles * part // SPLITS, tiles * (part + 1) // SPLITS, num_stages=STAGES, disable_licm=ONLY > 0):
         run = True
         if ONLY:
             run = _share(E, strip, t, QLO, QHI, KLO, KHI, strips, tiles)
         if run:
-            some = _some_barred(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
+            lists = _lists(strip, t, QLO, QHI, KLO, KHI, strips, tiles, E, ONLY)
             cols = t * BN + tl.arange(0, BN)
             if NC == 1:
                 k = _load(K, cols, N, d, BD)
@@ -255,7 +267,7 @@ def pull_rows(
             if SHIFT:
                 x = x * tl.load(MU)
             if BIAS:
-                x += own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
+                x = x + own_bias[:, None] + tl.load(KB + cols, mask=cols < N, other=0.0)[None, :]
             if OTHER:
                 other = tl.load(WK + cols, mask=cols < N, other=0.0)
             # Of pairs that count, none is above its sum by more than rounding.
@@ -274,17 +286,20 @@ def pull_rows(
                     p = p * own[:, None]
                 else:
                     p = p * other[None, :]
-            if some:
-                p = _bar(p, 0.0, rows, cols, GQ, GK, M, N, E, ONLY)
+            p = _bar(p, 0.0, lists, rows, cols, GQ, GK, M, N, E, ONLY)
             if BIAS:
                 pulled += tl.sum(tl.where(cols[None, :] < N, p, 0.0), 1)
             if NC > 1:
                 place = cols[:, None].to(tl.int64) * (BD * NC) + d[None, :]
                 k = tl.load(K + place, mask=(cols[:, None] < N) & (d[None, :] < BD * NC), other=0.0)
             acc = tl.dot(p.to(k.dtype), k, acc, input_precision=P)
-    line = part.to(tl.int64) * M + rows
-    place = line[:, None] * D + d[None, :]
-    tl.store(DQ + place, acc * tl.load(FACTOR), mask=(rows[:, None] < M) & (d[None, :] < D))
+    # Rows are counted from the strip's first: their numbers among all M would be made before the loop, in the layout of
+    # this store too, and a register for each of them held through it.
+    start = part.to(tl.int64) * M + strip * BM
+    row = tl.arange(0, BM)
+    place = row[:, None] * D + d[None, :]
+    mask = (row[:, None] < M - strip * BM) & (d[None, :] < D)
+    tl.store(DQ + start * D + place, acc * tl.load(FACTOR), mask=mask)
     if BIAS:
         if chunk == 0:
-            tl.store(DB + line, pulled, mask=rows < M)
+            tl.store(DB + start + row, pulled, mask=rows < M)
