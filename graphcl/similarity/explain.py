@@ -75,7 +75,7 @@ def choose(
     large = f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
     if device == "cuda" and precision == "fp16":
         for reason, true in (
-            ("Triton is not installed", not is_available()),
+            ("Triton 3.5 or newer is not installed", not is_available()),
             ("the kernels of Triton know no float64", double),
             ("the kernels of Triton know no list of single pairs (skip)", listed),
         ):
@@ -99,7 +99,7 @@ def _tiled(reason: str, size: int, precision: str) -> Choice:
 
 def _check_triton(device: str, double: bool, listed: bool) -> None:
     if not is_available():
-        raise ImportError("impl='triton' needs Triton: pip install triton, or use impl='tiled'")
+        raise ImportError("impl='triton' needs Triton 3.5 or newer: pip install 'triton>=3.5', or use impl='tiled'")
     if device != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(f"expected rows on a CUDA device for impl='triton', got {device}; use impl='tiled'")
     if double:

@@ -5,6 +5,7 @@ backward pass goes over strips of rows and owns what it writes: nothing is added
 same bits. Nothing waits for the device, and a call can be captured in a CUDA graph.
 """
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -22,11 +23,25 @@ __all__ = ["backward_triton", "forward_triton", "is_available", "rounding"]
 # Weights of pairs are multiplied by this before they are rounded: one of N shares is then a normal number in float16.
 LIFT = 2.0**14
 
-AVAILABLE = find_spec("triton") is not None  # once, because torch.compile cannot look
+OLDEST = (3, 5)  # earlier ones stop with an error of their own at these kernels
+
+
+def _is_installed() -> bool:
+    """Whether there is a Triton that can compile the kernels; a build whose version cannot be told is taken for one."""
+    if find_spec("triton") is None:
+        return False
+    try:
+        numbers = version("triton").split(".")[:2]
+        return tuple(map(int, numbers)) >= OLDEST
+    except (PackageNotFoundError, ValueError):
+        return True
+
+
+AVAILABLE = _is_installed()  # once, because torch.compile cannot look
 
 
 def is_available() -> bool:
-    """Whether Triton can be imported."""
+    """Whether there is a Triton of version 3.5 or newer."""
     return AVAILABLE
 
 

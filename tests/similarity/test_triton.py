@@ -417,10 +417,22 @@ class TestChoice:
         with pytest.raises(ValueError, match="needs the kernels of Triton"):
             choose(10_000, 10_000, 64, precision="fp16", device="cuda")
 
+    @pytest.mark.parametrize(
+        ("installed", "wanted"), [("3.4.0", False), ("3.5.0", True), ("3.10.1", True), ("4.0", True), ("nightly", True)]
+    )
+    def test_an_old_version_is_none(self, monkeypatch, installed, wanted):
+        from graphcl.similarity import triton
+
+        monkeypatch.setattr(triton, "find_spec", lambda name: object())
+        monkeypatch.setattr(triton, "version", lambda name: installed)
+        assert triton._is_installed() is wanted
+        monkeypatch.setattr(triton, "find_spec", lambda name: None)
+        assert not triton._is_installed()
+
     def test_refusals(self, monkeypatch):
         z = torch.eye(3)
         monkeypatch.setattr(module, "is_available", lambda: False)
-        with pytest.raises(ImportError, match="impl='triton' needs Triton: pip install triton"):
+        with pytest.raises(ImportError, match=r"impl='triton' needs Triton 3\.5 or newer: pip install 'triton>=3\.5'"):
             logsumexp(z, scale=1.0, impl="triton")
         monkeypatch.setattr(module, "is_available", lambda: True)
         monkeypatch.setenv("TRITON_INTERPRET", "0")
