@@ -16,6 +16,7 @@ from graphcl.data.home import home
 from graphcl.data.load import load
 
 if TYPE_CHECKING:
+    from graphcl.data.circles import synthetic_circles
     from graphcl.data.clusters import ClusterBatches, partition
     from graphcl.data.corpus import load_molecules
     from graphcl.data.descriptors import with_vectors
@@ -75,6 +76,7 @@ __all__ = [
     "scaffold_split",
     "shuffled",
     "split_digest",
+    "synthetic_circles",
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
@@ -113,6 +115,7 @@ _LAZY = {
     "scaffold_split": "scaffold",
     "shuffled": "packed",
     "split_digest": "scaffold",
+    "synthetic_circles": "circles",
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["is_molecules", "load", "load_raw", "measure"]
 
 # The functions that make embedded sets, and their modules: imported at use, because one of them needs networkx.
-EMBEDDED = {"synthetic_molecules": "molecules", "synthetic_social": "social", "karate_club": "social"}
+EMBEDDED = {
+    "synthetic_molecules": "molecules",
+    "synthetic_circles": "circles",
+    "synthetic_social": "social",
+    "karate_club": "social",
+}
 
 
 def load(

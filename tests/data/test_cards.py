@@ -65,7 +65,7 @@ def put(tmp_path: Path, content: object, name: str = "MINE") -> Path:
 
 
 def test_the_sets_of_the_main_job_are_there() -> None:
-    assert {*AVERAGES, "synthetic-molecules", "synthetic-social", "karate"} <= set(SHIPPED)
+    assert {*AVERAGES, "synthetic-molecules", "synthetic-circles", "synthetic-social", "karate"} <= set(SHIPPED)
     assert [entry.name for entry in cards()] == sorted(SHIPPED)
 
 
