@@ -131,7 +131,7 @@ NODES: Mapping[str, Recipe] = {
             "patience": 20,
             "lr": 1e-3,
         },
-        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+        datasets={"Cora": _BAGS, "CiteSeer": {**_BAGS, "views": ["ppr-scaled:0.01"]}},
     ),
     "g-bt": Recipe(
         methods.GBT,

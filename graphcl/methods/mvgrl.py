@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv
 
 from graphcl import losses
 from graphcl._random import Key, fold
@@ -13,7 +14,7 @@ from graphcl.augment import Augmentation, FeatureShuffle, Identity, PPRDiffusion
 from graphcl.methods.base import View
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align, graphs_of
-from graphcl.nn import Embeddings, GraphEncoder
+from graphcl.nn import GCN, Embeddings, GraphEncoder
 
 __all__ = ["MVGRL"]
 
@@ -31,7 +32,8 @@ class MVGRL(NodeMethod):
     Args:
         encoder: The encoder of the graph; the authors' is a one-layer GCN of width 512 with PReLU.
         second: The encoder of the diffusion, of the same width, which should take ``edge_weight``; by default a copy of
-            ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``.
+            ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``. A GCN's copy sums
+            by the weights of the diffusion as they are, where the GCN itself would normalise them by degree.
         diffusion: From the graph to its diffusion; by default personalised PageRank with restarts of 0.2, the 64
             largest entries of each node. It is worked out once per graph.
         corruption: From a view to a corrupted one; shuffled features by default.
@@ -68,7 +70,7 @@ class MVGRL(NodeMethod):
     ) -> None:
         diffusion = PPRDiffusion(alpha=0.2, top_k=64) if diffusion is None else diffusion
         super().__init__(encoder, views=(Identity(), diffusion), seed=seed)
-        self.second = _drawn_anew(encoder) if second is None else second
+        self.second = _for_diffusion(encoder) if second is None else second
         if not isinstance(self.second, GraphEncoder):
             raise TypeError(
                 f"expected second to be a GraphEncoder, got {type(second).__name__}; wrap the network: "
@@ -112,11 +114,15 @@ def _view(transform: View, data: Data, key: Key) -> Data:
     return transform.view(data, key) if isinstance(transform, Augmentation) else transform(data)
 
 
-def _drawn_anew(encoder: GraphEncoder) -> GraphEncoder:
-    """A copy with weights of its own."""
+def _for_diffusion(encoder: GraphEncoder) -> GraphEncoder:
+    """A copy with weights of its own, to which a diffusion is the matrix that it multiplies with."""
     other = copy.deepcopy(encoder)
     for module in other.modules():
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):
             reset()
+        if isinstance(module, GCN):
+            module.normalise = False
+        if isinstance(module, GCNConv):
+            module.normalize = False
     return other
