@@ -40,6 +40,12 @@ def test_a_diffusion_in_words(method: str) -> None:
         make_method({**settings, "views": ["ppr", "ppr"]}, 4)
 
 
+def test_the_diffusion_of_mvgrl_on_citeseer_is_scaled_and_not_normalised_again() -> None:
+    made = make_method({**settings_for("mvgrl", "CiteSeer"), "seed": 0}, 4)
+    assert made.encoder.gnn.normalise and not made.second.gnn.normalise
+    assert (made.views[1].threshold, made.views[1].renormalise) == (0.01, "max")
+
+
 def test_unit_depths_of_any_network_with_all_layers() -> None:
     settings = {**settings_for("subtree-contrast"), "seed": 0}
     made = make_method(settings, 4)

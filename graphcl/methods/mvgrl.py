@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import cycle
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,8 @@ class MVGRL(NodeMethod):
             ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``. A GCN's copy sums
             by the weights of the diffusion as they are, where the GCN itself would normalise them by degree.
         diffusion: From the graph to its diffusion; by default personalised PageRank with restarts of 0.2, the 64
-            largest entries of each node. It is worked out once per graph.
+            largest entries of each node. It is worked out once per graph. On CiteSeer the authors keep the entries from
+            0.01 on and scale them: ``PPRDiffusion(alpha=0.2, threshold=0.01, renormalise="max")``.
         corruption: From a view to a corrupted one; shuffled features by default.
         loss: From the scores of true and of corrupted nodes to a scalar; :class:`graphcl.losses.DGIBCE` by default.
         seed: The seed of the corruption.
@@ -55,7 +57,8 @@ class MVGRL(NodeMethod):
     Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, and the authors'
     code for node classification.
     Differs from the authors' code: a step takes the whole graph and not four of its diagonal blocks of 2000 nodes; the
-    diffusion is sparse; the discriminator has no bias.
+    diffusion is sparse, where theirs is dense on Cora; self-loops are added once to the graph, not twice; the
+    discriminator has no bias, and its weights start larger, as those of a D x D map.
     """
 
     def __init__(
@@ -90,9 +93,12 @@ class MVGRL(NodeMethod):
         return [*views, *(_view(self.corruption, view, fold(key, 2)) for view in views)]
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
-        """The embeddings of graphs and diffusions in turn, each kind by its encoder."""
-        pairs = zip(self.encoder.encode_views(views[::2]), self.second.encode_views(views[1::2]), strict=True)
-        return [embeddings for pair in pairs for embeddings in pair]
+        """The embeddings of graphs and diffusions in turn, each kind by its encoder.
+
+        One by one: what the encoders made of the features and edges of the clean graph serves every step, while views
+        that are joined have new ones each time.
+        """
+        return [encoder.encode(view) for encoder, view in zip(cycle((self.encoder, self.second)), views, strict=False)]
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         h1, h2, c1, c2 = align(views, [embeddings.node for embeddings in self.encode_views(views)])
