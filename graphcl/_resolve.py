@@ -67,6 +67,8 @@ _WITH_SHARE: Mapping[str, tuple[float, Make]] = {
     "subgraph": (0.2, lambda share: augment.RandomWalkSubgraph(share, count="floor")),
     "subgraph-growth": (0.8, lambda share: augment.GrowthSubgraph(share)),
     "subgraph-star": (0.2, lambda share: augment.StarSubgraph(share)),
+    "ppr": (0.01, lambda share: _pagerank(share)),
+    "ppr-scaled": (0.01, lambda share: _pagerank(share, renormalise="max")),
 }
 # The same for molecules, whose index table they have to be told.
 _OF_MOLECULES: Mapping[str, tuple[float, Callable[[float, Any], Augmentation]]] = {
@@ -96,6 +98,11 @@ ENCODERS = tuple(_READ)
 CONVS = ("gin", "gcn")
 ACTIVATIONS = ("relu", "prelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
+
+
+def _pagerank(threshold: float, **options: Any) -> Augmentation:
+    """MVGRL's diffusion, without entries below the threshold and accurate to a tenth of it."""
+    return augment.PPRDiffusion(alpha=0.2, threshold=threshold, tolerance=threshold / 10, **options)
 
 
 def make_view(words: str, vocab: str | None = None) -> Augmentation:
@@ -291,8 +298,12 @@ def _loss(method: str, kind: Callable[..., nn.Module] | None, objective: Mapping
         raise ConfigError(f"loss of {method}: {error}") from error
 
 
-def _views(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[Augmentation]]:
+def _views(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     words: Sequence[str] = settings["views"]
+    if "diffusion" in known:
+        if len(words) != 1:
+            raise ConfigError(f"expected one view for {settings['method']}, its diffusion, got {list(words)}")
+        return {"diffusion": make_view(words[0], settings["vocab"])}
     name = next((name for name in ("views", "augmentations") if name in known), None)
     if name is None:
         raise ConfigError(f"expected no views for {settings['method']}, which makes its own, got {list(words)}")

@@ -4,7 +4,7 @@ import pytest
 
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method, make_view
-from graphcl.augment import AtomMask, BondDrop, Compose, RandomChoice, SubgraphRemove
+from graphcl.augment import AtomMask, BondDrop, Compose, PPRDiffusion, RandomChoice, SubgraphRemove
 from graphcl.errors import ConfigError
 
 
@@ -25,6 +25,25 @@ def test_views_in_words() -> None:
     assert (mask.vocab, mask.mask, view.augmentations[1].remove) == ("pyg", 0.25, 0.25)
     with pytest.raises(ConfigError, match="expected molecules"):
         make_view("atom-mask")
+
+
+@pytest.mark.parametrize("method", ["mvgrl", "mvgrl-graph"])
+def test_a_diffusion_in_words(method: str) -> None:
+    settings = {**settings_for(method), "seed": 0}
+    made = make_method({**settings, "views": ["ppr-scaled:0.05"]}, 4)
+    found = made.views[1] if method == "mvgrl" else made.diffusion
+    assert isinstance(found, PPRDiffusion)
+    assert (found.alpha, found.threshold, found.tolerance, found.renormalise) == (0.2, 0.05, 0.005, "max")
+    plain = make_view("ppr")
+    assert isinstance(plain, PPRDiffusion) and (plain.threshold, plain.renormalise) == (0.01, False)
+    with pytest.raises(ConfigError, match="expected one view for .*, its diffusion, got"):
+        make_method({**settings, "views": ["ppr", "ppr"]}, 4)
+
+
+def test_the_diffusion_of_mvgrl_on_citeseer_is_scaled_and_not_normalised_again() -> None:
+    made = make_method({**settings_for("mvgrl", "CiteSeer"), "seed": 0}, 4)
+    assert made.encoder.gnn.normalise and not made.second.gnn.normalise
+    assert (made.views[1].threshold, made.views[1].renormalise) == (0.01, "max")
 
 
 def test_unit_depths_of_any_network_with_all_layers() -> None:

@@ -131,7 +131,11 @@ NODES: Mapping[str, Recipe] = {
             "patience": 20,
             "lr": 1e-3,
         },
-        datasets={"Cora": _BAGS, "CiteSeer": _BAGS},
+        # On Cora the authors keep all of the diffusion: entries from 0.001 on are 89 % of it.
+        datasets={
+            "Cora": {**_BAGS, "views": ["ppr:0.001"]},
+            "CiteSeer": {**_BAGS, "views": ["ppr-scaled:0.01"]},
+        },
     ),
     "g-bt": Recipe(
         methods.GBT,

@@ -32,12 +32,19 @@ def rank(value: Array) -> Array:
     return np.rint(np.clip(value, 0.0, 2.0**11) * 2.0**30).astype(np.int64)
 
 
-def renormalise(s: Matrices, normalisation: Normalisation) -> Matrices:
-    """The transition matrix of a sparsified diffusion: columns that sum to 1, or the symmetric form."""
+def renormalise(s: Matrices, how: Normalisation | Literal["max"]) -> Matrices:
+    """The transition matrix of a sparsified diffusion: columns that sum to 1, or the symmetric form.
+
+    Or, for ``"max"``, the diffusion with each row divided by its largest entry.
+    """
     row, col = s.row + s.first, s.col + s.first
+    if how == "max":
+        largest = np.zeros(int(s.sizes.sum()))
+        np.maximum.at(largest, row, s.value)
+        return Matrices(s.sizes, s.counts, s.row, s.col, s.value / largest[row])
     mass = np.bincount(col, s.value, minlength=int(s.sizes.sum()))
     mass[mass == 0] = 1.0
-    if normalisation == "sym":
+    if how == "sym":
         value = s.value / (np.sqrt(mass)[row] * np.sqrt(mass)[col])
     else:
         value = s.value / mass[col]

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class _Diffusion(Augmentation):
         threshold: float | None,
         normalisation: Normalisation,
         self_loops: bool,
-        renormalise: bool,
+        renormalise: bool | Literal["max"],
         directed: bool,
         method: Method,
         tolerance: float,
@@ -88,6 +88,8 @@ class _Diffusion(Augmentation):
             _positive("threshold", threshold)
         if normalisation not in ("sym", "rw"):
             raise ValueError(f"expected normalisation to be 'sym' or 'rw', got {normalisation!r}")
+        if renormalise not in (False, True, "max"):
+            raise ValueError(f"expected renormalise to be a truth value or 'max', got {renormalise!r}")
         if method not in ("auto", "exact", "push"):
             raise ValueError(f"expected method to be 'auto', 'exact' or 'push', got {method!r}")
         if _whole("cache_bytes", cache_bytes) < 0:
@@ -136,7 +138,9 @@ class _Diffusion(Augmentation):
     def _sparsified(self, a: Matrices) -> Matrices:
         rule = Rule(self.top_k, self.threshold, self.normalisation, self.self_loops, self.directed)
         s = diffuse(a, self.kernel, rule, method=self.method, tolerance=self.tolerance)
-        return renormalise(s, self.normalisation) if self.renormalise else s
+        if not self.renormalise:
+            return s
+        return renormalise(s, "max" if self.renormalise == "max" else self.normalisation)
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -171,7 +175,8 @@ class PPRDiffusion(_Diffusion):
         threshold: Keep the entries that are at least this large. Entries below 4e-10 count as zero in any case.
         normalisation: "sym" or "rw".
         self_loops: Add a self-loop of weight 1 to every node before.
-        renormalise: Normalise what is kept once more, by its own column sums: S D^-1 (rw), D^-1/2 S D^-1/2 (sym).
+        renormalise: Normalise what is kept once more, by its own column sums: S D^-1 (rw), D^-1/2 S D^-1/2 (sym). With
+            ``"max"``, divide what leaves each source by the largest of it, as MVGRL's code does on CiteSeer.
         directed: Keep only the ``top_k`` of each column. Without it, in an undirected graph both directions of an edge
             are kept if either is, so that it stays undirected, and a node may have more than ``top_k``.
         method: "exact" (a dense float64 inverse per graph), "push" (sparse, for large graphs) or "auto": exact up to
@@ -211,7 +216,7 @@ class PPRDiffusion(_Diffusion):
         threshold: float | None = None,
         normalisation: Normalisation = "sym",
         self_loops: bool = True,
-        renormalise: bool = False,
+        renormalise: bool | Literal["max"] = False,
         directed: bool = False,
         method: Method = "auto",
         tolerance: float = 1e-3,
@@ -251,7 +256,7 @@ class HeatDiffusion(_Diffusion):
         threshold: Keep the entries that are at least this large.
         normalisation: "sym" or "rw".
         self_loops: Add a self-loop of weight 1 to every node before.
-        renormalise: Normalise what is kept once more, by its own column sums.
+        renormalise: Normalise what is kept once more, by its own column sums, or by the ``"max"`` of each source.
         directed: Keep exactly the ``top_k`` of each column, even if the graph is undirected.
         method: "exact" (dense, scaling and squaring in float64), "push" or "auto": exact up to 2048 nodes.
         tolerance: The bound of the push method's error, as for :class:`PPRDiffusion`; in directed graphs w is to be
@@ -282,7 +287,7 @@ class HeatDiffusion(_Diffusion):
         threshold: float | None = None,
         normalisation: Normalisation = "sym",
         self_loops: bool = True,
-        renormalise: bool = False,
+        renormalise: bool | Literal["max"] = False,
         directed: bool = False,
         method: Method = "auto",
         tolerance: float = 1e-2,

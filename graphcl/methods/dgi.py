@@ -75,7 +75,8 @@ class DGI(NodeMethod):
         torch.Size([])
 
     Source: Velickovic, Fedus, Hamilton, Lio, Bengio, Hjelm, "Deep Graph Infomax", ICLR 2019.
-    Differs from the authors' code: the discriminator has no bias, as in the paper.
+    Differs from the authors' code: the discriminator has no bias, as in the paper, and its weights start larger, as
+    those of a D x D map.
     """
 
     def __init__(

@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import cycle
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv
 
 from graphcl import losses
 from graphcl._random import Key, fold
@@ -14,7 +16,7 @@ from graphcl.distributed import joined_groups
 from graphcl.methods.base import View
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align, graphs_of
-from graphcl.nn import Embeddings, GraphEncoder
+from graphcl.nn import GCN, Embeddings, GraphEncoder
 
 __all__ = ["MVGRL"]
 
@@ -32,9 +34,11 @@ class MVGRL(NodeMethod):
     Args:
         encoder: The encoder of the graph; the authors' is a one-layer GCN of width 512 with PReLU.
         second: The encoder of the diffusion, of the same width, which should take ``edge_weight``; by default a copy of
-            ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``.
+            ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``. A GCN's copy sums
+            by the weights of the diffusion as they are, where the GCN itself would normalise them by degree.
         diffusion: From the graph to its diffusion; by default personalised PageRank with restarts of 0.2, the 64
-            largest entries of each node. It is worked out once per graph.
+            largest entries of each node. It is worked out once per graph. On CiteSeer the authors keep the entries from
+            0.01 on and scale them: ``PPRDiffusion(alpha=0.2, threshold=0.01, renormalise="max")``.
         corruption: From a view to a corrupted one; shuffled features by default.
         loss: From the scores of true and of corrupted nodes to a scalar; :class:`graphcl.losses.DGIBCE` by default.
         seed: The seed of the corruption.
@@ -54,7 +58,8 @@ class MVGRL(NodeMethod):
     Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, and the authors'
     code for node classification.
     Differs from the authors' code: a step takes the whole graph and not four of its diagonal blocks of 2000 nodes; the
-    diffusion is sparse; the discriminator has no bias.
+    diffusion is sparse, where theirs is dense on Cora; self-loops are added once to the graph, not twice; the
+    discriminator has no bias, and its weights start larger, as those of a D x D map.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class MVGRL(NodeMethod):
     ) -> None:
         diffusion = PPRDiffusion(alpha=0.2, top_k=64) if diffusion is None else diffusion
         super().__init__(encoder, views=(Identity(), diffusion), seed=seed)
-        self.second = _drawn_anew(encoder) if second is None else second
+        self.second = _for_diffusion(encoder) if second is None else second
         if not isinstance(self.second, GraphEncoder):
             raise TypeError(
                 f"expected second to be a GraphEncoder, got {type(second).__name__}; wrap the network: "
@@ -89,9 +94,12 @@ class MVGRL(NodeMethod):
         return [*views, *(_view(self.corruption, view, fold(key, 2)) for view in views)]
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
-        """The embeddings of graphs and diffusions in turn, each kind by its encoder."""
-        pairs = zip(self.encoder.encode_views(views[::2]), self.second.encode_views(views[1::2]), strict=True)
-        return [embeddings for pair in pairs for embeddings in pair]
+        """The embeddings of graphs and diffusions in turn, each kind by its encoder.
+
+        One by one: what the encoders made of the features and edges of the clean graph serves every step, while views
+        that are joined have new ones each time.
+        """
+        return [encoder.encode(view) for encoder, view in zip(cycle((self.encoder, self.second)), views, strict=False)]
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         h1, h2, c1, c2 = self.encode_aligned(views)
@@ -114,11 +122,15 @@ def _view(transform: View, data: Data, key: Key) -> Data:
     return transform.view(data, key) if isinstance(transform, Augmentation) else transform(data)
 
 
-def _drawn_anew(encoder: GraphEncoder) -> GraphEncoder:
-    """A copy with weights of its own."""
+def _for_diffusion(encoder: GraphEncoder) -> GraphEncoder:
+    """A copy with weights of its own, to which a diffusion is the matrix that it multiplies with."""
     other = copy.deepcopy(encoder)
     for module in other.modules():
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):
             reset()
+        if isinstance(module, GCN):
+            module.normalise = False
+        if isinstance(module, GCNConv):
+            module.normalize = False
     return other

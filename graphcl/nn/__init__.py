@@ -5,7 +5,7 @@ from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
 from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
-from graphcl.nn.gcn import GCN, normalised_adjacency
+from graphcl.nn.gcn import GCN, normalised_adjacency, weighted_adjacency
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
 from graphcl.nn.inference import embed_layerwise
 from graphcl.nn.layers import Layers, layers_of
@@ -74,4 +74,5 @@ __all__ = [
     "rooted_subtrees",
     "split_batch",
     "sum_readout",
+    "weighted_adjacency",
 ]

@@ -10,9 +10,9 @@ from graphcl.nn._cache import remember
 from graphcl.nn._features import linear
 from graphcl.nn._loops import Looped, edge_weights
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
-from graphcl.nn.weighted import SparseMatrix
+from graphcl.nn.weighted import Pattern, SparseMatrix
 
-__all__ = ["GCN", "normalised_adjacency"]
+__all__ = ["GCN", "normalised_adjacency", "weighted_adjacency"]
 
 
 def normalised_adjacency(
@@ -57,6 +57,30 @@ def _normalised(looped: Looped, edge_weight: Tensor | None, dtype: torch.dtype) 
     return SparseMatrix(pattern, value)
 
 
+def weighted_adjacency(
+    edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None, *, dtype: torch.dtype = torch.float32
+) -> SparseMatrix:
+    """The adjacency matrix itself, from sources to targets: A[i, j] is the weight of the edges j -> i.
+
+    Args:
+        edge_index: ``[2, E]`` int64.
+        num_nodes: N.
+        edge_weight: ``[E]`` or ``[E, 1]``; gradients flow to it. 1 each by default.
+        dtype: Of the values.
+
+    Example:
+        >>> weighted_adjacency(torch.tensor([[0, 1], [1, 2]]), 3, torch.tensor([0.5, 2.0]))(torch.eye(3))
+        tensor([[0.0000, 0.0000, 0.0000],
+                [0.5000, 0.0000, 0.0000],
+                [0.0000, 2.0000, 0.0000]])
+    """
+    pattern = remember((edge_index,), ("pattern", num_nodes), lambda: Pattern.adjacency(edge_index, num_nodes))
+    if edge_weight is None:
+        return SparseMatrix(pattern, torch.ones_like(pattern.col, dtype=dtype))
+    weight = edge_weights(edge_weight, edge_index.size(1)).to(dtype)
+    return SparseMatrix(pattern, weight.index_select(0, pattern.pair))
+
+
 class GCN(Stack):
     r"""Graph convolutional network; equal to PyG's ``GCNConv`` layers with the same weights.
 
@@ -76,6 +100,8 @@ class GCN(Stack):
         dropout: The probability of zeroing what a layer hands to the next, in training; drawn by torch.
         act_last: Whether the last layer has a norm and an activation too, as in the code of GRACE and BGRL; PyG's
             models end without.
+        normalise: Without it, the edges with their weights are the matrix, no self-loops added
+            (:func:`weighted_adjacency`): for edges that are a diffusion, or have been normalised before.
 
     Raises:
         ValueError: An argument is out of range or unknown; at the call, ``x`` has another width, or ``edge_weight`` is
@@ -101,6 +127,7 @@ class GCN(Stack):
         jk: Jump = "last",
         dropout: float = 0.0,
         act_last: bool = True,
+        normalise: bool = True,
     ) -> None:
         widths = layer_widths(in_channels, hidden_channels, num_layers, out_channels, jk)
         convs = [_Convolution(a, b) for a, b in zip([in_channels, *widths], widths, strict=False)]
@@ -114,13 +141,21 @@ class GCN(Stack):
             dropout=dropout,
             act_last=act_last,
         )
+        self.normalise = normalise
+
+    def adjacency(
+        self, edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None, dtype: torch.dtype
+    ) -> SparseMatrix:
+        """The matrix of all layers."""
+        make = normalised_adjacency if self.normalise else weighted_adjacency
+        return make(edge_index, num_nodes, edge_weight, dtype=dtype)
 
     def forward(
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
     ) -> Tensor:
         self.check(x)
         dtype = torch.promote_types(x.dtype, torch.float32)  # degrees beyond 256 are no numbers of bfloat16's
-        return self.run(x, normalised_adjacency(edge_index, x.size(0), edge_weight, dtype=dtype), splits)
+        return self.run(x, self.adjacency(edge_index, x.size(0), edge_weight, dtype), splits)
 
 
 class _Convolution(nn.Module):

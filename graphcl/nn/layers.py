@@ -18,7 +18,7 @@ from graphcl.nn._stack import Stack
 from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.encoders import GIN
 from graphcl.nn.gat import GAT
-from graphcl.nn.gcn import GCN, normalised_adjacency
+from graphcl.nn.gcn import GCN
 from graphcl.nn.sage import SAGE, mean_adjacency
 from graphcl.nn.sparse import SparseSum
 from graphcl.nn.weighted import SparseMatrix
@@ -106,15 +106,15 @@ def _stack(model: Stack) -> Layers:
         return model.activations[i](model.norms[i](rows)) if i < len(model.norms) else rows
 
     steps = [partial(step, i, conv) for i, conv in enumerate(model.convs)]
-    return Layers(steps, model.widths, model.jk == "cat", prepare=partial(prepare, dtype))
+    return Layers(steps, model.widths, model.jk == "cat", prepare=partial(prepare, model, dtype))
 
 
 def _convolve_gcn(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return F.linear(_weighted_sum(x, edges, n), conv.weight, conv.bias)
 
 
-def _prepare_gcn(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
-    return _entries(normalised_adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype=dtype))
+def _prepare_gcn(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
+    return _entries(model.adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype))
 
 
 def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
@@ -122,7 +122,7 @@ def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return rows
 
 
-def _prepare_sage(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
+def _prepare_sage(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
     return _entries(mean_adjacency(edges.edge_index, num_nodes, dtype=dtype))
 
 
@@ -143,13 +143,13 @@ def _convolve_gat(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     return rows
 
 
-def _prepare_gat(dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
+def _prepare_gat(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
     index, _ = remove_self_loops(edges.edge_index)
     return Edges(add_self_loops(index, num_nodes=num_nodes)[0])
 
 
 _Convolve = Callable[[Any, Tensor, Edges, int], Tensor]
-_Prepare = Callable[[torch.dtype, Edges, int], Edges]
+_Prepare = Callable[[Any, torch.dtype, Edges, int], Edges]
 _CONVOLUTIONS: dict[type[Stack], tuple[_Convolve, _Prepare]] = {
     GCN: (_convolve_gcn, _prepare_gcn),
     SAGE: (_convolve_sage, _prepare_sage),

@@ -260,6 +260,16 @@ def test_renormalised(method: str, name: str) -> None:
     assert torch.allclose(s, raw / d / d[:, None])
 
 
+@METHODS
+@every_graph
+def test_renormalised_by_the_largest_of_each_source(method: str, name: str) -> None:
+    raw = dense(build("ppr", top_k=3, method=method)(GRAPHS[name]))
+    s = dense(build("ppr", top_k=3, method=method, renormalise="max")(GRAPHS[name]))
+    rows = raw.amax(1) > 0
+    torch.testing.assert_close(s[rows], raw[rows] / raw[rows].amax(1, keepdim=True))
+    assert (s[~rows] == 0).all()
+
+
 @KINDS
 @METHODS
 @pytest.mark.parametrize("directed", [False, True])
@@ -572,6 +582,7 @@ def test_the_cache_stays_at_home(differences: Compare) -> None:
         ({"threshold": -0.1}, "threshold to be positive"),
         ({"threshold": float("nan")}, "threshold to be positive"),
         ({"top_k": 3, "normalisation": "col"}, "'sym' or 'rw', got 'col'"),
+        ({"top_k": 3, "renormalise": "sum"}, "renormalise to be a truth value or 'max', got 'sum'"),
         ({"top_k": 3, "method": "fast"}, "'exact' or 'push', got 'fast'"),
         ({"top_k": 3, "tolerance": 0.0}, "tolerance to be positive"),
         ({"top_k": 3, "cache_bytes": -1}, "cache_bytes of at least 0"),

@@ -8,7 +8,7 @@ from torch import nn
 from torch_geometric.nn import GCNConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from graphcl.nn import GCN, JointEncoder, normalised_adjacency
+from graphcl.nn import GCN, JointEncoder, normalised_adjacency, weighted_adjacency
 
 
 def problem(generator, num_nodes=9, num_edges=24, width=5, twice=False):
@@ -91,6 +91,32 @@ class TestMatrix:
             normalised_adjacency(edge_index, 9, torch.ones(shape))
 
 
+class TestWeightedMatrix:
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_equals_the_dense_matrix(self, generator, weighted):
+        _, edge_index, edge_weight = problem(generator, twice=True)
+        found = weighted_adjacency(edge_index, 9, edge_weight if weighted else None, dtype=torch.float64)
+        value = edge_weight if weighted else torch.ones(24).double()
+        truth = torch.zeros(9, 9).double().index_put((edge_index[1], edge_index[0]), value, accumulate=True)
+        torch.testing.assert_close(found(torch.eye(9).double()), truth)
+
+    def test_gradients_of_the_weights_in_double_precision(self, generator):
+        _, edge_index, edge_weight = problem(generator, 6, 10, twice=True)
+        x = torch.randn(6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+
+        def product(edge_weight, x):
+            return weighted_adjacency(edge_index, 6, edge_weight, dtype=torch.float64)(x)
+
+        assert torch.autograd.gradcheck(product, (edge_weight, x))
+
+    def test_weights_of_other_shapes(self, generator):
+        _, edge_index, edge_weight = problem(generator)
+        wanted = weighted_adjacency(edge_index, 9, edge_weight)(torch.eye(9))
+        torch.testing.assert_close(weighted_adjacency(edge_index, 9, edge_weight[:, None])(torch.eye(9)), wanted)
+        with pytest.raises(ValueError, match="expected edge_weight with one number for each of 24 edges, got"):
+            weighted_adjacency(edge_index, 9, torch.ones(3))
+
+
 class TestGCN:
     @pytest.mark.parametrize("weighted", [False, True])
     @pytest.mark.parametrize(
@@ -123,6 +149,16 @@ class TestGCN:
         torch.testing.assert_close(found, wanted)
         torch.testing.assert_close(list(ours.norms.buffers()), list(pyg.norms.buffers()))
         torch.testing.assert_close(ours.eval()(x, edge_index, *given), pyg.eval()(x, edge_index, *given))
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_without_normalisation_equals_pyg_without(self, weighted, generator):
+        x, edge_index, edge_weight = problem(generator, twice=True)
+        given = (edge_weight,) if weighted else ()
+        ours = GCN(5, 8, 3, normalise=False).double()
+        pyg = PlainGCN(ours).double()
+        for conv in pyg.convs:
+            conv.normalize = False
+        torch.testing.assert_close(ours(x, edge_index, *given), pyg(x, edge_index, *given))
 
     def test_hand_computed(self):
         gcn = GCN(1, 1, 1)

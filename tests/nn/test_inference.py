@@ -60,6 +60,7 @@ MODELS: dict[str, Any] = {
     "GAT": lambda: GAT(WIDTH, 8, 2, 6, heads=2),
     "GAT, v2": lambda: GAT(WIDTH, 8, 2, v2=True),
     "our GCN": lambda: nets.GCN(WIDTH, 8, 3, out_channels=5, activation="prelu", norm="batch", act_last=False),
+    "our GCN, plain sums": lambda: nets.GCN(WIDTH, 8, 2, normalise=False),
     "our GCN, jk cat": lambda: nets.GCN(WIDTH, 8, 2, jk="cat", norm="layer", dropout=0.3),
     "our SAGE": lambda: nets.SAGE(WIDTH, 8, 2, norm="batch"),
     "our GAT": lambda: nets.GAT(WIDTH, 8, 2, heads=2),
