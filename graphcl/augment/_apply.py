@@ -18,6 +18,7 @@ from graphcl.augment._attributes import (
     take_list,
 )
 from graphcl.augment._edit import Edit
+from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph, begins, offsets
 
 __all__ = ["apply"]
@@ -159,10 +160,11 @@ def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edg
     if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
         value = value.clone()
         for index, number in edges.fills:
-            if not value.is_floating_point() and number != int(number):
+            if not can_hold(value, number):
+                low, high = span(value.dtype)
                 raise TypeError(
-                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give a whole "
-                    f"number, or fill='copy'"
+                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give one "
+                    f"from {low} to {high}, or fill='copy'"
                 )
             value.index_fill_(data.__cat_dim__(key, value, data._store) or 0, index, number)
     return value

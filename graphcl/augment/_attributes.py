@@ -48,7 +48,8 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
                 f"expected dense attributes, got the sparse {key!r}, which cannot follow nodes and edges; "
                 + ("write data.x = data.x.to_dense()" if key == "x" else anew)
             )
-        source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
+        # x_batch and x_ptr are what follow_batch makes of x.
+        source = key if key in slices else key.removesuffix("_batch")
         if isinstance(value, list | tuple | np.ndarray):
             found[key] = "list"
         elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
@@ -65,10 +66,14 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
 def is_of_links(store: BaseStorage, key: str) -> bool:
     """Whether an attribute tells of other links than the edges: of those to be predicted, or of a second edge_index.
 
-    There may be just as many. PyG's ``RandomLinkSplit`` makes one negative link for each positive one, which is two for
-    each undirected edge.
+    There may be just as many of them as edges, or as nodes. PyG's ``RandomLinkSplit`` makes one negative link for each
+    positive one, which is two for each undirected edge; a tetrahedron has as many faces as corners.
     """
-    if key.removesuffix("_batch").endswith("_edge_index"):
+    name = key.removesuffix("_batch")
+    if name == "face" or name.endswith("edge_index"):
+        return True
+    value = store[key]
+    if "index" in name and "edge" not in name and isinstance(value, Tensor) and value.dim() > 1:
         return True
     return "edge_label" in key and any("edge_label_index" in other for other in store.keys())
 

@@ -50,7 +50,7 @@ def _lists_edges(data: Data, key: str, kind: str, graph: Graph) -> bool:
     if not isinstance(data._store.__dict__.get("_slice_dict", {}).get(key), Tensor):
         value, sizes, counts = [value], [graph.num_nodes], [graph.num_edges]
     fits = all(isinstance(v, list | tuple | np.ndarray) and len(v) == e for v, e in zip(value, counts, strict=True))
-    return fits and ("edge" in key or any(e > 1 and e != n for n, e in zip(sizes, counts)))
+    return fits and ("edge" in key or any(e not in (1, n) for n, e in zip(sizes, counts)))
 
 
 def _update_bookkeeping(out: Data, gone: set[str], counts: Tensor) -> None:
