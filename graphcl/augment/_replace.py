@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import levels
+from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels
 from graphcl.augment._graph import Graph, offsets
 
 __all__ = ["replace_edges"]
@@ -21,8 +21,11 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     """
     out = copy.copy(data)
     store = out._store
-    level = levels(out, graph, graph.ptr.cpu())
+    old = graph.ptr.cpu()
+    level = levels(out, graph, old)
     gone = {key for key, kind in level.items() if kind == "edge" or _lists_edges(data, key, kind, graph)}
+    numbers = (key for key in level if holds_edge_ids(data, key, store[key], graph.num_edges))
+    gone.update(key for key in numbers if not holds_node_ids(data, key, store[key], old[:-1]))
     gone.discard("edge_weight")
     followed = {f"{key}_ptr" for key in gone}
     for key in [key for key in store.keys() if key in gone or key in followed]:

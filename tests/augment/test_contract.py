@@ -630,10 +630,10 @@ def test_attributes_that_only_look_as_if_follow_batch_had_made_them(aug: Augment
 @every
 def test_follow_batch_vectors_are_kept_up(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = ZOO["molecules"](make)
-    follow = ["x", "edge_weight", "target"]
+    follow = ["x", "edge_index", "edge_weight", "target"]
     batch = Batch.from_data_list(members, follow_batch=follow)
     view, expected = aug.view(batch, 1), Batch.from_data_list([aug.view(g, 1) for g in members], follow_batch=follow)
-    for name in ("x_batch", "x_ptr", "edge_weight_batch", "edge_weight_ptr", "target_batch", "target_ptr"):
+    for name in (f"{key}_{kind}" for key in follow for kind in ("batch", "ptr")):
         assert differences(view[name], expected[name]) == []
 
 
@@ -676,6 +676,42 @@ def test_a_class_with_its_own_rules(aug: Augmentation, make: Make, differences: 
         assert isinstance(part, Tree)
         assert torch.equal(part.parent, torch.arange(part.num_nodes))
         assert "ends" not in part or torch.equal(part.ends, part.edge_index)
+
+
+class Reverses(Data):
+    """Knows the other direction of every edge, and pairs of edges, by their numbers."""
+
+    def __inc__(self, key: str, value: Any, *args: Any) -> Any:
+        return self.num_edges if key in ("rev_edge_index", "turns") else super().__inc__(key, value, *args)
+
+
+@every
+def test_numbers_of_edges_follow_their_edges(aug: Augmentation, make: Make, differences: Compare) -> None:
+    members = []
+    for n in (5, 9, 7):
+        data = Reverses(**make(n, tree(n), seed=n, graph_id=n).to_dict())
+        data.rev_edge_index = torch.arange(data.num_edges).roll(data.num_edges // 2)
+        data.turns = torch.tensor([[0], [data.num_edges // 2]])  # an edge and its reverse
+        members.append(data)
+    refused = 0
+    for key in range(6):
+        try:
+            views = [aug.view(data, key) for data in members]
+        except ValueError as error:
+            if "to refer to kept edges" not in str(error):
+                raise
+            with pytest.raises(ValueError, match="to refer to kept edges, got"):
+                aug.view(Batch.from_data_list(members), key)
+            refused += 1
+            continue
+        assert differences(aug.view(Batch.from_data_list(members), key), Batch.from_data_list(views)) == []
+        if any(name in repr(aug) for name in NEW_EDGES) or isinstance(aug, DIFFUSION):
+            continue  # a new edge has a copy of another's reverse
+        for part in views:
+            assert torch.equal(part.edge_index[:, part.rev_edge_index], part.edge_index.flip(0))
+            first, second = part.turns
+            assert torch.equal(part.edge_index[:, first], part.edge_index[:, second].flip(0))
+    assert refused == 0 or not isinstance(aug, KEEP_NODES[:3] + FEATURES + (EdgeMask, EdgeAdd))
 
 
 class Counted(Data):
