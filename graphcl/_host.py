@@ -51,7 +51,8 @@ def take(value: Tensor, index: Tensor, dim: int = 0) -> Tensor:
 def ascending(values: Tensor) -> bool:
     """Whether none of ``values`` [M] is less than the one before it."""
     if values.device.type == "cpu":
-        return not bool(np.less(values.numpy()[1:], values.numpy()[:-1]).any())
+        column = values.numpy()
+        return bool(np.count_nonzero(column[1:] < column[:-1]) == 0)
     return not bool((values[1:] < values[:-1]).any())
 
 

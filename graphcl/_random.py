@@ -79,6 +79,8 @@ def _mix_anywhere_(z: Tensor) -> Tensor:
 
 def seed_from(generator: Generator | None) -> int:
     """One 62-bit seed from ``generator`` (``None``: torch's default one). The only place where a stream is consumed."""
+    if not isinstance(generator, Generator | None):
+        raise TypeError(f"expected a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(seed)")
     device = None if generator is None else generator.device
     return int(torch.randint(1 << 62, (), generator=generator, device=device))
 

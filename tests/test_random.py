@@ -174,3 +174,8 @@ def test_seed_from_reads_the_default_generator_where_none_is_given() -> None:
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(7)
         assert seed_from(None) == seed_from(torch.Generator().manual_seed(7))
+
+
+def test_seed_from_takes_no_number() -> None:
+    with pytest.raises(TypeError, match=r"expected a torch.Generator, got 7; write torch.Generator\(\).manual_seed"):
+        seed_from(7)  # type: ignore[arg-type]

@@ -9,15 +9,17 @@ from torch_geometric.data import Data
 
 from graphcl._host import columns, put, where
 from graphcl.augment._attributes import (
+    holds_edge_ids,
     holds_node_ids,
     levels,
-    like_first_nodes,
+    like_first,
     renumber,
     seeds_kept,
     take,
     take_list,
 )
 from graphcl.augment._edit import Edit
+from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph, begins, offsets
 
 __all__ = ["apply"]
@@ -66,7 +68,8 @@ class _Edges:
     """Which old edge each edge of the view copies (``index``), and the ends where they are new ones.
 
     Attributes:
-        kept: ``[E]`` which old edges stay; ``None`` for all.
+        whole: How many old edges there are.
+        kept: ``[E]`` which of them stay; ``None`` for all.
         ptr: ``[G + 1]`` where each graph's edges begin.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
         fills: positions in the view of new edges whose attributes become a number, and the number.
@@ -74,7 +77,7 @@ class _Edges:
     """
 
     def __init__(self, graph: Graph, edit: Edit) -> None:
-        self.kept, self._whole = edit.keep_edges, graph.num_edges
+        self.kept, self.whole = edit.keep_edges, graph.num_edges
         self.added: Tensor | None = None
         self.ends: Tensor | None = None
         self.grown: Tensor | None = None
@@ -94,7 +97,21 @@ class _Edges:
     @cached_property
     def index(self) -> Tensor:
         """``[E']`` which old edge each edge of the view copies."""
-        return torch.arange(self._whole, device=self.ptr.device) if self.kept is None else where(self.kept)
+        return torch.arange(self.whole, device=self.ptr.device) if self.kept is None else where(self.kept)
+
+    @cached_property
+    def stays(self) -> Tensor:
+        """``[E]`` which old edges are still there, where they were."""
+        return self.index.new_ones(self.whole, dtype=torch.bool) if self.kept is None else self.kept
+
+    @cached_property
+    def number(self) -> Tensor:
+        """``[E]`` the place in the view of each old edge that stays; those of the others are never read."""
+        old = torch.ones_like(self.index, dtype=torch.bool)
+        if self.added is not None:
+            old[self.added] = False
+        place = where(old)
+        return self.index.new_empty(self.whole).scatter_(0, self.index.index_select(0, place), place)
 
     def of(self, rows: Tensor) -> Tensor:
         """``[R, E']`` the columns of ``rows`` [R, E], whole numbers, that belong to the edges of the view."""
@@ -123,8 +140,8 @@ class _Edges:
 
 def _carry(
     out: Data, data: Data, level: dict[str, str], graph: Graph, first: Tensor, nodes: _Nodes | None, edges: _Edges
-) -> set[str]:
-    """Take every attribute along, renumber the node ids, and return the names of those that hold some."""
+) -> dict[str, str]:
+    """Take every attribute along, renumber the ids of nodes and edges, and return which attributes hold which."""
     store = out._store
     edge_index = edges.of(graph.edge_index)
     if edges.added is not None and edges.ends is not None:
@@ -132,7 +149,7 @@ def _carry(
     if nodes is not None:
         edge_index = nodes.number.index_select(0, edge_index.view(-1)).view(2, -1)
     store["edge_index"] = edge_index
-    ids = {"edge_index"}
+    ids = {"edge_index": "node"}
     for key, kind in level.items():
         value = store[key]
         if kind == "list":
@@ -145,7 +162,10 @@ def _carry(
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
             value = renumber(key, value, nodes.keep, nodes.number)
-            ids.add(key)
+            ids[key] = "node"
+        elif holds_edge_ids(data, key, value, edges.whole) and not holds_node_ids(data, key, value, first):
+            value = renumber(key, value, edges.stays, edges.number, what="edges")
+            ids[key] = "edge"
         if value is not store[key]:
             store[key] = value
     return ids
@@ -156,13 +176,17 @@ def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edg
     if key == "edge_pair" and edges.grown is not None:
         # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.
         return value.masked_fill(torch.repeat_interleave(edges.grown, edges.ptr.diff()), -1)
-    if edges.fills and not key.endswith("_batch") and not holds_node_ids(data, key, value, first):
+    holds_ids = edges.fills and (
+        holds_node_ids(data, key, value, first) or holds_edge_ids(data, key, value, edges.whole)
+    )
+    if edges.fills and not key.endswith("_batch") and not holds_ids:
         value = value.clone()
         for index, number in edges.fills:
-            if not value.is_floating_point() and number != int(number):
+            if not can_hold(value, number):
+                low, high = span(value.dtype)
                 raise TypeError(
-                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give a whole "
-                    f"number, or fill='copy'"
+                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give one "
+                    f"from {low} to {high}, or fill='copy'"
                 )
             value.index_fill_(data.__cat_dim__(key, value, data._store) or 0, index, number)
     return value
@@ -226,7 +250,9 @@ def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -
         store["ptr"] = nodes.ptr
 
 
-def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: _Nodes | None, edges: _Edges) -> None:
+def _update_bookkeeping(
+    out: Data, level: dict[str, str], ids: dict[str, str], nodes: _Nodes | None, edges: _Edges
+) -> None:
     """Bring ``_slice_dict``, ``_inc_dict`` and ``_num_nodes`` of a batch up to date, on copies."""
     store, hidden = out._store, out._store.__dict__
     if "_slice_dict" not in hidden:
@@ -237,10 +263,11 @@ def _update_bookkeeping(out: Data, level: dict[str, str], ids: set[str], nodes: 
         now["node"] = nodes.ptr.cpu()
         slices["n_id"] = now["node"]
         added.setdefault("n_id", torch.zeros_like(now["node"][:-1]))
-        for key in ids & added.keys():
-            added[key] = like_first_nodes(added[key], now["node"][:-1])
         if "_num_nodes" in hidden:
             hidden["_num_nodes"] = now["node"].diff().tolist()
+    for key, kind in ids.items():
+        if kind in now and key in added:
+            added[key] = like_first(added[key], now[kind][:-1])
     for key, kind in (*level.items(), ("edge_index", "edge")):
         if kind in now and key in slices:
             slices[key] = now[kind]

@@ -18,10 +18,11 @@ from graphcl.augment._graph import Graph
 
 __all__ = [
     "STRUCTURE",
+    "holds_edge_ids",
     "holds_node_ids",
     "is_of_links",
     "levels",
-    "like_first_nodes",
+    "like_first",
     "renumber",
     "seeds_kept",
     "take",
@@ -48,7 +49,8 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
                 f"expected dense attributes, got the sparse {key!r}, which cannot follow nodes and edges; "
                 + ("write data.x = data.x.to_dense()" if key == "x" else anew)
             )
-        source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
+        # x_batch and x_ptr are what follow_batch makes of x.
+        source = key if key in slices else key.removesuffix("_batch")
         if isinstance(value, list | tuple | np.ndarray):
             found[key] = "list"
         elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
@@ -65,10 +67,14 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
 def is_of_links(store: BaseStorage, key: str) -> bool:
     """Whether an attribute tells of other links than the edges: of those to be predicted, or of a second edge_index.
 
-    There may be just as many. PyG's ``RandomLinkSplit`` makes one negative link for each positive one, which is two for
-    each undirected edge.
+    There may be just as many of them as edges, or as nodes. PyG's ``RandomLinkSplit`` makes one negative link for each
+    positive one, which is two for each undirected edge; a tetrahedron has as many faces as corners.
     """
-    if key.removesuffix("_batch").endswith("_edge_index"):
+    name = key.removesuffix("_batch")
+    if "index" in name and name != "edge_index" and ("edge" not in name or name.endswith("edge_index")):
+        value = store.get(name)
+        return isinstance(value, Tensor) and value.dim() > 1  # of one dimension it tells of each node or edge
+    if name == "face":
         return True
     return "edge_label" in key and any("edge_label_index" in other for other in store.keys())
 
@@ -147,31 +153,62 @@ def holds_node_ids(data: Data, key: str, value: Any, first_nodes: Tensor) -> boo
 
     ``first_nodes`` is ``[G]``, on the host.
     """
-    if not isinstance(value, Tensor) or value.is_floating_point() or value.dtype == torch.bool or "batch" in key:
+    if (
+        not isinstance(value, Tensor)
+        or value.is_floating_point()
+        or value.dtype == torch.bool
+        or _tells_graphs(data, key)
+    ):
         return False
     added = data._store.__dict__.get("_inc_dict", {}).get(key)
     if isinstance(added, Tensor) and int(first_nodes[-1]) > 0:
         # Most attributes are not counted up at all, which the last graph tells at once.
         same = added.numel() > 0 and int(added.reshape(-1)[-1]) == int(first_nodes[-1])
-        return same and torch.equal(added, like_first_nodes(added, first_nodes))
-    increment = data.__inc__(key, value, data._store)
+        return same and torch.equal(added, like_first(added, first_nodes))
+    return _is_all(data.__inc__(key, value, data._store), data.num_nodes or 0)
+
+
+def holds_edge_ids(data: Data, key: str, value: Any, num_edges: int) -> bool:
+    """Whether PyG counts the attribute up by the number of edges: the number of an edge's reverse, or of two in a row.
+
+    Where there are as many nodes as edges, :func:`holds_node_ids` says the same and is to be believed.
+    """
+    if not isinstance(value, Tensor) or value.dtype != torch.int64 or _tells_graphs(data, key):
+        return False
+    hidden = data._store.__dict__
+    added = hidden.get("_inc_dict", {}).get(key)
+    if isinstance(added, Tensor) and added.numel() > 0 and (last := int(added.reshape(-1)[-1])) > 0:
+        slices = hidden["_slice_dict"].get("edge_index")
+        same = slices is not None and last == int(slices[-2])
+        return same and torch.equal(added, like_first(added, slices[:-1]))
+    return _is_all(data.__inc__(key, value, data._store), num_edges)
+
+
+def _tells_graphs(data: Data, key: str) -> bool:
+    """Whether an attribute says which graph something is of, as those do that follow_batch makes: even of an index."""
+    return "batch" in key or (key.endswith("_ptr") and key.removesuffix("_ptr") in data._store)
+
+
+def _is_all(increment: Any, count: int) -> bool:
+    """Whether an increment, a number or a tensor of them, is the ``count`` of nodes or edges, which is not 0."""
     if isinstance(increment, int):
-        return increment > 0 and increment == data.num_nodes
+        return increment == count > 0
     increment = torch.as_tensor(increment)
-    return bool(increment.any()) and bool((increment == data.num_nodes).all())
+    return count > 0 and increment.numel() > 0 and bool((increment == count).all())
 
 
-def like_first_nodes(added: Tensor, first_nodes: Tensor) -> Tensor:
-    """``first_nodes`` [G] in the shape of what PyG has added to an attribute: [G, ...]."""
-    return first_nodes.reshape(-1, *[1] * (added.dim() - 1)).expand_as(added).contiguous()
+def like_first(added: Tensor, first: Tensor) -> Tensor:
+    """``first`` [G], nodes or edges, in the shape of what PyG has added to an attribute: [G, ...]."""
+    return first.reshape(-1, *[1] * (added.dim() - 1)).expand_as(added).contiguous()
 
 
-def renumber(key: str, value: Tensor, keep: Tensor, number: Tensor) -> Tensor:
-    """Node ids after nodes were dropped."""
+def renumber(key: str, value: Tensor, keep: Tensor, number: Tensor, *, what: str = "nodes") -> Tensor:
+    """Ids of nodes, or of edges, after some were dropped or others put between them."""
     lost = (value < 0) | ~keep[value]
     if bool(lost.any()):
+        others = "NodeMask, EdgeDrop" if what == "nodes" else "NodeMask, EdgeAdd"
         raise ValueError(
-            f"expected {key!r} to refer to kept nodes, got {int(lost.sum())} reference(s) to nodes that this view "
-            f"dropped; delete data.{key} before the augmentation, or use one that keeps all nodes (NodeMask, EdgeDrop)"
+            f"expected {key!r} to refer to kept {what}, got {int(lost.sum())} reference(s) to {what} that this view "
+            f"dropped; delete data.{key} before the augmentation, or use one that keeps all {what} ({others})"
         )
     return number[value]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from graphcl._random import hash_ids, normal
 
-__all__ = ["Fill", "check_fill", "fill_rows", "means", "span"]
+__all__ = ["Fill", "can_hold", "check_fill", "fill_rows", "means", "span"]
 
 Fill = float | Literal["mean", "gaussian"] | Sequence[float] | Tensor
 """One number for all columns; the mean row of the graph; noise; or a row: a number per column, or a tensor."""
@@ -57,20 +57,27 @@ def fill_rows(
 def _check_type(name: str, value: Tensor, fill: Fill) -> None:
     if value.is_floating_point() or value.is_complex():
         return
-    low, high = span(value.dtype)
     if isinstance(fill, Tensor):
         fits = not fill.is_floating_point()
     elif isinstance(fill, str):
         fits = False
     else:
-        numbers = [fill] if isinstance(fill, int | float) else fill
-        fits = all(float(n).is_integer() and low <= n <= high for n in numbers)
+        fits = all(can_hold(value, n) for n in ([fill] if isinstance(fill, int | float) else fill))
     if not fits:
+        low, high = span(value.dtype)
         raise TypeError(
             f"expected floating-point {name} for fill={fill!r}, got {value.dtype}; give a whole number from {low} to "
             f"{high} as mask token, or one per column; or write data.{name} = data.{name}.float(), if the numbers are "
             f"no categories"
         )
+
+
+def can_hold(value: Tensor, number: float) -> bool:
+    """Whether ``number`` is one that a tensor like ``value`` can hold; of whole numbers, exactly."""
+    if value.is_floating_point() or value.is_complex():
+        return True
+    low, high = span(value.dtype)
+    return low <= number <= high and float(number).is_integer()
 
 
 def span(dtype: torch.dtype) -> tuple[int, int]:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, Data, HeteroData
-from torch_geometric.data.storage import N_KEYS
+from torch_geometric.data.storage import N_KEYS, BaseStorage
 from torch_geometric.utils import is_sparse
 
+from graphcl._host import ascending
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph", "begins", "check_int64", "offsets", "plain"]
+__all__ = ["Graph", "begins", "check_grouped", "check_int64", "check_num_graphs", "names_of", "offsets", "plain"]
 
 
 def offsets(counts: Tensor) -> Tensor:
@@ -36,6 +37,40 @@ def check_int64(name: str, value: Tensor) -> None:
     """``TypeError`` if ``value`` has another type than the numbers of nodes and graphs have in PyG."""
     if value.dtype != torch.int64:
         raise TypeError(f"expected {name} of dtype int64, got {value.dtype}; write {name}.long()")
+
+
+def check_grouped(*columns: Tensor) -> None:
+    """``ValueError`` unless each column, the graphs of nodes or edges in their order, is ascending."""
+    if not all(map(ascending, columns)):
+        raise ValueError(
+            "expected nodes and edges grouped by graph, got a batch whose graphs are mixed up; make it with "
+            "Batch.from_data_list, and apply transforms that add edges before"
+        )
+
+
+def check_num_graphs(store: BaseStorage, count: int) -> None:
+    """``ValueError`` if PyG has noted another number of graphs than ``count``: those that were joined were batches."""
+    noted = store.__dict__.get("_num_graphs", count)
+    if noted != count:
+        raise ValueError(
+            f"expected a batch of single graphs, got one of {noted} batches with {count} graphs in them; join the "
+            "graphs: Batch.from_data_list([graph for batch in batches for graph in batch.to_data_list()])"
+        )
+
+
+def names_of(names: Any, count: int, device: torch.device) -> Tensor:
+    """``[G]`` the names of ``count`` graphs: their ``graph_id``, or their positions where there is ``None``."""
+    if names is None:
+        return torch.arange(count, device=device)
+    try:
+        names = torch.as_tensor(names, device=device).reshape(-1)
+    except (TypeError, ValueError):  # words, for instance
+        raise TypeError(f"expected integers in graph_id, got {names!r}; keep other names under another key") from None
+    if names.dtype.is_floating_point or names.dtype == torch.bool:
+        raise TypeError(f"expected integers in graph_id, got {names.dtype}")
+    if names.numel() != count:
+        raise ValueError(f"expected one graph_id for each of {count} graphs, got {names.numel()}")
+    return names.long()
 
 
 @dataclass(frozen=True)
@@ -86,17 +121,17 @@ class Graph:
                 f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
             )
         batch, ptr = _nodes(data, edge_index.device)
+        check_num_graphs(data._store, ptr.numel() - 1)
         stored = dict(data._store.items())
-        graph = cls(edge_index, batch, ptr, _names(data, ptr), stored.get("x"), stored=stored)
+        x = stored.get("x")
+        if isinstance(x, Tensor) and x.shape[:1] != batch.shape:
+            raise ValueError(f"expected x with one row for each of {batch.numel()} nodes, got {list(x.shape)}")
+        names = names_of(stored.get("graph_id"), ptr.numel() - 1, ptr.device)
+        graph = cls(edge_index, batch, ptr, names, x, stored=stored)
         slices = data._store.__dict__.get("_slice_dict", {}).get("edge_index")
         if "batch" in stored and (slices is None or int(slices[-1]) != graph.num_edges):
             # Not as PyG has collated them: put together by hand, or changed afterwards.
-            home = graph.edge_batch
-            if bool((batch[1:] < batch[:-1]).any()) or bool((home[1:] < home[:-1]).any()):
-                raise ValueError(
-                    "expected nodes and edges grouped by graph, got a batch whose graphs are mixed up; make it with "
-                    "Batch.from_data_list, and apply transforms that add edges before"
-                )
+            check_grouped(batch, graph.edge_batch)
         return graph
 
     @property
@@ -191,7 +226,8 @@ class Graph:
         """``[G + 1]`` the first edge of each graph."""
         if self.num_graphs == 1:
             return torch.tensor([0, self.num_edges], device=self.device)
-        # Sources of one graph come in any order, but all of them lie between its first node and the next graph's.
+        # Whoever has put edges of a batch into another order (AddRemainingSelfLoops does) may have mixed them up.
+        check_grouped(self.edge_batch)
         return torch.searchsorted(self.edge_index[0].contiguous(), self.ptr)
 
     @cached_property
@@ -261,16 +297,3 @@ def _nodes(data: Data, device: torch.device) -> tuple[Tensor, Tensor]:
             f"transforms that drop nodes leave it stale: apply them to the graphs before batching"
         )
     return batch, ptr
-
-
-def _names(data: Data, ptr: Tensor) -> Tensor:
-    """The ``graph_id`` of each graph, or its position."""
-    names, count = data._store.get("graph_id"), ptr.numel() - 1
-    if names is None:
-        return torch.arange(count, device=ptr.device)
-    names = torch.as_tensor(names, device=ptr.device).reshape(-1)
-    if names.dtype.is_floating_point or names.dtype == torch.bool:
-        raise TypeError(f"expected integers in graph_id, got {names.dtype}")
-    if names.numel() != count:
-        raise ValueError(f"expected one graph_id for each of {count} graphs, got {names.numel()}")
-    return names.long()

@@ -18,7 +18,7 @@ from torch_geometric.utils import is_sparse
 
 from graphcl._random import Key, fold
 from graphcl.augment._attributes import is_of_links, seeds_kept
-from graphcl.augment._graph import Graph, check_int64, offsets, plain
+from graphcl.augment._graph import Graph, check_grouped, check_int64, check_num_graphs, names_of, offsets, plain
 
 __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]
 
@@ -57,11 +57,14 @@ class HeteroGraph:
             )
         values = (value for store in data.stores for value in store.values())
         device = next((value.device for value in values if isinstance(value, Tensor)), torch.device("cpu"))
-        nodes = {kind: _nodes(kind, store, device) for kind, store in data.node_items()}
+        noted = data._global_store.__dict__.get("_num_graphs", 0)
+        nodes = {kind: _nodes(kind, store, device, noted) for kind, store in data.node_items()}
         counts = {kind: ptr.numel() - 1 for kind, (_, ptr) in nodes.items()}
         if len(set(counts.values())) > 1:
             raise ValueError(f"expected every node type in the same number of graphs, got {counts}")
-        names = _names(data, next(iter(counts.values()), 1))
+        count = next(iter(counts.values()), 1)
+        check_num_graphs(data._global_store, count)
+        names = names_of(data._global_store.get("graph_id"), count, torch.device("cpu"))
         graphs = {
             kind: Graph(batch.new_empty(2, 0), batch, ptr, names.to(ptr.device), data[kind].get("x"))
             for kind, (batch, ptr) in nodes.items()
@@ -69,12 +72,7 @@ class HeteroGraph:
         graph = cls(graphs, {kind: _edges(kind, store, graphs) for kind, store in data.edge_items()})
         if "_slice_dict" not in data._global_store.__dict__:
             # Not collated by PyG: put together by hand, or by a loader.
-            columns = [g.batch for g in graphs.values()] + [graph.edge_batch(kind) for kind in graph.edges]
-            if any(bool((batch[1:] < batch[:-1]).any()) for batch in columns):
-                raise ValueError(
-                    "expected nodes and edges grouped by graph, got a batch whose graphs are mixed up; make it with "
-                    "Batch.from_data_list"
-                )
+            check_grouped(*(nodes.batch for nodes in graphs.values()), *map(graph.edge_batch, graph.edges))
         return graph
 
     def edge_batch(self, kind: EdgeType) -> Tensor:
@@ -82,8 +80,8 @@ class HeteroGraph:
         return self.nodes[kind[0]].batch.index_select(0, self.edges[kind][0])
 
 
-def _nodes(kind: NodeType, store: BaseStorage, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The graph of each node of a type, and the first node of each graph."""
+def _nodes(kind: NodeType, store: BaseStorage, device: torch.device, num_graphs: int) -> tuple[Tensor, Tensor]:
+    """The graph of each node of a type, and the first node of each of (at least ``num_graphs``) graphs."""
     batch, ptr = store.get("batch"), store.get("ptr")
     if batch is None:
         if not store.can_infer_num_nodes:
@@ -95,7 +93,7 @@ def _nodes(kind: NodeType, store: BaseStorage, device: torch.device) -> tuple[Te
         return torch.zeros(count, dtype=torch.int64, device=device), torch.tensor([0, count], device=device)
     check_int64(f"data[{kind!r}].batch", batch)
     if ptr is None:
-        ptr = offsets(torch.bincount(batch))
+        ptr = offsets(torch.bincount(batch, minlength=num_graphs))
     if int(ptr[-1]) != batch.numel():
         raise ValueError(
             f"expected {int(ptr[-1])} nodes of type {kind!r}, as its ptr says, got {batch.numel()}; transforms that "
@@ -110,23 +108,15 @@ def _edges(kind: EdgeType, store: BaseStorage, nodes: dict[NodeType, Graph]) -> 
         raise ValueError(f"expected an edge_index of edge type {kind}, got none; a sparse adj_t cannot be augmented")
     edge_index = plain(edge_index)
     check_int64(f"data[{kind}].edge_index", edge_index)
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise ValueError(
+            f"expected edge_index of {kind} of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write "
+            "edge_index.t()"
+        )
     missing = sorted({kind[0], kind[2]} - nodes.keys())
     if missing:
         raise ValueError(f"expected nodes of type {missing[0]!r}, as edge type {kind} has, got types {sorted(nodes)}")
     return edge_index
-
-
-def _names(data: HeteroData, count: int) -> Tensor:
-    """The ``graph_id`` of each graph, or its position."""
-    names = data._global_store.get("graph_id")
-    if names is None:
-        return torch.arange(count)
-    names = torch.as_tensor(names).reshape(-1)
-    if names.dtype.is_floating_point or names.dtype == torch.bool:
-        raise TypeError(f"expected integers in graph_id, got {names.dtype}")
-    if names.numel() != count:
-        raise ValueError(f"expected one graph_id for each of {count} graphs, got {names.numel()}")
-    return names.long()
 
 
 @dataclass(frozen=True)
@@ -235,6 +225,7 @@ def _carry_edges(
     assert keep is not None
     index = keep.nonzero().squeeze(1)
     home, count = graph.edge_batch(kind), graph.nodes[kind[0]].num_graphs
+    check_grouped(home)
     before, after = (offsets(torch.bincount(batch, minlength=count)) for batch in (home, home.index_select(0, index)))
     slices, added = books.of(kind)
     ids = [key for key in store.keys() if "index" in key and _holds_ends(store[key])]
@@ -303,7 +294,7 @@ def _is_own(store: BaseStorage, slices: dict[str, Any], begin: Tensor, key: str)
         return False
     if is_of_links(store, key):
         return False
-    source = key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
+    source = key if key in slices else key.removesuffix("_batch")  # x_batch and x_ptr are what follow_batch makes
     if source in slices:
         return isinstance(slices[source], Tensor) and torch.equal(slices[source], begin)
     return bool(store.is_node_attr(key) if isinstance(store._key, str) else store.is_edge_attr(key))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import levels
+from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels
 from graphcl.augment._graph import Graph, offsets
 
 __all__ = ["replace_edges"]
@@ -21,8 +21,11 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     """
     out = copy.copy(data)
     store = out._store
-    level = levels(out, graph, graph.ptr.cpu())
+    old = graph.ptr.cpu()
+    level = levels(out, graph, old)
     gone = {key for key, kind in level.items() if kind == "edge" or _lists_edges(data, key, kind, graph)}
+    numbers = (key for key in level if holds_edge_ids(data, key, store[key], graph.num_edges))
+    gone.update(key for key in numbers if not holds_node_ids(data, key, store[key], old[:-1]))
     gone.discard("edge_weight")
     followed = {f"{key}_ptr" for key in gone}
     for key in [key for key in store.keys() if key in gone or key in followed]:
@@ -50,7 +53,7 @@ def _lists_edges(data: Data, key: str, kind: str, graph: Graph) -> bool:
     if not isinstance(data._store.__dict__.get("_slice_dict", {}).get(key), Tensor):
         value, sizes, counts = [value], [graph.num_nodes], [graph.num_edges]
     fits = all(isinstance(v, list | tuple | np.ndarray) and len(v) == e for v, e in zip(value, counts, strict=True))
-    return fits and ("edge" in key or any(e > 1 and e != n for n, e in zip(sizes, counts)))
+    return fits and ("edge" in key or any(e not in (1, n) for n, e in zip(sizes, counts)))
 
 
 def _update_bookkeeping(out: Data, gone: set[str], counts: Tensor) -> None:

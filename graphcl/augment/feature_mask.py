@@ -8,7 +8,7 @@ from torch import Tensor
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import below_share, check_fill, features, floating, width
-from graphcl.augment._fill import span
+from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share, how_many
 from graphcl.augment.base import EditAugmentation
@@ -57,7 +57,7 @@ def masked_columns(keys: Tensor, columns: int, *, mask: float, count: ColumnCoun
 def fill_columns(x: Tensor, columns: Tensor, batch: Tensor, fill: float) -> Tensor:
     """``x`` with the columns of each graph, ``[G, F]`` or for all of them ``[1, F]``, filled."""
     check_fits(x, fill)
-    if columns.size(0) == 1 and fill == 0 and x.dtype in _WORDS and not x.requires_grad:
+    if columns.size(0) == 1 and fill == 0 and x.dtype in _WORDS and not (x.requires_grad or x.is_neg()):
         # To a number whose bits are cleared, zero is all that happens: as fast as a copy, and NaN goes too.
         word = _WORDS[x.dtype]
         kept = columns.logical_not().to(word).neg_().reshape(1, *x.shape[1:])
@@ -69,10 +69,8 @@ def fill_columns(x: Tensor, columns: Tensor, batch: Tensor, fill: float) -> Tens
 
 def check_fits(x: Tensor, fill: float) -> None:
     """``TypeError`` if ``fill`` is not one of the numbers that ``x`` can hold."""
-    if x.is_floating_point() or x.is_complex():
-        return
-    low, high = span(x.dtype)
-    if not low <= fill <= high or fill != int(fill):
+    if not can_hold(x, fill):
+        low, high = span(x.dtype)
         raise TypeError(
             f"expected floating-point x for fill={fill!r}, got {x.dtype}; give a whole number from {low} to {high}"
         )

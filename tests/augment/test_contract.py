@@ -429,8 +429,10 @@ def test_names_may_come_after_batching(aug: Augmentation, graphs: str, make: Mak
 
 
 @every
-@pytest.mark.parametrize("wrong", [torch.tensor([0, 1, 2]), torch.tensor([0.5, 1.0])], ids=["count", "dtype"])
-def test_refuses_names_that_do_not_fit(aug: Augmentation, wrong: torch.Tensor, make: Make) -> None:
+@pytest.mark.parametrize(
+    "wrong", [torch.tensor([0, 1, 2]), torch.tensor([0.5, 1.0]), ["a", "b"]], ids=["count", "dtype", "words"]
+)
+def test_refuses_names_that_do_not_fit(aug: Augmentation, wrong: Any, make: Make) -> None:
     batch = Batch.from_data_list([make(3, path(3)), make(4, path(4))])
     batch.graph_id = wrong
     with pytest.raises((ValueError, TypeError), match="graph_id"):
@@ -595,12 +597,43 @@ def test_links_of_another_kind_are_no_edges(aug: Augmentation, make: Make) -> No
 
 
 @every
+def test_faces_and_other_lists_of_nodes_are_no_edges(aug: Augmentation) -> None:
+    # A tetrahedron has as many faces as corners; of the other lists there are as many as edges.
+    edges = torch.tensor(complete(4)).t()
+    data = Data(x=torch.randn(4, 3), edge_index=torch.cat([edges, edges.flip(0)], 1), node_label=torch.arange(4))
+    data.edge_attr, data.edge_weight, data.edge_type = torch.ones(12, 2), torch.ones(12), torch.ones(12).long()
+    data.face = torch.tensor([[0, 0, 0, 1], [1, 1, 2, 2], [2, 3, 3, 3]])
+    data.knn_index = torch.arange(24).view(2, 12) % 4
+    data.hyperedge_index = data.knn_index.flip(1)
+    both = Batch.from_data_list([data, data])
+    for key in range(3):
+        try:
+            views = [aug.view(data, key), aug.view(both, key)[1]]
+        except ValueError as error:
+            if "to refer to kept nodes" not in str(error):
+                raise
+            continue
+        for view in views:
+            for name in ("face", "knn_index", "hyperedge_index"):
+                assert torch.equal(view.node_label[view[name]], data[name])
+
+
+@every
+def test_attributes_that_only_look_as_if_follow_batch_had_made_them(aug: Augmentation, make: Make) -> None:
+    members = [make(n, ring(n), seed=n, graph_id=n) for n in (2, 4, 3)]
+    for data in members:
+        data.part_batch = torch.arange(3)  # three numbers per graph, and in the batch as many as nodes
+    parts = aug.view(Batch.from_data_list(members), 0).to_data_list()
+    assert all(torch.equal(part.part_batch, torch.arange(3)) for part in parts)
+
+
+@every
 def test_follow_batch_vectors_are_kept_up(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = ZOO["molecules"](make)
-    follow = ["x", "edge_weight", "target"]
+    follow = ["x", "edge_index", "edge_weight", "target"]
     batch = Batch.from_data_list(members, follow_batch=follow)
     view, expected = aug.view(batch, 1), Batch.from_data_list([aug.view(g, 1) for g in members], follow_batch=follow)
-    for name in ("x_batch", "x_ptr", "edge_weight_batch", "edge_weight_ptr", "target_batch", "target_ptr"):
+    for name in (f"{key}_{kind}" for key in follow for kind in ("batch", "ptr")):
         assert differences(view[name], expected[name]) == []
 
 
@@ -643,6 +676,42 @@ def test_a_class_with_its_own_rules(aug: Augmentation, make: Make, differences: 
         assert isinstance(part, Tree)
         assert torch.equal(part.parent, torch.arange(part.num_nodes))
         assert "ends" not in part or torch.equal(part.ends, part.edge_index)
+
+
+class Reverses(Data):
+    """Knows the other direction of every edge, and pairs of edges, by their numbers."""
+
+    def __inc__(self, key: str, value: Any, *args: Any) -> Any:
+        return self.num_edges if key in ("rev_edge_index", "turns") else super().__inc__(key, value, *args)
+
+
+@every
+def test_numbers_of_edges_follow_their_edges(aug: Augmentation, make: Make, differences: Compare) -> None:
+    members = []
+    for n in (5, 9, 7):
+        data = Reverses(**make(n, tree(n), seed=n, graph_id=n).to_dict())
+        data.rev_edge_index = torch.arange(data.num_edges).roll(data.num_edges // 2)
+        data.turns = torch.tensor([[0], [data.num_edges // 2]])  # an edge and its reverse
+        members.append(data)
+    refused = 0
+    for key in range(6):
+        try:
+            views = [aug.view(data, key) for data in members]
+        except ValueError as error:
+            if "to refer to kept edges" not in str(error):
+                raise
+            with pytest.raises(ValueError, match="to refer to kept edges, got"):
+                aug.view(Batch.from_data_list(members), key)
+            refused += 1
+            continue
+        assert differences(aug.view(Batch.from_data_list(members), key), Batch.from_data_list(views)) == []
+        if any(name in repr(aug) for name in NEW_EDGES) or isinstance(aug, DIFFUSION):
+            continue  # a new edge has a copy of another's reverse
+        for part in views:
+            assert torch.equal(part.edge_index[:, part.rev_edge_index], part.edge_index.flip(0))
+            first, second = part.turns
+            assert torch.equal(part.edge_index[:, first], part.edge_index[:, second].flip(0))
+    assert refused == 0 or not isinstance(aug, KEEP_NODES[:3] + FEATURES + (EdgeMask, EdgeAdd))
 
 
 class Counted(Data):
@@ -693,6 +762,36 @@ def test_refuses_graphs_that_are_mixed_up(aug: Augmentation) -> None:
     edge_index = torch.tensor([[0, 1], [1, 0]])
     with pytest.raises(ValueError, match="grouped by graph"):
         aug(Data(x=torch.ones(3, 1), edge_index=edge_index, batch=torch.tensor([0, 1, 0])))
+
+
+# Features and masks with a fill of their own do not ask which edges are whose.
+BY_GRAPH = [aug for aug in ALL if "Edge" in repr(aug) or not isinstance(aug, KEEP_NODES)]
+BY_GRAPH = [aug for aug in BY_GRAPH if not (isinstance(aug, EdgeMask) and aug.fill != "mean")]
+
+
+@over(BY_GRAPH)
+def test_refuses_edges_that_were_mixed_up_after_batching(aug: Augmentation, make: Make) -> None:
+    batch = Batch.from_data_list([make(n, ring(n), seed=n) for n in (5, 6, 7)])
+    assert aug.view(batch, 0).num_graphs == 3
+    back = torch.arange(batch.num_edges).flip(0)
+    for name in ("edge_index", "edge_attr", "edge_weight", "edge_type"):
+        batch[name] = batch[name].index_select(-1 if name == "edge_index" else 0, back)
+    with pytest.raises(ValueError, match=r"grouped by graph, got a batch whose graphs are mixed up"):
+        aug.view(batch, 0)
+
+
+@every
+def test_refuses_a_batch_of_batches(aug: Augmentation, make: Make) -> None:
+    batches = [Batch.from_data_list([make(5, ring(5), seed=i) for i in range(n)]) for n in (2, 3)]
+    with pytest.raises(ValueError, match=r"expected a batch of single graphs, got one of 2 batches with 5 graphs"):
+        aug(Batch.from_data_list(batches))
+
+
+@every
+def test_refuses_features_of_other_nodes(aug: Augmentation) -> None:
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"expected x with one row for each of 4 nodes, got \[3, 1\]"):
+        aug(Data(x=torch.ones(3, 1), edge_index=edge_index, num_nodes=4))
 
 
 @every

@@ -432,6 +432,15 @@ def test_what_belongs_to_edges_is_left_out(make: Make) -> None:
             assert view.edge_index_ptr.tolist() == [0, view.num_edges // 2, view.num_edges]
 
 
+def test_an_empty_list_of_bonds_goes_from_a_graph_without_any(make: Make, differences: Compare) -> None:
+    members = [make(6, [(0, 1), (1, 2), (2, 3), (3, 4)], graph_id=3), make(4, graph_id=5)]
+    for data in members:
+        data.bonds = ["single"] * data.num_edges
+    views = [PPRDiffusion(top_k=2)(data) for data in members]
+    assert all("bonds" not in view for view in views)
+    assert differences(PPRDiffusion(top_k=2)(Batch.from_data_list(members)), Batch.from_data_list(views)) == []
+
+
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,16 @@ def test_fractions_do_not_fit_whole_numbers() -> None:
     with pytest.raises(TypeError, match=r"whole number as fill.*'edge_type' holds torch.int64.*0.5"):
         EdgeAdd(add=0.5, fill=0.5).view(with_attributes(6), 0)
     data = with_attributes(6)
+    for fill in (float("inf"), 2.0**63):
+        with pytest.raises(TypeError, match="'edge_type' holds torch.int64"):
+            EdgeAdd(add=0.5, fill=fill).view(data, 0)
+    data.edge_type = data.edge_type.to(torch.uint8)
+    with pytest.raises(TypeError, match=r"'edge_type' holds torch.uint8, got -1.0; give one from 0 to 255"):
+        EdgeAdd(add=0.5, fill=-1).view(data, 0)
+    data.edge_type = data.edge_type > 2
+    with pytest.raises(TypeError, match="'edge_type' holds torch.bool, got 3.0"):
+        EdgeAdd(add=0.5, fill=3).view(data, 0)
+    assert EdgeAdd(add=0.5, fill=1).view(data, 0).edge_type[10:].all()
     del data.edge_type
     assert (EdgeAdd(add=0.5, fill=0.5).view(data, 0).edge_weight[10:] == 0.5).all()
 

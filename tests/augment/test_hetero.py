@@ -568,6 +568,9 @@ def test_unknown_numbers_of_nodes_and_odd_edges_are_refused() -> None:
     data[RATES].edge_index = torch.ones(2, 1, dtype=torch.int32)
     with pytest.raises(TypeError, match=r"edge_index of dtype int64, got torch.int32; write .*edge_index.long\(\)"):
         HeteroEdgeDrop().view(data, 0)
+    data[RATES].edge_index = torch.zeros(5, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"of shape \[2, E\], got \[5, 2\]; of \[E, 2\] write edge_index.t\(\)"):
+        HeteroEdgeDrop().view(data, 0)
     data["user"].batch = torch.zeros(3, dtype=torch.int32)
     with pytest.raises(TypeError, match=r"expected data\['user'\].batch of dtype int64, got torch.int32"):
         HeteroNodeDrop().view(data, 0)
@@ -581,6 +584,28 @@ def test_unknown_numbers_of_nodes_and_odd_edges_are_refused() -> None:
     del data["film"]
     with pytest.raises(ValueError, match="expected nodes of type 'film'"):
         HeteroEdgeDrop().view(data, 0)
+
+
+def test_an_empty_type_in_a_batch_without_ptr() -> None:
+    batch = Batch.from_data_list([make(3, 3, seed=i) for i in range(2)])
+    batch["ghost"].x, batch["ghost"].batch = torch.ones(0, 1), torch.empty(0, dtype=torch.int64)
+    expected = HeteroNodeDrop(drop={"user": 0.4}).view(batch, 0)["user"].n_id
+    for kind in ("user", "item"):
+        del batch[kind].ptr
+    assert torch.equal(HeteroNodeDrop(drop={"user": 0.4}).view(batch, 0)["user"].n_id, expected)
+
+
+def test_edges_that_were_mixed_up_after_batching_are_refused() -> None:
+    batch = Batch.from_data_list([make(3, 3, seed=1), make(4, 4, seed=2)])
+    batch[RATES].edge_index = batch[RATES].edge_index.flip(1)
+    with pytest.raises(ValueError, match="grouped by graph"):
+        HeteroEdgeDrop().view(batch, 0)
+
+
+def test_a_batch_of_batches_is_refused() -> None:
+    batches = [Batch.from_data_list([make(3, 3, seed=i) for i in range(2)]) for _ in range(2)]
+    with pytest.raises(ValueError, match="expected a batch of single graphs, got one of 2 batches with 4 graphs"):
+        HeteroNodeDrop().view(Batch.from_data_list(batches), 0)
 
 
 def test_stale_and_mixed_up_batches_are_refused() -> None:
