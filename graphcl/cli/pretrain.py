@@ -179,11 +179,15 @@ def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:
     """Say how the training went and what comes next."""
     from graphcl.train.ranks import was_launched
 
-    if history.left_out:
+    if history.left_out > 1:
+        print(f"{history.left_out} graphs an epoch were left out: a last batch of fewer graphs than ranks")
+    elif history.left_out:
         print("1 graph an epoch was left out: it formed a last batch of its own and had nothing to be contrasted with")
     if history.interrupted:
-        ranks = int(os.environ["WORLD_SIZE"]) if was_launched() else 1
-        command = f"torchrun --nproc-per-node={ranks} -m graphcl" if ranks > 1 else "graphcl"
+        command = "graphcl"
+        if was_launched():
+            nodes = f"--nnodes={n} " if (n := os.environ.get("GROUP_WORLD_SIZE", "1")) != "1" else ""
+            command = f"torchrun {nodes}--nproc-per-node={os.environ['LOCAL_WORLD_SIZE']} -m graphcl"
         print(f"stopped; go on with: {command} pretrain --resume --out {shlex.quote(str(folder.path))}")
         return INTERRUPTED
     last = history.epochs[-1]

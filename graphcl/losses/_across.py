@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from graphcl.distributed import rank, row_counts, world
+from graphcl.distributed import is_one_batch, rank, row_counts, world
 
 __all__ = ["AcrossRanks", "Batch", "all_ranks", "check_across_ranks"]
 
@@ -50,6 +50,11 @@ def all_ranks(z: Tensor, across_ranks: AcrossRanks, *, copies: int = 1) -> Batch
     check_across_ranks(across_ranks)
     if not across_ranks or world() == 1:
         return None
+    if is_one_batch():
+        raise ValueError(
+            f"expected a loss with across_ranks=False, got {across_ranks!r}: inside one_batch, as in fit, its rows are "
+            "of all ranks already, and each would be its own negative"
+        )
     batch = Batch(row_counts(z), copies, "ring" if across_ranks == "ring" else "gather")
     if sum(batch.items) < 2:
         raise ValueError(f"expected at least 2 rows to contrast on all ranks together, got {batch.items}")

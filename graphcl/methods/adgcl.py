@@ -10,7 +10,7 @@ from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold
 from graphcl.augment import EdgeDropper
-from graphcl.distributed import joined_rows, mean_over_ranks
+from graphcl.distributed import is_one_batch, joined_rows, mean_over_ranks
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method
 from graphcl.methods.graphs import batch_vector
@@ -90,8 +90,10 @@ class ADGCL(Method):
             kept = kept * data.edge_weight.view(-1)
         dropped = encode_weighted(self.encoder, data, kept).graph
         loss: Tensor = self.loss(*project_views(self.head, [joined_rows(clean), joined_rows(dropped)]))
-        with_edges = batch_vector(data).index_select(0, data.edge_index[0]).unique().numel()
-        penalty = mean_over_ranks(self.dropper.penalty(weight, data), weight.new_tensor(with_edges))
+        penalty = self.dropper.penalty(weight, data)
+        if is_one_batch():
+            with_edges = batch_vector(data).index_select(0, data.edge_index[0]).unique().numel()
+            penalty = mean_over_ranks(penalty, weight.new_tensor(with_edges))
         return loss + (penalty - penalty.detach())
 
 

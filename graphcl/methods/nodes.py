@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from graphcl._random import Key
-from graphcl.distributed import joined_rows
+from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.methods.base import View, ViewMethod
 from graphcl.nn import GraphEncoder, project_views
 
@@ -29,7 +29,7 @@ def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
         One ``[K]`` tensor of rows per view, or ``None`` for each.
 
     Raises:
-        ValueError: No node is in all views, or ``n_id`` names a node twice.
+        ValueError: No node is in all views (of several ranks one may have none), or ``n_id`` names a node twice.
 
     Example:
         >>> whole = Data(x=torch.ones(4, 1), edge_index=torch.zeros(2, 0, dtype=torch.int64))
@@ -50,7 +50,7 @@ def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
     span = max(int(number.max()) + 1 if number.numel() else 1 for _, number in names)
     codes = [graph * span + number for graph, number in names]
     rows = _rows_in_common(codes, seeds[0])
-    if rows[0].numel() == 0:
+    if rows[0].numel() == 0 and not is_one_batch():  # other ranks' views may have
         raise ValueError(
             "expected views that have nodes in common, got none; let the views keep more of the graph, "
             "or start their subgraphs at the same nodes"

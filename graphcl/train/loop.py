@@ -159,7 +159,8 @@ def fit(
     if world() > 1:
         more = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
         more |= {"method": type(method).__name__, "method.seed": method.seed, "dataset": source.content()}
-        check_alike({**settings, **more}, device)
+        weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
+        check_alike({**settings, **more, "the method's weights": weights}, device)
     state = State(method, optim, settings, None if folder is None else source.content())
     if resume:
         if folder is None:
@@ -186,6 +187,10 @@ def fit(
         method.after_step()
         return first_says(float(loss.detach()), device)
 
+    def look(row: dict[str, float]) -> None:
+        for callback in callbacks:
+            row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs), method))
+
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
 
@@ -203,11 +208,10 @@ def fit(
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
-            for callback in callbacks if rank() == 0 else ():
-                row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs), method))
+            on_first(lambda row=row: look(row), device)  # type: ignore[misc]
             history.epochs.append(row)
             if patience is not None:
-                state.keep_best(row["loss"])
+                state.keep_best(first_says(row["loss"], device))  # a callback may have put a loss of its own there
             if folder is not None:
                 on_first(lambda row=row: folder.append_metrics(row), device)  # type: ignore[misc]
                 if first_says(time.monotonic() - saved, device) > checkpoint_seconds and state.epoch < epochs:

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from graphcl.distributed import all_gather_rows, rank, world
-from graphcl.errors import GraphCLError, RunError
+from graphcl.errors import RunError
 
 __all__ = [
     "any_rank",
@@ -77,22 +77,25 @@ def in_turn(device: torch.device) -> Iterator[None]:
 
 
 def on_first(action: Callable[[], None], device: torch.device) -> None:
-    """Let the first rank act; if it cannot, that is an error on all.
+    """Let the first rank act; if it cannot, that is an error on all: none waits for a rank that has gone.
 
     Raises:
-        RunError: It could not; the first rank's own error says why.
+        RunError: It could not; the first rank raises its own error, which says why.
     """
-    error: GraphCLError | None = None
+    error: Exception | None = None
     if rank() == 0:
         try:
             action()
-        except GraphCLError as found:
+        except Exception as found:
             error = found
     failed = _tell(float(error is not None), device)
     if error is not None:
         raise error
     if failed:
-        raise RunError("expected the first rank to read and write the run's files, but it failed; its message says why")
+        raise RunError(
+            "expected the first rank to read and write the run's files and call its callbacks, but it failed; its "
+            "message says why"
+        )
 
 
 def first_says(value: float, device: torch.device) -> float:

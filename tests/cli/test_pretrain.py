@@ -13,7 +13,9 @@ import torch
 
 from graphcl._recipes import recipe
 from graphcl.cli import main
+from graphcl.cli.pretrain import _tell
 from graphcl.evaluate import read_results
+from graphcl.train import History, RunFolder
 
 
 def test_a_run_is_a_folder_that_says_how_to_go_on(capsys, fast):
@@ -217,3 +219,24 @@ def test_molecules_are_contrasted_with_what_is_computed_of_them(kind, molecules,
     assert "CrossModal on cpu" in capsys.readouterr().out
     assert f"modality: {kind or 'properties'}" in Path("run/config.yaml").read_text()
     assert main(["embed", "run", "--dataset", "TinyValues", "--device", "cpu", "--out", "z.npz"]) == 0
+
+
+class TestWhatSeveralRanksAreTold:
+    def told(self, history, monkeypatch, capsys, **environment):
+        for name, value in {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "8", **environment}.items():
+            monkeypatch.setenv(name, value)
+        _tell(history, RunFolder("runs/mine"), "graphs", None)
+        return capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("nodes", "each", "starter"), [("1", "8", "torchrun"), ("2", "4", "torchrun --nnodes=2")], ids=["one", "two"]
+    )
+    def test_to_go_on_with_as_many_on_every_machine(self, nodes, each, starter, monkeypatch, capsys):
+        where = {"GROUP_WORLD_SIZE": nodes, "LOCAL_WORLD_SIZE": each}
+        said = self.told(History(interrupted=True), monkeypatch, capsys, **where)
+        assert f"go on with: {starter} --nproc-per-node={each} -m graphcl pretrain --resume --out runs/mine" in said
+
+    @pytest.mark.parametrize(("count", "words"), [(1, "1 graph an epoch was left out"), (3, "3 graphs an epoch were")])
+    def test_how_many_graphs_were_left_out(self, count, words, monkeypatch, capsys):
+        history = History(left_out=count, interrupted=True)
+        assert words in self.told(history, monkeypatch, capsys, LOCAL_WORLD_SIZE="8")

@@ -7,12 +7,14 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DistributedSampler
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader, NodeLoader
+from torch_geometric.utils import subgraph
 
 from graphcl import methods
 from graphcl.augment import FeatureMask, PPRDiffusion
 from graphcl.data import NeighbourSampler
 from graphcl.distributed import one_batch, rank, world
 from graphcl.errors import RunError
+from graphcl.losses import NTXent
 from graphcl.methods import GraphCL, Method
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import RunFolder, fit
@@ -101,7 +103,8 @@ def check_same(found, expected, tolerance=1e-8):
 
 
 def everything(folder):
-    return {name: trained(name) for name in METHODS}, options(), folders(folder), loaders(), refusals(), by_hand()
+    methods = {name: trained(name) for name in METHODS}
+    return methods, options(), folders(folder), loaders(), refusals(), by_hand(), unlike_parts()
 
 
 def options():
@@ -109,7 +112,17 @@ def options():
     return {
         "clip": trained("GraphCL", clip=0.1, schedule="cosine", warmup=1),
         "patience": trained("GraphCL", epochs=6, patience=1, lr=0.5),
+        "own loss": len(trained("GraphCL", epochs=6, patience=2, lr=1e-4, callbacks=[rising])[0]),
+        "ring": ring_of_seeds(),
     }
+
+
+def rising(moment, method):
+    return {"loss": float(moment.epoch)}
+
+
+def fail(moment, method):
+    raise OSError("no such plotter")
 
 
 def folders(folder):
@@ -187,6 +200,41 @@ def by_hand():
     return loss.detach(), {name: p.grad for name, p in method.named_parameters()}
 
 
+def half(first):
+    """A view of all nodes of the large graphs, and of the even or the odd ones of the small ones."""
+
+    def view(data):
+        numbers = torch.arange(data.num_nodes) - data.ptr[data.batch]
+        kept = (data.ptr.diff()[data.batch] > 5) | (numbers % 2 == first)
+        edges = subgraph(kept, data.edge_index, relabel_nodes=True)[0]
+        ptr = torch.cat([data.ptr[:1], torch.bincount(data.batch[kept], minlength=data.num_graphs).cumsum(0)])
+        return Data(x=data.x[kept], edge_index=edges, batch=data.batch[kept], ptr=ptr, n_id=numbers[kept])
+
+    return view
+
+
+def unlike_parts():
+    """What one rank's part has, and the other's has not."""
+    data = graphs("GAE", 2)
+    data[0].edge_index = data[0].edge_index[:, :0]
+    gae, grace = build("GAE"), build("GRACE")
+    grace.views = (half(0), half(1))
+    found = []
+    for method in (gae, grace):
+        history = fit(method, data, epochs=2, batch_size=2, progress=False)
+        found.append(([row["loss"] for row in history.epochs], dict(method.state_dict())))
+    return found
+
+
+def ring_of_seeds():
+    """A graph whose nodes look all the same: each rank's seeds have the same surroundings."""
+    to = (torch.arange(12) + 1) % 12
+    ring = Data(x=torch.ones(12, 4, dtype=torch.float64), edge_index=torch.stack([torch.arange(12), to]))
+    nodes = torch.arange(12).tensor_split(world())[rank()]
+    loader = NodeLoader(ring, NeighbourSampler(ring, [-1, -1], seed=0), nodes, batch_size=6)
+    return fit(build("GRACE"), loader, epochs=1, progress=False).epochs[0]["epoch"]
+
+
 class Own(Method):
     def loss_of(self, data, key):
         return self.encoder.encode(data).graph.square().mean()
@@ -203,6 +251,8 @@ def refusals():
 
     encoder = GraphEncoder(GIN(4, 8, 2)).double()
     unwritable = RunFolder("/dev/null/run")
+    across, frozen = GraphCL(encoder, loss=NTXent(across_ranks=True)), build("GraphCL")
+    frozen.encoder.requires_grad_(rank() == 0)
     return {
         "one graph": said(ValueError, lambda: fit(build("GRACE"), data[0], progress=False)),
         "own loss": said(NotImplementedError, lambda: fit(Own(encoder), data, progress=False)),
@@ -210,6 +260,9 @@ def refusals():
         "own graphs": said(ValueError, lambda: fit(build("GraphCL"), data[rank() :: 2], progress=False)),
         "too few": said(ValueError, lambda: fit(build("GRACE"), data, batch_size=1, progress=False)),
         "same part": said(ValueError, lambda: fit(build("GraphCL"), DataLoader(data, 7), progress=False)),
+        "across": said(ValueError, lambda: fit(across.double(), data, progress=False)),
+        "frozen": said(ValueError, lambda: fit(frozen, data, progress=False)),
+        "callback": said((OSError, RunError), lambda: fit(build("GraphCL"), data, callbacks=[fail], progress=False)),
         "folder": said(RunError, lambda: fit(build("GraphCL"), data, folder=unwritable, progress=False)),
     }
 
@@ -260,6 +313,21 @@ def test_loaders_of_parts(two):
     assert not torch.equal(two[0][3][2], two[1][3][2])  # ranks do not drop alike
 
 
+def test_parts_that_lack_what_others_have(two):
+    for number, expected in enumerate(unlike_parts()):
+        for found in two:
+            check_same(found[6][number], expected)
+
+
+def test_seeds_are_told_apart_by_their_names(two):
+    assert [found[1]["ring"] for found in two] == [1, 1]
+
+
+def test_ranks_have_one_patience(two):
+    """A callback's own loss, which the first rank alone has, decides on all."""
+    assert [found[1]["own loss"] for found in two] == [3, 3]
+
+
 def test_a_loop_by_hand(two):
     loss, grads = by_hand()
     for found in two:
@@ -274,6 +342,8 @@ def test_a_loop_by_hand(two):
         ("own loss", "expected a method whose loss runs over the graphs of all ranks, got Own"),
         ("unlike", "expected all ranks to call fit alike, got different values of lr"),
         ("own graphs", "got different values of dataset on some of them; a set of graphs is given whole to every rank"),
+        ("across", "expected a loss with across_ranks=False, got True: inside one_batch, as in fit"),
+        ("frozen", "got different values of the method's weights on some of them"),
         ("too few", "expected at least one graph of every batch for each of 2 ranks, got 14 graphs in batches of 1"),
         ("same part", "expected a part of the data of its own for every rank, got the same first batch on several"),
     ],
@@ -285,3 +355,5 @@ def test_refusals(two, what, words):
 def test_what_one_rank_cannot_write_is_an_error_on_all(two):
     assert "expected a writable output folder" in two[0][4]["folder"]
     assert "expected the first rank to read and write the run's files" in two[1][4]["folder"]
+    assert two[0][4]["callback"] == "no such plotter"
+    assert "and call its callbacks, but it failed" in two[1][4]["callback"]
