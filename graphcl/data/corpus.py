@@ -81,7 +81,7 @@ def load_molecules(
     path = Path(path).expanduser()
     rdkit_chem()
     if not path.is_file():
-        raise DataError(f"{path} is not there: expected a file of molecules.")
+        raise DataError(f"{path} is {'no file' if path.exists() else 'not there'}: expected a file of molecules.")
     choices = {"smiles": smiles, "labels": list(labels), "format": file_format, "encoding": encoding}
     folder = home(root) / "molecules" / _name_of_content(path, vocab=vocab, scaffolds=scaffolds, **choices)
     name = name if name is not None else path.name.split(".")[0]
@@ -98,7 +98,7 @@ def load_molecules(
             if (folder / "graphs.safetensors").is_file():  # another process was making it, and came first
                 return open_corpus(folder, name=name)
             if isinstance(error, RuntimeError):
-                raise
+                raise DataError(f"{path}: {error}.") from error
             raise DataError(
                 f"{folder} cannot be written ({error}): mend that, or choose another folder with --root or "
                 f"$GRAPHCL_HOME."
@@ -180,7 +180,7 @@ def _make(
     if tensors["row"].numel() == 0:
         shutil.rmtree(folder)
         raise DataError(
-            f"{path}: none of the {len(rows.smiles)} rows is a molecule; row {skipped[0][0]}, {skipped[0][1]!r}, is "
+            f"{path}: none of the {len(rows.smiles)} rows is a molecule; row {skipped[0][0]}, {skipped[0][1]!r}: "
             f"{skipped[0][2]}. Is it the column of SMILES that was read?"
         )
     facts = {"form": _FORM, "vocab": vocab, "num_rows": len(rows.smiles), "skipped": skipped, "tasks": rows.tasks}
@@ -202,7 +202,8 @@ def _join(shards: Sequence[Path], rows: MoleculeTable, scaffolds: bool) -> tuple
         for key in (*WIDE, "atoms", "edges"):
             columns[key].append(torch.from_numpy(getattr(packed, key)))
         columns["row"].append(torch.from_numpy(packed.position) + start)
-        skipped += [(start + i, rows.smiles[start + i], why) for i, why in packed.failed]
+        for row, why in ((start + i, why) for i, why in packed.failed):
+            skipped.append((row, rows.smiles[row], why if rows.smiles[row] else rows.reasons.get(row, why)))
         found += packed.scaffolds
     tensors = {key: torch.cat(values, 1 if key == "edge_index" else 0) for key, values in columns.items()}
     ids = tensors["edge_index"]
