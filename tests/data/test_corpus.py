@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_a_shard_that_a_crash_has_cut_short_is_named(mine: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus, "_join", stops)
+        patch.setattr(corpus, "_small", stops)
         with pytest.raises(KeyboardInterrupt):
             load(mine, workers=0)
     (shard,) = mine.parent.glob("molecules/*/parts/000000002.npz")
@@ -121,6 +122,26 @@ def test_a_shard_that_a_crash_has_cut_short_is_named(mine: Path, monkeypatch: py
         load(mine, workers=0)
     shard.unlink()
     assert len(load(mine, workers=0)) == 5
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_are_joined_with_few_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphcl.data import corpus
+
+    real, alive, most = corpus.read_shard, weakref.WeakValueDictionary(), []
+
+    def counted(path: Path):
+        packed = real(path)
+        alive[len(most)] = packed.edge_attr if packed.edge_attr.base is None else packed.edge_attr.base
+        most.append(len(alive))
+        return packed
+
+    monkeypatch.setattr(corpus, "read_shard", counted)
+    path = tmp_path / "s.smi"
+    path.write_text("".join(f"{'C' * n}O\n" for n in range(1, 41)))
+    dataset = load_molecules(path, root=tmp_path, workers=0)
+    assert [graph.num_nodes for graph in dataset] == list(range(2, 42))
+    assert len(most) > 20 and max(most) <= 3
 
 
 def test_records_of_an_sdf_are_skipped_with_the_reason(tmp_path: Path) -> None:
