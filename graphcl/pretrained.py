@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from graphcl._recipes import near
 from graphcl._resolve import make_encoder
@@ -76,6 +77,7 @@ class Pretrained:
         Raises:
             ValueError: A SMILES is no molecule, which the message names; the graphs have another index table, or
                 another number of features.
+            TypeError: ``graphs`` is a single text, a single graph, a whole table or the like.
 
         Example:
             >>> from graphcl._recipes import settings_for
@@ -94,8 +96,13 @@ class Pretrained:
             packed = graphs
         elif (texts := _texts(graphs)) is not None:
             packed = PackedDataset(self._read(texts))
-        else:
+        elif isinstance(graphs, list | tuple | Dataset):
             packed = PackedDataset(graphs)
+        else:
+            raise TypeError(
+                f"expected a list, array or column of SMILES, or a set or list of graphs, got {type(graphs).__name__}; "
+                f"write [graph] for one graph, frame['smiles'] for a table, list(smiles) for what is gone through once"
+            )
         check_same_vocabulary(graphs=packed, model=self)
         width = packed.batch([0]).x.size(1)
         if width != self.facts["in_channels"]:

@@ -94,6 +94,9 @@ def test_arrays_and_columns_of_smiles(tmp_path: Path) -> None:
         assert torch.equal(model.embed(given), expected)
     with pytest.raises(ValueError, match="expected one table of atoms and bonds"):
         model.embed(from_smiles_list(SMILES, vocab="pyg"))
+    for other in (pandas.DataFrame({"smiles": SMILES}), np.array([SMILES]), iter(SMILES), from_smiles_list(SMILES)[0]):
+        with pytest.raises(TypeError, match="expected a list, array or column of SMILES, or a set or list of graphs"):
+            model.embed(other)
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:

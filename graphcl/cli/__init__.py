@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments)
-    except (GraphCLError, ValueError, TypeError) as error:
+    except (GraphCLError, ValueError, TypeError, ImportError) as error:  # the last: an extra that is not installed
         if os.environ.get("GRAPHCL_DEBUG"):
             raise
         print(f"graphcl: error: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphcl._vocabulary import Column, table
 
-__all__ = ["Packed", "featurise", "molecule_of", "quiet", "rdkit_chem", "scaffold_of"]
+__all__ = ["Packed", "featurise", "molecule_of", "quiet", "rdkit_chem", "scaffold_of", "why_none"]
 
 # Enough for every number that RDKit gives: the tables of look-ups run from -_LOW to _HIGH, and what lies outside is
 # unknown to every vocabulary.
@@ -61,7 +61,7 @@ def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> 
         for i, text in enumerate(smiles):
             molecule = molecule_of(text) if text else None
             if molecule is None or molecule.GetNumAtoms() == 0:
-                failed.append((i, _reason(chem, text)))
+                failed.append((i, why_none(chem.MolFromSmiles, text, "not a SMILES") if text else "empty"))
                 continue
             add_atoms(molecule, atoms)
             add_bonds(molecule, bonds)
@@ -130,16 +130,21 @@ def quiet() -> Iterator[None]:
         del block
 
 
-def _reason(chem: Any, text: str) -> str:
-    if not text:
-        return "empty"
+def why_none(read: Callable[..., Any], text: str, otherwise: str) -> str:
+    """Why RDKit makes no molecule of a text.
+
+    Args:
+        read: What reads such texts, told to leave the molecule as it is written.
+        text: The text.
+        otherwise: What to say where nothing can be read at all.
+    """
     try:
-        molecule = chem.MolFromSmiles(text, sanitize=False)
-        problems = () if molecule is None else chem.DetectChemistryProblems(molecule)
+        molecule = read(text, sanitize=False)
+        problems = () if molecule is None else rdkit_chem().DetectChemistryProblems(molecule)
     except RuntimeError as error:  # as for an element that is none
         return ": ".join(line.strip() for line in str(error).splitlines()[:2])
     if molecule is None:
-        return "not a SMILES"
+        return otherwise
     if molecule.GetNumAtoms() == 0:
         return "no atoms"
     return str(problems[0].Message()) if problems else "RDKit cannot sanitise it"

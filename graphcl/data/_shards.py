@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from graphcl.data._featurise import Packed, featurise
+from graphcl.errors import DataError
 
 __all__ = ["SHARD", "make_shards", "read_shard"]
 
@@ -72,12 +75,19 @@ def make_shards(
 
 
 def read_shard(path: Path) -> Packed:
-    """The arrays of one shard."""
-    with np.load(path, allow_pickle=False) as stored:
-        texts = json.loads(bytes(stored["texts"]).decode())
-        scaffolds = [(one, other) for one, other in texts["scaffolds"]]
-        failed = [(i, why) for i, why in texts["failed"]]
-        return Packed(**{key: stored[key] for key in _ARRAYS}, scaffolds=scaffolds, failed=failed)
+    """The arrays of one shard.
+
+    Raises:
+        DataError: It is damaged, as a machine may leave it that lost its power.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            texts = json.loads(bytes(stored["texts"]).decode())
+            scaffolds = [(one, other) for one, other in texts["scaffolds"]]
+            failed = [(i, why) for i, why in texts["failed"]]
+            return Packed(**{key: stored[key] for key in _ARRAYS}, scaffolds=scaffolds, failed=failed)
+    except (ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged ({error}): delete it and load again, and it is made anew.") from error
 
 
 def _write(path: Path, packed: Packed) -> None:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from graphcl._vocabulary import table
 from graphcl.data._featurise import rdkit_chem
+from graphcl.data._joined import write_joined
 from graphcl.data._shards import SHARD, make_shards, read_shard
 from graphcl.data.home import home, no_empty_folders
-from graphcl.data.molecule_set import WIDE, MoleculeDataset, Skipped, Texts
+from graphcl.data.molecule_set import MoleculeDataset, Skipped, Texts
 from graphcl.data.tables import MoleculeTable, read_molecules
 from graphcl.errors import DataError
 
@@ -45,6 +46,7 @@ def load_molecules(
     The first time, RDKit reads them in worker processes, shard by shard; stopped half way, the next call goes on from
     the last shard. The result lies in the data folder under the hash of the file's content and of the choices made
     here, in a byte per number, and is mapped into memory: opening it takes a moment, and it may be larger than memory.
+    While it is made, the SMILES and labels of all rows are held, but the atoms and bonds of one shard.
 
     Rows that are no molecules are left out, counted, and listed with the reason in ``dataset.skipped`` and beside the
     result, in ``skipped.csv``. Duplicate rows stay; salts are one graph of several components; see
@@ -81,7 +83,7 @@ def load_molecules(
     path = Path(path).expanduser()
     rdkit_chem()
     if not path.is_file():
-        raise DataError(f"{path} is not there: expected a file of molecules.")
+        raise DataError(f"{path} is {'no file' if path.exists() else 'not there'}: expected a file of molecules.")
     choices = {"smiles": smiles, "labels": list(labels), "format": file_format, "encoding": encoding}
     folder = home(root) / "molecules" / _name_of_content(path, vocab=vocab, scaffolds=scaffolds, **choices)
     name = name if name is not None else path.name.split(".")[0]
@@ -98,7 +100,7 @@ def load_molecules(
             if (folder / "graphs.safetensors").is_file():  # another process was making it, and came first
                 return open_corpus(folder, name=name)
             if isinstance(error, RuntimeError):
-                raise
+                raise DataError(f"{path}: {error}.") from error
             raise DataError(
                 f"{folder} cannot be written ({error}): mend that, or choose another folder with --root or "
                 f"$GRAPHCL_HOME."
@@ -172,48 +174,45 @@ def _make(
     workers: int,
     done: Callable[[int], Any],
 ) -> None:
-    from safetensors.torch import save_file
-
     parts = folder / "parts"
     shards = make_shards(rows.smiles, parts, vocab=vocab, scaffolds=scaffolds, workers=workers, done=done)
-    tensors, skipped = _join(shards, rows, scaffolds)
+    tensors, skipped = _small(shards, rows, scaffolds)
     if tensors["row"].numel() == 0:
         shutil.rmtree(folder)
         raise DataError(
-            f"{path}: none of the {len(rows.smiles)} rows is a molecule; row {skipped[0][0]}, {skipped[0][1]!r}, is "
+            f"{path}: none of the {len(rows.smiles)} rows is a molecule; row {skipped[0][0]}, {skipped[0][1]!r}: "
             f"{skipped[0][2]}. Is it the column of SMILES that was read?"
         )
     facts = {"form": _FORM, "vocab": vocab, "num_rows": len(rows.smiles), "skipped": skipped, "tasks": rows.tasks}
     scratch = folder / f"graphs.{os.getpid()}.tmp"
-    save_file(tensors, scratch, {"graphcl": json.dumps(facts)})
+    write_joined(scratch, tensors, shards, read_shard, {"graphcl": json.dumps(facts)})
     os.replace(scratch, folder / "graphs.safetensors")
     shutil.rmtree(parts, ignore_errors=True)
     if skipped:
         open_corpus(folder).write_skipped(folder / "skipped.csv")
 
 
-def _join(shards: Sequence[Path], rows: MoleculeTable, scaffolds: bool) -> tuple[dict[str, Tensor], list[Skipped]]:
-    """All shards end to end, and the rows that are in none."""
-    columns: dict[str, list[Tensor]] = {key: [] for key in (*WIDE, "atoms", "edges", "row")}
+def _small(shards: Sequence[Path], rows: MoleculeTable, scaffolds: bool) -> tuple[dict[str, Tensor], list[Skipped]]:
+    """All but atoms and bonds, which are too many to be held at once, and the rows that are in no shard."""
+    columns: dict[str, list[Tensor]] = {key: [] for key in ("atoms", "edges", "row")}
     skipped: list[Skipped] = []
-    found: list[tuple[str, str]] = []
+    numbers: tuple[dict[str, int], ...] = ({}, {})
+    groups: tuple[list[int], ...] = ([], [])
     for number, path in enumerate(shards):
         packed, start = read_shard(path), number * SHARD
-        for key in (*WIDE, "atoms", "edges"):
-            columns[key].append(torch.from_numpy(getattr(packed, key)))
+        columns["atoms"].append(torch.from_numpy(packed.atoms))
+        columns["edges"].append(torch.from_numpy(packed.edges))
         columns["row"].append(torch.from_numpy(packed.position) + start)
-        skipped += [(start + i, rows.smiles[start + i], why) for i, why in packed.failed]
-        found += packed.scaffolds
-    tensors = {key: torch.cat(values, 1 if key == "edge_index" else 0) for key, values in columns.items()}
-    ids = tensors["edge_index"]
-    if not ids.numel() or int(ids.max()) < 1 << 15:
-        tensors["edge_index"] = ids.to(torch.int16)
+        for row, why in ((start + i, why) for i, why in packed.failed):
+            skipped.append((row, rows.smiles[row], why if rows.smiles[row] else rows.reasons.get(row, why)))
+        for pair in packed.scaffolds:
+            for text, own, group in zip(pair, numbers, groups, strict=True):
+                group.append(own.setdefault(text, len(own)))
+    tensors = {key: torch.cat(values) for key, values in columns.items()}
     texts = Texts.of(rows.smiles[row] for row in tensors["row"].tolist())
     tensors |= {"smiles": texts.data, "smiles_ends": texts.ends}
     if rows.tasks:
         tensors["y"] = torch.from_numpy(rows.labels)[tensors["row"]]
     if scaffolds:
-        for key, texts_of in (("scaffold", [one for one, _ in found]), ("scaffold_chiral", [two for _, two in found])):
-            numbers: dict[str, int] = {}
-            tensors[key] = torch.tensor([numbers.setdefault(text, len(numbers)) for text in texts_of])
+        tensors |= {"scaffold": torch.tensor(groups[0]), "scaffold_chiral": torch.tensor(groups[1])}
     return tensors, skipped

@@ -163,6 +163,7 @@ class MoleculeDataset(InMemoryDataset):
         Raises:
             DataError: The file has another number of rows, or a row was skipped and ``missing`` is ``"raise"``.
             IndexError: A row lies outside the file.
+            TypeError: Rows are no whole numbers, or a mask.
 
         Example:
             >>> from graphcl.data import from_smiles_list
@@ -179,7 +180,11 @@ class MoleculeDataset(InMemoryDataset):
                 f"expected a split of the {self.num_rows} rows from which {self.name} was made, got one of {num_rows}: "
                 f"it belongs to another edition of the file, and its rows are other molecules here"
             )
-        wanted = torch.as_tensor(rows, dtype=torch.int64)
+        wanted = torch.as_tensor(rows)
+        if wanted.numel() and (wanted.is_floating_point() or wanted.dtype == torch.bool):
+            mend = "; write mask.nonzero().flatten()" if wanted.dtype == torch.bool else ""
+            raise TypeError(f"expected rows as whole numbers, got {wanted.dtype}{mend}")
+        wanted = wanted.long()
         if wanted.numel() and not 0 <= int(wanted.min()) <= int(wanted.max()) < num_rows:
             raise IndexError(f"expected rows from 0 to {num_rows - 1}, got {wanted.min()} to {wanted.max()}")
         own = self._data.row

@@ -78,7 +78,8 @@ def without_overlap(
     """A set without the molecules of other sets, such as those that it will be tested on, and what they shared.
 
     Molecules are the same that have the same InChIKey, or the same first block of it: the same atoms and bonds whatever
-    their stereo marks, isotopes and protons. Those without a key are kept.
+    their stereo marks, isotopes and protons. A salt is another molecule than its acid or base alone, by either. Those
+    without a key are kept.
 
     Args:
         dataset: The set to take molecules from; it stays as it was.

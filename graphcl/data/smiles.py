@@ -1,6 +1,8 @@
 """SMILES to graphs under a named index table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch_geometric.data import Data
@@ -29,6 +31,7 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
 
     Raises:
         ValueError: RDKit reads no molecule there (the message says why), or there is no such table.
+        TypeError: ``smiles`` is no text.
         ImportError: RDKit is not installed.
 
     Example:
@@ -38,6 +41,8 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
     Source: Hu et al., "Open Graph Benchmark", NeurIPS 2020 (``ogb``); Hu, Liu, Gomes, Zitnik, Liang, Pande, Leskovec,
     "Strategies for Pre-training Graph Neural Networks", ICLR 2020, appendix C (``hu2020``).
     """
+    if not isinstance(smiles, str):
+        raise TypeError(f"expected a SMILES as text, got {type(smiles).__name__}")
     packed = featurise([smiles], vocab)
     if packed.failed:
         raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}: {packed.failed[0][1]}")
@@ -49,11 +54,11 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
     )
 
 
-def from_smiles_list(smiles: Sequence[str], *, vocab: str = "ogb", name: str = "molecules") -> MoleculeDataset:
+def from_smiles_list(smiles: Sequence[Any], *, vocab: str = "ogb", name: str = "molecules") -> MoleculeDataset:
     """Many molecules as a packed set. Those that RDKit cannot read are left out, counted and listed in ``skipped``.
 
     Args:
-        smiles: The SMILES; the row of a molecule is its place among them.
+        smiles: The SMILES; the row of a molecule is its place among them. None and NaN are empty rows.
         vocab: The index table; see :func:`from_smiles`.
         name: The set's name.
 
@@ -71,9 +76,18 @@ def from_smiles_list(smiles: Sequence[str], *, vocab: str = "ogb", name: str = "
     """
     if isinstance(smiles, str):
         raise TypeError(f"expected a list of SMILES, got one text {smiles!r}; write [smiles], or use from_smiles")
-    texts = [text if isinstance(text, str) else "" for text in smiles]
+    given = list(smiles)
+    texts = [text if isinstance(text, str) else "" for text in given]
     packed = featurise(texts, vocab)
+    packed = replace(packed, failed=[(i, _no_text(given[i]) or why) for i, why in packed.failed])
     if len(packed.position) == 0:
-        why = f", the first because: {packed.failed[0][1]}" if packed.failed else ""
+        first = packed.failed[:1]
+        why = "".join(f"; the first, {texts[i]!r}: {why}" for i, why in first)
         raise ValueError(f"expected at least one molecule, got none out of {len(texts)} SMILES{why}")
     return MoleculeDataset.of(packed, texts, name=name, vocab=vocab)
+
+
+def _no_text(given: Any) -> str:
+    """What stands there in the place of a text; nothing for a gap, such as None or NaN."""
+    gap = isinstance(given, str) or given is None or type(given).__name__ == "NAType" or given != given
+    return "" if gap else f"no text, but {type(given).__name__}"

@@ -3,17 +3,18 @@
 import csv
 import gzip
 import io
-import itertools
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcl.data._sdf import records_of
+from graphcl.data._text import lines_of, open_bytes
 from graphcl.errors import DataError
 
 __all__ = ["FORMATS", "MoleculeTable", "read_molecules"]
@@ -35,12 +36,14 @@ class MoleculeTable:
         labels: ``[rows, tasks]`` float32, NaN where nothing was measured.
         tasks: The names of the label columns.
         columns: The names of all columns.
+        reasons: Why rows of an SDF have no SMILES.
     """
 
     smiles: list[str]
     labels: NDArray[np.float32]
     tasks: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_molecules(
@@ -68,7 +71,7 @@ def read_molecules(
     Raises:
         DataError: The file is missing, empty, damaged or of another encoding; a column is missing (those that are there
             are listed), a label is text or infinite, or a row is shorter than the header. File and line are named.
-        ValueError: The format is unknown.
+        ValueError: The format or the encoding is unknown, or a label column is named twice.
         ImportError: RDKit (SDF) or pyarrow (Parquet) is not installed.
 
     Example:
@@ -88,11 +91,12 @@ def read_molecules(
             return _from_rows(path, _rows(path, encoding, "," if kind == "csv" else "\t"), smiles, labels)
         if kind == "smi":
             _no_columns(path, smiles, labels)
-            lines = (line.split(None, 1) for line in _lines(path, encoding) if line.strip())
+            lines = (line.split(None, 1) for line in lines_of(path, encoding) if line.strip())
             found = [parts[0] for parts in lines]
             return _checked(path, MoleculeTable(found, np.empty((len(found), 0), np.float32)))
         if kind == "sdf":
-            return _from_rows(path, _records(path), smiles or "smiles", labels)
+            records, reasons = records_of(lines_of(path, encoding))
+            return replace(_from_rows(path, records, smiles or "smiles", labels), reasons=reasons)
         return _from_rows(path, _parquet(path, smiles, labels), smiles, labels)
     except (OSError, EOFError, zlib.error) as error:  # gzip raises all three for a damaged file
         raise DataError(f"{path} cannot be read ({error}): expected a whole {kind} file, plain or gzip.") from error
@@ -113,31 +117,8 @@ def _kind(path: Path, file_format: str | None) -> str:
     return kind
 
 
-def _bytes(path: Path) -> io.BufferedReader:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return io.BufferedReader(gzip.open(path, "rb")) if packed else path.open("rb")
-
-
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    with _bytes(path) as file:
-        if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            encoding = "utf-16"
-        number = 0
-        try:
-            with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
-                for line in text:
-                    number += 1
-                    yield line
-        except UnicodeError as error:
-            raise DataError(
-                f"{path}, after line {number}: expected text in {encoding}, got other bytes ({error}). Say which "
-                f"encoding the file has (encoding='latin-1' for older Windows files), or save it as UTF-8."
-            ) from error
-
-
 def _rows(path: Path, encoding: str, separator: str) -> Iterator[Sequence[str]]:
-    reader = csv.reader(_lines(path, encoding), delimiter=separator)
+    reader = csv.reader(lines_of(path, encoding), delimiter=separator)
     try:
         width = 0
         for row in reader:
@@ -157,8 +138,21 @@ def _rows(path: Path, encoding: str, separator: str) -> Iterator[Sequence[str]]:
 def _from_rows(path: Path, rows: Iterator[Sequence[str]], smiles: str | None, labels: Sequence[str]) -> MoleculeTable:
     header = [name.strip() for name in next(rows, [])]
     column = _smiles_column(path, header, smiles)
+    places = _label_columns(path, header, labels)
+    found: list[str] = []
+    values: list[float] = []
+    for number, row in enumerate(rows):
+        found.append(row[column].strip())
+        values += [_number(path, number, name, row[place]) for name, place in zip(labels, places, strict=True)]
+    table = np.array(values, dtype=np.float32).reshape(len(found), len(places))
+    return _checked(path, MoleculeTable(found, table, tuple(labels), tuple(header)))
+
+
+def _label_columns(path: Path, header: list[str], labels: Sequence[str]) -> list[int]:
     if isinstance(labels, str):
         raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"expected each label column once, got {', '.join(labels)}")
     absent = [name for name in labels if name not in header]
     if absent:
         raise DataError(f"{path} has no column {absent[0]!r} to learn from. Its columns: {', '.join(header)}.")
@@ -167,14 +161,7 @@ def _from_rows(path: Path, rows: Iterator[Sequence[str]], smiles: str | None, la
         raise DataError(
             f"{path} has several columns {twice[0]!r}: expected one of that name to learn from. Rename them."
         )
-    places = [header.index(name) for name in labels]
-    found: list[str] = []
-    values: list[float] = []
-    for number, row in enumerate(rows):
-        found.append(row[column].strip())
-        values += [_number(path, number, name, row[place]) for name, place in zip(labels, places, strict=True)]
-    table = np.array(values, dtype=np.float32).reshape(len(found), len(places))
-    return _checked(path, MoleculeTable(found, table, tuple(labels), tuple(header)))
+    return [header.index(name) for name in labels]
 
 
 def _checked(path: Path, table: MoleculeTable) -> MoleculeTable:
@@ -192,7 +179,7 @@ def _smiles_column(path: Path, header: list[str], smiles: str | None) -> int:
     mend = (
         f"There are {between[0]} between them: save it with commas as .csv, or with tabs as .tsv."
         if between
-        else "Name the one with the SMILES."
+        else "Name the one with the SMILES (smiles='NAME', or --smiles-column NAME)."
     )
     raise DataError(
         f"{path} has {'several columns' if fits else 'no column'} {wanted}. Its columns: "
@@ -205,7 +192,7 @@ def _number(path: Path, row: int, name: str, cell: str) -> float:
     if text.lower() in _NOT_MEASURED:
         return math.nan
     try:
-        value = float(text)
+        value = float(text.replace("_", "?"))  # for Python 1_5 is 15
     except ValueError as error:
         hint = " Write true and false as 1 and 0." if text.lower() in ("true", "false") else ""
         raise DataError(
@@ -227,47 +214,31 @@ def _no_columns(path: Path, smiles: str | None, labels: Sequence[str]) -> None:
         )
 
 
-def _records(path: Path) -> Iterator[Sequence[str]]:
-    """The records of an SDF as rows, the SMILES first; the header is made of the properties of all of them."""
-    from graphcl.data._featurise import quiet, rdkit_chem
-
-    chem = rdkit_chem()
-    smiles: list[str] = []
-    properties: list[dict[str, str]] = []
-    try:
-        with quiet(), _bytes(path) as file:
-            for molecule in chem.ForwardSDMolSupplier(file):
-                smiles.append("" if molecule is None else chem.MolToSmiles(molecule))
-                properties.append({} if molecule is None else molecule.GetPropsAsDict(autoConvertStrings=False))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}, record {len(properties)}: expected properties in UTF-8, got other bytes ({error}). Save the file "
-            f"as UTF-8."
-        ) from error
-    except SystemError as error:  # how RDKit passes on what reading the file has raised
-        raise EOFError(str(error.__cause__ or error)) from error
-    names = list(dict.fromkeys(itertools.chain.from_iterable(properties)))
-    yield ["smiles", *(name for name in names if name != "smiles")]
-    for text, own in zip(smiles, properties, strict=True):
-        yield [text, *(str(own.get(name, "")) for name in names if name != "smiles")]
-
-
 def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[Sequence[str]]:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ImportError("reading Parquet needs pyarrow; install it with: pip install 'graphcl[parquet]'") from error
     read: Callable[..., Any] = parquet.read_table
-    with _bytes(path) as file:
+    with open_bytes(path) as file:
         source = io.BytesIO(file.read()) if isinstance(file.raw, gzip.GzipFile) else path
     try:
-        header = list(parquet.read_schema(source).names)
-        wanted = [header[_smiles_column(path, header, smiles)], *(name for name in labels if name in header)]
-        table = read(source, columns=list(dict.fromkeys(wanted)))
-    except ArrowInvalid as error:
+        stored = list(parquet.read_schema(source).names)
+        header = [name.strip() for name in stored]
+        column = _smiles_column(path, header, smiles)
+        _label_columns(path, header, labels)
+        wanted = [name for i, name in enumerate(stored) if i == column or name.strip() in labels]
+        table = read(source, columns=wanted)
+    except ArrowException as error:
         raise DataError(f"{path} is no Parquet file, or a damaged one ({error}).") from error
     yield header
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     for i in range(table.num_rows):
-        cells = (columns[name][i] if name in columns else None for name in header)
-        yield ["" if cell is None else str(cell) for cell in cells]
+        yield [_cell(columns[name][i]) if name in columns else "" for name in stored]
+
+
+def _cell(value: Any) -> str:
+    """A value of a typed file as text; some writers keep texts as bytes."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)

@@ -1,5 +1,6 @@
 """Embeddings in a file, by a run or by an encoder."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +41,10 @@ def test_molecules_of_a_set_with_their_atoms(refused, fast_molecules):
 def test_a_file_of_molecules_needs_an_encoder_of_molecules(refused):
     Path("my.smi").write_text("CCO\n")
     assert "expected an encoder of molecules" in refused("embed", "run", "--data", "my.smi", "--out", "z.npz")
+
+
+def test_an_extra_that_is_not_installed_is_named(refused, monkeypatch):
+    Path("my.smi").write_text("CCO\n")
+    monkeypatch.setitem(sys.modules, "rdkit", None)
+    said = refused("embed", "--model", "zinc-gin", "--data", "my.smi", "--out", "z.npz")
+    assert "pip install 'graphcl[molecules]'" in said

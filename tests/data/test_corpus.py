@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -103,9 +104,61 @@ def test_it_goes_on_from_the_last_shard(mine: Path, monkeypatch: pytest.MonkeyPa
     assert len(dataset) == 5 and not parts.exists()
 
 
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("left", [0, 300])
+def test_a_shard_that_a_crash_has_cut_short_is_named(mine: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    from graphcl.data import corpus
+
+    def stops(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "_small", stops)
+        with pytest.raises(KeyboardInterrupt):
+            load(mine, workers=0)
+    (shard,) = mine.parent.glob("molecules/*/parts/000000002.npz")
+    shard.write_bytes(shard.read_bytes()[:left])
+    with pytest.raises(DataError, match=r"000000002.npz is damaged \(.*\): delete it and load again"):
+        load(mine, workers=0)
+    shard.unlink()
+    assert len(load(mine, workers=0)) == 5
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_are_joined_with_few_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphcl.data import corpus
+
+    real, alive, most = corpus.read_shard, weakref.WeakValueDictionary(), []
+
+    def counted(path: Path):
+        packed = real(path)
+        alive[len(most)] = packed.edge_attr if packed.edge_attr.base is None else packed.edge_attr.base
+        most.append(len(alive))
+        return packed
+
+    monkeypatch.setattr(corpus, "read_shard", counted)
+    path = tmp_path / "s.smi"
+    path.write_text("".join(f"{'C' * n}O\n" for n in range(1, 41)))
+    dataset = load_molecules(path, root=tmp_path, workers=0)
+    assert [graph.num_nodes for graph in dataset] == list(range(2, 42))
+    assert len(most) > 20 and max(most) <= 3
+
+
+def test_records_of_an_sdf_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    from rdkit import Chem
+
+    blocks = [Chem.MolToMolBlock(Chem.MolFromSmiles(text, sanitize=False)) for text in ("CO", "CC(C)(C)(C)C", "N")]
+    path = tmp_path / "mine.sdf"
+    path.write_text("".join(f"{block}$$$$\n" for block in blocks) + "\n")
+    dataset = load_molecules(path, root=tmp_path)
+    assert [graph.row.item() for graph in dataset] == [0, 2] and dataset.num_rows == 3
+    ((row, text, why),) = dataset.skipped
+    assert (row, text) == (1, "") and "valence" in why
+
+
 def test_workers_that_fail_say_so(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="a worker process that reads molecules failed"):
+    with pytest.raises(DataError, match="a worker process that reads molecules failed"):
         load(mine, workers=1)
 
 
@@ -127,9 +180,11 @@ def test_scaffold_groups(tmp_path: Path) -> None:
 def test_refusals(mine: Path) -> None:
     with pytest.raises(DataError, match=r"absent.csv is not there"):
         load(mine.with_name("absent.csv"))
+    with pytest.raises(DataError, match=r" is no file: expected a file of molecules"):
+        load(mine.parent)
     nothing = mine.with_name("nothing.csv")
     nothing.write_text("smiles,a,b\nethanol,1,1\n")
-    with pytest.raises(DataError, match="none of the 1 rows is a molecule; row 0, 'ethanol', is not a SMILES"):
+    with pytest.raises(DataError, match="none of the 1 rows is a molecule; row 0, 'ethanol': not a SMILES"):
         load(nothing)
     assert not list(mine.parent.glob("molecules/*"))
     with pytest.raises(ValueError, match="expected workers of at least 0"):

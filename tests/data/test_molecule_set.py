@@ -35,6 +35,10 @@ def test_a_split_of_another_file_is_refused(dataset: MoleculeDataset) -> None:
         dataset.positions([0, 6], num_rows=6)
     with pytest.raises(ValueError, match="expected missing to be 'raise' or 'drop'"):
         dataset.positions([0], num_rows=6, missing="ignore")
+    with pytest.raises(TypeError, match=r"expected rows as whole numbers, got torch.bool; write mask.nonzero"):
+        dataset.positions(torch.ones(6, dtype=torch.bool), num_rows=6)
+    with pytest.raises(TypeError, match=r"expected rows as whole numbers, got torch.float32"):
+        dataset.positions(torch.tensor([0.5]), num_rows=6)
 
 
 def test_the_skipped_rows_are_listed_in_a_file(dataset: MoleculeDataset, tmp_path: Path) -> None:

@@ -134,8 +134,18 @@ def test_a_list_keeps_rows_and_tells_what_it_left_out() -> None:
             assert torch.equal(dataset[i][key], alone[key]) and dataset[i][key].dtype == torch.int64
 
 
+def test_what_is_no_text_is_told_from_a_gap() -> None:
+    dataset = from_smiles_list(["C", None, float("nan"), 3, b"C"])
+    assert [why for _, _, why in dataset.skipped] == ["empty", "empty", "no text, but int", "no text, but bytes"]
+    for given in (None, 3, b"C"):
+        with pytest.raises(TypeError, match="expected a SMILES as text, got"):
+            from_smiles(given)  # type: ignore[arg-type]
+
+
 def test_nothing_at_all() -> None:
-    with pytest.raises(ValueError, match="expected at least one molecule, got none out of 1 SMILES, the first because"):
+    with pytest.raises(
+        ValueError, match="expected at least one molecule, got none out of 1 SMILES; the first, 'C1CC': not a"
+    ):
         from_smiles_list(["C1CC"])
     with pytest.raises(ValueError, match="got none out of 0 SMILES"):
         from_smiles_list([])

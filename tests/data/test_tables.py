@@ -84,6 +84,14 @@ def test_parquet(tmp_path: Path) -> None:
         read = read_molecules(tmp_path / name, labels=["active"])
         assert read.smiles == ["CCO", ""]
         np.testing.assert_array_equal(read.labels, [[1], [np.nan]])
+    # Columns with spaces around their names, texts that are kept as bytes, and names that are there twice.
+    spaced = pyarrow.table({" Smiles": [b"CCO", b"C"], " active ": [1, 0]})
+    parquet.write_table(spaced, tmp_path / "c.parquet")
+    read = read_molecules(tmp_path / "c.parquet", labels=["active"])
+    assert read.smiles == ["CCO", "C"] and read.labels.tolist() == [[1], [0]]
+    parquet.write_table(pyarrow.table([["C"], [1], [2]], names=["smiles", "y", "y"]), tmp_path / "d.parquet")
+    with pytest.raises(DataError, match="has several columns 'y'"):
+        read_molecules(tmp_path / "d.parquet", labels=["y"])
     (tmp_path / "b.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="is no Parquet file"):
         read_molecules(tmp_path / "b.parquet")
@@ -99,6 +107,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("smiles,y,y\nC,1,0\n", "has several columns 'y': expected one of that name"),
         ("smiles,other\nC,1\n", "has no column 'y' to learn from. Its columns: smiles, other"),
         ("smiles,y\nC,1\nCC,CI\n", "row 1, column 'y': expected a number or an empty cell, got the text 'CI'"),
+        ("smiles,y\nC,1_5\n", "row 0, column 'y': expected a number or an empty cell, got the text '1_5'"),
         ("smiles,y\nC,True\n", "Write true and false as 1 and 0"),
         ("smiles,y\nC,inf\n", "row 0, column 'y': expected a finite number, got 'inf'"),
         (
@@ -109,7 +118,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("smiles\ty\nC\t1\n", "There are tabs between them: save it with commas as .csv, or with tabs as .tsv"),
         ("smiles,y\nC,1,2\n", "line 2: expected 2 cells as in the header, got 3"),
         ('smiles,y\n"C,1\n', "line 2"),
-        ("smiles,y\nC,1\n\xe9".encode("latin-1"), "expected text in utf-8-sig, got other bytes"),
+        ("smiles,y\nC,1\n\xe9".encode("latin-1"), "line 3: expected text in utf-8-sig, got other bytes"),
         (gzip.compress(CSV.encode())[:40], "cannot be read"),
     ],
 )
@@ -143,14 +152,37 @@ def test_archives_that_are_damaged_in_the_middle(write: Write) -> None:
 
 
 def test_an_sdf_of_another_encoding(write: Write) -> None:
-    named = sdf(2).replace(b"$$$$", ">  <name>\ncafé\n\n$$$$".encode("latin-1"))
-    with pytest.raises(DataError, match="a.sdf, record 0: expected properties in UTF-8"):
-        read_molecules(write("a.sdf", named))
+    path = write("a.sdf", sdf(2).replace(b"$$$$", ">  <name>\ncafé\n\n$$$$".encode("latin-1")))
+    with pytest.raises(DataError, match="a.sdf, line 8: expected text in utf-8-sig, got other bytes"):
+        read_molecules(path)
+    table = read_molecules(path, encoding="latin-1")
+    assert table.smiles == ["C", "CC"] and table.columns == ("smiles", "name")
+
+
+def test_records_of_an_sdf_that_are_none_say_why(write: Write) -> None:
+    from rdkit import Chem
+
+    five = Chem.MolToMolBlock(Chem.MolFromSmiles("CC(C)(C)(C)C", sanitize=False), kekulize=False)
+    empty = Chem.MolToMolBlock(Chem.MolFromSmiles(""))
+    content = "$$$$\n".join(["nonsense\n", Chem.MolToMolBlock(Chem.MolFromSmiles("CO")), five, empty, "\n\r\n"])
+    for data in (content, content.replace("\n", "\r\n")):
+        table = read_molecules(write("a.sdf", data))
+        assert table.smiles == ["", "CO", "", ""]  # and no row for the empty lines at the end
+        assert sorted(table.reasons) == [0, 2, 3]
+        assert table.reasons[0] == "no record that RDKit can read" and table.reasons[3] == "no atoms"
+        assert "valence" in table.reasons[2]
 
 
 def test_another_encoding_can_be_said(write: Write) -> None:
     path = write("a.csv", "smiles,größe\nC,1\n".encode("latin-1"))
     assert read_molecules(path, labels=["größe"], encoding="latin-1").labels.tolist() == [[1]]
+
+
+def test_mixed_encodings_are_told_by_the_line(write: Write) -> None:
+    rows = ["smiles,name", *(f"C,{i}é" for i in range(5000))]
+    content = "\n".join(rows).encode() + "\nC,é\n".encode("latin-1") + "\n".join(rows[1:]).encode()
+    with pytest.raises(DataError, match="a.csv, line 5002: expected text in utf-8-sig"):
+        read_molecules(write("a.csv", content))
 
 
 def test_refusals(write: Write) -> None:
@@ -165,3 +197,7 @@ def test_refusals(write: Write) -> None:
         read_molecules(path, file_format="xlsx")
     with pytest.raises(TypeError, match="expected labels to be a list of column names"):
         read_molecules(path, labels="active")
+    with pytest.raises(ValueError, match="expected each label column once, got active, active"):
+        read_molecules(path, labels=["active", "active"])
+    with pytest.raises(ValueError, match="expected an encoding that Python knows, .* got 'windows'"):
+        read_molecules(path, encoding="windows")
