@@ -78,8 +78,8 @@ def fit(
 
     The order of the graphs is a function of (seed, epoch), the views one of (method.seed, step): a run that is stopped
     and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). The first
-    Ctrl-C, or a termination signal, ends the current step, writes a checkpoint and returns; in one process
-    the second one interrupts.
+    Ctrl-C, or a termination signal, ends the current step, writes a checkpoint and returns; in one process the second
+    one interrupts.
 
     Args:
         method: What is trained; it is moved to ``device``.
