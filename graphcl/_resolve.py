@@ -276,6 +276,11 @@ def make_method(
         arguments["loss"] = _loss(settings["method"], chosen.loss, objective)
     if total_steps is not None and "total_steps" in known:
         arguments.setdefault("total_steps", total_steps)
+    required = (p.name for p in known.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
+    if lacking := [name for name in required if name not in arguments]:
+        raise ConfigError(
+            f"expected {' and '.join(lacking)} for {settings['method']}, got none; it needs {chosen.needs}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = make_encoder(settings, in_channels)

@@ -73,7 +73,8 @@ def test_no_threads_are_refused(refused, command):
 
 
 def test_a_method_says_what_it_needs(refused):
-    assert "it needs the vectors" in refused("pretrain", "--method", "cross-modal")
+    said = refused("pretrain", "--method", "cross-modal")
+    assert "expected modality and modality_channels for cross-modal, got none; it needs the vectors" in said
 
 
 def test_settings_on_a_set_that_is_none_are_refused(refused):
