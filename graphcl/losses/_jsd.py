@@ -1,12 +1,14 @@
 """The Jensen-Shannon estimator over node-graph pairs with its gradient, both from one pass over blocks in the cache."""
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphcl._twice import gradients_again
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import full_precision
 from graphcl.similarity.tiled import is_transformed
@@ -78,10 +80,6 @@ class _JSD(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         node, graph, batch, grad_node, grad_graph = ctx.saved_tensors
         if torch.is_grad_enabled():  # what came with the value has no derivative of its own
-            # Views, so that one tensor in both places is two here.
-            inputs = node.view_as(node), graph.view_as(graph)
-            needed = [z for z in inputs if z.requires_grad]
-            given = iter(torch.autograd.grad(_formula(*inputs, batch), needed, grad, create_graph=True))
-            return *(next(given) if z.requires_grad else None for z in inputs), None
+            return *gradients_again(partial(_formula, batch=batch), [node, graph], grad), None
         grad = grad * ctx.share
         return grad_node * grad, grad_graph * grad, None

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._twice import gradients_again
 from graphcl.distributed import is_part
-from graphcl.nn._twice import gradients_again
 from graphcl.nn.norm import BatchNorm, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
+from graphcl._twice import gradients_again
 from graphcl.distributed import is_part, sum_over_ranks
-from graphcl.nn._twice import gradients_again
 
 __all__ = ["BatchNorm"]
 

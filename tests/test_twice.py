@@ -2,7 +2,7 @@
 
 import torch
 
-from graphcl.nn._twice import gradients_again
+from graphcl._twice import gradients_again
 
 
 def test_every_input_gets_its_own():
