@@ -50,6 +50,7 @@ from graphcl.evaluate.multitask import (
     TaskScores,
     masked_bce,
     masked_mse,
+    task_average_precision,
     task_rmse,
     task_roc_auc,
 )
@@ -64,7 +65,7 @@ from graphcl.evaluate.node_probes import SplitScore, node_score
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
 from graphcl.evaluate.node_runner import NodeEvaluation, evaluate_links, evaluate_nodes
 from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash, node_splits, random_splits
-from graphcl.evaluate.ogb_scores import ogb_scorer
+from graphcl.evaluate.ogb_scores import OgbScorer, ogb_scorer
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
@@ -99,6 +100,7 @@ __all__ = [
     "evaluate_molecules",
     "finetune_molecules",
     "molecule_protocol",
+    "OgbScorer",
     "ogb_scorer",
     "raw_molecule_embeddings",
     "with_tuning",
@@ -113,6 +115,7 @@ __all__ = [
     "TaskScores",
     "masked_bce",
     "masked_mse",
+    "task_average_precision",
     "task_rmse",
     "task_roc_auc",
     "Diagnostics",

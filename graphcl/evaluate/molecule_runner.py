@@ -35,7 +35,7 @@ class MoleculeEvaluation:
     Attributes:
         protocol: How they were scored.
         seeds: The seeds.
-        metric: ``auc`` in percent, or ``rmse`` in the target's unit.
+        metric: ``auc`` or ``ap`` (average precision) in percent, or ``rmse`` in the target's unit.
         scores: For each method ``[seeds, 1]``, on the test part.
         valid: For each method ``[seeds, 1]``, on the validation part, at the same epoch or penalty.
         epochs: For each method the chosen epochs, one per seed; 0 where nothing was tuned.
@@ -94,6 +94,7 @@ class _Task:
     labels: FloatArray
     split: dict[str, Tensor]
     classification: bool
+    metric: str
     store: RawFile[_Row]
     progress: Callable[[str, int], None] | None
 
@@ -116,7 +117,7 @@ class _Task:
         return MoleculeEvaluation(
             protocol=self.protocol,
             seeds=tuple(seeds),
-            metric="auc" if self.classification else "rmse",
+            metric=self.metric,
             scores={name: factor * np.array([[row.test] for row in own]) for name, own in rows.items()},
             valid={name: factor * np.array([[row.valid] for row in own]) for name, own in rows.items()},
             epochs={name: [row.epoch for row in own] for name, own in rows.items()},
@@ -153,7 +154,8 @@ def evaluate_molecules(
         seeds: The model seeds, which are those of the forests too.
         classification: Whether labels are classes 0 and 1 (ROC-AUC), or numbers (RMSE).
         smiles: N SMILES, for the row ``fingerprint``; there is none without them.
-        score: How a part is scored, where not by the package's own ROC-AUC or RMSE; see :func:`ogb_scorer`.
+        score: How a part is scored, where not by the package's own ROC-AUC or RMSE; see :func:`ogb_scorer`. What it
+            calls its ``metric``, if anything, is the name in the tables.
         raw: A CSV file of the scores per seed: what is in it, for the very same input, is not computed again.
         jobs: Threads of the forests.
         progress: Called with method and seed after each.
@@ -172,7 +174,7 @@ def evaluate_molecules(
     """
     if protocol.probe != "linear":
         raise ValueError(f"expected a protocol for frozen embeddings, got {protocol.name}; use finetune_molecules")
-    task = _task(labels, split, protocol, seeds, classification, raw, progress)
+    task = _task(labels, split, protocol, seeds, classification, score, raw, progress)
     for method, matrices in embeddings.items():
         if len(matrices) != len(seeds):
             raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
@@ -253,7 +255,7 @@ def finetune_molecules(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    task = _task(dataset.y, split, protocol, seeds, classification, raw, progress)
+    task = _task(dataset.y, split, protocol, seeds, classification, score, raw, progress)
     rows: dict[str, list[_Row]] = {}
     for method, make in encoders.items():
         rows[method] = []
@@ -291,6 +293,7 @@ def _task(
     protocol: MoleculeProtocol,
     seeds: Sequence[int],
     classification: bool,
+    score: Score | None,
     raw: str | Path | None,
     progress: Callable[[str, int], None] | None,
 ) -> _Task:
@@ -301,7 +304,8 @@ def _task(
         raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
     parts = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(y)).items()}
     store = RawFile(Path(raw) if raw is not None else None, _Row)
-    return _Task(protocol, y, parts, classification, store, progress)
+    metric = getattr(score, "metric", None) or ("auc" if classification else "rmse")
+    return _Task(protocol, y, parts, classification, metric, store, progress)
 
 
 def _digest(*parts: Any) -> str:

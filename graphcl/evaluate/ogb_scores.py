@@ -1,43 +1,63 @@
 """OGB's own rule for its sets of molecules: whatever is reported comes out of ``ogb.Evaluator``."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphcl.data.ogb import import_ogb
 from graphcl.evaluate._checks import to_numpy
-from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+from graphcl.evaluate.multitask import TaskScores, task_average_precision, task_rmse, task_roc_auc
 
-__all__ = ["ogb_scorer"]
+__all__ = ["OgbScorer", "ogb_scorer"]
+
+# OGB's name of a metric, the package's, and the package's own way to it.
+METRICS = {"rocauc": ("auc", task_roc_auc), "ap": ("ap", task_average_precision), "rmse": ("rmse", task_rmse)}
 
 
-def ogb_scorer(name: str) -> Callable[[Any, Any], TaskScores]:
+@dataclass(frozen=True)
+class OgbScorer:
     """What scores a part of an OGB set: from labels and predictions ``[N, T]`` to scores, the mean by OGB's evaluator.
+
+    Attributes:
+        judge: OGB's evaluator.
+    """
+
+    judge: Any
+
+    @property
+    def metric(self) -> str:
+        """``auc``, ``ap`` or ``rmse``: what the tables call the score."""
+        return METRICS[self.judge.eval_metric][0]
+
+    def __call__(self, target: Any, prediction: Any) -> TaskScores:
+        """Score predictions ``[N, T]``."""
+        ours = METRICS[self.judge.eval_metric][1](target, prediction)  # refuses what OGB would stumble over
+        y, said = (np.asarray(to_numpy(value), dtype=np.float64) for value in (target, prediction))
+        return ours._replace(mean=float(self.judge.eval({"y_true": y, "y_pred": said})[self.judge.eval_metric]))
+
+
+def ogb_scorer(name: str) -> OgbScorer:
+    """OGB's evaluator of a set, as :func:`graphcl.evaluate.evaluate_molecules` takes it for its ``score``.
 
     The scores of single tasks and the number of those skipped, which OGB does not tell, are the package's own.
 
     Args:
-        name: The set, one of ``ogbg-mol*`` with ROC-AUC or RMSE.
+        name: The set, one of ``ogbg-mol*``: scored by ROC-AUC, average precision (molpcba, molmuv) or RMSE.
 
     Raises:
-        ValueError: The set has another metric; at the call, what OGB's evaluator cannot score.
+        ValueError: The set is no set of molecules, or has another metric; at the call, what OGB's evaluator cannot
+            score.
 
     Example:
-        >>> scores = ogb_scorer("ogbg-molbace")([[0.0], [1.0], [1.0]], [[0.1], [0.9], [0.0]])
-        >>> scores.mean, scores.skipped
-        (0.5, 0)
+        >>> score = ogb_scorer("ogbg-molbace")
+        >>> scores = score([[0.0], [1.0], [1.0]], [[0.1], [0.9], [0.0]])
+        >>> score.metric, scores.mean, scores.skipped
+        ('auc', 0.5, 0)
 
     Source: Hu et al., "Open Graph Benchmark: Datasets for Machine Learning on Graphs", NeurIPS 2020.
     """
     judge = import_ogb("graphproppred").Evaluator(name)
-    if judge.eval_metric not in ("rocauc", "rmse"):
-        raise ValueError(f"expected a set scored by rocauc or rmse, got {name}, scored by {judge.eval_metric}")
-    own = task_roc_auc if judge.eval_metric == "rocauc" else task_rmse
-
-    def score(target: Any, prediction: Any) -> TaskScores:
-        ours = own(target, prediction)  # refuses, with a reason, what OGB would stumble over
-        y, said = (np.asarray(to_numpy(value), dtype=np.float64) for value in (target, prediction))
-        return ours._replace(mean=float(judge.eval({"y_true": y, "y_pred": said})[judge.eval_metric]))
-
-    return score
+    if judge.eval_metric not in METRICS:
+        raise ValueError(f"expected a set scored by {', '.join(METRICS)}, got {name}, scored by {judge.eval_metric}")
+    return OgbScorer(judge)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphcl.evaluate import TargetScaler, masked_bce, masked_mse, task_rmse, task_roc_auc
+from graphcl.evaluate import TargetScaler, masked_bce, masked_mse, task_average_precision, task_rmse, task_roc_auc
 
 NAN = float("nan")
 
@@ -36,6 +36,22 @@ def test_roc_auc_is_that_of_scikit_learn_and_of_ogb(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_average_precision_is_the_sum_over_thresholds(seed: int) -> None:
+    y, s = with_gaps(seed)
+    y[:, 3] = NAN
+    scores = task_average_precision(y, s)
+    for task in (0, 1, 2, 4):
+        known = ~np.isnan(y[:, task])
+        labels, said, total, before = y[known, task], s[known, task], 0.0, 0.0
+        for threshold in sorted(set(said), reverse=True):
+            above = labels[said >= threshold]
+            recall = above.sum() / labels.sum()
+            total, before = total + (recall - before) * above.mean(), recall
+        assert scores.each[task] == pytest.approx(total)
+    assert scores.skipped == 1 and scores.mean == pytest.approx(np.nanmean(scores.each))
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_rmse_is_that_of_ogb(seed: int) -> None:
     from ogb.graphproppred import Evaluator
 
@@ -62,8 +78,9 @@ def test_rmse_over_tasks() -> None:
     ],
 )
 def test_refusals(y: Any, s: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        task_roc_auc(y, s)
+    for score in (task_roc_auc, task_average_precision):
+        with pytest.raises(ValueError, match=said):
+            score(y, s)
 
 
 @pytest.mark.parametrize("loss", [masked_bce, masked_mse])

@@ -5,7 +5,15 @@ import pytest
 import torch
 from ogb.graphproppred import Evaluator
 
-from graphcl.evaluate import ogb_scorer, task_rmse, task_roc_auc
+from graphcl.evaluate import (
+    evaluate_molecules,
+    linear_scores,
+    molecule_protocol,
+    ogb_scorer,
+    task_average_precision,
+    task_rmse,
+    task_roc_auc,
+)
 
 NAN = float("nan")
 
@@ -31,8 +39,26 @@ def test_gaps_and_skipped_tasks() -> None:
     assert scores.skipped == 7 and scores.mean == pytest.approx(np.nanmean(scores.each))
 
 
+def test_sets_of_average_precision_are_scored_and_named_so() -> None:
+    rng = np.random.default_rng(1)
+    y, said = rng.integers(0, 2, (60, 17)).astype(float), rng.normal(size=(60, 17))
+    y[rng.random(y.shape) < 0.3] = NAN
+    y[:, 4] = 0
+    scorer = ogb_scorer("ogbg-molmuv")
+    scores = scorer(y, said)
+    assert scores.mean == Evaluator("ogbg-molmuv").eval({"y_true": y, "y_pred": said})["ap"]
+    assert scorer.metric == "ap" and scores.skipped == 1 and scores.mean == pytest.approx(np.nanmean(scores.each))
+    split = {"train": range(30), "valid": range(30, 45), "test": range(45, 60)}
+    linear = molecule_protocol("moleculenet-linear")
+    found = evaluate_molecules({"raw": [said]}, y, split, linear, [0], classification=True, score=scorer)
+    assert found.metric == "ap" and list(found.tables) == ["ap"]
+    own = linear_scores(said, y, split, classification=True, score=task_average_precision)
+    assert found.scores["raw"] == pytest.approx(100 * own.test.mean)
+    assert ogb_scorer("ogbg-molesol").metric == "rmse"
+
+
 def test_refusals() -> None:
-    with pytest.raises(ValueError, match="got ogbg-molpcba, scored by ap"):
-        ogb_scorer("ogbg-molpcba")
+    with pytest.raises(ValueError, match="got ogbg-ppa, scored by acc"):
+        ogb_scorer("ogbg-ppa")
     with pytest.raises(ValueError, match="expected a task that can be scored"):
         ogb_scorer("ogbg-molbace")([[1.0], [1.0]], [[0.0], [1.0]])
