@@ -277,7 +277,8 @@ def save_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
 def refuse_second(ctx: Any, *grads: Tensor) -> None:
     raise RuntimeError(
         "expected one derivative of a similarity with impl='tiled' or 'triton', got a request for a second one, which "
-        "they do not have; use impl='dense' where gradients of gradients are needed"
+        "they do not have; use impl='dense' where gradients of gradients are needed, for a loss by "
+        "`with graphcl.similarity.using(impl='dense'):` around it"
     )
 
 

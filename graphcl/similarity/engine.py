@@ -16,13 +16,12 @@ from graphcl.similarity.dense import logsumexp_dense
 from graphcl.similarity.explain import Choice, choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
+from graphcl.similarity.using import Impl, Precision, settled
 
 __all__ = ["logsumexp", "logsumexp_both"]
 
 Groups = tuple[Int[Tensor, " m"], Int[Tensor, " n"]]
 Similarity = Literal["cosine", "dot", "euclidean"]
-Impl = Literal["auto", "dense", "tiled", "triton"]
-Precision = Literal["float32", "bf16", "fp16"]
 
 
 def logsumexp(
@@ -36,7 +35,7 @@ def logsumexp(
     weight: Float[Tensor, " n"] | None = None,
     similarity: Similarity = "cosine",
     impl: Impl = "auto",
-    precision: Precision = "float32",
+    precision: Precision | None = None,
 ) -> Float[Tensor, "*s m"]:
     r"""Log of the sum of exponentiated similarities of each query to the keys that count for it.
 
@@ -61,17 +60,19 @@ def logsumexp(
             ``"dot"`` and save the normalisation.
         impl: ``"dense"`` holds the M x N matrix; ``"tiled"`` makes it in tiles, again in the backward pass, and holds
             O((M + N) D); ``"triton"`` is that in fused kernels for CUDA (no float64, no ``skip``), which give the same
-            bits in every run and can be captured in a CUDA graph; ``"auto"`` chooses
-            (:func:`graphcl.similarity.explain` says which and why).
-        precision: ``"bf16"`` lets a CPU with such instructions (AMX) round the factors of every product inside the
-            tiles to bfloat16, summed in float32: about twice as fast. Measured on cosines: an exponent is off by about
-            ``0.0003 * scale`` (up to ``0.001 * scale``), the mean of many log-sums by 1e-6 at a scale of 1 and 1e-4 at
-            20, the gradient by 0.1 % of its length at a scale of 1 to 5, 0.3 % at 20 and 1 % at 100. Leave the positive
-            pair out of the sum and add it in float32, as the losses do: a nearly solved pair's gradient is lost
-            otherwise. Not for dot products of long rows. The kernels of ``"triton"`` take three tf32 products for one
-            of float32, one after ``torch.set_float32_matmul_precision("high")``, and float16 with ``"fp16"``,
-            ``"bf16"``, ``"medium"``, under autocast and for half-precision rows, whatever their length: an exponent is
-            then off by up to ``0.0005 * scale``, the gradient by 0.1 % of its length at scales up to 20.
+            bits in every run and can be captured in a CUDA graph; ``"auto"`` is what
+            :func:`graphcl.similarity.using` says, else it chooses (:func:`graphcl.similarity.explain` tells which and
+            why).
+        precision: None is what :func:`graphcl.similarity.using` says, else ``"float32"``. ``"bf16"`` lets a CPU with
+            such instructions (AMX) round the factors of every product inside the tiles to bfloat16, summed in float32:
+            about twice as fast. Measured on cosines: an exponent is off by about ``0.0003 * scale`` (up to ``0.001 *
+            scale``), the mean of many log-sums by 1e-6 at a scale of 1 and 1e-4 at 20, the gradient by 0.1 % of its
+            length at a scale of 1 to 5, 0.3 % at 20 and 1 % at 100. Leave the positive pair out of the sum and add it
+            in float32, as the losses do: a nearly solved pair's gradient is lost otherwise. Not for dot products of
+            long rows. The kernels of ``"triton"`` take three tf32 products for one of float32, one after
+            ``torch.set_float32_matmul_precision("high")``, and float16 with ``"fp16"``, ``"bf16"``, ``"medium"``, under
+            autocast and for half-precision rows, whatever their length: an exponent is then off by up to
+            ``0.0005 * scale``, the gradient by 0.1 % of its length at scales up to 20.
 
     Returns:
         ``[M]``, or ``[S, M]`` for S scales; float32 (float64 for float64 inputs). A query with no key left gives -inf
@@ -97,8 +98,9 @@ def logsumexp(
     check_rows(query, keys)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose_for(query, keys, impl, precision, skip)
-    kernels = _kernels(choice, precision, query)
+    asked, products = settled(impl, precision)
+    choice = choose_for(query, keys, asked, products, skip)
+    kernels = _kernels(choice, products, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
@@ -109,7 +111,7 @@ def logsumexp(
             pairs = as_pairs(query, keys, exclude, only, skip)
             sums = torch.cat([_tiled(one, log_weight, pairs, kernels) for one in _each_scale(folded)])
         else:
-            sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), precision)
+            sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), products)
     return sums if _several(scale) else sums[0]
 
 
@@ -123,7 +125,7 @@ def logsumexp_both(
     skip: Int[Tensor, "2 p"] | None = None,
     similarity: Similarity = "cosine",
     impl: Impl = "auto",
-    precision: Precision = "float32",
+    precision: Precision | None = None,
 ) -> tuple[Float[Tensor, "*s m"], Float[Tensor, "*s n"]]:
     """The log-sums of :func:`logsumexp` over the keys of each query and over the queries of each key, in one pass.
 
@@ -158,8 +160,9 @@ def logsumexp_both(
     check_rows(query, key)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    choice = choose_for(query, key, impl, precision, skip)
-    kernels = _kernels(choice, precision, query)
+    asked, products = settled(impl, precision)
+    choice = choose_for(query, key, asked, products, skip)
+    kernels = _kernels(choice, products, query)
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
@@ -170,7 +173,7 @@ def logsumexp_both(
                 parts = [_tiled_both(one, pairs, kernels) for one in _each_scale(folded)]
                 rows, columns = (torch.cat(side) for side in zip(*parts, strict=True))
             else:
-                rows, columns = _tiled_both(folded, pairs, precision)
+                rows, columns = _tiled_both(folded, pairs, products)
     return (rows, columns) if _several(scale) else (rows[0], columns[0])
 
 

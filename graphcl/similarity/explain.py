@@ -4,16 +4,15 @@ import os
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_rows
 from graphcl.similarity.triton import is_available
+from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled
 
 __all__ = ["Choice", "choose", "choose_for", "explain"]
 
-IMPLEMENTATIONS = ("auto", "dense", "tiled", "triton")
-PRECISIONS = ("float32", "bf16", "fp16")
 # Up to here (512 x 512) a matrix is as large as one tile, and one is as fast (benchmarks, one thread).
 DENSE_PAIRS = 1 << 18
 
@@ -112,14 +111,16 @@ def explain(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"] | None = None,
     *,
+    skip: Int[Tensor, "2 p"] | None = None,
     impl: str = "auto",
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Choice:
     """Which implementation :func:`graphcl.similarity.logsumexp` will use for these arguments, and why.
 
     Args:
         query: ``[M, D]``.
         key: ``[N, D]``, by default the query itself.
+        skip: As in the call.
         impl: As in the call.
         precision: As in the call.
 
@@ -139,7 +140,7 @@ def explain(
     """
     keys = query if key is None else key
     check_rows(query, keys)
-    return choose_for(query, keys, impl, precision, None)
+    return choose_for(query, keys, *settled(impl, precision), skip)
 
 
 def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tensor | None) -> Choice:

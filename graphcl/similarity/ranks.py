@@ -19,6 +19,7 @@ from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_
 from graphcl.similarity._fold import fold
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import is_symmetric
+from graphcl.similarity.using import Precision, settled
 
 __all__ = ["logsumexp", "logsumexp_both"]
 
@@ -34,6 +35,7 @@ def logsumexp(
     similarity: str = "cosine",
     way: str = "gather",
     counts: tuple[Counts, Counts] | None = None,
+    precision: Precision | None = None,
 ) -> Float[Tensor, "*s m"]:
     r"""Log of the sum of exponentiated similarities of each of this rank's queries to the keys of all ranks.
 
@@ -54,6 +56,8 @@ def logsumexp(
             at a time, and passes them round in both passes.
         counts: The rows of the query and of the key on each rank, where they are known
             (:func:`graphcl.distributed.row_counts`): spares a message.
+        precision: ``"float32"`` or ``"bf16"``, as in :func:`graphcl.similarity.logsumexp`; the same on all ranks. All
+            is computed in tiles here, whatever implementation :func:`graphcl.similarity.using` names.
 
     Returns:
         ``[M]``, or ``[S, M]`` for S scales; a query with no key left on any rank gives -inf.
@@ -69,7 +73,7 @@ def logsumexp(
         >>> logsumexp(z, scale=2.0, exclude=[(own, own)])  # one process: its own keys
         tensor([0., 0.])
     """
-    rows, _ = _run(query, None if key is query else key, scale, exclude, similarity, way, counts, False)
+    rows, _ = _run(query, None if key is query else key, scale, exclude, similarity, way, counts, precision, False)
     return rows
 
 
@@ -82,6 +86,7 @@ def logsumexp_both(
     similarity: str = "cosine",
     way: str = "gather",
     counts: tuple[Counts, Counts] | None = None,
+    precision: Precision | None = None,
 ) -> tuple[Float[Tensor, "*s m"], Float[Tensor, "*s n"]]:
     """The log-sums of :func:`logsumexp` over all ranks' keys of each query, and over all ranks' queries of each key.
 
@@ -93,6 +98,7 @@ def logsumexp_both(
         similarity: As in :func:`logsumexp`.
         way: As in :func:`logsumexp`.
         counts: As in :func:`logsumexp`.
+        precision: As in :func:`logsumexp`.
 
     Returns:
         ``[M]`` and ``[N]``, or ``[S, M]`` and ``[S, N]`` for S scales, of this rank's rows.
@@ -107,7 +113,7 @@ def logsumexp_both(
         >>> rows.exp().round(), columns.exp().round()
         (tensor([5., 5.]), tensor([2., 2., 2., 2., 2.]))
     """
-    return _run(query, key, scale, exclude, similarity, way, counts, True)
+    return _run(query, key, scale, exclude, similarity, way, counts, precision, True)
 
 
 def _run(
@@ -118,6 +124,7 @@ def _run(
     similarity: str,
     way: str,
     counts: tuple[Counts, Counts] | None,
+    precision: Precision | None,
     columns: bool,
 ) -> tuple[Tensor, Tensor]:
     keys = query if key is None else key
@@ -125,6 +132,8 @@ def _run(
     check_pairs(query, keys, exclude, None, None)
     check_choice("similarity", similarity, ("cosine", "dot"))
     check_choice("way", way, ("gather", "ring"))
+    _, products = settled("tiled", precision)
+    check_choice("precision", products, ("float32", "bf16"))
     dtype = torch.promote_types(torch.float32, torch.promote_types(query.dtype, keys.dtype))
     scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
     if scales.dim() > 1 or scales.numel() == 0:
@@ -145,6 +154,7 @@ def _run(
             [list(each) for each in counts],
             columns,
             way,
+            products,
         )
     return (rows, others) if scales.dim() else (rows[0], others[0] if columns else others)
 
@@ -189,6 +199,7 @@ class _Own(NamedTuple):
     rows: Tensor  # [n, D]
     groups: Tensor  # [E, n]
     scale: Tensor  # [S]
+    precision: str
 
     def _pairs(self, others: Tensor | None, groups: Tensor) -> Pairs:
         keys = self.rows if others is None else others
@@ -198,7 +209,7 @@ class _Own(NamedTuple):
     def sums(self, others: Tensor | None, groups: Tensor) -> Tensor:
         """Log-sums ``[S, n]`` over other rows; None for the own ones, in the role of keys."""
         pairs = self._pairs(others, groups)
-        return _operators.logsumexp(self.rows, others, self.scale, None, None, *pairs, False, "float32")[0]
+        return _operators.logsumexp(self.rows, others, self.scale, None, None, *pairs, False, self.precision)[0]
 
     def pull(
         self, others: Tensor | None, groups: Tensor, row: Tensor | None, column: Tensor | None
@@ -223,7 +234,7 @@ class _Own(NamedTuple):
             None,
             *self._pairs(others, groups),
             column is not None,
-            "float32",
+            self.precision,
             True,
             False,
             True,
@@ -293,6 +304,7 @@ class _Across(torch.autograd.Function):
         counts: list[list[int]],
         columns: bool,
         way: str,
+        precision: str,
     ) -> tuple[Tensor, Tensor]:
         others = query.new_empty(len(scale), 0)
         if key is None:
@@ -304,11 +316,11 @@ class _Across(torch.autograd.Function):
             sides = [_side(key, key_groups, counts[1], way)]
             if columns:
                 sides.append(_side(query, query_groups, counts[0], way))
-                others = _total(_Own(key, key_groups, scale), sides[1], among=False)
-        rows = _total(_Own(query, query_groups, scale), sides[0], among=key is None)
+                others = _total(_Own(key, key_groups, scale, precision), sides[1], among=False)
+        rows = _total(_Own(query, query_groups, scale, precision), sides[0], among=key is None)
         held = [tensor for side in sides for tensor in side.held or ()]
         ctx.save_for_backward(query, key, scale, query_groups, key_groups, rows, others, *held)
-        ctx.counts, ctx.columns, ctx.way = counts, columns, way
+        ctx.counts, ctx.columns, ctx.way, ctx.precision = counts, columns, way, precision
         return rows, others
 
     @staticmethod
@@ -318,7 +330,7 @@ class _Across(torch.autograd.Function):
         if torch.is_grad_enabled():
             query, key, scale = ctx.saved_tensors[:3]
             grads = [None if g is None else _refusing(g, query, key, scale, row_grad, column_grad) for g in grads]
-        return *grads, None, None, None, None, None
+        return *grads, None, None, None, None, None, None
 
     @staticmethod
     def gradients(ctx: Any, row_grad: Tensor, column_grad: Tensor) -> list[Tensor | None]:
@@ -326,7 +338,7 @@ class _Across(torch.autograd.Function):
         query, key, scale, query_groups, key_groups, rows, others, *held = ctx.saved_tensors
         first, second = tuple(held[:2]) or None, tuple(held[2:]) or None
         row, column = torch.cat([rows, row_grad]), torch.cat([others, column_grad]) if ctx.columns else None
-        own = _Own(query, query_groups, scale)
+        own = _Own(query, query_groups, scale, ctx.precision)
         needs = ctx.needs_input_grad
         query_grad = key_grad = scale_grad = None
         if key is None:
@@ -340,7 +352,7 @@ class _Across(torch.autograd.Function):
                 side = _Side(query, query_groups, ctx.counts[0], second)
                 if second is None:
                     side = _side(query, query_groups, ctx.counts[0], ctx.way)
-                key_grad, _ = _pull_between(_Own(key, key_groups, scale), side, column, row)
+                key_grad, _ = _pull_between(_Own(key, key_groups, scale, ctx.precision), side, column, row)
         return [query_grad, key_grad, scale_grad]
 
 
