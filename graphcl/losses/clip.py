@@ -21,6 +21,7 @@ def clip(
     z2: Float[Tensor, "n d"],
     *,
     temperature: float | Tensor = 0.07,
+    positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
     across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
@@ -35,6 +36,7 @@ def clip(
         z1: ``[N, D]`` embeddings in the first modality; any length, they are normalised here.
         z2: ``[N, D]`` embeddings in the second modality, row by row of the same items.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
         across_ranks: Whether, and how, to contrast with the rows of all ranks, as in :func:`info_nce`.
@@ -54,7 +56,15 @@ def clip(
     Source: Radford, Kim, Hallacy, Ramesh, Goh, Agarwal, Sastry, Askell, Mishkin, Clark, Krueger, Sutskever, "Learning
     Transferable Visual Models From Natural Language Supervision", ICML 2021, figure 3.
     """
-    return info_nce(z1, z2, temperature=temperature, symmetric=True, exclude=exclude, across_ranks=across_ranks)
+    return info_nce(
+        z1,
+        z2,
+        temperature=temperature,
+        symmetric=True,
+        positive_in_denominator=positive_in_denominator,
+        exclude=exclude,
+        across_ranks=across_ranks,
+    )
 
 
 class CLIP(Objective):
@@ -64,6 +74,7 @@ class CLIP(Objective):
 
     Args:
         temperature: tau > 0 at the start.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
@@ -73,13 +84,16 @@ class CLIP(Objective):
         True
     """
 
-    def __init__(self, *, temperature: float = 0.07, across_ranks: AcrossRanks = False) -> None:
+    def __init__(
+        self, *, temperature: float = 0.07, positive_in_denominator: bool = True, across_ranks: AcrossRanks = False
+    ) -> None:
         super().__init__()
         check_temperature(temperature)
         check_across_ranks(across_ranks)
         if temperature < 1 / _LARGEST_SCALE:
             raise ValueError(f"expected a temperature of at least {1 / _LARGEST_SCALE}, got {temperature!r}")
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
         self.across_ranks = across_ranks
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
@@ -88,4 +102,11 @@ class CLIP(Objective):
         with torch.no_grad():
             self.log_scale.clamp_(max=math.log(_LARGEST_SCALE))
         temperature = torch.exp(-as_number(self.log_scale))
-        return clip(z1, z2, temperature=temperature, exclude=exclude, across_ranks=self.across_ranks)
+        return clip(
+            z1,
+            z2,
+            temperature=temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
+            across_ranks=self.across_ranks,
+        )

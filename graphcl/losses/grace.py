@@ -17,6 +17,7 @@ def grace(
     z2: Float[Tensor, "n d"],
     *,
     temperature: float | Tensor = 0.5,
+    positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
     across_ranks: AcrossRanks = False,
 ) -> Float[Tensor, ""]:
@@ -34,6 +35,7 @@ def grace(
         z1: ``[N, D]`` projected node embeddings u of the first view.
         z2: ``[N, D]`` projected node embeddings v of the second view, row by row of the same nodes.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: nodes that share a group in any of them are not each other's negatives.
             -1 is no group.
         across_ranks: Whether, and how, to contrast with the rows of all ranks, as in :func:`nt_xent`.
@@ -54,7 +56,14 @@ def grace(
     Source: Zhu, Xu, Yu, Liu, Wu, Wang, "Deep Graph Contrastive Representation Learning", ICML Workshop on Graph
     Representation Learning and Beyond 2020, section 3.2.1.
     """
-    return nt_xent(z1, z2, temperature=temperature, exclude=exclude, across_ranks=across_ranks)
+    return nt_xent(
+        z1,
+        z2,
+        temperature=temperature,
+        positive_in_denominator=positive_in_denominator,
+        exclude=exclude,
+        across_ranks=across_ranks,
+    )
 
 
 class GRACE(Objective):
@@ -62,19 +71,30 @@ class GRACE(Objective):
 
     Args:
         temperature: tau > 0.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         across_ranks: Whether, and how, to contrast with the rows of all ranks.
 
     Example:
         >>> GRACE(temperature=0.4)
-        GRACE(temperature=0.4, across_ranks=False)
+        GRACE(temperature=0.4, positive_in_denominator=True, across_ranks=False)
     """
 
-    def __init__(self, *, temperature: float = 0.5, across_ranks: AcrossRanks = False) -> None:
+    def __init__(
+        self, *, temperature: float = 0.5, positive_in_denominator: bool = True, across_ranks: AcrossRanks = False
+    ) -> None:
         super().__init__()
         check_temperature(temperature)
         check_across_ranks(across_ranks)
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
         self.across_ranks = across_ranks
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
-        return grace(z1, z2, temperature=self.temperature, exclude=exclude, across_ranks=self.across_ranks)
+        return grace(
+            z1,
+            z2,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
+            across_ranks=self.across_ranks,
+        )

@@ -24,6 +24,7 @@ def moco(
     queue: Float[Tensor, "k d"],
     *,
     temperature: float | Tensor = 0.07,
+    positive_in_denominator: bool = True,
     exclude: Sequence[tuple[Int[Tensor, " n"], Int[Tensor, " k"]]] = (),
 ) -> Float[Tensor, ""]:
     r"""Tell the key of each query from the keys in a queue.
@@ -38,6 +39,7 @@ def moco(
         key: ``[N, D]`` embeddings of the same items by the momentum encoder (compute them under ``torch.no_grad()``).
         queue: ``[K, D]`` keys of earlier batches. They get no gradient.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is no negative.
             -1 is no group.
 
@@ -71,7 +73,8 @@ def moco(
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
     positive = (query * key).sum(1) / temperature
     groups = [group_pair(own, queued) for own, queued in exclude]
-    return mean_cost(positive, log_sum(query, queue, scale=1.0 / temperature, exclude=groups))
+    negatives = log_sum(query, queue, scale=1.0 / temperature, exclude=groups)
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
 class MoCo(Objective):
@@ -79,6 +82,7 @@ class MoCo(Objective):
 
     Args:
         temperature: tau > 0.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
         >>> import torch
@@ -87,12 +91,20 @@ class MoCo(Objective):
         torch.Size([])
     """
 
-    def __init__(self, *, temperature: float = 0.07) -> None:
+    def __init__(self, *, temperature: float = 0.07, positive_in_denominator: bool = True) -> None:
         super().__init__()
         check_temperature(temperature)
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(
         self, query: Tensor, key: Tensor, queue: Tensor, *, exclude: Sequence[tuple[Tensor, Tensor]] = ()
     ) -> Tensor:
-        return moco(query, key, queue, temperature=self.temperature, exclude=exclude)
+        return moco(
+            query,
+            key,
+            queue,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
+        )

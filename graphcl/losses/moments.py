@@ -29,6 +29,7 @@ def moment_info_nce(
     *,
     samples: int = 1024,
     temperature: float | Tensor = 0.5,
+    positive_in_denominator: bool = True,
     generator: Generator | None = None,
 ) -> Float[Tensor, ""]:
     r"""An estimate, not the exact value, of :func:`info_nce`: sampled negatives corrected by the moments of all.
@@ -46,6 +47,7 @@ def moment_info_nce(
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         samples: K, the number of items whose embeddings are met in full.
         temperature: tau >= 0.3; a tensor (not checked) gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         generator: Where the seed of the sample comes from; torch's default generator if None.
 
     Returns:
@@ -75,7 +77,7 @@ def moment_info_nce(
     drawn = sample_items(n, samples, generator, z1.device)
     positive = (z1 * z2).sum(1) / temperature
     negatives = _log_negatives(z1, z2, item, item, drawn, positive[:, None], temperature)
-    return mean_cost(positive, negatives)
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
 def moment_nt_xent(
@@ -84,6 +86,7 @@ def moment_nt_xent(
     *,
     samples: int = 1024,
     temperature: float | Tensor = 0.5,
+    positive_in_denominator: bool = True,
     generator: Generator | None = None,
 ) -> Float[Tensor, ""]:
     r"""An estimate, not the exact value, of :func:`nt_xent` (and :func:`grace`); see :func:`moment_info_nce`.
@@ -95,6 +98,7 @@ def moment_nt_xent(
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         samples: K, the number of items whose embeddings are met in full.
         temperature: tau >= 0.3; a tensor (not checked) gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         generator: Where the seed of the sample comes from; torch's default generator if None.
 
     Returns:
@@ -126,7 +130,7 @@ def moment_nt_xent(
     own = torch.stack([positive, z.square().sum(1) / temperature], 1)
     rows = torch.cat([drawn, drawn + n])
     negatives = _log_negatives(z, z, item.repeat(2), item.repeat(2), rows, own, temperature)
-    return mean_cost(positive, negatives)
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
 def _parabola(x: Tensor) -> Tensor:
@@ -179,20 +183,29 @@ class MomentInfoNCE(Objective):
     Args:
         samples: The number of items whose embeddings are met in full.
         temperature: tau >= 0.3.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
         >>> MomentInfoNCE(samples=256)
-        MomentInfoNCE(samples=256, temperature=0.5)
+        MomentInfoNCE(samples=256, temperature=0.5, positive_in_denominator=True)
     """
 
-    def __init__(self, *, samples: int = 1024, temperature: float = 0.5) -> None:
+    def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
         _check_settings(samples, temperature)
         self.samples = samples
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(self, z1: Tensor, z2: Tensor, *, generator: Generator | None = None) -> Tensor:
-        return moment_info_nce(z1, z2, samples=self.samples, temperature=self.temperature, generator=generator)
+        return moment_info_nce(
+            z1,
+            z2,
+            samples=self.samples,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            generator=generator,
+        )
 
 
 class MomentNTXent(Objective):
@@ -201,17 +214,26 @@ class MomentNTXent(Objective):
     Args:
         samples: The number of items whose embeddings are met in full.
         temperature: tau >= 0.3.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
         >>> MomentNTXent(samples=256)
-        MomentNTXent(samples=256, temperature=0.5)
+        MomentNTXent(samples=256, temperature=0.5, positive_in_denominator=True)
     """
 
-    def __init__(self, *, samples: int = 1024, temperature: float = 0.5) -> None:
+    def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
         _check_settings(samples, temperature)
         self.samples = samples
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(self, z1: Tensor, z2: Tensor, *, generator: Generator | None = None) -> Tensor:
-        return moment_nt_xent(z1, z2, samples=self.samples, temperature=self.temperature, generator=generator)
+        return moment_nt_xent(
+            z1,
+            z2,
+            samples=self.samples,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            generator=generator,
+        )

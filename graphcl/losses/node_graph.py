@@ -27,6 +27,7 @@ def node_graph_info_nce(
     batch: Int[Tensor, " n"],
     *,
     temperature: float | Tensor = 0.5,
+    positive_in_denominator: bool = True,
 ) -> Float[Tensor, ""]:
     r"""Tell the graph of each node from the other graphs of the batch.
 
@@ -40,6 +41,7 @@ def node_graph_info_nce(
         graph: ``[G, D]`` graph embeddings, of the same or of another view.
         batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: Whether a node's own graph counts in the denominator.
 
     Returns:
         A scalar, the mean over the nodes.
@@ -63,7 +65,8 @@ def node_graph_info_nce(
     node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
     positive = (node * graph.index_select(0, batch)).sum(1) / temperature
     number = torch.arange(graph.size(0), device=batch.device)
-    return mean_cost(positive, log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)]))
+    negatives = log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)])
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
 def node_graph_jsd(
@@ -122,19 +125,27 @@ class NodeGraphInfoNCE(Objective):
 
     Args:
         temperature: tau > 0.
+        positive_in_denominator: Whether a node's own graph counts in the denominator.
 
     Example:
         >>> NodeGraphInfoNCE(temperature=0.2)
-        NodeGraphInfoNCE(temperature=0.2)
+        NodeGraphInfoNCE(temperature=0.2, positive_in_denominator=True)
     """
 
-    def __init__(self, *, temperature: float = 0.5) -> None:
+    def __init__(self, *, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
         check_temperature(temperature)
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(self, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
-        return node_graph_info_nce(node, graph, batch, temperature=self.temperature)
+        return node_graph_info_nce(
+            node,
+            graph,
+            batch,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+        )
 
 
 class NodeGraphJSD(Objective):

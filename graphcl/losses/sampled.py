@@ -21,6 +21,7 @@ def sampled_info_nce(
     samples: int = 1024,
     temperature: float | Tensor = 0.5,
     symmetric: bool = False,
+    positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
     generator: Generator | None = None,
 ) -> Float[Tensor, ""]:
@@ -38,6 +39,7 @@ def sampled_info_nce(
         samples: K, the number of items whose embeddings serve as negatives.
         temperature: tau > 0; a tensor gets a gradient.
         symmetric: Average with the same loss from the second view to the first, on the same sample.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
         generator: Where the seed of the sample comes from; torch's default generator if None.
@@ -68,7 +70,8 @@ def sampled_info_nce(
     def one_way(query: Tensor, key: Tensor) -> Tensor:
         few = [(groups, groups_too[drawn]) for groups, groups_too in barred]
         negatives = log_sum(query, key[drawn], scale=1.0 / temperature, exclude=few)
-        return mean_cost(positive, negatives + math.log(query.size(0) / drawn.numel()))
+        negatives = negatives + math.log(query.size(0) / drawn.numel())
+        return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
     return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)
 
@@ -79,6 +82,7 @@ def sampled_nt_xent(
     *,
     samples: int = 1024,
     temperature: float | Tensor = 0.5,
+    positive_in_denominator: bool = True,
     exclude: Sequence[Int[Tensor, " n"]] = (),
     generator: Generator | None = None,
 ) -> Float[Tensor, ""]:
@@ -91,6 +95,7 @@ def sampled_nt_xent(
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         samples: K, the number of items whose embeddings serve as negatives.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
         generator: Where the seed of the sample comes from; torch's default generator if None.
@@ -120,8 +125,8 @@ def sampled_nt_xent(
     rows = torch.cat([drawn, drawn + n])
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     few = [(groups, groups_too[rows]) for groups, groups_too in barred]
-    negatives = log_sum(z, z[rows], scale=1.0 / temperature, exclude=few)
-    return mean_cost(positive, negatives + math.log(n / drawn.numel()))
+    negatives = log_sum(z, z[rows], scale=1.0 / temperature, exclude=few) + math.log(n / drawn.numel())
+    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
 
 
 class SampledInfoNCE(Objective):
@@ -131,19 +136,28 @@ class SampledInfoNCE(Objective):
         samples: The number of items whose embeddings serve as negatives.
         temperature: tau > 0.
         symmetric: Average both directions.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
         >>> SampledInfoNCE(samples=256)
-        SampledInfoNCE(samples=256, temperature=0.5, symmetric=False)
+        SampledInfoNCE(samples=256, temperature=0.5, symmetric=False, positive_in_denominator=True)
     """
 
-    def __init__(self, *, samples: int = 1024, temperature: float = 0.5, symmetric: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        samples: int = 1024,
+        temperature: float = 0.5,
+        symmetric: bool = False,
+        positive_in_denominator: bool = True,
+    ) -> None:
         super().__init__()
         check_samples(samples)
         check_temperature(temperature)
         self.samples = samples
         self.temperature = temperature
         self.symmetric = symmetric
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(
         self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = (), generator: Generator | None = None
@@ -154,6 +168,7 @@ class SampledInfoNCE(Objective):
             samples=self.samples,
             temperature=self.temperature,
             symmetric=self.symmetric,
+            positive_in_denominator=self.positive_in_denominator,
             exclude=exclude,
             generator=generator,
         )
@@ -165,22 +180,30 @@ class SampledNTXent(Objective):
     Args:
         samples: The number of items whose embeddings serve as negatives.
         temperature: tau > 0.
+        positive_in_denominator: Whether the positive pair counts in the denominator.
 
     Example:
         >>> SampledNTXent(samples=256)
-        SampledNTXent(samples=256, temperature=0.5)
+        SampledNTXent(samples=256, temperature=0.5, positive_in_denominator=True)
     """
 
-    def __init__(self, *, samples: int = 1024, temperature: float = 0.5) -> None:
+    def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
         check_samples(samples)
         check_temperature(temperature)
         self.samples = samples
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(
         self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = (), generator: Generator | None = None
     ) -> Tensor:
         return sampled_nt_xent(
-            z1, z2, samples=self.samples, temperature=self.temperature, exclude=exclude, generator=generator
+            z1,
+            z2,
+            samples=self.samples,
+            temperature=self.temperature,
+            positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
+            generator=generator,
         )

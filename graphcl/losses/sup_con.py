@@ -13,13 +13,18 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
-from graphcl.losses._negatives import log_sum
+from graphcl.losses._negatives import group_pair
+from graphcl.similarity import logsumexp
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
 
 
 def sup_con(
-    z: Float[Tensor, "n d"], labels: Integer[Tensor, " n"], *, temperature: float | Tensor = 0.1
+    z: Float[Tensor, "n d"],
+    labels: Integer[Tensor, " n"],
+    *,
+    temperature: float | Tensor = 0.1,
+    positive_in_denominator: bool = True,
 ) -> Float[Tensor, ""]:
     r"""Supervised contrast: the rows of one label are each other's positives.
 
@@ -34,6 +39,8 @@ def sup_con(
         z: ``[N, D]`` embeddings of any length; they are normalised here.
         labels: ``[N]`` integers; -1 is unlabelled: a negative for all others, and left out of the mean.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: False leaves the positives of a row out of its denominator; a row without a negative
+            then costs 0.
 
     Returns:
         A scalar, the mean over the rows that have a positive; 0 if none has.
@@ -62,11 +69,16 @@ def sup_con(
     others = torch.zeros_like(one).index_add(0, group, one)[group] - 1
     agreement = (z * (sums[group] - z)).sum(1)
     others = others.masked_fill(labels == -1, 0)
-    return _mean_cost(z, agreement, others, temperature)
+    barred = [] if positive_in_denominator else [group_pair(labels, labels)]
+    return _mean_cost(agreement, others, _denominator(z, temperature, barred), temperature)
 
 
 def sup_con_pairs(
-    z: Float[Tensor, "n d"], positives: Int[Tensor, "2 p"], *, temperature: float | Tensor = 0.1
+    z: Float[Tensor, "n d"],
+    positives: Int[Tensor, "2 p"],
+    *,
+    temperature: float | Tensor = 0.1,
+    positive_in_denominator: bool = True,
 ) -> Float[Tensor, ""]:
     r"""Contrast with a list of positive pairs: neighbours, similar fingerprints, several views.
 
@@ -77,6 +89,8 @@ def sup_con_pairs(
         positives: ``[2, P]`` row numbers (i, p), like an ``edge_index``: p counts as a positive of i only; list both
             orders if both are meant. A pair twice counts twice; a row with itself is ignored.
         temperature: tau > 0; a tensor gets a gradient.
+        positive_in_denominator: False leaves the positives of a row out of its denominator; a row without a negative
+            then costs 0.
 
     Returns:
         A scalar, the mean over the rows that have a positive; 0 if none has.
@@ -107,7 +121,9 @@ def sup_con_pairs(
     real = (anchor != partner).to(z.dtype)
     cosine = (z[anchor] * z[partner]).sum(1) * real
     nothing = torch.zeros_like(z[:, 0])
-    return _mean_cost(z, nothing.index_add(0, anchor, cosine), nothing.index_add(0, anchor, real), temperature)
+    agreement, count = (nothing.index_add(0, anchor, part) for part in (cosine, real))
+    skip = None if positive_in_denominator else positives.long()
+    return _mean_cost(agreement, count, _denominator(z, temperature, [], skip), temperature)
 
 
 def _numbered(labels: Tensor) -> Tensor:
@@ -117,13 +133,21 @@ def _numbered(labels: Tensor) -> Tensor:
     return torch.empty_like(order).scatter(0, order, change.long().cumsum(0))
 
 
-def _mean_cost(z: Tensor, agreement: Tensor, positives: Tensor, temperature: float | Tensor) -> Tensor:
-    """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive."""
+def _denominator(
+    z: Tensor, temperature: float | Tensor, barred: list[tuple[Tensor, Tensor]], skip: Tensor | None = None
+) -> Tensor:
+    """``[N]`` log of the sum over the other rows, without those of shared groups and single pairs."""
     item = torch.arange(z.size(0), device=z.device)
-    denominator = log_sum(z, z, scale=1.0 / temperature, exclude=[(item, item)])
+    exclude = [(item, item), *barred]
+    return logsumexp(z, z, scale=1.0 / temperature, exclude=exclude, skip=skip, similarity="dot")
+
+
+def _mean_cost(agreement: Tensor, positives: Tensor, denominator: Tensor, temperature: float | Tensor) -> Tensor:
+    """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive."""
     cost = denominator - agreement / positives.clamp(min=1) / temperature
     has = positives > 0
-    return cost.masked_fill(~has, 0).sum() / has.sum().clamp(min=1)
+    # A row whose every other row is a positive has nothing below the line when these are left out.
+    return cost.masked_fill(~has | denominator.isneginf(), 0).sum() / has.sum().clamp(min=1)
 
 
 class SupCon(Objective):
@@ -131,19 +155,21 @@ class SupCon(Objective):
 
     Args:
         temperature: tau > 0.
+        positive_in_denominator: Whether the positives of a row count in its denominator.
 
     Example:
         >>> SupCon()
-        SupCon(temperature=0.1)
+        SupCon(temperature=0.1, positive_in_denominator=True)
     """
 
-    def __init__(self, *, temperature: float = 0.1) -> None:
+    def __init__(self, *, temperature: float = 0.1, positive_in_denominator: bool = True) -> None:
         super().__init__()
         check_temperature(temperature)
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return sup_con(z, labels, temperature=self.temperature)
+        return sup_con(z, labels, temperature=self.temperature, positive_in_denominator=self.positive_in_denominator)
 
 
 class SupConPairs(Objective):
@@ -151,16 +177,20 @@ class SupConPairs(Objective):
 
     Args:
         temperature: tau > 0.
+        positive_in_denominator: Whether the positives of a row count in its denominator.
 
     Example:
         >>> SupConPairs(temperature=0.2)
-        SupConPairs(temperature=0.2)
+        SupConPairs(temperature=0.2, positive_in_denominator=True)
     """
 
-    def __init__(self, *, temperature: float = 0.1) -> None:
+    def __init__(self, *, temperature: float = 0.1, positive_in_denominator: bool = True) -> None:
         super().__init__()
         check_temperature(temperature)
         self.temperature = temperature
+        self.positive_in_denominator = positive_in_denominator
 
     def forward(self, z: Tensor, positives: Tensor) -> Tensor:
-        return sup_con_pairs(z, positives, temperature=self.temperature)
+        return sup_con_pairs(
+            z, positives, temperature=self.temperature, positive_in_denominator=self.positive_in_denominator
+        )
