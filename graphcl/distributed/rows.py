@@ -1,52 +1,14 @@
-"""What contrast across processes needs: which rank this is, rows and sums of all ranks with gradient, and a ring.
-
-Start one process for each device by ``torchrun`` and open the process group; the losses do the rest::
-
-    # torchrun --nproc-per-node=4 pretrain.py
-    torch.distributed.init_process_group()
-    encoder = torch.nn.parallel.DistributedDataParallel(encoder)
-    loss = NTXent(temperature=0.2, across_ranks=True)
-    loss(encoder(view1), encoder(view2)).backward()  # the gradient of one process with all the rows
-
-A loss without ``across_ranks`` is right too where every rank computes it in full over the rows of all,
-``loss(all_gather_rows(z1), all_gather_rows(z2))``: W times the work, but the same gradient. That is what methods do
-inside :func:`one_batch`, as :func:`graphcl.train.fit` calls them; every rank encodes its own graphs alone::
-
-    with one_batch():
-        loss = method(batch)  # of the graphs of all ranks
-    loss.backward()  # averaged over the ranks, the gradient of one process
-
-Every rank must make the same calls in the same order, and run the backward pass if any does: a rank that stays away
-lets the others wait until the time limit of the process group. A learnable temperature belongs into the module that is
-wrapped in ``DistributedDataParallel``, like every other weight. Built on the public functions of ``torch.distributed``
-alone.
-"""
+"""Which rank this is, the rows of all ranks with their gradient, and a ring that never holds them all."""
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = [
-    "all_gather_rows",
-    "is_one_batch",
-    "is_part",
-    "joined_groups",
-    "joined_rows",
-    "mean_over_ranks",
-    "one_batch",
-    "own_rows",
-    "rank",
-    "ring",
-    "row_counts",
-    "rows_before",
-    "sum_over_ranks",
-    "world",
-]
+__all__ = ["all_gather_rows", "rank", "ring", "row_counts", "world"]
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.int32, torch.bool)
 
@@ -134,147 +96,6 @@ def all_gather_rows(rows: Tensor, *, counts: Sequence[int] | None = None) -> Ten
     return rows if world() == 1 else _apply(_Gather, rows, counts)
 
 
-_joined = _own = False  # plain flags, which a compiled network can look at
-
-
-@contextmanager
-def one_batch() -> Iterator[None]:
-    """Inside, the batches that the ranks have in their hands are parts of one.
-
-    Methods contrast the graphs of all ranks, and :class:`graphcl.nn.BatchNorm` in an encoder normalises over all of
-    them. Every rank has to enter it, with a batch of its own. Without a process group, or with one process, nothing
-    changes.
-
-    Example:
-        >>> with one_batch():
-        ...     joined_rows(torch.ones(2, 3)).shape
-        torch.Size([2, 3])
-    """
-    global _joined
-    before, _joined = _joined, True
-    try:
-        yield
-    finally:
-        _joined = before
-
-
-def is_one_batch() -> bool:
-    """Whether there are other ranks whose batches count as parts of the same one.
-
-    Example:
-        >>> is_one_batch()
-        False
-    """
-    return _joined and world() > 1
-
-
-@contextmanager
-def own_rows() -> Iterator[None]:
-    """Inside, what is computed has the rows of this rank alone, as an encoder has; outside it may have those of all.
-
-    Example:
-        >>> with one_batch(), own_rows():
-        ...     is_part()
-        False
-    """
-    global _own
-    before, _own = _own, True
-    try:
-        yield
-    finally:
-        _own = before
-
-
-def is_part() -> bool:
-    """Whether what is computed now has only some rows of a batch, the others being on other ranks.
-
-    Example:
-        >>> is_part()
-        False
-    """
-    return _own and is_one_batch()
-
-
-def joined_rows(rows: Tensor) -> Tensor:
-    """The rows of all ranks where their batches count as one (:func:`one_batch`), with their gradient; else the rows.
-
-    Args:
-        rows: ``[N, ...]``; N may differ from rank to rank.
-
-    Example:
-        >>> joined_rows(torch.ones(2, 3)).shape
-        torch.Size([2, 3])
-    """
-    return all_gather_rows(rows) if is_one_batch() else rows
-
-
-def rows_before(count: int, device: torch.device | None = None) -> int:
-    """How many rows the ranks before this one have, where their batches count as one; else 0.
-
-    Args:
-        count: How many this rank has.
-        device: That of the process group, where it is not the CPU.
-
-    Example:
-        >>> rows_before(5)
-        0
-    """
-    return sum(row_counts(torch.empty(count, device=device))[: rank()]) if is_one_batch() else 0
-
-
-def joined_groups(groups: Tensor, count: int) -> tuple[Tensor, int]:
-    """What :func:`joined_rows` is for numbers of groups: those of a rank follow on those of the rank before it.
-
-    Args:
-        groups: ``[N]`` integers below ``count``, such as the graph of each node.
-        count: How many groups this rank has.
-
-    Returns:
-        The group of each row of all ranks, and how many groups there are.
-
-    Example:
-        >>> joined_groups(torch.tensor([0, 0, 1]), 2)
-        (tensor([0, 0, 1]), 2)
-    """
-    if not is_one_batch():
-        return groups, count
-    counts = row_counts(groups.new_empty(count))
-    return all_gather_rows(groups + sum(counts[: rank()])), sum(counts)
-
-
-def mean_over_ranks(mean: Tensor, count: Tensor) -> Tensor:
-    """The mean over the items of all ranks, from one over those of this rank, where their batches count as one.
-
-    Args:
-        mean: A scalar.
-        count: A scalar, the items that it is a mean over; where no rank has any the mean is 0.
-
-    Example:
-        >>> mean_over_ranks(torch.tensor(2.0), torch.tensor(3))
-        tensor(2.)
-    """
-    if not is_one_batch():
-        return mean
-    total, items = sum_over_ranks(torch.stack([mean * count, count.to(mean.dtype)]))
-    return total / items.clamp(min=1)
-
-
-def sum_over_ranks(x: Tensor) -> Tensor:
-    """The sum of what all ranks have, with its gradient, where their batches count as one; else ``x`` itself.
-
-    Args:
-        x: Of one shape and dtype on all ranks.
-
-    Example:
-        >>> sum_over_ranks(torch.ones(2))
-        tensor([1., 1.])
-    """
-    if not is_one_batch():
-        return x
-    result: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
-    return result
-
-
 def ring(*tensors: Tensor, counts: Sequence[int]) -> Iterator[tuple[Tensor, ...]]:
     """The rows of one rank after another, the own ones first: each rank hands on what it has read.
 
@@ -347,21 +168,6 @@ class _SumOwn(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _apply(_Gather, grad, ctx.counts), None
-
-
-class _Sum(torch.autograd.Function):
-    """The sum over the ranks, whose derivative is the sum of what the ranks ask of it."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.detach().clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        total: Tensor = _Sum.apply(grad)  # type: ignore[no-untyped-call]
-        return total
 
 
 def _apply(function: type[torch.autograd.Function], rows: Tensor, counts: list[int]) -> Tensor:
