@@ -6,18 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphcl.distributed import (
-    is_part,
-    joined_groups,
-    joined_rows,
-    mean_over_ranks,
-    one_batch,
-    own_rows,
-    rank,
-    rows_before,
-    sum_over_ranks,
-    world,
-)
+from graphcl.distributed import one_batch, own_rows, rank, world
 from graphcl.errors import RunError
 from graphcl.nn import BatchNorm
 from graphcl.train.ranks import (
@@ -112,19 +101,6 @@ def as_one_of_two(_):
         check_alike({"seed": 0, "lr": 0.1 + me}, CPU)
     found["unlike"] = str(unlike.value)
 
-    z = torch.full((2 + me, 1), me + 1.0, requires_grad=True)
-    with one_batch():
-        found["part"] = [is_part()]
-        with own_rows():
-            found["part"].append(is_part())
-        found["rows"] = joined_rows(z).detach()
-        found["groups"] = joined_groups(torch.tensor([0] * (1 + me)), 1 + me)
-        found["before"] = rows_before(3 + me)
-        found["mean"] = mean_over_ranks(torch.tensor(10.0 * me), torch.tensor(1 + 2 * me))
-        total = sum_over_ranks(z.sum())
-        (total * (me + 1)).backward()
-    found["sum"], found["grad"] = total.detach(), z.grad
-    found["apart"] = joined_rows(z).detach()
     found["norms"] = [normalised(*parts(me), arguments) for arguments in NORMS]
     with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
         normalised(torch.ones(1 - me, 5, dtype=torch.float64), [1 - me], {})
@@ -162,17 +138,6 @@ class TestTwo:
     def test_fail_together(self, two):
         assert two[0]["failed"] == "no space left"
         assert "expected the first rank to read and write the run's files" in two[1]["failed"]
-
-    def test_join_their_rows(self, two):
-        for r, found in enumerate(two):
-            assert found["part"] == [False, True]
-            assert found["rows"].flatten().tolist() == [1, 1, 2, 2, 2]
-            assert found["groups"][0].tolist() == [0, 1, 1] and found["groups"][1] == 3
-            assert found["before"] == 3 * r
-            assert found["mean"].item() == 7.5
-            assert found["sum"].item() == 8.0
-            assert found["grad"].unique().tolist() == [3.0]  # the sum of what both ranks ask
-            assert found["apart"].size(0) == 2 + r
 
     @pytest.mark.parametrize("number", range(len(NORMS)), ids=[str(arguments) for arguments in NORMS])
     def test_normalise_over_the_rows_of_both(self, two, number):
