@@ -14,6 +14,7 @@ __all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_moda
 def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
     """The data set, or file of molecules, that a run's settings name."""
     from graphcl.data import load, load_molecules
+    from graphcl.data._text import ENCODING
 
     if settings["data"] is None:
         return load(settings["dataset"], root=root, features=settings["features"], vocab=settings["vocab"])
@@ -22,7 +23,11 @@ def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
             f"expected a file of molecules with its own features, indices of atoms, got {settings['features']!r}"
         )
     return load_molecules(
-        settings["data"], vocab=settings["vocab"] or "ogb", smiles=settings["smiles_column"], root=root
+        settings["data"],
+        vocab=settings["vocab"] or "ogb",
+        smiles=settings["smiles_column"],
+        encoding=settings.get("encoding") or ENCODING,
+        root=root,
     )
 
 

@@ -41,6 +41,7 @@ def _add_data(add: Any) -> None:
         help="instead of a data set a file of molecules, CSV, TSV, SMI, SDF or Parquet, plain or gzip",
     )
     add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
     add(
         "--vocab",
         type=str | None,

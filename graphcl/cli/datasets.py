@@ -28,6 +28,7 @@ def add_options(parser: Any) -> None:
     )
     new.add_argument("--labels", type=str, nargs="+", default=[], metavar="COLUMN", help="label columns of molecules")
     new.add_argument("--smiles-column", type=str | None, default=None, help="by default the one of that name")
+    new.add_argument("--encoding", type=str | None, default=None, help="of the file, if that is not UTF-8")
     for name, action, words in (
         ("list", listing, "one line each"),
         ("show", show, "one card"),
@@ -76,6 +77,7 @@ def _add(chosen: Any) -> None:
             f"added {entry.name}: {entry.counts['graphs']} graphs, {entry.counts['classes']} classes, card {entry.path}"
         )
         return
-    entry = add_labelled(name, source, chosen["labels"], smiles=chosen["smiles_column"], root=root)
+    of_file = {"smiles": chosen["smiles_column"], "encoding": chosen["encoding"]}
+    entry = add_labelled(name, source, chosen["labels"], **of_file, root=root)
     print(f"added {entry.name}: {entry.counts['graphs']:,} molecules, {entry.task}, card {entry.path}")
     tell_skipped(load(name, root=root), entry.path.with_suffix(".skipped.csv"))

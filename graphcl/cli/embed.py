@@ -26,6 +26,7 @@ def add_options(parser: Any) -> None:
     add("--dataset", type=str | None, default=None, help="another data set than the run's")
     add("--data", type=str | None, default=None, help="instead of a data set a file of molecules")
     add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
     add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
     add("--root", type=str | None, default=None, help="data folder")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
@@ -105,7 +106,8 @@ def _asked(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     if config.data is not None and settings["vocab"] is None:
         raise ConfigError("expected an encoder of molecules for a file of molecules, got one of other graphs")
     if config.data is not None:
-        return {**settings, "data": config.data, "dataset": None, "smiles_column": config.smiles_column}
+        of_file = {"smiles_column": config.smiles_column, "encoding": config.encoding}
+        return {**settings, "data": config.data, "dataset": None, **of_file}
     if config.dataset is not None:
         return {**settings, "data": None, "dataset": config.dataset}
     return dict(settings)

@@ -69,7 +69,7 @@ def _width(config: Mapping[str, Any], weights: Mapping[str, Any]) -> int:
 def _command(config: Mapping[str, Any]) -> str:
     """The command that trains such a run: what differs from the method's own settings."""
     usual = settings_for(config["method"], config["dataset"], vocab=config["vocab"])
-    own = {"exclude": [], "exclude_by": "inchikey", "seed": 0, "smiles_column": None, "vocab": None}
+    own = {"exclude": [], "exclude_by": "inchikey", "seed": 0, "smiles_column": None, "encoding": None, "vocab": None}
     source = f"--data {shlex.quote(Path(config['data']).name)}" if config["data"] else f"--dataset {config['dataset']}"
     words = [f"graphcl pretrain {source} --method {config['method']}"]
     for key, value in config.items():

@@ -117,6 +117,8 @@ def _check_data(config: Any) -> None:
             raise ConfigError("expected --dataset or --data, got neither")
         if config.smiles_column is not None:
             raise ConfigError("expected --smiles-column with --data FILE, got it without")
+        if config.encoding is not None:
+            raise ConfigError("expected --encoding with --data FILE, got it without")
         return
     if config.dataset not in (None, DEFAULT_DATASET):
         raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")

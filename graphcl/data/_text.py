@@ -7,7 +7,9 @@ from pathlib import Path
 
 from graphcl.errors import DataError
 
-__all__ = ["lines_of", "open_bytes"]
+__all__ = ["ENCODING", "lines_of", "open_bytes"]
+
+ENCODING = "utf-8-sig"  # UTF-8, with a byte order mark or without
 
 
 def open_bytes(path: Path) -> io.BufferedReader:
@@ -39,7 +41,8 @@ def lines_of(path: Path, encoding: str) -> Iterator[str]:
         except UnicodeError as error:
             raise DataError(
                 f"{path}{_place(path, encoding)}: expected text in {encoding}, got other bytes ({error}). Say which "
-                f"encoding the file has (encoding='latin-1' for older Windows files), or save it as UTF-8."
+                f"encoding the file has (encoding='latin-1', or --encoding latin-1, for older Windows files), or save "
+                "it as UTF-8."
             ) from error
 
 

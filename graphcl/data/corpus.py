@@ -16,6 +16,7 @@ from graphcl._vocabulary import table
 from graphcl.data._featurise import rdkit_chem
 from graphcl.data._joined import write_joined
 from graphcl.data._shards import SHARD, make_shards, read_shard
+from graphcl.data._text import ENCODING
 from graphcl.data.home import home, no_empty_folders
 from graphcl.data.molecule_set import MoleculeDataset, Skipped, Texts
 from graphcl.data.tables import MoleculeTable, read_molecules
@@ -35,7 +36,7 @@ def load_molecules(
     labels: Sequence[str] = (),
     scaffolds: bool = False,
     file_format: str | None = None,
-    encoding: str = "utf-8-sig",
+    encoding: str = ENCODING,
     root: str | Path | None = None,
     workers: int | None = None,
     progress: bool | None = None,

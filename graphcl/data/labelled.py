@@ -3,10 +3,11 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from graphcl.data._text import ENCODING
 from graphcl.data.cards import Card, card, card_folder, write_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.errors import DataError
@@ -23,6 +24,7 @@ def add_labelled(
     labels: Sequence[str],
     *,
     smiles: str | None = None,
+    encoding: str | None = None,
     root: str | Path | None = None,
 ) -> Card:
     """Add a file of molecules with labels as a data set, to be loaded, scored on and left out by its name.
@@ -36,6 +38,7 @@ def add_labelled(
         source: The file; see :func:`graphcl.data.read_molecules`.
         labels: The label columns.
         smiles: The column of SMILES; None takes the one called ``smiles`` in whatever case.
+        encoding: Of a text file that is not UTF-8.
         root: The data folder (:func:`graphcl.data.home`).
 
     Returns:
@@ -60,7 +63,9 @@ def add_labelled(
     if (card_folder() / name / "card.yaml").is_file():
         raise DataError(f"{name} is a data set of the package: choose another name.")
     source, folder = Path(source).expanduser(), home(root)
-    task = _task_of(source, labels, smiles)
+    arguments = {"file": source.name, "labels": list(labels), "smiles": smiles}
+    arguments |= {} if encoding is None else {"encoding": encoding}
+    task = _task_of(source, arguments)
     entry = Card(
         name=name,
         title=f"{name}, molecules added by the user",
@@ -73,7 +78,7 @@ def add_labelled(
         source="added from a file",
         counts={},
         path=folder / "cards" / f"{name}.yaml",
-        arguments={"file": source.name, "labels": list(labels), "smiles": smiles},
+        arguments=arguments,
         protocols=("moleculenet-linear", "moleculenet-finetune"),
     )
     try:
@@ -97,11 +102,13 @@ def load_labelled(entry: Card, root: Path, *, vocab: str = "ogb") -> "MoleculeDa
         DataError: The card's arguments are not those of such a set, the file is missing or damaged, or its molecules
             cannot be split by scaffolds.
     """
-    file, labels, smiles = (entry.arguments.get(key) for key in ("file", "labels", "smiles"))
+    file, labels, *choices = (entry.arguments.get(key) for key in ("file", "labels", "smiles", "encoding"))
     texts = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    if not isinstance(file, str) or Path(file).name != file or not texts or not isinstance(smiles, str | None):
+    told = all(isinstance(choice, str | None) for choice in choices)
+    if not isinstance(file, str) or Path(file).name != file or not texts or not told:
         raise DataError(
-            f"{entry.path}, key 'arguments': expected file, labels and smiles, got {dict(entry.arguments)}."
+            f"{entry.path}, key 'arguments': expected file, labels, smiles and, if it is not UTF-8, encoding, got "
+            f"{dict(entry.arguments)}."
         )
     return _load(_place(entry, root), entry, root, vocab)
 
@@ -116,6 +123,7 @@ def _load(path: Path, entry: Card, root: Path, vocab: str) -> "MoleculeDataset":
         vocab=vocab,
         smiles=arguments["smiles"],
         labels=arguments["labels"],
+        encoding=arguments.get("encoding") or ENCODING,
         scaffolds=True,
         root=root,
         name=entry.name,
@@ -131,15 +139,16 @@ def _place(entry: Card, root: Path) -> Path:
     return root / "labelled" / entry.name / str(entry.arguments["file"])
 
 
-def _task_of(path: Path, labels: Sequence[str], smiles: str | None) -> str:
+def _task_of(path: Path, arguments: Mapping[str, Any]) -> str:
     """What the labels are, told by their values."""
     import numpy as np
 
     from graphcl.data.tables import read_molecules
 
+    labels, encoding = arguments["labels"], arguments.get("encoding") or ENCODING
     if not labels:
         raise DataError(f"expected the label columns of {path}, got none.")
-    columns = read_molecules(path, smiles=smiles, labels=labels).labels.T
+    columns = read_molecules(path, smiles=arguments["smiles"], labels=labels, encoding=encoding).labels.T
     values = {label: np.unique(column[~np.isnan(column)]) for label, column in zip(labels, columns, strict=True)}
     if all(len(own) < 2 for own in values.values()):
         raise DataError(f"{path}: expected labels to tell molecules apart by, got one value or none in {labels[0]!r}.")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcl.data._sdf import records_of
-from graphcl.data._text import lines_of, open_bytes
+from graphcl.data._text import ENCODING, lines_of, open_bytes
 from graphcl.errors import DataError
 
 __all__ = ["FORMATS", "MoleculeTable", "read_molecules"]
@@ -52,7 +52,7 @@ def read_molecules(
     smiles: str | None = None,
     labels: Sequence[str] = (),
     file_format: str | None = None,
-    encoding: str = "utf-8-sig",
+    encoding: str = ENCODING,
 ) -> MoleculeTable:
     """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
 

@@ -56,3 +56,19 @@ def test_labelled_molecules_of_ones_own(capsys, refused, molecules, fast_molecul
     assert main(["embed", "run", "--dataset", "mine", "--out", "z.npz"]) == 0
     with np.load("z.npz", allow_pickle=False) as z:
         assert z["row"].tolist() == [*range(3), *range(4, 49)] and z["y"].ravel().tolist() == [i % 2 for i in range(48)]
+
+
+def test_a_file_in_another_encoding(refused, capsys, molecules, fast_molecules):
+    rows = [f"{text},{i % 2},caf\u00e9" for i, text in enumerate(molecules)]
+    Path("old.csv").write_text("\n".join(["smiles,active,note", *rows]) + "\n", encoding="latin-1")
+    add = ["datasets", "add", "old", "--from", "old.csv", "--labels", "active"]
+    said = refused(*add)
+    assert "old.csv, line 2: expected text in utf-8-sig" in said and "--encoding latin-1" in said
+    assert main([*add, "--encoding", "latin-1"]) == 0
+    assert "added old: 48 molecules" in capsys.readouterr().out
+    assert main(["pretrain", "--data", "old.csv", "--encoding", "latin-1", "--out", "run", *fast_molecules]) == 0
+    assert main(["embed", "run", "--out", "x.npz"]) == 0  # the run remembers how its file is read
+    assert main(["embed", "run", "--data", "old.csv", "--encoding", "latin-1", "--out", "y.npz"]) == 0
+    assert main(["embed", "run", "--dataset", "old", "--out", "z.npz"]) == 0
+    first, *others = ({**np.load(name)}["graph"] for name in ("x.npz", "y.npz", "z.npz"))
+    assert all(np.array_equal(first, other) for other in others)

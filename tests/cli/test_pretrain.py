@@ -187,6 +187,8 @@ def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecule
         (["--data", "my.smi.gz", "--features", "degree"], "expected a file of molecules with its own features"),
         (["--data", "my.smi.gz", "--evaluate"], "expected a data set with labels for --evaluate"),
         (["--dataset", "Tiny", "--smiles-column", "text"], "expected --smiles-column with --data"),
+        (["--dataset", "Tiny", "--encoding", "latin-1"], "expected --encoding with --data"),
+        (["--data", "my.smi.gz", "--encoding", "latin-11"], "expected an encoding that Python knows"),
         (["--dataset", "Tiny", "--vocab", "odb"], "expected vocab to be one of"),
         (["--dataset", "Tiny", "--encoder", "gin"], "expected encoder molecule for a set of molecules"),
         (["--encoder", "molecule"], "expected a set of molecules for encoder molecule"),

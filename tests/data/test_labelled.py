@@ -99,7 +99,7 @@ def test_a_card_that_somebody_changed(mine: Path, home: Path) -> None:
     entry = add_labelled("mine", mine, ["active"], root=home)
     for wrong in ({"file": "../my file.csv"}, {"labels": "active"}, {"smiles": 3}):
         write_card(type(entry)(**{**vars(entry), "arguments": {**entry.arguments, **wrong}}))
-        with pytest.raises(DataError, match="mine.yaml, key 'arguments': expected file, labels and smiles"):
+        with pytest.raises(DataError, match="mine.yaml, key 'arguments': expected file, labels, smiles and"):
             load("mine", root=home)
     write_card(entry)
     (home / "labelled" / "mine" / "my file.csv").unlink()
