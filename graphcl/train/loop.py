@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -62,7 +63,7 @@ def fit(
     patience: int | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    folder: RunFolder | None = None,
+    folder: RunFolder | Path | str | None = None,
     resume: bool = False,
     checkpoint_seconds: float = 15.0,
     progress: bool | None = None,
@@ -99,7 +100,8 @@ def fit(
             lowest. The loss needs no labels, so that this is no peeking.
         seed: The seed of the order of the graphs and of dropout.
         device: Where to train.
-        folder: Where metrics and checkpoints go, made if it is not there; ``None`` writes nothing.
+        folder: Where metrics and checkpoints go, a :class:`RunFolder` or a path, made if it is not there; ``None``
+            writes nothing.
         resume: Go on from the folder's checkpoint.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
@@ -113,7 +115,7 @@ def fit(
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range; of
             several ranks, one graph, or ranks whose arguments or parts of the data do not fit together.
         TypeError: ``method`` is none; ``dataset`` is none of these, or a loader without a length; ``folder`` is no
-            :class:`RunFolder`.
+            path.
         NotImplementedError: There are several ranks, and the loss of a method of your own does not say that it runs
             over the graphs of all (:class:`graphcl.methods.Method`).
         ConfigError: This machine has no such ``device``.
@@ -141,8 +143,10 @@ def fit(
             f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
             "not say so; if it compares graphcl.distributed.joined_rows(...) alone, set its joins_ranks = True"
         )
-    if folder is not None and not isinstance(folder, RunFolder):
-        raise TypeError(f"expected folder to be a RunFolder, got {type(folder).__name__}; write RunFolder({folder!r})")
+    if isinstance(folder, Path | str):
+        folder = RunFolder(folder)
+    elif not isinstance(folder, RunFolder | None):
+        raise TypeError(f"expected folder to be a RunFolder or a path, got {type(folder).__name__}")
     device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=source, method=method)

@@ -293,9 +293,14 @@ def test_a_device_that_is_not_there(graphs, make, name):
         fit(make(), graphs, epochs=1, device=name)
 
 
-def test_a_path_is_no_folder(tmp_path, graphs, make):
-    with pytest.raises(TypeError, match=r"expected folder to be a RunFolder, got str; write RunFolder\('.*run'\)"):
-        fit(make(), graphs, epochs=1, folder=str(tmp_path / "run"))
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_folder_may_be_a_path(tmp_path, graphs, make, kind):
+    method, again = make(), make()
+    fit(method, graphs, epochs=1, folder=kind(tmp_path / "run"))
+    fit(again, graphs, epochs=1, folder=kind(tmp_path / "run"), resume=True)  # nothing is left to do
+    torch.testing.assert_close(again.state_dict(), method.state_dict(), rtol=0, atol=0)
+    with pytest.raises(TypeError, match="expected folder to be a RunFolder or a path, got int"):
+        fit(make(), graphs, epochs=1, folder=7)
 
 
 @pytest.mark.parametrize("argument", ["epochs", "batch_size", "lr"])
