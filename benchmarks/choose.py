@@ -5,14 +5,17 @@
 For every method, with its paper's settings, the accuracy on the inner folds of each training part, and the lift of that
 over the method's own encoder untrained, as a mean over data sets, seeds and outer folds. No score of a test fold is
 looked at. What is highest here may become the default, and is then scored on the other sets, once. Writes
-``results/choose.csv``; embeddings are shared with ``tu.py``.
+``results/choose.csv`` and, fold by fold, ``results/raw/NAME.choose.csv``; embeddings are shared with ``tu.py``. Started
+again, it goes on where it stopped.
 """
 
 import argparse
 import csv
 import datetime
+import hashlib
 import statistics
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from tu import RESULTS, embed
 
 from graphcl import __version__
 from graphcl.evaluate import fold_scores, protocol
+from graphcl.evaluate._raw import RawFile
 
 METHODS = ["graphcl", "infograph", "joaov2", "ad-gcl", "simgrace", "mvgrl-graph", "graph-moco", "graph-byol"]
 METHODS += ["graph-swav", "graph-barlow-twins", "graph-vicreg", "subtree-contrast"]
@@ -51,19 +55,39 @@ def main() -> None:
         print(f"{method:<20} {statistics.mean(found):+.2f}   {' '.join(f'{lift:+.2f}' for lift in found)}")
 
 
+@dataclass(frozen=True)
+class Inner:
+    """The accuracy on the inner folds of one training part, as the raw file keeps it."""
+
+    method: str
+    seed: int
+    part: int
+    validation: float
+    key: str
+
+
 def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
     rules, seeds = protocol(arguments.protocol), range(arguments.seeds)
     graphs, embeddings, _, twins, _ = embed(name, seeds, arguments.methods, arguments.cache)
+    labels = graphs.y.numpy()
+    store = RawFile(arguments.out.parent / "raw" / f"{name}.choose.csv", Inner)
+
+    def inner(method: str, seed: int, z: np.ndarray) -> list[float]:
+        rows = np.ascontiguousarray(z)
+        key = hashlib.sha256(f"{rules} {rows.shape}".encode() + rows.tobytes() + labels.tobytes()).hexdigest()[:16]
+        found = store.find(method, seed, key)
+        if not found:
+            print(name, method, seed, file=sys.stderr, flush=True)
+            scores = fold_scores(z, labels, rules, seed=seed, n_jobs=arguments.jobs)
+            found = {i: Inner(method, seed, i, 100 * score.validation, key) for i, score in enumerate(scores)}
+            store.put(method, seed, found.values())
+        return [row.validation for row in found.values()]
+
     wanted = dict.fromkeys([*twins, *twins.values()])
-    found = {}
-    for method in wanted:
-        print(name, method, file=sys.stderr, flush=True)
-        found[method] = np.array(
-            [
-                [100 * score.validation for score in fold_scores(z, graphs.y, rules, seed=seed, n_jobs=arguments.jobs)]
-                for seed, z in zip(seeds, embeddings[method], strict=True)
-            ]
-        )
+    found = {
+        method: np.array([inner(method, seed, z) for seed, z in zip(seeds, embeddings[method], strict=True)])
+        for method in wanted
+    }
     return [
         {
             "dataset": name,
