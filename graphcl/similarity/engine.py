@@ -62,7 +62,7 @@ def logsumexp(
             O((M + N) D); ``"triton"`` is that in fused kernels for CUDA (no float64, no ``skip``), which give the same
             bits in every run and can be captured in a CUDA graph; ``"auto"`` is what
             :func:`graphcl.similarity.using` says, else it chooses (:func:`graphcl.similarity.explain` tells which and
-            why).
+            why): on a GPU the kernels, once a small problem has come out right there, which the first large call tries.
         precision: None is what :func:`graphcl.similarity.using` says, else ``"float32"``. ``"bf16"`` lets a CPU with
             such instructions (AMX) round the factors of every product inside the tiles to bfloat16, summed in float32:
             about twice as fast. Measured on cosines: an exponent is off by about ``0.0003 * scale`` (up to ``0.001 *

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_rows
-from graphcl.similarity.triton import is_available
+from graphcl.similarity._trial import fault
+from graphcl.similarity.triton import is_available, rounding
 from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled
 
 __all__ = ["Choice", "choose", "choose_for", "explain"]
@@ -39,6 +40,7 @@ def choose(
     device: str = "cpu",
     double: bool = False,
     listed: bool = False,
+    fault: str = "",
 ) -> Choice:
     """The implementation for M x N pairs of rows of some width, in float32.
 
@@ -51,6 +53,7 @@ def choose(
         device: The kind of device that holds the rows.
         double: Whether they are float64.
         listed: Whether single pairs are left out (``skip``).
+        fault: What was found to be wrong with the kernels of Triton on this device.
     """
     check_choice("impl", impl, IMPLEMENTATIONS)
     check_choice("precision", precision, PRECISIONS)
@@ -72,17 +75,17 @@ def choose(
     if precision == "float32" and m * n <= DENSE_PAIRS:
         return Choice("dense", f"{m} x {n} pairs are at most {DENSE_PAIRS:,}, where one matrix is as fast", dense)
     large = f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
-    if device == "cuda" and precision == "fp16":
+    if device == "cuda" and precision != "bf16":
         for reason, true in (
             ("Triton 3.5 or newer is not installed", not is_available()),
             ("the kernels of Triton know no float64", double),
             ("the kernels of Triton know no list of single pairs (skip)", listed),
+            (fault, bool(fault)),
         ):
             if true:
                 return _tiled(f"{reason}; {large}", tiled, precision)
-        return Choice("triton", f"only the kernels of Triton round to fp16; {large}", triton)
+        return Choice("triton", f"the kernels of Triton agree with dense sums on this device; {large}", triton)
     if precision == "float32":
-        # The kernels of Triton have not been measured on a GPU yet: they wait to be asked for.
         return Choice("tiled", large, tiled)
     return _tiled("products rounded to bfloat16 are made in tiles only", tiled, precision)
 
@@ -145,6 +148,10 @@ def explain(
 
 def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tensor | None) -> Choice:
     """:func:`choose` by the arguments of a call."""
+    facts = {"double": torch.float64 in (query.dtype, key.dtype), "listed": skip is not None}
+    # "fp16" is made by the kernels alone: it asks for them.
+    could = impl == "auto" and precision == "float32" and query.device.type == "cuda" and is_available()
+    could = could and not any(facts.values()) and query.size(0) * key.size(0) > DENSE_PAIRS
     return choose(
         query.size(0),
         key.size(0),
@@ -152,6 +159,6 @@ def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tens
         impl,
         precision,
         device=query.device.type,
-        double=torch.float64 in (query.dtype, key.dtype),
-        listed=skip is not None,
+        fault=fault(query.device, rounding(precision, query.dtype, query.device)) if could else "",
+        **facts,
     )

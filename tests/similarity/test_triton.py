@@ -15,7 +15,17 @@ import pytest
 import torch
 
 from graphcl.losses.functional import nt_xent
-from graphcl.similarity import _operators, _rounded, _tilings, engine, explain, logsumexp, logsumexp_both, triton
+from graphcl.similarity import (
+    _operators,
+    _rounded,
+    _tilings,
+    _trial,
+    explain,
+    logsumexp,
+    logsumexp_both,
+    triton,
+    using,
+)
 from graphcl.similarity.explain import choose
 
 module = sys.modules[choose.__module__]  # the function of that name hides it
@@ -298,13 +308,26 @@ class TestTorch:
         logsumexp(z, scale=scale, exclude=[(own, own)], only=(own, own), impl="triton").sum().backward()
         assert z.grad is not None
 
-    def test_inside_a_loss(self, monkeypatch):
-        # A float32 loss of a GPU takes the kernels by itself; here the choice is made for it.
+    def test_inside_a_loss(self):
         z1, z2 = normal(30, 8, seed=0), normal(30, 8, seed=1)
         wanted = nt_xent(z1.double(), z2.double(), temperature=0.2)
-        chosen = choose(60, 60, 8, "triton")
-        monkeypatch.setattr(engine, "choose_for", lambda *_: chosen)
-        torch.testing.assert_close(nt_xent(z1, z2, temperature=0.2).double(), wanted, rtol=1e-5, atol=1e-5)
+        with using(impl="triton"):
+            torch.testing.assert_close(nt_xent(z1, z2, temperature=0.2).double(), wanted, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("format", ["float32", "fp16"])
+    def test_the_trial_finds_them_right(self, monkeypatch, format):
+        monkeypatch.setattr(_trial, "_found", {})
+        assert _trial.fault(torch.device(DEVICE), format) == ""
+        monkeypatch.setattr(_trial, "_found", {})
+        right = triton.forward_triton
+
+        def wrong(*arguments, **options):
+            rows, others = right(*arguments, **options)
+            return rows + 0.01, others
+
+        monkeypatch.setattr(_operators, "forward_triton", wrong)
+        with pytest.warns(RuntimeWarning, match="the kernels of Triton were off by 0.01"):
+            assert _trial.fault(torch.device(DEVICE), format)
 
 
 @pytest.mark.gpu
@@ -404,9 +427,12 @@ class TestMachineCode:
 class TestChoice:
     def test_the_kernels_run_where_they_are_asked_for(self, monkeypatch):
         monkeypatch.setattr(module, "is_available", lambda: True)
-        for device in ("cpu", "cuda"):
-            assert choose(10_000, 10_000, 64, device=device).impl == "tiled"
+        for device, large in (("cpu", "tiled"), ("cuda", "triton")):
+            assert choose(10_000, 10_000, 64, device=device).impl == large
             assert choose(100, 100, 64, device=device).impl == "dense"
+        assert choose(10_000, 10_000, 64, device="cuda", fault="they were off").impl == "tiled"
+        for precision, unfit in (("bf16", {}), ("float32", {"double": True}), ("float32", {"listed": True})):
+            assert choose(10_000, 10_000, 64, precision=precision, device="cuda", **unfit).impl == "tiled"
         assert choose(10_000, 10_000, 64, "triton", device="cuda").impl == "triton"
         for many in (100, 10_000):
             assert choose(many, many, 64, precision="fp16", device="cuda").impl == "triton"
