@@ -21,7 +21,7 @@ CHECKS = Path(__file__).parent / "elsewhere" / "checks.py"
     reason="this version of torch knows no device that is written in Python",
 )
 @pytest.mark.parametrize(
-    "check", ["itself", "views", "losses", "graph_methods", "node_methods", "training", "more_views"]
+    "check", ["itself", "views", "losses", "graph_methods", "node_methods", "training", "more_views", "large_graphs"]
 )
 def test_elsewhere(check: str) -> None:
     here = os.pathsep.join(filter(None, [str(Path(graphcl.__file__).parent.parent), os.environ.get("PYTHONPATH")]))

@@ -161,6 +161,39 @@ def more_views() -> Iterator[tuple[str, Any]]:
         yield str(aug), [] if same else ["another view"]
 
 
+def large_graphs() -> Iterator[tuple[str, Any]]:
+    from torch_geometric.loader import NodeLoader
+
+    from graphcl.data import NeighbourSampler
+    from graphcl.evaluate.logistic import fit_logistic
+    from graphcl.nn import embed_layerwise
+    from graphcl.similarity import topk
+
+    def sampled(data: Any) -> list[Tensor]:
+        batch = next(iter(NodeLoader(data, NeighbourSampler(data, [5, 3], seed=0), batch_size=16)))
+        return [batch.n_id, batch.e_id, batch.edge_index, batch.x]
+
+    network = load("synthetic-social")[0]
+    with elsewhere():
+        there = sampled(network.clone().to(DEVICE))
+    yield "neighbours", differences(sampled(network), there, 0)
+
+    make = seeded(lambda: GraphEncoder(GCN(network.num_features, 8, 2)).eval())
+    with elsewhere():
+        given = network.clone().to(DEVICE)
+        there = embed_layerwise(make().to(DEVICE), given.x, given.edge_index, budget=500)
+    yield "layer by layer", differences([embed_layerwise(make(), network.x, network.edge_index)], [there], 1e-5)
+
+    x, y = torch.randn(300, 5, generator=torch.Generator().manual_seed(0)), torch.arange(300) % 3
+    with elsewhere():
+        there = fit_logistic(x.to(DEVICE), y.to(DEVICE), penalty=1.0).decision(x.to(DEVICE))
+    yield "logistic regression", differences([fit_logistic(x, y, penalty=1.0).decision(x)], [there], 1e-3)
+    many = x.repeat(3, 1) + torch.arange(900)[:, None] / 1e4
+    with elsewhere():
+        there = topk(many.to(DEVICE), k=4)
+    yield "the most similar", differences(list(topk(many, k=4)), list(there), 1e-6)
+
+
 def steps(make: Callable[[], Any], data: Any, count: int = 3) -> list[str]:
     """What differs in a few steps, the weights they lead to, and the embeddings."""
 
@@ -215,7 +248,9 @@ def differences(mine: list[Tensor], theirs: list[Tensor], tolerance: float) -> l
     return found
 
 
-CHECKS = {c.__name__: c for c in (itself, views, losses, graph_methods, node_methods, training, more_views)}
+CHECKS = {
+    c.__name__: c for c in (itself, views, losses, graph_methods, node_methods, training, more_views, large_graphs)
+}
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
