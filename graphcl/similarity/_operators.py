@@ -11,7 +11,7 @@ from graphcl.similarity._pairs import Pairs
 from graphcl.similarity._plan import Plan, make_plan
 from graphcl.similarity._precision import products
 from graphcl.similarity._tiles import Operands, is_bounded
-from graphcl.similarity.triton import backward_triton, forward_triton
+from graphcl.similarity.triton import backward_triton, forward_triton, launching_on
 
 __all__ = ["KERNELS", "expected_keys", "logsumexp", "refuse_second", "tile_shape"]
 
@@ -73,7 +73,8 @@ def logsumexp(
     pairs = Pairs(exclude_query, exclude_key, only_query, only_key, skip)
     with torch.autocast(query.device.type, enabled=False), products(precision):
         if _by_kernels(operands, precision):
-            rows, others = forward_triton(operands, pairs, columns=columns, format=precision.removeprefix(KERNELS))
+            with launching_on(query.device):
+                rows, others = forward_triton(operands, pairs, columns=columns, format=precision.removeprefix(KERNELS))
         else:
             plan = _plan(operands, pairs)
             rows, others = _forward.forward(operands, plan, columns=columns, bounded=is_bounded(operands))
@@ -128,7 +129,8 @@ def logsumexp_backward(
     with torch.autocast(query.device.type, enabled=False), products(precision):
         if _by_kernels(operands, precision):
             format = precision.removeprefix(KERNELS)
-            grads = backward_triton(operands, pairs, *sums, format=format, wants=wants)
+            with launching_on(query.device):
+                grads = backward_triton(operands, pairs, *sums, format=format, wants=wants)
         else:
             plan = _plan(operands, pairs)
             grads = backward(operands, plan, *sums, bounded=is_bounded(operands), wants=wants)

@@ -48,11 +48,16 @@ def _is_capturing(device: torch.device) -> bool:
 
 def _try(device: torch.device, format: str) -> str:
     try:
-        # In a thread of its own, where nothing holds of what may be on here: autocast, inference, hooks, transforms.
+        # In a thread of its own, where nothing holds of what may be on here: autocast, inference, hooks, transforms,
+        # a stream.
         with ThreadPoolExecutor(1) as pool:
-            found, wanted = (pool.submit(_small_problem, device, i, format).result() for i in ("triton", "dense"))
+            return pool.submit(_difference, device, format).result()
     except Exception as error:  # whatever a compiler may say: the reason is told, and another way is taken
         return f"the kernels of Triton failed ({type(error).__name__}: {str(error)[:200]})"
+
+
+def _difference(device: torch.device, format: str) -> str:
+    found, wanted = (_small_problem(device, impl, format) for impl in ("triton", "dense"))
     for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
         of_gradients = i >= 3
         allowed = ALLOWED[format][of_gradients]

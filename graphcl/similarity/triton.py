@@ -5,6 +5,7 @@ backward pass goes over strips of rows and owns what it writes: nothing is added
 same bits. Nothing waits for the device, and a call can be captured in a CUDA graph.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from graphcl.similarity._rounded import LOG2_E, Barred, Prepared, barred_of, pre
 from graphcl.similarity._tiles import Operands
 from graphcl.similarity._tilings import FORMATS, RESULT, Tiling, tilings_for
 
-__all__ = ["backward_triton", "forward_triton", "is_available", "rounding"]
+__all__ = ["backward_triton", "forward_triton", "is_available", "launching_on", "rounding"]
 
 # Weights of pairs are multiplied by this before they are rounded: one of N shares is then a normal number in float16.
 LIFT = 2.0**14
@@ -53,6 +54,11 @@ def rounding(precision: str, dtype: torch.dtype, device: torch.device) -> str:
     if precision != "float32" or dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(device.type):
         return "fp16"
     return "float32"
+
+
+def launching_on(device: torch.device) -> AbstractContextManager[Any]:
+    """The block in which kernels run where their rows are: Triton launches on the current GPU, whatever it is given."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _processors(device: torch.device) -> int:

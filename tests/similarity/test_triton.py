@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -279,6 +280,23 @@ class TestTorch:
         done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
 
+    def test_kernels_are_launched_where_their_rows_are(self, monkeypatch):
+        inside, seen = [], []
+
+        @contextmanager
+        def noted(device):
+            inside.append(device)
+            yield
+            inside.pop()
+
+        for name in ("forward_triton", "backward_triton"):
+            real = getattr(_operators, name)
+            monkeypatch.setattr(_operators, name, lambda *a, f=real, **k: (seen.append(list(inside)), f(*a, **k))[1])
+        monkeypatch.setattr(_operators, "launching_on", noted)
+        z = normal(20, 4, seed=0).requires_grad_()
+        logsumexp(z, scale=2.0, impl="triton").sum().backward()
+        assert seen == [[z.device], [z.device]] and not inside
+
     def test_no_second_derivative(self):
         z = normal(20, 4, seed=0).requires_grad_()
         (grad,) = torch.autograd.grad(logsumexp(z, scale=2.0, impl="triton").sum(), z, create_graph=True)
@@ -425,6 +443,11 @@ class TestMachineCode:
 
 
 class TestChoice:
+    def test_a_gpu_is_made_the_current_one(self):
+        guard = triton.launching_on(torch.device("cuda", 3))
+        assert isinstance(guard, torch.cuda.device) and guard.idx == 3
+        assert isinstance(triton.launching_on(torch.device("cpu")), nullcontext)
+
     def test_the_kernels_run_where_they_are_asked_for(self, monkeypatch):
         monkeypatch.setattr(module, "is_available", lambda: True)
         for device, large in (("cpu", "tiled"), ("cuda", "triton")):
