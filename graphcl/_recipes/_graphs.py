@@ -107,6 +107,7 @@ GRAPHS: Mapping[str, Recipe] = {
         methods.GraphSupCon,
         "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, on graphs",
         needs="labels y",
+        labels="all",
     ),
     "cross-modal": Recipe(
         methods.CrossModal,

@@ -204,6 +204,7 @@ NODES: Mapping[str, Recipe] = {
         methods.NodeSupCon,
         "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020",
         needs="labels y, and train_mask, the nodes whose labels may be seen",
+        labels="train",
         loss=losses.SupCon,
         settings={**_NODE, "hidden": 256, "last_width": 128, "temperature": 0.1, "epochs": 200, "lr": 5e-4},
         datasets={"Cora": _BAGS, "CiteSeer": _BAGS},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -52,6 +52,7 @@ class Recipe:
         kind: Its class.
         paper: Where it is from.
         needs: What it needs beside graphs with features.
+        labels: Whose labels it learns from: those of the ``"train"`` nodes of the graph, of ``"all"``, or of none, "".
         loss: Its loss, made with the settings ``temperature`` and ``objective`` where they say something.
         settings: What differs from ``SETTINGS``.
         datasets: What differs again on single data sets.
@@ -62,6 +63,7 @@ class Recipe:
     kind: type[Method]
     paper: str
     needs: str = ""
+    labels: Literal["", "train", "all"] = ""
     loss: Callable[..., nn.Module] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

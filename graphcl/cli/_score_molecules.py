@@ -22,6 +22,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
     if chosen.probe != "linear":
         raise RunError(f"expected a protocol for frozen embeddings, got {chosen.name}; use graphcl finetune")
     check_run(config)
+    scoring.check_unseen()
     dataset: Any = load(entry.name, root=scoring.root, vocab=config["vocab"])
     molecules = PackedDataset(dataset, graph_id=True).to(scoring.device)
     make, trained = scoring.makers(dataset.num_features)

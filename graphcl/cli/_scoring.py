@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graphcl._recipes import recipe
 from graphcl.cli._source import Source
+from graphcl.errors import RunError
 
 __all__ = ["Scoring"]
 
@@ -50,6 +52,29 @@ class Scoring:
             return self.source.trained(in_channels, seed).to(self.device)
 
         return make, trained
+
+    def check_unseen(self, *, tests_train_nodes: bool = True) -> None:
+        """Refuse labels that the encoder has learned from in the place of a test.
+
+        Args:
+            tests_train_nodes: Whether the protocol tests nodes that ``train_mask`` marks; of graphs any tests all.
+
+        Raises:
+            RunError: The run's method learns from labels that the protocol tests on.
+        """
+        from graphcl.data import card
+
+        labels, trained_on = recipe(self.config["method"]).labels, self.config["dataset"]
+        if self.config["arguments"].get("label", "y") != "y" or not labels or trained_on is None:
+            return
+        if card(trained_on, root=self.root).name == self.entry.name and (labels == "all" or tests_train_nodes):
+            mend = "score it on another data set"
+            if labels == "train":
+                mend += ", or by a protocol whose split comes with the graph: node-linear-public, node-fixed-splits"
+            raise RunError(
+                f"expected labels that {self.name} has not seen, got {self.entry.name}, from whose labels this run has "
+                f"learned: what it tests would be known to it; {mend}"
+            )
 
     def command(self, verb: str, protocol_name: str) -> str:
         """The command that makes these scores, with what is asked for by default too."""

@@ -107,7 +107,7 @@ def _add_method(add: Any) -> None:
 
 def _add_training(add: Any) -> None:
     add("--epochs", type=int, help="passes over the data; on one graph steps")
-    add("--batch-size", type=int, help="graphs per step")
+    add("--batch-size", type=int, help="graphs per step; not where one graph is a step")
     add("--lr", type=float, help="the learning rate")
     add("--weight-decay", type=float, help="Adam's L2 penalty, or AdamW's decay")
     add("--optimizer", type=str, help="adam or adamw")

@@ -78,6 +78,7 @@ def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
             f"expected a data set with a class per graph for {chosen[0].name}, "
             f"got {entry.name} ({entry.task} of {entry.level}s)"
         )
+    scoring.check_unseen()
     dataset = load(entry.name, root=scoring.root, features=config["features"])
     graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)
     make, trained = scoring.makers(dataset.num_features)
@@ -112,6 +113,7 @@ def _score_nodes(scoring: Scoring, protocol_name: str | None, jobs: int) -> None
             f"expected a protocol that scores nodes, got {chosen.name}: its edges must be taken away before "
             f"pretraining; use link_split and evaluate_links in Python"
         )
+    scoring.check_unseen(tests_train_nodes=chosen.splits not in ("public", "fixed"))
     data = load(entry.name, root=scoring.root, features=config["features"])[0].to(str(scoring.device))
     make, trained = scoring.makers(data.num_features)
     evaluation = evaluate_nodes(

@@ -78,6 +78,7 @@ def _tune(source: Source, options: Any) -> None:
     if options.precision not in ("fp32", "bf16"):
         raise ConfigError(f"expected precision to be fp32 or bf16, got {options.precision!r}")
     scoring = Scoring(source, entry, root, device)
+    scoring.check_unseen()
     seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
     command, bf16 = _command(scoring, options, base.name, seeds), options.precision == "bf16"
     if not is_molecules(entry):

@@ -64,7 +64,13 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
     known = recipe(config.method)
     one = known.kind.level == "node" and len(dataset) == 1
-    data = dataset[0] if one else PackedDataset(dataset, graph_id=True)
+    usual = settings_for(config.method, config.dataset, vocab=config.vocab)["batch_size"]
+    if one and not config.resume and config.batch_size != usual:
+        raise ConfigError(
+            f"expected no batch_size for {dataset.name}, which is one graph and a step, got {config.batch_size}; "
+            "batches of its nodes are made in Python, with NeighbourSampler"
+        )
+    data = _without_link_labels(dataset[0]) if one else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
     source = source_of(data, known.kind, config.batch_size, device)
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
@@ -92,6 +98,11 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     return history, folder, source.unit
 
 
+def _without_link_labels(data: Any) -> Any:
+    """The graph without held-out links, which no method looks at and which would hold on to nodes that views drop."""
+    return data.from_dict({key: value for key, value in data.to_dict().items() if not key.startswith("edge_label")})
+
+
 def _settings(config: Any) -> dict[str, Any]:
     """What the run folder keeps, its paths such that they are found from any working directory."""
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
@@ -102,6 +113,11 @@ def _settings(config: Any) -> dict[str, Any]:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
+    if config.evaluate and recipe(config.method).labels == "all":
+        raise ConfigError(
+            f"expected a method that learns without labels for --evaluate, got {config.method}: the set has no graph "
+            "whose label it has not seen; run graphcl evaluate --dataset NAME afterwards, with another set"
+        )
     kind = settings["arguments"].get("modality")
     if config.method == "cross-modal" and config.vocab is not None and kind in VECTOR_WIDTHS:
         settings["arguments"] = {**settings["arguments"], "modality_channels": VECTOR_WIDTHS[kind]}

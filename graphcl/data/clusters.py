@@ -51,8 +51,8 @@ def partition(
     edge_index, num_nodes = check_structure(data)
     if method not in ("metis", "bandwidth", "random"):
         raise ValueError(f"expected method to be 'metis', 'bandwidth' or 'random', got {method!r}")
-    if num_parts < 1:
-        raise ValueError(f"expected at least 1 part, got {num_parts}")
+    if not isinstance(num_parts, int) or num_parts < 1:
+        raise ValueError(f"expected num_parts as an integer of at least 1, got {num_parts!r}")
     if num_parts > num_nodes:
         raise ValueError(f"expected no more parts than the {num_nodes} nodes, got {num_parts}")
     if method == "random":

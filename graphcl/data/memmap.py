@@ -55,6 +55,10 @@ def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int
     out: Any = None
     done = 0
     for part in parts:
+        if isinstance(part, Tensor) and part.dtype == torch.bfloat16:
+            raise ValueError(
+                "expected parts of a type that an .npy file can hold, got torch.bfloat16; take part.half()"
+            )
         rows = part.detach().cpu().numpy() if isinstance(part, Tensor) else part
         if out is None:
             if rows.ndim != 2:
@@ -110,9 +114,10 @@ class MappedRows:
 
     def __getitem__(self, ids: Tensor) -> Tensor:
         """``[len(ids), F]``, where ``ids`` is."""
+        if not isinstance(ids, Tensor) or ids.dim() != 1 or ids.dtype != torch.int64:
+            got = f"{list(ids.shape)} of {ids.dtype}" if isinstance(ids, Tensor) else repr(ids)
+            raise ValueError(f"expected row numbers as a 1-dim tensor of int64, got {got}")
         rows, places = self._mapped(), ids.detach().cpu()
-        if places.dim() != 1 or places.dtype != torch.int64:
-            raise ValueError(f"expected row numbers as a 1-dim tensor of int64, got {list(ids.shape)} of {ids.dtype}")
         if places.numel() and not (0 <= int(places.min()) and int(places.max()) < len(rows)):
             raise ValueError(
                 f"expected row numbers from 0 to {len(rows) - 1}, got {int(places.min())} to {int(places.max())}"
@@ -170,6 +175,17 @@ def _open(path: Path) -> Any:
         raise DataError(
             f"{path} cannot be mapped ({error}): it is cut short or no .npy file; write it anew."
         ) from error
-    if rows.ndim != 2 or rows.dtype.kind not in "fiub":
-        raise DataError(f"{path} holds {rows.dtype} {list(rows.shape)}, but a matrix of numbers [N, F] is expected.")
+    if rows.ndim != 2 or not _fits_torch(rows.dtype):
+        raise DataError(
+            f"{path} holds {rows.dtype} {list(rows.shape)}, but a matrix [N, F] of numbers that torch knows, in this "
+            "machine's order of bytes, is expected."
+        )
     return rows
+
+
+def _fits_torch(kind: np.dtype[Any]) -> bool:
+    try:
+        torch.from_numpy(np.empty(0, kind))
+    except (TypeError, ValueError):
+        return False
+    return kind.kind in "fiub"

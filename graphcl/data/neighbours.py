@@ -198,6 +198,8 @@ class NeighbourSampler(BaseSampler):
             return randint(hashes, self.num_nodes)
         if weight.numel() != self.num_nodes:
             raise ValueError(f"expected a weight for each of {self.num_nodes} nodes, got {weight.numel()}")
+        if not bool((weight >= 0).all()) or not 0 < float(weight.sum()) < math.inf:
+            raise ValueError("expected weights of negative ends from 0 on, one of them above, got others")
         upto = weight.double().cumsum(0)
         share = randint(hashes, 1 << 53).double() / (1 << 53)
         return torch.searchsorted(upto, share * upto[-1], right=True).clamp_(max=self.num_nodes - 1)

@@ -71,8 +71,8 @@ class RandomWalkBatches(Dataset[Data]):
         if num_batches is None:
             num_batches = -(-self._parts.num_nodes // max(roots, 1))
         for name, value, least in (("roots", roots, 1), ("length", length, 0), ("num_batches", num_batches, 1)):
-            if value < least:
-                raise ValueError(f"expected {name} of at least {least}, got {value}")
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"expected {name} as an integer of at least {least}, got {value!r}")
         self.roots = roots
         self.length = length
         self.num_batches = num_batches

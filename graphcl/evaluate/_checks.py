@@ -19,6 +19,18 @@ def check_protocol(given: object, kind: type, maker: str) -> None:
         raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
 
 
+def check_graph(data: object) -> int:
+    """Returns the number of nodes of one graph; refuses a data set in its place."""
+    if not isinstance(data, Data):
+        raise TypeError(
+            f"expected a graph, a torch_geometric Data, got {type(data).__name__}; of a set take dataset[0]"
+        )
+    num_nodes = data.num_nodes
+    if num_nodes is None:
+        raise ValueError("expected a graph that tells its number of nodes, got none; set data.num_nodes")
+    return int(num_nodes)
+
+
 def check_batch(batch: object) -> None:
     """Refuses single graphs, which going through a data set gives, in the place of batches."""
     if isinstance(batch, Data) and batch._store.get("batch") is None:

@@ -11,6 +11,8 @@ from torch import Tensor
 from graphcl.evaluate._checks import FloatArray, IntArray, as_labels, to_numpy
 from graphcl.evaluate.node_splits import NodeSplit
 
+_UNLABELLED = "take these nodes out of the masks, and where splits are random out of embeddings and labels: x[known]"
+
 Rows = NDArray[Any] | Tensor  # an array on the CPU, or a tensor on a CUDA device
 
 
@@ -56,14 +58,14 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError(
             f"expected a label for every node of the splits, got NaN for {int(np.isnan(values).sum())} of "
-            f"{len(values)}; take nodes without a label out of the masks"
+            f"{len(values)}; {_UNLABELLED}"
         )
     if values.dtype.kind not in "iubUS" and not (np.isfinite(values) & (values == np.round(values))).all():
         raise ValueError("expected class labels, got fractional or infinite values; these protocols classify")
     if values.dtype.kind not in "US" and (values < 0).any():
         raise ValueError(
             f"expected classes from 0 on, got negative labels for {int((values < 0).sum())} nodes of the splits; "
-            f"if that means no label, take these nodes out of the masks"
+            f"if that means no label, {_UNLABELLED}"
         )
     classes, found = np.unique(values, return_inverse=True)
     if len(classes) < 2:
@@ -73,16 +75,11 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
     return codes
 
 
-def check_parts(split: NodeSplit, num_nodes: int) -> None:
-    """Refuses masks in the place of node numbers, numbers of no node, and nodes in two parts."""
-    for name, part in split._asdict().items():
-        if np.asarray(part).dtype == np.bool_:
-            raise ValueError(f"expected node numbers in {name}, got a mask; use mask_splits, or np.flatnonzero(mask)")
-        low, high = (np.min(part), np.max(part)) if len(part) else (0, 0)
-        if low < 0 or high >= num_nodes:
-            raise ValueError(
-                f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}"
-            )
+def check_parts(split: NodeSplit, num_nodes: int) -> NodeSplit:
+    """The parts as arrays; refuses masks in the place of node numbers, numbers of no node, and nodes in two parts."""
+    if not isinstance(split, NodeSplit):
+        raise TypeError(f"expected a NodeSplit, got {type(split).__name__}; write NodeSplit(train, validation, test)")
+    split = NodeSplit(*(_numbers(part, name, num_nodes) for part, name in zip(split, NodeSplit._fields, strict=True)))
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         both = np.intersect1d(getattr(split, first), getattr(split, second))
         if both.size:
@@ -90,6 +87,19 @@ def check_parts(split: NodeSplit, num_nodes: int) -> None:
                 f"expected parts that do not overlap, got {both.size} nodes in both {first} and {second}; each node "
                 f"belongs to one part"
             )
+    return split
+
+
+def _numbers(part: Any, name: str, num_nodes: int) -> IntArray:
+    found = to_numpy(part)
+    if found.dtype == np.bool_:
+        raise ValueError(f"expected node numbers in {name}, got a mask; use mask_splits, or np.flatnonzero(mask)")
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise ValueError(f"expected node numbers [n] in {name}, got {list(found.shape)} of {found.dtype}")
+    low, high = (found.min(), found.max()) if found.size else (0, 0)
+    if low < 0 or high >= num_nodes:
+        raise ValueError(f"expected node numbers from 0 to {num_nodes - 1} in {name}, got some from {low} to {high}")
+    return found.astype(np.int64)
 
 
 def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None:

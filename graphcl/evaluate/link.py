@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
+from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_rows, check_undirected, take
 from graphcl.evaluate.node_probes import quiet
@@ -73,7 +74,7 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     """
     if not (0 < validation and 0 < test and validation + test < 1):
         raise ValueError(f"expected shares above 0 that leave training edges, got {validation} and {test}")
-    nodes = int(data.num_nodes or 0)
+    nodes = check_graph(data)
     check_undirected(data.edge_index, nodes, "link prediction")
     rng = np.random.Generator(np.random.PCG64(seed))
     codes = _codes(data.edge_index.cpu().numpy(), nodes)
@@ -152,6 +153,8 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
         ['auc', 'hits@50', 'mrr']
     """
     check_protocol(protocol, NodeProtocol, "node_protocol")
+    if protocol.probe != "link":
+        raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use node_score")
     x = check_rows(embeddings)
     if len(x) != split.data.num_nodes:
         raise ValueError(f"expected {split.data.num_nodes} embeddings, one for each node, got {len(x)}")
@@ -195,7 +198,7 @@ def _link_score(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> LinkScore:
     return LinkScore(scores, chosen, unconverged)
 
 
-def hits_at(k: int, positive: FloatArray, negative: FloatArray) -> float:
+def hits_at(k: int, positive: FloatArray | Tensor, negative: FloatArray | Tensor) -> float:
     """Returns the share of edges that score above the k-th best of the other pairs, as OGB's evaluator does.
 
     Args:
@@ -204,28 +207,43 @@ def hits_at(k: int, positive: FloatArray, negative: FloatArray) -> float:
         negative: scores of the pairs without an edge, at least k.
 
     Raises:
-        ValueError: fewer than k other pairs, of which OGB's evaluator says that every edge is a hit.
+        ValueError: fewer than k other pairs, of which OGB's evaluator says that every edge is a hit; no scores, or NaN.
 
     Example:
         >>> hits_at(2, np.array([3.0, 1.0]), np.array([4.0, 2.0, 0.0]))
         0.5
     """
-    if not 1 <= k <= len(negative):
-        raise ValueError(f"expected k from 1 to the number of pairs without an edge, {len(negative)}, got {k}")
-    return float((positive > np.partition(negative, -k)[-k]).mean())
+    edges, others = _ranked(positive, negative)
+    if not 1 <= k <= len(others):
+        raise ValueError(f"expected k from 1 to the number of pairs without an edge, {len(others)}, got {k}")
+    return float((edges > np.partition(others, -k)[-k]).mean())
 
 
-def mean_reciprocal_rank(positive: FloatArray, negative: FloatArray) -> float:
+def mean_reciprocal_rank(positive: FloatArray | Tensor, negative: FloatArray | Tensor) -> float:
     """Returns the mean of one over the rank of each edge among all pairs without one; ties count half.
+
+    Raises:
+        ValueError: no scores, or NaN.
 
     Example:
         >>> mean_reciprocal_rank(np.array([3.0, 1.0]), np.array([2.0, 0.0]))
         0.75
     """
-    order = np.sort(negative)
-    above = len(order) - np.searchsorted(order, positive, side="right")
-    equal = np.searchsorted(order, positive, side="right") - np.searchsorted(order, positive, side="left")
+    edges, others = _ranked(positive, negative)
+    order = np.sort(others)
+    above = len(order) - np.searchsorted(order, edges, side="right")
+    equal = np.searchsorted(order, edges, side="right") - np.searchsorted(order, edges, side="left")
     return float((1 / (1 + above + equal / 2)).mean())
+
+
+def _ranked(positive: FloatArray | Tensor, negative: FloatArray | Tensor) -> tuple[FloatArray, FloatArray]:
+    """The scores as arrays; NaN is refused, as no order has a place for it and the first one would be given to it."""
+    found = tuple(np.asarray(to_numpy(scores), dtype=np.float64) for scores in (positive, negative))
+    for name, scores in zip(("edges", "pairs without an edge"), found, strict=True):
+        if scores.ndim != 1 or not scores.size or np.isnan(scores).any():
+            got = f"{int(np.isnan(scores).sum())} NaN in shape {list(scores.shape)}"
+            raise ValueError(f"expected a score for each of some {name}, none of them NaN, got {got}")
+    return found[0], found[1]
 
 
 def _labels(positive: IntArray, negative: IntArray) -> IntArray:

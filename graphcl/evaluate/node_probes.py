@@ -53,7 +53,7 @@ def node_score(
         embeddings: one row per node [nodes, dimensions], array or tensor, from the encoder in eval mode on the clean
             graph.
         labels: one class per node [nodes]; those of nodes outside the split are not looked at.
-        split: the parts.
+        split: the parts, as arrays or tensors of node numbers.
         protocol: what to do; see ``node_protocol(name)``.
         metric: ``accuracy``, or ``auc`` (area under the ROC curve) for two classes; it chooses the setting too.
         solver: of ``logistic``: ``sklearn``, ``torch``, or ``auto``: torch for embeddings on a CUDA device and above
@@ -75,8 +75,11 @@ def node_score(
         1.0
     """
     check_protocol(protocol, NodeProtocol, "node_protocol")
+    if protocol.probe in ("kmeans", "link"):
+        other = "kmeans_scores" if protocol.probe == "kmeans" else "link_score"
+        raise ValueError(f"expected a protocol that learns from the labels of nodes, got {protocol.name}; use {other}")
     x = check_rows(embeddings)
-    check_parts(split, len(x))
+    split = check_parts(split, len(x))
     y = check_node_labels(labels, len(x), np.concatenate(split))
     check_task(y, [split], protocol, metric)
     if solver not in ("auto", "sklearn", "torch"):

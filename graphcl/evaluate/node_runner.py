@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import NONE, PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -111,10 +111,11 @@ def evaluate_nodes(
     _check_seeds(seeds, n_jobs)
     if (models or {}) and protocol.probe not in ("logistic", "liblinear"):
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
-    checked = _check_embeddings(embeddings, int(data.num_nodes), seeds, models or {})
+    num_nodes = check_graph(data)
+    checked = _check_embeddings(embeddings, num_nodes, seeds, models or {})
     splits = node_splits(data, protocol)
     used = np.unique(np.concatenate([part for split in splits for part in split])) if splits else None
-    y = check_node_labels(data.y, int(data.num_nodes), used)
+    y = check_node_labels(data.y, num_nodes, used)
     if protocol.probe == "kmeans":
         _check_clusters(y)
     else:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcl.evaluate._checks import IntArray, check_protocol, to_numpy
+from graphcl.evaluate._checks import IntArray, check_graph, check_protocol, to_numpy
 from graphcl.evaluate.node_protocols import NodeProtocol
 
 __all__ = ["NodeSplit", "mask_splits", "node_split_hash", "node_splits", "random_splits"]
@@ -41,10 +41,11 @@ def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
         (20, [100, 100, 800])
     """
     check_protocol(protocol, NodeProtocol, "node_protocol")
+    num_nodes = check_graph(data)
     if protocol.splits == "none" or protocol.probe == "link":
         return []
     if protocol.splits == "random":
-        return random_splits(data.num_nodes, protocol.count, train=protocol.train, validation=protocol.validation)
+        return random_splits(num_nodes, protocol.count, train=protocol.train, validation=protocol.validation)
     missing = [key for key in PARTS if data.get(key) is None]
     if missing:
         raise ValueError(
@@ -57,7 +58,7 @@ def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
         raise ValueError(
             f"expected masks of one public split [nodes] for {protocol.name}, got {shapes}; use node-fixed-splits"
         )
-    return mask_splits(*masks, num_nodes=data.num_nodes)
+    return mask_splits(*masks, num_nodes=num_nodes)
 
 
 def mask_splits(train_mask: Any, val_mask: Any, test_mask: Any, *, num_nodes: int) -> list[NodeSplit]:

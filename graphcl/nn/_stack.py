@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl.nn.encoders import JointEncoder, check_features, check_sizes, norm_layer
+from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU
 
@@ -73,9 +73,10 @@ class Stack(JointEncoder, ABC):
             if isinstance(activation, PReLU):
                 activation.reset_parameters()
 
-    def check(self, x: Tensor) -> None:
-        """Refuse what is not ``[N, in_channels]`` in the precision of the weights."""
+    def check(self, x: Tensor, edge_index: Tensor) -> None:
+        """Refuse what is not ``[N, in_channels]`` in the precision of the weights, and what is no list of edges."""
         check_features(x, self.in_channels, next(self.parameters()).dtype)
+        check_edges(edge_index)
 
     def run(self, x: Tensor, structure: Any, splits: Sequence[int] | None) -> Tensor:
         """The layers' outputs, the last one or all side by side."""

@@ -11,7 +11,7 @@ from torch_geometric.nn.aggr import Aggregation
 from graphcl.distributed import is_one_batch, own_rows
 from graphcl.nn._cache import remember
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
-from graphcl.nn.encoders import EdgeEncoder, JointEncoder
+from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges
 from graphcl.nn.readouts import Readout, ReadoutModule, as_readout, sum_readout
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
@@ -118,11 +118,12 @@ class GraphEncoder(nn.Module):
         if not isinstance(x, Tensor):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
         if not isinstance(edge_index, Tensor):
-            raise ValueError(f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0]")
-        if edge_index.layout == torch.strided and (edge_index.dim() != 2 or edge_index.size(0) != 2):
             raise ValueError(
-                f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
+                f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0], and where there "
+                "is an adj_t leave out ToSparseTensor"
             )
+        if edge_index.layout == torch.strided:  # PyG's models take a sparse matrix as well
+            check_edges(edge_index)
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
@@ -165,7 +166,8 @@ class GraphEncoder(nn.Module):
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
-        complete = all(view.x is not None and view.edge_index is not None for view in views)
+        # What lacks something, or is sparse, is told so one by one.
+        complete = all(_is_dense(view.x) and _is_dense(view.edge_index) for view in views)
         if not isinstance(inner(self.gnn), JointEncoder | EdgeEncoder) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
@@ -195,6 +197,10 @@ def _weight(data: Data) -> Tensor | None:
     return weight
 
 
+def _is_dense(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided
+
+
 def _join_rows(parts: Sequence[Tensor]) -> Tensor:
     """Features of several views one below the other: the same tensor for the same views, as a second encoder asks."""
     if any(part.requires_grad for part in parts):  # the result would hold on to a graph of gradients
@@ -206,10 +212,24 @@ def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     """The edges of several views side by side: the same tensor for the same views, so that it is sorted once."""
 
     def join() -> Tensor:
+        for edges, size in zip(parts, sizes, strict=True):
+            _check_ends(edges, size)
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
         return torch.cat([edges + start for edges, start in zip(parts, starts, strict=True)], 1)
 
     return remember(tuple(parts), ("join", *sizes), join)
+
+
+def _check_ends(edge_index: Tensor, num_nodes: int) -> None:
+    """Refuse edges that leave their view: side by side they would end in the next one. A GPU would stall to tell."""
+    check_edges(edge_index)
+    if edge_index.device.type == "cpu" and edge_index.numel():
+        low, high = (int(bound) for bound in edge_index.aminmax())
+        if low < 0 or high >= num_nodes:
+            raise IndexError(
+                f"expected node numbers from 0 to {num_nodes - 1} in edge_index, as x has {num_nodes} rows, got "
+                f"{low if low < 0 else high}"
+            )
 
 
 def _join_weights(views: Sequence[Data]) -> Tensor | None:

@@ -108,6 +108,7 @@ class GIN(JointEncoder):
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
         check_features(x, self.in_channels, next(self.parameters()).dtype)
+        check_edges(edge_index)
         neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
         if is_fusible(x, layers):
@@ -135,10 +136,27 @@ def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
 
 def check_features(x: Tensor, in_channels: int, dtype: torch.dtype) -> None:
     """Refuse what is not ``[N, in_channels]`` in the precision of the weights, which autocast sees to by itself."""
+    if x.layout != torch.strided:
+        raise TypeError(f"expected dense features, got x as a {x.layout} tensor; write data.x = data.x.to_dense()")
     if x.dim() != 2 or x.size(1) != in_channels:
         raise ValueError(f"expected x of shape [N, {in_channels}], got {list(x.shape)}")
     if x.dtype != dtype and (torch.float64 in (x.dtype, dtype) or not torch.is_autocast_enabled(x.device.type)):
         raise TypeError(f"expected x of {dtype}, as the weights are, got {x.dtype}; write data.x = data.x.to({dtype})")
+
+
+def check_edges(edge_index: Tensor) -> None:
+    """Refuse what is no list of edges ``[2, E]``: of an ``[E, 2]`` two edges would be taken for all."""
+    if edge_index.layout != torch.strided:
+        raise TypeError(
+            f"expected edge_index as a list of edges [2, E], got a {edge_index.layout} matrix; leave out "
+            "ToSparseTensor, or write torch_geometric.utils.to_edge_index(adj_t.t())[0]"
+        )
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise ValueError(
+            f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; of [E, 2] write edge_index.t()"
+        )
+    if edge_index.is_floating_point() or edge_index.is_complex() or edge_index.dtype == torch.bool:
+        raise TypeError(f"expected edge_index of whole numbers, got {edge_index.dtype}; write edge_index.long()")
 
 
 def check_sizes(**sizes: int) -> None:

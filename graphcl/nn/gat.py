@@ -89,7 +89,7 @@ class GAT(Stack):
         self.concat = concat
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        self.check(x)
+        self.check(x, edge_index)
         return self.run(x, Looped.of(edge_index, x.size(0)), splits)
 
 

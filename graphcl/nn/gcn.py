@@ -153,7 +153,7 @@ class GCN(Stack):
     def forward(
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
     ) -> Tensor:
-        self.check(x)
+        self.check(x, edge_index)
         dtype = torch.promote_types(x.dtype, torch.float32)  # degrees beyond 256 are no numbers of bfloat16's
         return self.run(x, self.adjacency(edge_index, x.size(0), edge_weight, dtype), splits)
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from graphcl.nn._signature import inner, takes_weights
+from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.layers import Edges, layers_of
 from graphcl.nn.sparse import group
 
@@ -67,7 +69,8 @@ def embed_layerwise(
         torch.Size([3, 16])
     """
     num_nodes, device = _check(x, edge_index, edge_weight, edge_attr, budget)
-    layers = layers_of(model)
+    layers = layers_of(inner(model))
+    _check_network(inner(model), x, edge_weight)
     where, kind = next(((p.device, p.dtype) for p in model.parameters()), (device, torch.get_default_dtype()))
     edges = Edges(edge_index, None if edge_weight is None else edge_weight.to(kind), edge_attr)
     with _evaluating(model), torch.no_grad():
@@ -112,6 +115,15 @@ def _check(
         if low < 0 or high >= x.shape[0]:
             raise ValueError(f"expected node numbers from 0 to {x.shape[0] - 1}, got {low if low < 0 else high}")
     return int(x.shape[0]), device
+
+
+def _check_network(model: nn.Module, x: Any, weight: Tensor | None) -> None:
+    network = inner(model.gnn) if isinstance(model, GraphEncoder) else model
+    width = getattr(network, "in_channels", None)
+    if isinstance(width, int) and width > 0 and x.shape[1] != width:
+        raise ValueError(f"expected x of shape [N, {width}], got {list(x.shape)}")
+    if weight is not None and not takes_weights(network):
+        raise ValueError(f"expected no edge_weight, got one; {type(network).__name__} does not take it")
 
 
 @contextmanager

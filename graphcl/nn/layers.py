@@ -14,6 +14,7 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
 
+from graphcl.nn._signature import inner
 from graphcl.nn._stack import Stack
 from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.encoders import GIN
@@ -74,7 +75,7 @@ def layers_of(model: nn.Module) -> Layers:
 
 @layers_of.register
 def _graph_encoder(model: GraphEncoder) -> Layers:
-    return layers_of(model.gnn)
+    return layers_of(inner(model.gnn))  # of a compiled network the layers are not
 
 
 @layers_of.register

@@ -93,7 +93,7 @@ class SAGE(Stack):
         )
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        self.check(x)
+        self.check(x, edge_index)
         return self.run(x, mean_adjacency(edge_index, x.size(0), dtype=x.dtype), splits)
 
 

@@ -47,6 +47,32 @@ def test_pretrain_scores_at_the_end_if_it_is_told_to(capsys, rings, fast):
     assert Path("run/scores.csv").is_file()
 
 
+@pytest.mark.filterwarnings("ignore:.*reached max_iter")
+def test_labels_that_the_run_has_learned_from_are_no_test(capsys, tmp_path):
+    """Random splits test nodes of train_mask, whose labels supervised contrast has read."""
+    settings = {"dataset": "synthetic-social", "hidden": 8, "epochs": 3, "seed": 0, "method": "node-supcon"}
+    folder = RunFolder(tmp_path / "run")
+    folder.create(settings)
+    folder.save_weights(make_method({**settings_for("node-supcon"), **settings}, 50))
+    command = ["evaluate", str(folder.path), "--device", "cpu", "--protocol"]
+    for protocol in ("node-linear-random", "node-bgrl-20-80", "knn", "kmeans"):
+        assert main([*command, protocol]) == 2
+        message = capsys.readouterr().err
+        assert "expected labels that NodeSupCon has not seen, got synthetic-social" in message
+        assert "or by a protocol whose split comes with the graph: node-linear-public" in message
+    assert main([*command, "node-linear-public"]) == 0
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["finetune", "--dataset", "synthetic-circles"]])
+def test_graphs_whose_labels_the_run_has_learned_from_are_no_test(capsys, tmp_path, command):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"dataset": "synthetic-circles", "method": "graph-supcon", "seed": 0})
+    assert main([*command, str(folder.path), "--device", "cpu"]) == 2
+    message = capsys.readouterr().err
+    assert "expected labels that GraphSupCon has not seen, got synthetic-circles" in message
+    assert message.rstrip().endswith("score it on another data set")
+
+
 def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
     settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}
     folder = RunFolder(tmp_path / "run")

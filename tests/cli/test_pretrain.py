@@ -60,6 +60,11 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
     assert "GRACE" in capsys.readouterr().out
 
 
+def test_views_may_drop_nodes_of_a_graph_with_held_out_links(capsys):
+    small = ["--dataset", "synthetic-social", "--hidden", "8", "--threads", "1", "--device", "cpu", "--epochs", "2"]
+    assert main(["pretrain", "--method", "grace", "--views", "node-drop:0.2", "subgraph", *small, "--out", "run"]) == 0
+
+
 def test_diagnostics_are_in_the_last_row_unless_they_are_turned_off(run, fast):
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     assert "effective_rank" not in rows[0] and rows[1]["effective_rank"] > 1 and "alignment" in rows[1]
@@ -97,7 +102,12 @@ def test_missing_raw_files_say_where_they_should_be(refused):
         (["--readout", "median"], "out of sum"),
         (["--features", "random"], "constant"),
         (["--epochs", "0"], "epochs above 0"),
+        (
+            ["--dataset", "karate", "--method", "grace", "--batch-size", "16"],
+            "no batch_size for karate, which is one graph",
+        ),
         (["--temperature", "-1"], "temperature above 0"),
+        (["--method", "graph-supcon", "--evaluate"], "a method that learns without labels for --evaluate"),
         (["--resume", "--overwrite", "--out", "nowhere"], "found nothing at nowhere"),
         (["--resume"], "name it"),
     ],

@@ -90,6 +90,7 @@ def test_a_failed_write_leaves_what_was_there(x: Tensor, tmp_path: Path) -> None
         ([x[:10], x[10:, :2]], "expected parts of 3 columns"),
         ([x[:10], x[10:].double()], "type float32"),
         ([x[0]], r"parts of shape \[n, F\], got \[3\]"),
+        ([x.bfloat16()], r"an .npy file can hold, got torch.bfloat16; take part.half\(\)"),
     ):
         with pytest.raises(ValueError, match=words):
             write_rows(tmp_path / "x.npy", parts, 20)
@@ -115,8 +116,12 @@ def test_a_broken_file_says_so(x: Tensor, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds int64 \[3\], but a matrix"):
         MappedRows(path)
     np.save(path, np.array([["a"]]))
-    with pytest.raises(DataError, match="but a matrix of numbers"):
+    with pytest.raises(DataError, match="of numbers that torch knows"):
         MappedRows(path)
+    for kind in (">f4", np.longdouble, np.complex64):
+        np.save(path, np.ones((3, 2), kind))
+        with pytest.raises(DataError, match="of numbers that torch knows, in this machine's order of bytes"):
+            MappedRows(path)
     np.savez(tmp_path / "x.npz", x=x.numpy())
     with pytest.raises(DataError, match="cannot be mapped"):
         MappedRows(tmp_path / "x.npz")
@@ -127,8 +132,9 @@ def test_refuses(x: Tensor, tmp_path: Path) -> None:
     for ids in (torch.tensor([20]), torch.tensor([-1, 3])):
         with pytest.raises(ValueError, match="expected row numbers from 0 to 19"):
             rows[ids]
-    with pytest.raises(ValueError, match="1-dim tensor of int64"):
-        rows[torch.tensor([0.5])]
+    for wrong in (torch.tensor([0.5]), [0, 1], 3, np.array([0])):
+        with pytest.raises(ValueError, match="1-dim tensor of int64, got"):
+            rows[wrong]
     with pytest.raises(ValueError, match="expected a batch with n_id"):
         FetchRows(rows)(Data(num_nodes=2))
     assert repr(FetchRows(rows)) == f"FetchRows(MappedRows({str(tmp_path / 'x.npy')!r}), 'x')"

@@ -336,6 +336,12 @@ def test_refuses_seeds(graph: Data) -> None:
             EdgeSamplerInput(None, torch.tensor([0]), torch.tensor([1])),
             NegativeSampling("triplet", 1, None, torch.ones(3)),
         )
+    for weight in (torch.zeros(SIZE), -torch.ones(SIZE), torch.full((SIZE,), float("nan"))):
+        with pytest.raises(ValueError, match="expected weights of negative ends from 0 on, one of them above"):
+            sampler.sample_from_edges(
+                EdgeSamplerInput(None, torch.tensor([0]), torch.tensor([1])),
+                NegativeSampling("binary", 1, dst_weight=weight),
+            )
 
 
 def test_refuses_graphs() -> None:

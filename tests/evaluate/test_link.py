@@ -123,6 +123,25 @@ def test_refusals_of_the_probe():
         link_score(np.full((400, 2), np.nan), split, node_protocol("link"))
 
 
+@pytest.mark.parametrize("name", ["knn", "kmeans", "node-linear-public"])
+def test_a_protocol_of_nodes_is_refused(name):
+    split = link_split(network(nodes=400, edges=3000), seed=0)
+    with pytest.raises(ValueError, match=f"scores pairs of nodes, got {name}; use node_score"):
+        link_score(np.eye(400), split, node_protocol(name))
+
+
+@pytest.mark.parametrize("score", [lambda p, n: hits_at(1, p, n), mean_reciprocal_rank])
+def test_scores_of_a_model_that_diverged_are_no_first_rank(score):
+    """NaN stands behind everything in a sorted array: it had the reciprocal rank 1."""
+    with pytest.raises(ValueError, match=r"a score for each of some edges, none of them NaN, got 1 NaN in shape \[2\]"):
+        score(np.array([np.nan, 1.0]), np.array([0.0, 2.0]))
+    with pytest.raises(ValueError, match=r"some pairs without an edge, none of them NaN, got 1 NaN in shape \[1\]"):
+        score(np.array([1.0]), np.array([np.nan]))
+    with pytest.raises(ValueError, match=r"some edges, none of them NaN, got 0 NaN in shape \[0\]"):
+        score(np.array([]), np.array([0.0]))
+    assert score(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 0.0])) == score(np.array([3.0, 1.0]), np.array([2.0, 0]))
+
+
 def test_hits_are_those_of_the_ogb_evaluator():
     from graphcl.data.ogb import import_ogb
 

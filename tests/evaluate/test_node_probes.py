@@ -201,7 +201,7 @@ def spoiled(index, value):
         (X, Y[:-1], {}, r"one label per node, shape \[400\].*got shape \[399\]"),
         (X, Y[:, None], {}, r"got shape \[400, 1\]; .*y\[:, task\]"),
         (X, None, {}, "got none"),
-        (X, spoiled(SPLIT.train[0], np.nan), {}, "got NaN for 1 of 400; take nodes without a label out of the masks"),
+        (X, spoiled(SPLIT.train[0], np.nan), {}, r"got NaN for 1 of 400; take these nodes out of .* x\[known\]"),
         (X, spoiled(SPLIT.test[0], 0.5), {}, "fractional"),
         (X, spoiled(SPLIT.test[:3], -1), {}, "negative labels for 3 nodes"),
         (X, np.where(np.arange(400) == SPLIT.test[0], None, Y), {}, "all numbers or all texts, got NoneType, int"),
@@ -214,6 +214,37 @@ def spoiled(index, value):
 def test_refusals(x, y, options, message):
     with pytest.raises(ValueError, match=message):
         node_score(x, y, SPLIT, LINEAR, **options)
+
+
+def test_a_split_of_tensors_is_that_of_arrays():
+    """As OGB's get_idx_split gives it."""
+    assert node_score(X, Y, NodeSplit(*map(torch.from_numpy, SPLIT)), LINEAR) == node_score(X, Y, SPLIT, LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (SPLIT._replace(test=SPLIT.test.astype(float)), r"expected node numbers \[n\] in test, got \[320\] of float64"),
+        (SPLIT._replace(train=SPLIT.train[:, None]), r"expected node numbers \[n\] in train, got \[40, 1\]"),
+    ],
+)
+def test_parts_that_are_no_node_numbers_are_refused(split, message):
+    with pytest.raises(ValueError, match=message):
+        node_score(X, Y, split, LINEAR)
+
+
+@pytest.mark.parametrize("split", [SPLIT._asdict(), tuple(SPLIT)])
+def test_what_is_no_split_is_refused(split):
+    with pytest.raises(TypeError, match=r"expected a NodeSplit, got .*; write NodeSplit\(train, validation, test\)"):
+        node_score(X, Y, split, LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [("kmeans", "kmeans_scores"), ("link", "link_score"), ("ogb-link", "link_")]
+)
+def test_a_protocol_of_another_kind_is_refused(name, instead):
+    with pytest.raises(ValueError, match=f"learns from the labels of nodes, got {name}; use {instead}"):
+        node_score(X, Y, SPLIT, node_protocol(name))
 
 
 def test_a_split_without_a_class_is_refused():

@@ -4,7 +4,16 @@ import torch
 from torch_geometric.data import Data
 
 from graphcl.data import load
-from graphcl.evaluate import NodeSplit, mask_splits, node_protocol, node_split_hash, node_splits, random_splits
+from graphcl.evaluate import (
+    NodeSplit,
+    evaluate_nodes,
+    link_split,
+    mask_splits,
+    node_protocol,
+    node_split_hash,
+    node_splits,
+    random_splits,
+)
 
 EYE = np.eye(3, dtype=bool)
 
@@ -91,3 +100,17 @@ def test_graphs_without_the_splits_of_a_protocol_are_refused():
     assert len(node_splits(graph(**several), node_protocol("node-fixed-splits"))) == 2
     with pytest.raises(ValueError, match="expected enough nodes for shares of 0.1 and 0.1, got 4"):
         random_splits(4, 1, train=0.1, validation=0.1)
+
+
+def test_a_data_set_in_the_place_of_its_graph_is_refused():
+    dataset = load("synthetic-social")
+    for use in (
+        lambda: node_splits(dataset, node_protocol("knn")),
+        lambda: evaluate_nodes({"raw": [dataset[0].x]}, dataset, node_protocol("knn"), [0]),
+        lambda: link_split(dataset, seed=0),
+    ):
+        with pytest.raises(TypeError, match=r"expected a graph, .* got ListDataset; of a set take dataset\[0\]"):
+            use()
+    tells_none = pytest.raises(ValueError, match="expected a graph that tells its number of nodes, got none")
+    with pytest.warns(UserWarning, match="Unable to accurately infer"), tells_none:
+        node_splits(Data(), node_protocol("knn"))

@@ -156,6 +156,21 @@ class TestViews:
         with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
             GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
 
+    @pytest.mark.parametrize("end", [-1, 7])
+    def test_edges_that_leave_their_view_are_refused(self, end, generator):
+        """Side by side they would have ended in another view."""
+        whole, other = random_graph(7, 9, generator), random_graph(9, 9, generator)
+        whole.edge_index = torch.cat([whole.edge_index, torch.tensor([[0], [end]])], 1)
+        for views in ([whole, other], [other, whole]):
+            with pytest.raises(IndexError, match=f"expected node numbers from 0 to 6 in edge_index, .* got {end}"):
+                GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
+
+    def test_sparse_edges_are_refused_by_name(self, generator):
+        view = random_graph(5, 8, generator)
+        view.edge_index = torch.ones(5, 5).to_sparse()
+        with pytest.raises(TypeError, match="expected edge_index as a list of edges"):
+            GraphEncoder(GIN(4, 8, 2).double()).encode_views([view, view])
+
 
 class TestWeights:
     """Edge weights reach the networks that take them, alone and jointly."""
@@ -321,7 +336,7 @@ class TestRefusals:
 
     def test_no_edges_given(self):
         encoder = GraphEncoder(GIN(4))
-        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None"):
+        with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None; .* leave out ToSparse"):
             encoder.encode(Data(x=torch.ones(2, 4)))
         with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got None"):
             encoder.encode_views([Data(x=torch.ones(2, 4))] * 2)

@@ -262,6 +262,25 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"expected edge_index of shape \[2, E\], got .*edge_index.t\(\)"):
             GraphEncoder(GIN(5))(torch.ones(3, 5), torch.zeros(shape, dtype=torch.int64))
 
+    @pytest.mark.parametrize("kind", [GIN, GCN, SAGE, GAT])
+    def test_edges_that_are_no_list_of_edges(self, kind):
+        """Of the transposed list two edges would have been taken for all."""
+        edges = torch.tensor([[0, 1], [1, 2], [2, 0], [0, 2]])
+        with pytest.raises(
+            ValueError, match=r"expected edge_index of shape \[2, E\], got \[4, 2\]; .*edge_index.t\(\)"
+        ):
+            kind(5, 8, 2)(torch.ones(3, 5), edges)
+        with pytest.raises(TypeError, match=r"expected edge_index of whole numbers, got torch.float32"):
+            kind(5, 8, 2)(torch.ones(3, 5), edges.t().float())
+        for network in (kind(5, 8, 2), GraphEncoder(kind(5, 8, 2))):
+            with pytest.raises(TypeError, match="expected edge_index as a list of edges .*to_edge_index"):
+                network(torch.ones(3, 5), torch.ones(3, 3).to_sparse())
+
+    @pytest.mark.parametrize("kind", [GIN, GCN, SAGE, GAT])
+    def test_sparse_features(self, kind):
+        with pytest.raises(TypeError, match=r"expected dense features, .*torch.sparse_coo.*x.to_dense\(\)"):
+            kind(5, 8, 2)(torch.eye(5).to_sparse(), torch.zeros(2, 0, dtype=torch.int64))
+
     def test_edges_to_nowhere(self):
         with pytest.raises(IndexError, match="expected indices from 0 to 2, got 3"):
             GIN(5)(torch.ones(3, 5), torch.tensor([[0], [3]]))

@@ -102,6 +102,15 @@ def test_weights_and_attributes_of_edges(graph: tuple[Tensor, Tensor], generator
     torch.testing.assert_close(found, attributed, atol=1e-5, rtol=1e-5)
 
 
+def test_a_compiled_network_is_what_was_compiled(graph: tuple[Tensor, Tensor]) -> None:
+    x, edge_index = graph
+    model = trained(nets.GCN(WIDTH, 8, 2, norm="batch"), x, edge_index)
+    expected = embed_layerwise(model, x, edge_index)
+    compiled = torch.compile(model, backend="eager")
+    for network in (compiled, GraphEncoder(compiled), torch.compile(GraphEncoder(model), backend="eager")):
+        assert torch.equal(embed_layerwise(network, x, edge_index), expected)
+
+
 def test_the_model_is_left_as_it_was(graph: tuple[Tensor, Tensor]) -> None:
     x, edge_index = graph
     model = GCN(WIDTH, 8, 2, norm="batch_norm")
@@ -193,6 +202,10 @@ def test_refuses_what_does_not_fit(graph: tuple[Tensor, Tensor]) -> None:
         embed_layerwise(model, x, edge_index, budget=0)
     with pytest.raises(ValueError, match="edge_weight with a row for each of 704 edges, got 3"):
         embed_layerwise(model, x, edge_index, edge_weight=torch.ones(3))
+    with pytest.raises(ValueError, match=rf"expected x of shape \[N, {WIDTH}\], got \[{NODES}, 3\]"):
+        embed_layerwise(GraphEncoder(model), x[:, :3], edge_index)
+    with pytest.raises(ValueError, match="expected no edge_weight, got one; SAGE does not take it"):
+        embed_layerwise(nets.SAGE(WIDTH, 8, 2), x, edge_index, edge_weight=torch.ones(704))
     with pytest.raises(ValueError, match="expected edge_index on cpu, where the features are, got it on meta"):
         embed_layerwise(model, x, edge_index.to("meta"))
 
