@@ -42,9 +42,11 @@ def audit(
     """Scores an encoder of graphs beside ``raw``, ``untrained-init``, ``untrained`` and ``wl`` under one protocol.
 
     The weights are taken as they are and not changed. They are one for all seeds; the folds and the weights of the
-    untrained networks differ from seed to seed. The interval of the lift is over seeds and folds: it says nothing of
-    another training of the encoder. Batch normalisation through which no batch has ever gone is at its initial
-    identity, a straw man: there the statistics are collected as for ``untrained``.
+    untrained networks differ from seed to seed. The interval of the lift is over seeds and folds, and with several
+    seeds takes in how far one more untrained network may lie from the others (:func:`graphcl.evaluate.lift_of_one`): an
+    untrained encoder has a lift of 0 within it. It says nothing of another training of the encoder. Batch normalisation
+    through which no batch has ever gone is at its initial identity, a straw man: there the statistics are collected as
+    for ``untrained``.
 
     Args:
         encoder: any network with PyG's ``forward(x, edge_index)`` to node embeddings, a :class:`GraphEncoder`, or a
@@ -82,7 +84,8 @@ def audit(
         >>> [row.method for row in rows]
         ['raw', 'untrained-init', 'untrained', 'GIN', 'wl']
 
-    Source: the interval is that of :func:`graphcl.evaluate.paired_lift`.
+    Source: the intervals are those of :func:`graphcl.evaluate.paired_lift`, and for the encoder, which is one for all
+    seeds, that of :func:`graphcl.evaluate.lift_of_one`.
     """
     if not isinstance(encoder, nn.Module):
         raise TypeError(f"expected an encoder that is a torch module, got {type(encoder).__name__}")
@@ -119,7 +122,7 @@ def audit(
     if probe.grouped:
         groups = wl_classes([graph for batch in graphs.batches(EMBED_BATCH) for graph in batch.to_data_list()])
     scores = evaluate_embeddings(embeddings, labels, probe, seeds, kernels=kernels, groups=groups, n_jobs=n_jobs)
-    return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance)
+    return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance, one_draw=[name])
 
 
 def reinitialised(network: nn.Module, seed: int) -> nn.Module:
