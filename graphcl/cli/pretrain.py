@@ -94,12 +94,16 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
 
 def _settings(config: Any) -> dict[str, Any]:
     """What the run folder keeps, its paths such that they are found from any working directory."""
+    from graphcl.train.loop import check_options
+
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:
         settings["root"] = str(Path(config.root).resolve())
     for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+    options = ("optimizer", "schedule", "precision", "warmup", "clip", "patience", "weight_decay")
+    check_options(**{key: settings[key] for key in options})
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
     kind = settings["arguments"].get("modality")

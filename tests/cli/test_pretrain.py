@@ -98,12 +98,20 @@ def test_missing_raw_files_say_where_they_should_be(refused):
         (["--features", "random"], "constant"),
         (["--epochs", "0"], "epochs above 0"),
         (["--temperature", "-1"], "temperature above 0"),
+        (["--optimizer", "sgd"], "expected optimizer to be adam or adamw, got 'sgd'"),
+        (["--schedule", "linear"], "expected schedule to be constant or cosine"),
+        (["--precision", "fp8"], "expected precision to be fp32 or bf16"),
+        (["--clip", "-1"], "expected clip above 0"),
+        (["--patience", "0"], "expected patience above 0"),
+        (["--warmup", "-1"], "expected warmup of at least 0"),
+        (["--weight-decay", "-1"], "expected weight_decay of at least 0"),
         (["--resume", "--overwrite", "--out", "nowhere"], "found nothing at nowhere"),
         (["--resume"], "name it"),
     ],
 )
 def test_bad_values(refused, arguments, words):
     assert words in refused("pretrain", *arguments)
+    assert not Path("runs").exists()  # nothing has begun
 
 
 def test_arguments_that_a_method_or_a_loss_does_not_take(refused):
