@@ -23,8 +23,8 @@ def run(config: Any) -> int:
         print(f"{config.name}: {chosen.kind.__name__}, {chosen.paper}")
         for key, value in settings.items():
             print(f"  {key}: {value}")
-        for dataset, settings in chosen.datasets.items():
-            print(f"  on {dataset}: {', '.join(f'{key} {value}' for key, value in settings.items())}")
+        for dataset, changed in chosen.datasets.items():
+            print(f"  on {dataset}: {', '.join(f'{key} {value}' for key, value in changed.items())}")
         return 0
     width = max(map(len, METHODS))
     for name, known in METHODS.items():

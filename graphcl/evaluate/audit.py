@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.data import PackedDataset
+from graphcl.errors import GraphCLError
 from graphcl.evaluate._checks import check_protocol
 from graphcl.evaluate.baselines import collect_statistics
 from graphcl.evaluate.duplicates import wl_classes
@@ -73,6 +74,7 @@ def audit(
         ValueError: a part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
             not finite, or what the protocol refuses.
         TypeError: the encoder is no module.
+        GraphCLError: it fails on these graphs, with what went wrong in it.
 
     Example:
         >>> from torch_geometric.nn import GIN
@@ -152,6 +154,12 @@ class _Audited(nn.Module):
         else:
             self.encoder = _Pooled(network) if readout is None else GraphEncoder(network, readout)
 
+    @property
+    def name(self) -> str:
+        """What was given."""
+        inside = self.encoder.gnn if isinstance(self.encoder, GraphEncoder) else self.encoder.network
+        return type(inside).__name__
+
     def embed(self, data: Any) -> Embeddings:
         training = [(part, part.training) for part in self.modules()]
         self.eval()
@@ -161,6 +169,13 @@ class _Audited(nn.Module):
                     return self.encoder.encode(data)
                 found: Embeddings = self.encoder(data.x, data.edge_index, data.batch)
                 return found
+        except (ValueError, TypeError, GraphCLError):  # which say what they mean
+            raise
+        except Exception as error:
+            raise GraphCLError(
+                f"expected an encoder of graphs with {data.num_node_features} numbers per node, but "
+                f"{self.name} failed on {data.num_graphs} of them: {type(error).__name__}: {error}"
+            ) from error
         finally:
             for part, mode in training:
                 part.training = mode

@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCN, GIN, global_mean_pool
 
 from graphcl.data import PackedDataset, load
+from graphcl.errors import GraphCLError
 from graphcl.evaluate import audit, collect_statistics, lift_of_one, protocol, with_folds
 from graphcl.evaluate.audit import reinitialised
 from graphcl.methods import GraphCL
@@ -145,3 +146,18 @@ def test_refusals(graphs):
         several = [Data(x=graph.x, edge_index=graph.edge_index, y=wrong) for graph in graphs]
         with pytest.raises(ValueError, match=r"one class y for each of 120 graphs, got y of shape .*choose one"):
             audit(GIN(graphs.num_features, 4, 2), several, probe=FEW, seeds=[0])
+
+
+def test_a_network_that_fails_is_named_with_what_went_wrong_in_it(graphs):
+    wide = GIN(graphs.num_features + 1, 4, 2)
+    words = f"graphs with {graphs.num_features} numbers per node, but GIN failed on 120 of them: RuntimeError: mat1 and"
+    with pytest.raises(GraphCLError, match=words) as caught:
+        audit(wide, graphs, probe=FEW, seeds=[0])
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+    class Pooled(nn.Module):
+        def forward(self, x, edge_index, batch):
+            return {}["nothing"]
+
+    with pytest.raises(GraphCLError, match="but Pooled failed on 120 of them: KeyError: 'nothing'"):
+        audit(Pooled(), graphs, probe=FEW, seeds=[0], readout=None)
