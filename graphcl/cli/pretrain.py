@@ -59,6 +59,8 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     from graphcl.train.ranks import in_turn, on_first
 
     settings = _settings(config)
+    if config.resume:
+        _check_same(RunFolder(config.out), settings, config)
     with in_turn(device):
         whole = with_modality(load_data(settings, root=config.root), settings, root=config.root)
         dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
@@ -135,6 +137,12 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
     if not config.resume:
         folder.create(settings, overwrite=config.overwrite)
         return
+    load_checkpoint(folder.checkpoint_file)
+    folder.write_config(settings)
+
+
+def _check_same(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
+    """Refuse to go on with a run with other settings than its own."""
     before = folder.read_config().get("vocab")
     if before != settings["vocab"]:
         raise ConfigError(
@@ -153,8 +161,6 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
             f"expected to go on with the run of {folder.path} with its own settings, got {', '.join(changed)}; leave "
             "them out, or start a new run"
         )
-    load_checkpoint(folder.checkpoint_file)
-    folder.write_config(settings)
 
 
 def _new_folder(dataset: str, method: str, device: Any) -> Path:

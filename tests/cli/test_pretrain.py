@@ -147,6 +147,8 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(refused, run):
         (["--views", "identity", "identity"], "views=['identity', 'identity'] (there ['identity', 'random4'])"),
         (["--hidden", "8", "--seed", "5"], "hidden=8 (there 4), seed=5 (there 0)"),
         (["--objective.symmetric", "true"], "objective={'symmetric': True} (there {})"),
+        (["--method", "infograph"], "method=infograph (there graphcl)"),  # which has no views
+        (["--dataset", "synthetic-social"], "dataset=synthetic-social (there synthetic-molecules)"),
     ],
 )
 def test_a_run_is_gone_on_with_as_it_was_or_left_alone(refused, run, arguments, words):
