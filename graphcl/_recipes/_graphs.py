@@ -9,6 +9,7 @@ from graphcl._recipes._recipe import Recipe
 
 __all__ = ["GRAPHS"]
 
+# Of a loss whose settings are not all its own defaults, those that the method has: words change them one by one.
 _INFO_NCE = partial(losses.InfoNCE, positive_in_denominator=False)  # as GraphCL's code has it
 
 GRAPHS: Mapping[str, Recipe] = {
@@ -61,6 +62,7 @@ GRAPHS: Mapping[str, Recipe] = {
     "ad-gcl": Recipe(
         methods.ADGCL,
         "Suresh et al., Adversarial Graph Augmentation to Improve Graph Contrastive Learning, NeurIPS 2021",
+        loss=partial(losses.InfoNCE, temperature=0.2, symmetric=True, positive_in_denominator=False),
         settings={"layers": 5, "joined": False, "lr": 1e-3, "batch_size": 32},
     ),
     "simgrace": Recipe(
@@ -77,10 +79,12 @@ GRAPHS: Mapping[str, Recipe] = {
     "graph-simcse": Recipe(
         methods.GraphSimCSE,
         "Gao et al., SimCSE, EMNLP 2021, on graphs: views by dropout alone",
+        loss=partial(losses.InfoNCE, temperature=0.05),
     ),
     "graph-moco": Recipe(
         methods.GraphMoCo,
         "He et al., Momentum Contrast for Unsupervised Visual Representation Learning, CVPR 2020, on graphs",
+        loss=partial(losses.MoCo, temperature=0.2),
     ),
     "graph-byol": Recipe(
         methods.GraphBYOL,
@@ -90,14 +94,17 @@ GRAPHS: Mapping[str, Recipe] = {
         methods.GraphSwAV,
         "Caron et al., Unsupervised Learning of Visual Features by Contrasting Cluster Assignments, NeurIPS 2020, "
         "on graphs",
+        loss=losses.SwAV,
     ),
     "graph-barlow-twins": Recipe(
         methods.GraphBarlowTwins,
         "Zbontar et al., Barlow Twins, ICML 2021, on graphs",
+        loss=partial(losses.BarlowTwins, redundancy=1 / 256),
     ),
     "graph-vicreg": Recipe(
         methods.GraphVICReg,
         "Bardes et al., VICReg, ICLR 2022, on graphs",
+        loss=partial(losses.VICReg, invariance=25 / 256, variance=12.5),
     ),
     "pcl": Recipe(
         methods.PCL,
@@ -108,6 +115,7 @@ GRAPHS: Mapping[str, Recipe] = {
         "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, on graphs",
         needs="labels y",
         labels="all",
+        loss=partial(losses.SupCon, temperature=0.1),
     ),
     "cross-modal": Recipe(
         methods.CrossModal,
@@ -115,6 +123,7 @@ GRAPHS: Mapping[str, Recipe] = {
         "a vector that belongs to it",
         needs="the vectors, a graph attribute: --arguments.modality NAME --arguments.modality_channels WIDTH; "
         "of molecules properties (the default), fingerprint or descriptors (both) are computed",
+        loss=losses.CLIP,
         molecules={
             "arguments": {"modality": "properties", "modality_channels": VECTOR_WIDTHS["properties"]},
             "batch_size": 512,

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Generator, Tensor
@@ -119,13 +119,13 @@ class RandomApply(Augmentation):
         return _view(self, data, key)
 
 
-class Views(BaseTransform):
+class Views(BaseTransform, Sequence[Transform]):
     """Two or more views of the same data: ``views(data)`` is a tuple with one view per transform.
 
     Each :class:`Augmentation` gets a key of its own, so that two equal ones make different views; any other transform
     (PyG's, or a function) is called on a shallow copy and draws from wherever it draws. The input is never changed.
     As the ``transform`` of a data set it makes the data set's items tuples, which PyG's loaders turn into one batch per
-    view.
+    view. It is a sequence of its transforms, so that a method takes it as its ``views``.
 
     Args:
         transforms: At least two, from data to a view of it.
@@ -167,6 +167,18 @@ class Views(BaseTransform):
             transform.view(data, fold(key, i)) if isinstance(transform, Augmentation) else transform(copy.copy(data))
             for i, transform in enumerate(self.transforms)
         )
+
+    def __len__(self) -> int:
+        return len(self.transforms)
+
+    @overload
+    def __getitem__(self, index: int) -> Transform: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Transform]: ...
+
+    def __getitem__(self, index: int | slice) -> Transform | Sequence[Transform]:
+        return self.transforms[index]
 
     def __repr__(self) -> str:
         return f"Views({', '.join(map(repr, self.transforms))})"

@@ -19,18 +19,23 @@ def run(config: Any) -> int:
     """Print one line per method, or all settings of one."""
     if config.name is not None:
         chosen = recipe(config.name)
-        if config.dataset is not None:
-            from graphcl.data import card
-
-            card(config.dataset)  # a name that is none is refused
+        settings = settings_for(config.name, config.dataset, vocab=_vocabulary(config.dataset))
         print(f"{config.name}: {chosen.kind.__name__}, {chosen.paper}")
-        for key, value in settings_for(config.name, config.dataset).items():
+        for key, value in settings.items():
             print(f"  {key}: {value}")
-        for dataset, settings in chosen.datasets.items():
-            print(f"  on {dataset}: {', '.join(f'{key} {value}' for key, value in settings.items())}")
+        for dataset, changed in chosen.datasets.items():
+            print(f"  on {dataset}: {', '.join(f'{key} {value}' for key, value in changed.items())}")
         return 0
     width = max(map(len, METHODS))
     for name, known in METHODS.items():
         needs = f"  needs {known.needs}" if known.needs else ""
         print(f"{name:<{width}}  {known.kind.level:<5}  {known.paper}{needs}")
     return 0
+
+
+def _vocabulary(dataset: str | None) -> str | None:
+    """The index table that pretrain takes for a set of molecules; a name that is none is refused."""
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+
+    return "ogb" if dataset is not None and is_molecules(card(dataset)) else None

@@ -59,6 +59,8 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     from graphcl.train.ranks import in_turn, on_first
 
     settings = _settings(config)
+    if config.resume:
+        _check_same(RunFolder(config.out), settings, config)
     with in_turn(device):
         whole = with_modality(load_data(settings, root=config.root), settings, root=config.root)
         dataset, overlaps = leave_out(whole, config.exclude, config.exclude_by, root=config.root)
@@ -105,12 +107,16 @@ def _without_link_labels(data: Any) -> Any:
 
 def _settings(config: Any) -> dict[str, Any]:
     """What the run folder keeps, its paths such that they are found from any working directory."""
+    from graphcl.train.loop import check_options
+
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:
         settings["root"] = str(Path(config.root).resolve())
     for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+    options = ("optimizer", "schedule", "precision", "warmup", "clip", "patience", "weight_decay")
+    check_options(**{key: settings[key] for key in options})
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
     if config.evaluate and recipe(config.method).labels == "all":
@@ -149,6 +155,12 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
     if not config.resume:
         folder.create(settings, overwrite=config.overwrite)
         return
+    load_checkpoint(folder.checkpoint_file)
+    folder.write_config(settings)
+
+
+def _check_same(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
+    """Refuse to go on with a run with other settings than its own."""
     before = folder.read_config().get("vocab")
     if before != settings["vocab"]:
         raise ConfigError(
@@ -167,8 +179,6 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
             f"expected to go on with the run of {folder.path} with its own settings, got {', '.join(changed)}; leave "
             "them out, or start a new run"
         )
-    load_checkpoint(folder.checkpoint_file)
-    folder.write_config(settings)
 
 
 def _new_folder(dataset: str, method: str, device: Any) -> Path:

@@ -25,7 +25,7 @@ from graphcl.evaluate.duplicates import grouped_folds, wl_classes
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
-from graphcl.evaluate.lift import Lift, holm, mean_lift, paired_lift
+from graphcl.evaluate.lift import Lift, holm, lift_of_one, mean_lift, paired_lift
 from graphcl.evaluate.link import (
     LinkScore,
     LinkSplit,
@@ -138,6 +138,7 @@ __all__ = [
     "LinkSplit",
     "hits_at",
     "link_score",
+    "lift_of_one",
     "link_split",
     "mean_reciprocal_rank",
     "ogb_link_split",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.data import PackedDataset
+from graphcl.errors import GraphCLError
 from graphcl.evaluate._checks import check_protocol
 from graphcl.evaluate.baselines import collect_statistics
 from graphcl.evaluate.duplicates import wl_classes
@@ -42,9 +43,11 @@ def audit(
     """Scores an encoder of graphs beside ``raw``, ``untrained-init``, ``untrained`` and ``wl`` under one protocol.
 
     The weights are taken as they are and not changed. They are one for all seeds; the folds and the weights of the
-    untrained networks differ from seed to seed. The interval of the lift is over seeds and folds: it says nothing of
-    another training of the encoder. Batch normalisation through which no batch has ever gone is at its initial
-    identity, a straw man: there the statistics are collected as for ``untrained``.
+    untrained networks differ from seed to seed. The interval of the lift is over seeds and folds, and with several
+    seeds takes in how far one more untrained network may lie from the others (:func:`graphcl.evaluate.lift_of_one`): an
+    untrained encoder has a lift of 0 within it. It says nothing of another training of the encoder. Batch normalisation
+    through which no batch has ever gone is at its initial identity, a straw man: there the statistics are collected as
+    for ``untrained``.
 
     Args:
         encoder: any network with PyG's ``forward(x, edge_index)`` to node embeddings, a :class:`GraphEncoder`, or a
@@ -71,6 +74,7 @@ def audit(
         ValueError: a part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
             not finite, or what the protocol refuses.
         TypeError: the encoder is no module.
+        GraphCLError: it fails on these graphs, with what went wrong in it.
 
     Example:
         >>> from torch_geometric.nn import GIN
@@ -82,7 +86,8 @@ def audit(
         >>> [row.method for row in rows]
         ['raw', 'untrained-init', 'untrained', 'GIN', 'wl']
 
-    Source: the interval is that of :func:`graphcl.evaluate.paired_lift`.
+    Source: the intervals are those of :func:`graphcl.evaluate.paired_lift`, and for the encoder, which is one for all
+    seeds, that of :func:`graphcl.evaluate.lift_of_one`.
     """
     if not isinstance(encoder, nn.Module):
         raise TypeError(f"expected an encoder that is a torch module, got {type(encoder).__name__}")
@@ -119,7 +124,7 @@ def audit(
     if probe.grouped:
         groups = wl_classes([graph for batch in graphs.batches(EMBED_BATCH) for graph in batch.to_data_list()])
     scores = evaluate_embeddings(embeddings, labels, probe, seeds, kernels=kernels, groups=groups, n_jobs=n_jobs)
-    return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance)
+    return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance, one_draw=[name])
 
 
 def reinitialised(network: nn.Module, seed: int) -> nn.Module:
@@ -149,6 +154,12 @@ class _Audited(nn.Module):
         else:
             self.encoder = _Pooled(network) if readout is None else GraphEncoder(network, readout)
 
+    @property
+    def name(self) -> str:
+        """What was given."""
+        inside = self.encoder.gnn if isinstance(self.encoder, GraphEncoder) else self.encoder.network
+        return type(inside).__name__
+
     def embed(self, data: Any) -> Embeddings:
         training = [(part, part.training) for part in self.modules()]
         self.eval()
@@ -158,6 +169,13 @@ class _Audited(nn.Module):
                     return self.encoder.encode(data)
                 found: Embeddings = self.encoder(data.x, data.edge_index, data.batch)
                 return found
+        except (ValueError, TypeError, GraphCLError):  # which say what they mean
+            raise
+        except Exception as error:
+            raise GraphCLError(
+                f"expected an encoder of graphs with {data.num_node_features} numbers per node, but "
+                f"{self.name} failed on {data.num_graphs} of them: {type(error).__name__}: {error}"
+            ) from error
         finally:
             for part, mode in training:
                 part.training = mode

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Lift", "holm", "mean_lift", "paired_lift"]
+__all__ = ["Lift", "holm", "lift_of_one", "mean_lift", "paired_lift"]
 
 
 class Lift(NamedTuple):
@@ -68,6 +68,53 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
         return Lift(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     half = float(student.ppf(0.5 + confidence / 2, count - 1)) * spread
     return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, count - 1)))
+
+
+def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, confidence: float = 0.95) -> Lift:
+    """Returns the lift of one encoder over several untrained ones, with an interval for weights that are one draw.
+
+    The differences of ``paired_lift`` vary with the folds and with the untrained weights; that the encoder is the same
+    in all of them they cannot show. One more untrained network would differ from the mean of the S others with the
+    variance ``(1 + 1 / S) s_w^2``, s_w^2 that of their means over the folds (divisor S - 1). It is added to that of the
+    mean difference; the t distribution has the degrees of freedom of Welch and Satterthwaite. With a single seed there
+    is no s_w to be had, and the interval is that of ``paired_lift``.
+
+    Args:
+        trained: scores [seeds, folds] of one encoder on the folds of all seeds.
+        untrained: scores [seeds, folds], of another network for each seed.
+        n_test: as for ``paired_lift``.
+        n_train: likewise.
+        confidence: of the interval.
+
+    Returns:
+        A ``Lift`` in the unit of the scores.
+
+    Raises:
+        ValueError: as ``paired_lift``.
+
+    Example:
+        >>> one, others = [[80.0, 82.0], [79.0, 83.0]], [[78.0, 79.0], [84.0, 81.0]]
+        >>> [round(value, 2) for value in lift_of_one(one, others, n_test=10, n_train=90)]
+        [0.5, -18.28, 19.28, 0.91]
+
+    Reference:
+        Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Welch, The Generalization
+        of "Student's" Problem when Several Different Population Variances are Involved, Biometrika 34, 1947.
+    """
+    from scipy.stats import t as student
+
+    over_folds = paired_lift(trained, untrained, n_test=n_test, n_train=n_train, confidence=confidence)
+    means = np.asarray(untrained, dtype=np.float64).mean(axis=1)
+    between = (1 + 1 / len(means)) * float(means.var(ddof=1)) if len(means) > 1 else 0.0
+    if between == 0:
+        return over_folds
+    mean, freedom = over_folds.mean, np.asarray(trained).size - 1
+    half = (over_folds.high - over_folds.low) / 2
+    within = float(half / student.ppf(0.5 + confidence / 2, freedom)) ** 2
+    spread = math.sqrt(within + between)
+    together = (within + between) ** 2 / (within**2 / freedom + between**2 / (len(means) - 1))
+    half = float(student.ppf(0.5 + confidence / 2, together)) * spread
+    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, together)))
 
 
 def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float = 0.95) -> Lift:

@@ -1,12 +1,12 @@
 """Table rows from scores: mean, spreads, lift over the untrained encoder, and where the numbers come from."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from graphcl import __version__
 from graphcl.evaluate._checks import FloatArray
-from graphcl.evaluate.lift import paired_lift
+from graphcl.evaluate.lift import lift_of_one, paired_lift
 from graphcl.evaluate.molecule_runner import MoleculeEvaluation
 from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
@@ -63,6 +63,7 @@ def result_rows(
     features: str = "",
     notes: Mapping[str, Note] | None = None,
     provenance: Provenance | None = None,
+    one_draw: Collection[str] = (),
 ) -> list[Result]:
     """Returns one row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
 
@@ -78,6 +79,7 @@ def result_rows(
         features: node features, where they were a choice.
         notes: what to say of single methods.
         provenance: where the table was made; this machine and day when left out.
+        one_draw: methods whose encoder is the same for all seeds; their interval is that of ``lift_of_one``.
 
     Returns:
         Rows in the order of the methods.
@@ -100,7 +102,7 @@ def result_rows(
     if unknown := sorted(set(notes) - set(methods)):
         raise ValueError(f"expected notes on {', '.join(methods)}, got one on {', '.join(unknown)}")
     return [
-        _result(evaluation, metric, method, dataset, features, origin, notes.get(method, Note()))
+        _result(evaluation, metric, method, dataset, features, origin, notes.get(method, Note()), method in one_draw)
         for metric, table in evaluation.tables.items()
         for method in table
     ]
@@ -108,13 +110,14 @@ def result_rows(
 
 def _result(
     evaluation: AnyEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
+    one_draw: bool,
 ) -> Result:  # fmt: skip
     scores = evaluation.tables[metric][method]
     mean, over_seeds, over_folds = summarise(scores)
     lift, sign = None, -1 if metric in ERRORS else 1
     baseline = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
     if method != baseline and baseline in evaluation.tables[metric]:
-        lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes)
+        lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes, one_draw)
     interval = lift is not None and len(lift) > 1
     return Result(
         dataset=dataset,
@@ -145,11 +148,14 @@ def _result(
     )
 
 
-def _lift(scores: FloatArray, untrained: FloatArray, sizes: tuple[float, float] | None) -> tuple[float, ...]:
+def _lift(
+    scores: FloatArray, untrained: FloatArray, sizes: tuple[float, float] | None, one_draw: bool
+) -> tuple[float, ...]:
     """The mean difference, and where there are at least two independent ones its interval and p value."""
     if sizes is None:
         # One split, or none: the parts of a seed are no new sample of the data, and only seeds count.
         scores, untrained, sizes = scores.mean(axis=1)[:, None], untrained.mean(axis=1)[:, None], (0.0, 1.0)
     if scores.size < 2:
         return (float((scores - untrained).mean()),)
-    return paired_lift(scores, untrained, n_test=sizes[0], n_train=sizes[1])
+    lift = lift_of_one if one_draw else paired_lift
+    return lift(scores, untrained, n_test=sizes[0], n_train=sizes[1])

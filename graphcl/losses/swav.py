@@ -91,10 +91,10 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
         iterations: Rounds; the rows sum to 1 after each, the columns to N / K in the limit.
 
     Returns:
-        ``[N, K]``, each row a distribution.
+        ``[N, K]``, each row a distribution; computed in float32 at least.
 
     Raises:
-        ValueError: ``epsilon`` is not positive, or there is no iteration.
+        ValueError: ``epsilon`` is not positive, there is no iteration, or no item or cluster.
 
     Example:
         >>> sinkhorn(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=4)
@@ -106,12 +106,14 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
     NeurIPS 2020, use it for the codes.
     """
     _check_settings(epsilon, iterations)
+    if scores.dim() != 2 or 0 in scores.shape:
+        raise ValueError(f"expected scores [N, K] of at least one item and cluster, got {list(scores.shape)}")
     with torch.no_grad():
-        log_codes = scores / epsilon
+        log_codes = scores.to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
         for _ in range(iterations):
             log_codes = log_codes - torch.logsumexp(log_codes, 0) + math.log(scores.size(0) / scores.size(1))
             log_codes = torch.log_softmax(log_codes, 1)
-        return log_codes.exp()
+        return log_codes.exp().to(scores.dtype if scores.is_floating_point() else log_codes.dtype)
 
 
 def _check_settings(epsilon: float, iterations: int) -> None:

@@ -1,5 +1,6 @@
 """What every method is: a module whose call on a graph, or a batch of graphs, gives the loss of one step."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
@@ -14,7 +15,7 @@ from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
 
-__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "graph_rows", "num_graphs"]
+__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "graph_rows", "num_graphs", "view_of"]
 
 View = Callable[[Data], Data]
 """Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
@@ -71,6 +72,23 @@ def num_graphs(data: Data) -> int:
     """
     ptr, batch = data._store.get("ptr"), data._store.get("batch")
     return ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
+
+
+def view_of(view: View, data: Data, key: Key) -> Data:
+    """One view of the data, which it leaves as they are: what is no augmentation is called on a shallow copy.
+
+    Example:
+        >>> def shifted(data):
+        ...     data.x = data.x + 1
+        ...     return data
+        >>> data = Data(x=torch.zeros(1, 1))
+        >>> view_of(shifted, data, 0).x.item(), data.x.item()
+        (1.0, 0.0)
+    """
+    found = view.view(data, key) if isinstance(view, Augmentation) else view(copy.copy(data))
+    if not isinstance(found, Data):
+        raise TypeError(f"expected a view to be a graph or a batch of them, got {type(found).__name__} from {view!r}")
+    return found
 
 
 class Method(nn.Module, ABC):
@@ -159,17 +177,21 @@ class ViewMethod(Method):
 
     Args:
         encoder: From graphs to embeddings.
-        views: Transforms, one per view.
+        views: Transforms, one per view; :class:`graphcl.augment.Views` of them do as well.
         seed: The seed of every random choice in the method.
 
     Raises:
-        TypeError: A view cannot be called.
+        TypeError: A view cannot be called, or is a class; or ``views`` is a single one.
     """
 
     def __init__(self, encoder: GraphEncoder, *, views: Sequence[View], seed: int = 0) -> None:
         super().__init__(encoder, seed=seed)
+        if not isinstance(views, Iterable):
+            raise TypeError(f"expected a sequence of transforms, one per view, got {views!r}; write views=(one, other)")
         self.views = tuple(views)
         for view in self.views:
+            if isinstance(view, type):
+                raise TypeError(f"expected a view to be a transform, got the class {view.__name__}; make one of it")
             if not callable(view):
                 raise TypeError(
                     f"expected a view to be a transform of graphs, got {view!r}; for the clean one Identity()"
@@ -182,10 +204,7 @@ class ViewMethod(Method):
 
     def views_of(self, data: Data, key: Key) -> list[Data]:
         """The views of the step that ``key`` names; with one key per graph, views of several steps side by side."""
-        return [
-            view.view(data, fold(key, i)) if isinstance(view, Augmentation) else view(data)
-            for i, view in enumerate(self.views)
-        ]
+        return [view_of(view, data, fold(key, i)) for i, view in enumerate(self.views)]
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of the views: here all by the encoder, where a method has one for each view, by that."""

@@ -5,10 +5,9 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import Key, fold
-from graphcl.augment import Augmentation
 from graphcl.distributed import joined_rows
 from graphcl.losses import CLIP
-from graphcl.methods.base import Method, View
+from graphcl.methods.base import Method, View, view_of
 from graphcl.methods.graphs import num_graphs
 from graphcl.nn import GraphEncoder, projection_head
 
@@ -78,7 +77,7 @@ class CrossModal(Method):
     def loss_of(self, data: Data, key: Key) -> Tensor:
         vectors = self._vectors(data)
         if self.view is not None:
-            data = self.view.view(data, fold(key, 0)) if isinstance(self.view, Augmentation) else self.view(data)
+            data = view_of(self.view, data, fold(key, 0))
         graph, vectors = joined_rows(self.encoder.encode(data).graph), joined_rows(vectors)
         loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
         return loss
@@ -95,5 +94,5 @@ class CrossModal(Method):
                 f"expected the attribute {self.modality!r} with {self.modality_channels} numbers for each of "
                 f"{count} graphs, got {'none' if vectors is None else found}"
             )
-        vectors = vectors.reshape(count, -1)
-        return vectors if vectors.dtype == torch.float64 else vectors.float()
+        kind = next((p.dtype for p in self.modality_head.parameters() if p.is_floating_point()), torch.float32)
+        return vectors.reshape(count, -1).to(kind)

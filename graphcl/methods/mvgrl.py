@@ -11,9 +11,9 @@ from torch_geometric.nn import GCNConv
 
 from graphcl import losses
 from graphcl._random import Key, fold
-from graphcl.augment import Augmentation, FeatureShuffle, Identity, PPRDiffusion
+from graphcl.augment import FeatureShuffle, Identity, PPRDiffusion
 from graphcl.distributed import joined_groups
-from graphcl.methods.base import View
+from graphcl.methods.base import View, view_of
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align, graphs_of
 from graphcl.nn import GCN, Embeddings, GraphEncoder
@@ -91,7 +91,7 @@ class MVGRL(NodeMethod):
     def views_of(self, data: Data, key: Key) -> list[Data]:
         """The graph, its diffusion, and both corrupted."""
         views = super().views_of(data, key)
-        return [*views, *(_view(self.corruption, view, fold(key, 2)) for view in views)]
+        return [*views, *(view_of(self.corruption, view, fold(key, 2)) for view in views)]
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of graphs and diffusions in turn, each kind by its encoder.
@@ -114,12 +114,8 @@ class MVGRL(NodeMethod):
         return loss
 
     def represent(self, data: Data) -> Embeddings:
-        first, second = self.encoder.encode(data), self.second.encode(_view(self.views[1], data, 0))
+        first, second = self.encoder.encode(data), self.second.encode(view_of(self.views[1], data, 0))
         return Embeddings(first.node + second.node, first.graph + second.graph)
-
-
-def _view(transform: View, data: Data, key: Key) -> Data:
-    return transform.view(data, key) if isinstance(transform, Augmentation) else transform(data)
 
 
 def _for_diffusion(encoder: GraphEncoder) -> GraphEncoder:

@@ -12,7 +12,7 @@ from graphcl.distributed import is_one_batch, own_rows
 from graphcl.nn._cache import remember
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges
-from graphcl.nn.readouts import Readout, ReadoutModule, as_readout, sum_readout
+from graphcl.nn.readouts import Readout, as_readout, sum_readout, width_of
 
 __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
@@ -61,6 +61,7 @@ class GraphEncoder(nn.Module):
         self.edge_attr = isinstance(inner(gnn), EdgeEncoder) or (
             reads_edge_attr(gnn) if edge_attr is None else edge_attr
         )
+        self._relied_on = False  # nobody has built on the width that the network says it has
 
     @property
     def out_channels(self) -> int:
@@ -71,6 +72,7 @@ class GraphEncoder(nn.Module):
                 f"expected {self._name} to have an integer out_channels, got {width!r}; "
                 "set it, or give the method a head of your own"
             )
+        self._relied_on = True
         return width
 
     @property
@@ -80,8 +82,7 @@ class GraphEncoder(nn.Module):
     @property
     def graph_channels(self) -> int:
         """The width of the graph embeddings: that of the nodes, unless the readout is wider."""
-        factor = self.readout.factor if isinstance(self.readout, ReadoutModule) else 1
-        return factor * self.out_channels
+        return width_of(self.readout, self.out_channels)
 
     def forward(
         self,
@@ -153,6 +154,11 @@ class GraphEncoder(nn.Module):
             raise ValueError(
                 f"expected {self._name} to return node embeddings [{x.size(0)}, D], got {got}; give it "
                 "without its pooling, which is the readout's part, and let it return one tensor"
+            )
+        if self._relied_on and node.size(1) != (width := getattr(self.gnn, "out_channels", None)):
+            raise ValueError(
+                f"expected {self._name} to return embeddings as wide as its out_channels, {width}, got "
+                f"{node.size(1)}; put it into a module whose out_channels is {node.size(1)}, and make a method of that"
             )
         return Embeddings(node, self.readout(node, batch, num_graphs))
 

@@ -1,11 +1,12 @@
 """Readouts: from the embeddings of a graph's nodes to one of the graph."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.aggr import Aggregation, MultiAggregation
+from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.nn.sparse import SparseSum
 
@@ -21,6 +22,7 @@ __all__ = [
     "mean_readout",
     "root_readout",
     "sum_readout",
+    "width_of",
 ]
 
 Readout = Callable[[Tensor, Tensor, int], Tensor]
@@ -81,14 +83,19 @@ class ReadoutModule(nn.Module, ABC):
     """A readout with weights of its own, or one whose result is wider than the nodes.
 
     Attributes:
-        factor: The width of its result over the width of the nodes.
+        factor: The width of its result over the width of the nodes, where that is one number; else override
+            :meth:`width_of`.
     """
 
     factor: int = 1
 
+    def width_of(self, channels: int) -> int:
+        """The width of its result for nodes of a width."""
+        return self.factor * channels
+
     @abstractmethod
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
-        """``[num_graphs, factor * D]`` from ``x`` ``[N, D]`` and ``batch`` ``[N]``."""
+        """``[num_graphs, width_of(D)]`` from ``x`` ``[N, D]`` and ``batch`` ``[N]``."""
 
 
 class AggregationReadout(ReadoutModule):
@@ -107,11 +114,19 @@ class AggregationReadout(ReadoutModule):
     def __init__(self, aggregation: Aggregation) -> None:
         super().__init__()
         self.aggregation = aggregation
-        # Only these say how wide their result is; of all others it is as wide as the nodes.
-        if isinstance(aggregation, MultiAggregation):
-            self.factor = aggregation.get_out_channels(1)
-        elif isinstance(width := getattr(aggregation, "out_channels", None), int):
-            self.factor = width // int(getattr(aggregation, "in_channels", width))
+
+    def width_of(self, channels: int) -> int:
+        """The width of its result for nodes of a width; it is tried, as few aggregations say."""
+        weight = next(self.aggregation.parameters(), torch.empty(0))
+        trial = copy.deepcopy(self.aggregation).eval()
+        node, batch = weight.new_zeros(1, channels), torch.zeros(1, dtype=torch.int64, device=weight.device)
+        try:
+            with torch.no_grad():
+                return int(trial(node, batch, dim_size=1).size(1))
+        except RuntimeError as error:
+            raise ValueError(
+                f"expected an aggregation of nodes of width {channels}, got {self.aggregation}: {error}"
+            ) from error
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
         graph: Tensor = self.aggregation(x, batch, dim_size=num_graphs)
@@ -121,6 +136,16 @@ class AggregationReadout(ReadoutModule):
 def as_readout(readout: Readout | Aggregation) -> Readout:
     """The readout itself, or an aggregation of PyG's as one."""
     return AggregationReadout(readout) if isinstance(readout, Aggregation) else readout
+
+
+def width_of(readout: Readout, channels: int) -> int:
+    """The width of what a readout makes of nodes of a width: the same, unless it says otherwise.
+
+    Example:
+        >>> width_of(sum_readout, 8), width_of(ConcatReadout([sum_readout, max_readout]), 8)
+        (8, 16)
+    """
+    return readout.width_of(channels) if isinstance(readout, ReadoutModule) else channels
 
 
 class ConcatReadout(ReadoutModule):
@@ -145,7 +170,10 @@ class ConcatReadout(ReadoutModule):
             raise ValueError("expected at least one readout, got none")
         self.readouts = [as_readout(readout) for readout in readouts]
         self.parts = nn.ModuleList(readout for readout in self.readouts if isinstance(readout, nn.Module))
-        self.factor = sum(readout.factor if isinstance(readout, ReadoutModule) else 1 for readout in self.readouts)
+
+    def width_of(self, channels: int) -> int:
+        """The sum of the widths."""
+        return sum(width_of(readout, channels) for readout in self.readouts)
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
         return torch.cat([readout(x, batch, num_graphs) for readout in self.readouts], 1)

@@ -57,9 +57,9 @@ def _embeddings(metrics: list[dict[str, float]]) -> list[str]:
 def _scores(path: Path) -> list[str]:
     if not path.is_file():
         return ["<h2>Scores</h2><p>Not evaluated yet: <code>graphcl evaluate</code> adds the scores.</p>"]
-    blocks: dict[tuple[str, str], list[Result]] = {}
+    blocks: dict[tuple[str, ...], list[Result]] = {}
     for row in read_results(path):
-        blocks.setdefault((row.dataset, row.protocol), []).append(row)
+        blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
     parts = ["<h2>Scores</h2>"]
     for rows in blocks.values():
         bars = score_bars(

@@ -137,7 +137,10 @@ def fit(
             "GraphCL(GraphEncoder(network))"
         )
     _check(epochs=epochs, batch_size=batch_size, lr=lr)
-    _check_choices(optimizer, schedule, precision, warmup, clip, patience)
+    check_options(
+        optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
+        weight_decay=weight_decay,
+    )  # fmt: skip
     if world() > 1 and not method.joins_ranks:
         raise NotImplementedError(
             f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
@@ -340,9 +343,23 @@ def _check(**positive: float) -> None:
             raise ValueError(f"expected {name} above 0, got {value}")
 
 
-def _check_choices(
-    optimizer: str, schedule: str, precision: str, warmup: int, clip: float | None, patience: int | None
-) -> None:
+def check_options(
+    *, optimizer: str, schedule: str, precision: str, warmup: int, clip: float | None, patience: int | None,
+    weight_decay: float,
+) -> None:  # fmt: skip
+    """Refuse options of :func:`fit` that are out of range; who writes a folder before asks first.
+
+    Raises:
+        ValueError: One is.
+        TypeError: ``patience`` is no whole number.
+
+    Example:
+        >>> usual = {"schedule": "constant", "precision": "fp32", "warmup": 0, "clip": None, "patience": None}
+        >>> check_options(optimizer="sgd", weight_decay=0.0, **usual)
+        Traceback (most recent call last):
+        ...
+        ValueError: expected optimizer to be adam or adamw, got 'sgd'
+    """
     known = {"optimizer": ("adam", "adamw"), "schedule": ("constant", "cosine"), "precision": ("fp32", "bf16")}
     given = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
     for name, words in known.items():
@@ -350,6 +367,8 @@ def _check_choices(
             raise ValueError(f"expected {name} to be {' or '.join(words)}, got {given[name]!r}")
     if warmup < 0:
         raise ValueError(f"expected warmup of at least 0 epochs, got {warmup}")
+    if not weight_decay >= 0:
+        raise ValueError(f"expected weight_decay of at least 0, got {weight_decay}")
     _check(**{name: value for name, value in (("clip", clip), ("patience", patience)) if value is not None})
 
 

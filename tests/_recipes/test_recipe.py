@@ -7,8 +7,10 @@ import pytest
 from graphcl._recipes import METHODS, SETTINGS, near, recipe, settings_for
 from graphcl._recipes._graphs import GRAPHS
 from graphcl._recipes._nodes import NODES
+from graphcl._resolve import make_method
 from graphcl.data import cards
 from graphcl.errors import ConfigError
+from graphcl.nn import GIN, GraphEncoder
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -19,6 +21,29 @@ def test_a_recipe_changes_known_settings_on_known_data(name: str) -> None:
         assert set(changed) <= set(SETTINGS)
         assert set(changed.get("arguments", {})) <= set(inspect.signature(known.kind).parameters)
     assert set(settings_for(name)) == {*SETTINGS, "method"}
+
+
+ALONE = [name for name, known in GRAPHS.items() if known.loss and not known.settings.get("temperature")]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_where_nothing_is_said_the_loss_is_that_of_the_method(name: str) -> None:
+    known = GRAPHS[name]
+    needed = {"modality": "text", "modality_channels": 3} if name == "cross-modal" else {}
+    own, made = known.kind(GraphEncoder(GIN(4)), **needed).loss, known.loss()
+    assert type(own) is type(made)
+    assert repr(own) == repr(made)
+    assert {k: v for k, v in vars(own).items() if k[0] != "_"} == {k: v for k, v in vars(made).items() if k[0] != "_"}
+
+
+@pytest.mark.parametrize("name", ["graph-moco", "graph-simcse", "graph-supcon", "graph-swav", "ad-gcl", "pcl", "rgcl"])
+def test_words_set_the_temperature(name: str) -> None:
+    usual, asked = settings_for(name), {"temperature": 0.33, "seed": 0}
+    own, changed = (make_method({**usual, "seed": 0, **more}, 4).loss for more in ({}, asked))
+    assert changed.temperature == 0.33 != own.temperature
+    assert type(own) is type(changed)
+    others = [{k: v for k, v in vars(loss).items() if k[0] != "_" and k != "temperature"} for loss in (own, changed)]
+    assert others[0] == others[1]
 
 
 def test_recipes_lie_where_their_level_says() -> None:

@@ -13,3 +13,11 @@ def test_methods_are_listed_with_their_paper_and_their_settings(capsys, refused)
     shown = capsys.readouterr().out
     assert "temperature: 0.9" in shown and "on CiteSeer:" in shown
     assert "nearest: grace" in refused("methods", "grase")
+
+
+def test_settings_on_molecules_are_those_of_pretrain(capsys, refused):
+    assert main(["methods", "graphcl", "--dataset", "BBBP"]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder: molecule" in shown and "vocab: ogb" in shown and "atom-drop" in shown
+    assert "weighs edges" in refused("methods", "ad-gcl", "--dataset", "BBBP")
+    assert "Near names: BBBP" in refused("methods", "graphcl", "--dataset", "BBBQ")

@@ -108,12 +108,20 @@ def test_missing_raw_files_say_where_they_should_be(refused):
         ),
         (["--temperature", "-1"], "temperature above 0"),
         (["--method", "graph-supcon", "--evaluate"], "a method that learns without labels for --evaluate"),
+        (["--optimizer", "sgd"], "expected optimizer to be adam or adamw, got 'sgd'"),
+        (["--schedule", "linear"], "expected schedule to be constant or cosine"),
+        (["--precision", "fp8"], "expected precision to be fp32 or bf16"),
+        (["--clip", "-1"], "expected clip above 0"),
+        (["--patience", "0"], "expected patience above 0"),
+        (["--warmup", "-1"], "expected warmup of at least 0"),
+        (["--weight-decay", "-1"], "expected weight_decay of at least 0"),
         (["--resume", "--overwrite", "--out", "nowhere"], "found nothing at nowhere"),
         (["--resume"], "name it"),
     ],
 )
 def test_bad_values(refused, arguments, words):
     assert words in refused("pretrain", *arguments)
+    assert not Path("runs").exists()  # nothing has begun
 
 
 def test_arguments_that_a_method_or_a_loss_does_not_take(refused):
@@ -149,6 +157,8 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(refused, run):
         (["--views", "identity", "identity"], "views=['identity', 'identity'] (there ['identity', 'random4'])"),
         (["--hidden", "8", "--seed", "5"], "hidden=8 (there 4), seed=5 (there 0)"),
         (["--objective.symmetric", "true"], "objective={'symmetric': True} (there {})"),
+        (["--method", "infograph"], "method=infograph (there graphcl)"),  # which has no views
+        (["--dataset", "synthetic-social"], "dataset=synthetic-social (there synthetic-molecules)"),
     ],
 )
 def test_a_run_is_gone_on_with_as_it_was_or_left_alone(refused, run, arguments, words):

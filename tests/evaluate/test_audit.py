@@ -1,5 +1,7 @@
 """The audit: an untrained encoder is worth nothing, a trained one what the runner says, any PyG network will do."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCN, GIN, global_mean_pool
 
 from graphcl.data import PackedDataset, load
-from graphcl.evaluate import audit, collect_statistics, protocol, with_folds
+from graphcl.errors import GraphCLError
+from graphcl.evaluate import audit, collect_statistics, lift_of_one, protocol, with_folds
 from graphcl.evaluate.audit import reinitialised
 from graphcl.methods import GraphCL
 from graphcl.nn import GIN as OwnGIN
@@ -33,6 +36,28 @@ def test_an_untrained_encoder_audits_to_zero_within_its_interval(graphs, norm):
         encoder = GIN(graphs.num_features, 16, num_layers=2, norm=norm)
     row = by_name(audit(encoder, graphs, probe=with_folds(FEW, 5), seeds=[0, 1, 2]))["GIN"]
     assert row.lift_low <= 0 <= row.lift_high and row.seeds == 3 and row.p > 0.05
+
+
+def test_the_interval_takes_in_how_far_untrained_networks_lie_apart(graphs, monkeypatch):
+    """Folds that vary little say nothing of that the encoder is a single draw of its weights."""
+    rng, kept = np.random.default_rng(0), {}
+    weights = {"raw": 70, "untrained-init": 80, "wl": 70, "untrained": np.array([[78.0], [80.0], [82.0]]), "GIN": 77}
+
+    def scores_of(*arguments, **options):
+        found = evaluate(*arguments, **options)
+        for name, level in weights.items():
+            found.accuracy[name][:] = level + 0.1 * rng.normal(size=found.accuracy[name].shape)
+        kept.update(found.accuracy)
+        return found
+
+    module = sys.modules[audit.__module__]
+    evaluate = module.evaluate_embeddings
+    monkeypatch.setattr(module, "evaluate_embeddings", scores_of)
+    rows = by_name(audit(GIN(graphs.num_features, 4, num_layers=1), graphs, probe=FEW, seeds=[0, 1, 2]))
+    wanted = lift_of_one(kept["GIN"], kept["untrained"], n_test=1, n_train=2)
+    assert (rows["GIN"].lift, rows["GIN"].lift_low, rows["GIN"].lift_high, rows["GIN"].p) == pytest.approx(wanted)
+    assert rows["GIN"].lift_low < 0 < rows["GIN"].lift_high
+    assert rows["raw"].lift_high < 0  # which is no draw
 
 
 def test_an_encoder_that_knows_the_labels_has_a_lift(graphs):
@@ -121,3 +146,18 @@ def test_refusals(graphs):
         several = [Data(x=graph.x, edge_index=graph.edge_index, y=wrong) for graph in graphs]
         with pytest.raises(ValueError, match=r"one class y for each of 120 graphs, got y of shape .*choose one"):
             audit(GIN(graphs.num_features, 4, 2), several, probe=FEW, seeds=[0])
+
+
+def test_a_network_that_fails_is_named_with_what_went_wrong_in_it(graphs):
+    wide = GIN(graphs.num_features + 1, 4, 2)
+    words = f"graphs with {graphs.num_features} numbers per node, but GIN failed on 120 of them: RuntimeError: mat1 and"
+    with pytest.raises(GraphCLError, match=words) as caught:
+        audit(wide, graphs, probe=FEW, seeds=[0])
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+    class Pooled(nn.Module):
+        def forward(self, x, edge_index, batch):
+            return {}["nothing"]
+
+    with pytest.raises(GraphCLError, match="but Pooled failed on 120 of them: KeyError: 'nothing'"):
+        audit(Pooled(), graphs, probe=FEW, seeds=[0], readout=None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graphcl.evaluate import Lift, holm, mean_lift, paired_lift
+from graphcl.evaluate import Lift, holm, lift_of_one, mean_lift, paired_lift
 
 
 def test_hand_computed():
@@ -128,3 +128,33 @@ def test_refusals():
             paired_lift(a, b, **options)
     with pytest.raises(ValueError, match="got 1.5 for NCI1"):
         holm({"NCI1": 1.5})
+
+
+def test_one_encoder_by_hand():
+    # Differences 2, 3, -5, 2; means of the untrained 78.5 and 82.5, of variance 8 with one degree of freedom.
+    one, others = [[80.0, 82.0], [79.0, 83.0]], [[78.0, 79.0], [84.0, 81.0]]
+    lift = lift_of_one(one, others, n_test=10, n_train=90)
+    within, between = (1 / 4 + 1 / 9) * np.var([2, 3, -5, 2], ddof=1), 1.5 * 8
+    freedom = (within + between) ** 2 / (within**2 / 3 + between**2 / 1)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(within + between)
+    assert lift == pytest.approx(
+        (0.5, 0.5 - half, 0.5 + half, 2 * stats.t.sf(0.5 / (within + between) ** 0.5, freedom))
+    )
+    single = lift_of_one(one[:1], others[:1], n_test=10, n_train=90)
+    assert single == paired_lift(one[:1], others[:1], n_test=10, n_train=90)
+    assert lift_of_one(others, others, n_test=10, n_train=90)[0] == 0
+
+
+@pytest.mark.parametrize("noise", [0.1, 3.0])
+def test_an_untrained_encoder_has_no_lift_however_much_or_little_the_folds_vary(noise):
+    """Networks whose scores differ by their weights; one more of them is no better than the others, nor worse."""
+    rng = np.random.default_rng(3)
+    found, naive = 0, 0
+    for _ in range(400):
+        weights = rng.normal(size=6)
+        scores = weights[:, None] + noise * rng.normal(size=(6, 10))
+        same = weights[5] + noise * rng.normal(size=(5, 10))
+        found += lift_of_one(same, scores[:5], n_test=1, n_train=9).p < 0.05
+        naive += paired_lift(same, scores[:5], n_test=1, n_train=9).p < 0.05
+    assert found / 400 < 0.07
+    assert noise > 1 or naive / 400 > 0.25

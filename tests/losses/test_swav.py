@@ -91,10 +91,20 @@ class TestSinkhorn:
         assert codes.isfinite().all()
         torch.testing.assert_close(codes.sum(1), torch.ones(10))
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_is_that_of_the_result_alone(self, dtype, generator):
+        scores = (30 * torch.randn(6, 3, generator=generator)).to(dtype)
+        codes = sinkhorn(scores, epsilon=1e-3)  # scores / epsilon are beyond float16
+        assert codes.dtype == dtype
+        torch.testing.assert_close(codes, sinkhorn(scores.double(), epsilon=1e-3).to(dtype))
+
     def test_has_no_gradient(self, generator):
         assert not sinkhorn(torch.randn(4, 3, generator=generator, requires_grad=True)).requires_grad
 
     def test_refusals(self):
+        for shape in ((0, 3), (3, 0), (3,)):
+            with pytest.raises(ValueError, match="expected scores .* of at least one item and cluster"):
+                sinkhorn(torch.zeros(shape))
         with pytest.raises(ValueError, match="expected a positive epsilon, got 0"):
             sinkhorn(torch.ones(2, 2), epsilon=0.0)
         with pytest.raises(ValueError, match="expected iterations to be a positive integer, got 0"):

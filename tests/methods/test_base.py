@@ -8,7 +8,8 @@ import torch
 from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import fold, seed_from
-from graphcl.methods import Method
+from graphcl.augment import EdgeDrop, Identity, NodeDrop, Views
+from graphcl.methods import MVGRL, CrossModal, GraphCL, Method
 from graphcl.nn import GIN, GraphEncoder
 
 
@@ -52,6 +53,52 @@ def test_a_failed_step_is_not_counted(method):
     with pytest.raises(ValueError, match="no nodes"):
         method(Data(x=torch.ones(0, 2)))
     assert method.step == 0
+
+
+def shifted(data):
+    """As one writes a transform by hand: it is given a graph, and gives the same one back."""
+    data.x = data.x + 1
+    return data
+
+
+def test_a_view_by_hand_changes_neither_the_data_nor_the_next_view(batch):
+    encoder, before = GraphEncoder(GIN(4, 8, 2)), batch.x.clone()
+    first, second = GraphCL(encoder, views=(shifted, Identity())).views_of(batch, 0)
+    assert torch.equal(first.x, before + 1)
+    assert torch.equal(second.x, before)
+    CrossModal(encoder, modality="text", modality_channels=5, view=shifted)(batch)
+    MVGRL(encoder, diffusion=shifted, corruption=shifted)(batch)
+    assert torch.equal(batch.x, before)
+
+
+def test_views_of_the_augmentations_are_views_of_a_method(batch):
+    parts = NodeDrop(drop=0.3), EdgeDrop(drop=0.3)
+    one, other = (GraphCL(GraphEncoder(GIN(4)), views=views) for views in (Views(*parts), parts))
+    assert one.views == other.views == parts
+    made = Views(*parts).view(batch, 5)
+    assert all(torch.equal(a.edge_index, b.edge_index) for a, b in zip(made, one.views_of(batch, 5), strict=True))
+    with pytest.raises(ValueError, match="expected two views, got 3"):
+        GraphCL(GraphEncoder(GIN(4)), views=Views(*parts, Identity()))
+
+
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        (NodeDrop(drop=0.3), r"one per view, got NodeDrop\(.*write views=\(one, other\)"),
+        ((Identity, Identity()), "got the class Identity; make one of it"),
+        ((None, Identity()), "expected a view to be a transform of graphs, got None"),
+    ],
+)
+def test_what_makes_no_views_is_refused(views, words):
+    with pytest.raises(TypeError, match=words):
+        GraphCL(GraphEncoder(GIN(4)), views=views)
+
+
+@pytest.mark.parametrize("made", [None, [1, 2]])
+def test_a_view_that_is_no_graph_is_refused(batch, made):
+    method = GraphCL(GraphEncoder(GIN(4)), views=(lambda data: made, Identity()))
+    with pytest.raises(TypeError, match=f"expected a view to be a graph or a batch of them, got {type(made).__name__}"):
+        method(batch)
 
 
 def test_step_is_saved_and_loaded(method):

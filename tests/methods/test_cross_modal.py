@@ -44,6 +44,18 @@ def test_integers_as_fingerprints_have_them(batch):
     assert make()(batch).isfinite()
 
 
+def test_vectors_come_in_any_precision(batch):
+    """Those of numpy are float64."""
+    method = make()
+    wanted = method(batch)
+    batch.text = batch.text.double()
+    torch.testing.assert_close(method(batch), wanted)
+    batch.x, batch.text = batch.x.double(), batch.text.float()
+    method.double()(batch).backward()
+    batch.text = batch.text.half()
+    assert method(batch).dtype == torch.float64
+
+
 def test_a_view(batch):
     method = make(view=NodeDrop(drop=0.3))
     assert len({method(batch).item() for _ in range(3)}) == 3

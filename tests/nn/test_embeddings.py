@@ -11,9 +11,10 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GAT as PyGGAT
 from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
-from torch_geometric.nn import GCNConv, GINEConv, GraphNorm, Sequential
+from torch_geometric.nn import GATConv, GCNConv, GINEConv, GraphNorm, Sequential
 
 from graphcl.augment import PPRDiffusion
+from graphcl.methods import GraphCL
 from graphcl.nn import GAT, GCN, GIN, SAGE, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
 
 
@@ -379,3 +380,25 @@ class TestRefusals:
         encoder = GraphEncoder(Network(), sum_readout)
         with pytest.raises(ValueError, match="expected Network to have an integer out_channels, got None"):
             encoder.out_channels  # noqa: B018
+
+
+def test_a_width_that_the_network_has_not_is_refused_where_something_was_built_on_it():
+    """Heads of attention that are joined are not in the ``out_channels`` of PyG's layer."""
+    data = Data(x=torch.ones(3, 4), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    network = GATConv(4, 8, heads=2)
+    assert GraphEncoder(network).encode(data).graph.shape == (1, 16)
+    method = GraphCL(GraphEncoder(network))
+    with pytest.raises(ValueError, match="GATConv to return .* out_channels, 8, got 16; put it into a module whose"):
+        method(Batch.from_data_list([data, data]))
+
+    class Joined(nn.Module):
+        out_channels = 16
+
+        def __init__(self):
+            super().__init__()
+            self.layer = network
+
+        def forward(self, x, edge_index):
+            return self.layer(x, edge_index)
+
+    assert GraphCL(GraphEncoder(Joined()))(Batch.from_data_list([data, data])).isfinite()

@@ -17,6 +17,7 @@ from graphcl.nn import (
     root_readout,
     sum_readout,
 )
+from graphcl.nn.readouts import as_readout
 
 
 def pyg_root(x, batch, size):
@@ -112,7 +113,7 @@ class TestModules:
 
     def test_graphs_without_nodes_give_zeros(self, module):
         out = module(torch.ones(2, 4, dtype=torch.float64), torch.tensor([1, 1]), 3)
-        assert out.shape == (3, module.factor * 4)
+        assert out.shape == (3, module.width_of(4))
         assert (out[[0, 2]] == 0).all()
         assert (out[1] != 0).any()
 
@@ -125,7 +126,7 @@ class TestModules:
 
     def test_in_an_encoder(self, module, generator):
         encoder = GraphEncoder(GIN(3, 2, 2), module.float())
-        assert encoder.graph_channels == 4 * module.factor
+        assert encoder.graph_channels == module.width_of(4)
         edges = torch.tensor([[0, 1, 2], [1, 2, 0]])
         assert encoder(torch.ones(3, 3), edges).graph.shape == (1, encoder.graph_channels)
         assert set(dict(module.named_parameters()).values()) <= set(encoder.parameters())
@@ -166,25 +167,36 @@ def test_nothing_to_read_out_by_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("make", "factor"),
+    ("make", "width"),
     [
-        (pyg_aggr.MeanAggregation, 1),
-        (lambda: AttentionalAggregation(torch.nn.Linear(8, 1)), 1),
-        (lambda: pyg_aggr.MultiAggregation(["sum", "max"]), 2),
-        (lambda: pyg_aggr.Set2Set(8, 2), 2),
+        (pyg_aggr.MeanAggregation, 8),
+        (lambda: AttentionalAggregation(torch.nn.Linear(8, 1)), 8),
+        (lambda: AttentionalAggregation(torch.nn.Linear(8, 1), torch.nn.Linear(8, 3)), 3),
+        (lambda: pyg_aggr.MultiAggregation(["sum", "max"]), 16),
+        (lambda: pyg_aggr.Set2Set(8, 2), 16),
+        (lambda: pyg_aggr.SortAggregation(3), 24),
+        (lambda: pyg_aggr.QuantileAggregation([0.25, 0.75]), 16),
+        (lambda: pyg_aggr.LSTMAggregation(8, 5), 5),
+        (lambda: pyg_aggr.GRUAggregation(8, 5), 5),
     ],
-    ids=["mean", "attention", "several", "set2set"],
+    ids=["mean", "attention", "narrow", "several", "set2set", "sort", "quantile", "lstm", "gru"],
 )
-def test_an_aggregation_of_pyg_is_a_readout(make, factor, generator):
+def test_an_aggregation_of_pyg_is_a_readout(make, width, generator):
     aggregation = make()
     encoder = GraphEncoder(GIN(3, 4, 2, norm="none"), aggregation)
     none = Data(x=torch.zeros(0, 3), edge_index=torch.zeros(2, 0, dtype=torch.int64))
     some = [Data(x=torch.randn(n, 3, generator=generator), edge_index=none.edge_index) for n in (2, 4)]
     batch = Batch.from_data_list([*some, none])
     node, graph = encoder.encode(batch)
-    assert encoder.graph_channels == 8 * factor == graph.size(1)
+    assert encoder.graph_channels == width == graph.size(1)
+    assert aggregation.training
     torch.testing.assert_close(graph, aggregation(node, batch.batch, dim_size=3))
     assert {id(p) for p in aggregation.parameters()} <= {id(p) for p in encoder.parameters()}
     both = ConcatReadout([sum_readout, aggregation])
-    assert both.factor == 1 + factor
+    assert both.width_of(8) == 8 + width
     torch.testing.assert_close(both(node, batch.batch, 3)[:, 8:], graph)
+
+
+def test_an_aggregation_of_another_width_is_refused():
+    with pytest.raises(ValueError, match=r"expected an aggregation of nodes of width 8, got LSTMAggregation\(4, 5\)"):
+        as_readout(pyg_aggr.LSTMAggregation(4, 5)).width_of(8)

@@ -1,5 +1,7 @@
 """The page of a run."""
 
+import sys
+
 import pytest
 
 from graphcl.errors import RunError
@@ -23,6 +25,25 @@ def test_page(tmp_path):
     write_results(tmp_path / "scores.csv", [row])
     text = write_report(folder).read_text()
     assert "81.50" in text and text.count("<svg") == 2
+
+
+def test_each_metric_has_a_figure_of_its_own(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder, drawn = RunFolder(tmp_path), []
+    folder.create({})
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    several = [("graph-kmeans", "nmi", 12.0), ("graph-kmeans", "ari", 34.0), ("graph-retrieval", "precision@5", 56.0)]
+    rows = [
+        Result(dataset="toy", method=method, protocol=protocol, metric=metric, mean=mean, seeds=1, folds=1, n_test=60)
+        for protocol, metric, mean in several
+        for method in ("untrained", "GraphCL")
+    ]
+    write_results(tmp_path / "scores.csv", rows)
+    module = sys.modules[write_report.__module__]
+    monkeypatch.setattr(module, "score_bars", lambda *given: drawn.append(given) or "<svg></svg>")
+    text = write_report(folder).read_text()
+    assert drawn == [(["untrained", "GraphCL"], [mean] * 2, [0.0] * 2, metric) for _, metric, mean in several]
+    assert all(text.count(f"{metric} in %") == 1 for _, metric, _ in several)
 
 
 def test_page_of_a_run_that_was_looked_at(tmp_path):

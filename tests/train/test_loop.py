@@ -554,7 +554,15 @@ def test_bf16_learns_too(graphs, make):
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("optimizer", "sgd"), ("schedule", "step"), ("precision", "fp8"), ("warmup", -1), ("clip", 0.0), ("patience", 0)],
+    [
+        ("optimizer", "sgd"),
+        ("schedule", "step"),
+        ("precision", "fp8"),
+        ("warmup", -1),
+        ("clip", 0.0),
+        ("patience", 0),
+        ("weight_decay", -0.1),
+    ],
 )
 def test_options_are_checked(graphs, make, argument, value):
     with pytest.raises(ValueError, match=f"expected {argument} .*got '?{value}"):
