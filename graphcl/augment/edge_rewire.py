@@ -41,7 +41,10 @@ def _find_places(graph: Graph, pairs: Pairs, chosen: Tensor, hashes: Tensor) -> 
     stays = torch.where(stays_major, major, minor)
     sizes, first = (t.index_select(0, home) for t in (graph.sizes, graph.ptr))
     place, left = torch.full_like(chosen, -1), torch.arange(chosen.numel(), device=chosen.device)
+    joined = _Joined(graph, pairs, stays_major)
     for turn in range(_TRIES):
+        # Places are taken and never given back: who is joined to all others now need not draw.
+        left = left.index_select(0, where(joined.of(stays, left) < sizes.index_select(0, left) - 1))
         if left.numel() == 0:
             break
         draw = hash_ids(hashes.index_select(0, left), torch.full_like(left, turn))
@@ -55,11 +58,35 @@ def _find_places(graph: Graph, pairs: Pairs, chosen: Tensor, hashes: Tensor) -> 
         free = (stay != node) & ~_is_in(code, taken) & ~repeated(code, 2 * bits)
         got = where(free)
         place.index_copy_(0, left.index_select(0, got), node.index_select(0, got))
-        taken = torch.cat([taken, code.index_select(0, got)]).sort().values
+        new = code.index_select(0, got)
+        taken = torch.cat([taken, new]).sort().values
+        joined.add(new)
         left = left.index_select(0, where(~free))
     found = where(place >= 0)
     ends = torch.stack([stays, place]).index_select(1, found)
     return chosen.index_select(0, found), ends
+
+
+class _Joined:
+    """To how many others each node is joined; where directions count, from it and to it apart."""
+
+    def __init__(self, graph: Graph, pairs: Pairs, as_major: Tensor) -> None:
+        self.bits, self.as_major = width(graph), as_major
+        self.out = pairs.cell.new_zeros(graph.num_nodes)
+        self.into = torch.zeros_like(self.out) if pairs.directed else self.out
+        self.add(pairs.cell)
+
+    def add(self, cell: Tensor) -> None:
+        """Count in pairs by their codes; self-loops join nobody."""
+        major, minor = cell >> self.bits, cell & ((1 << self.bits) - 1)
+        proper = (major != minor).long()
+        self.out.scatter_add_(0, major, proper)
+        self.into.scatter_add_(0, minor, proper)
+
+    def of(self, node: Tensor, left: Tensor) -> Tensor:
+        """The counts of ``node[left]``, in the direction in which it stays."""
+        node, forth = node.index_select(0, left), self.as_major.index_select(0, left)
+        return torch.where(forth, self.out.index_select(0, node), self.into.index_select(0, node))
 
 
 def _is_in(values: Tensor, ascending: Tensor) -> Tensor:

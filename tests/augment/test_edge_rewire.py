@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch_geometric.data import Batch, Data
 
-from graphcl.augment import EdgeRewire
+from graphcl.augment import EdgeRewire, edge_rewire
 
 
 def graph(n: int, edges: list[tuple[int, int]], *, directed: bool = False) -> Data:
@@ -124,3 +124,23 @@ def test_one_large_graph() -> None:
     moved = [i for i in before if before[i] != after[i]]
     assert len(moved) == round(0.5 * 19_999)
     assert view.edge_index.unique(dim=1).size(1) == view.num_edges
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_who_is_joined_to_all_others_draws_no_more(monkeypatch: pytest.MonkeyPatch, directed: bool) -> None:
+    rounds: list[int] = []
+    is_in = edge_rewire._is_in
+    monkeypatch.setattr(
+        edge_rewire, "_is_in", lambda codes, taken: (rounds.append(codes.numel()), is_in(codes, taken))[1]
+    )
+    complete = torch.cartesian_prod(torch.arange(5), torch.arange(5)).T
+    complete = complete[:, complete[0] != complete[1]]
+    view = EdgeRewire(share=1.0, directed=directed).view(Data(x=torch.ones(5, 1), edge_index=complete), 0)
+    assert rounds == [] and torch.equal(view.edge_index, complete)
+    # One place is left beside the middle of a star, and every one of its edges may want it: once taken, none draws.
+    star = torch.stack([torch.zeros(5, dtype=torch.long), torch.arange(1, 6)])
+    for key in range(20):
+        EdgeRewire(share=1.0, directed=directed).view(
+            Data(x=torch.ones(7, 1), edge_index=torch.cat([star, star.flip(0)], 1)), key
+        )
+    assert max(rounds) <= 10 and len(rounds) < 20 * 40
