@@ -25,7 +25,7 @@ from graphcl import __version__
 from graphcl.evaluate import fold_scores, protocol
 from graphcl.evaluate._raw import RawFile
 
-METHODS = ["graphcl", "infograph", "joaov2", "ad-gcl", "simgrace", "mvgrl-graph", "graph-moco", "graph-byol"]
+METHODS = ["graphcl", "infograph", "joao-v2", "ad-gcl", "simgrace", "mvgrl-graph", "graph-moco", "graph-byol"]
 METHODS += ["graph-swav", "graph-barlow-twins", "graph-vicreg", "subtree-contrast"]
 
 
