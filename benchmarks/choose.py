@@ -68,7 +68,7 @@ class Inner:
 
 def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
     rules, seeds = protocol(arguments.protocol), range(arguments.seeds)
-    graphs, embeddings, _, twins, _ = embed(name, seeds, arguments.methods, arguments.cache)
+    graphs, embeddings, _, over, _ = embed(name, seeds, arguments.methods, arguments.cache)
     labels = graphs.y.numpy()
     store = RawFile(arguments.out.parent / "raw" / f"{name}.choose.csv", Inner)
 
@@ -83,7 +83,7 @@ def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, objec
             store.put(method, seed, found.values())
         return [row.validation for row in found.values()]
 
-    wanted = dict.fromkeys([*twins, *twins.values()])
+    wanted = dict.fromkeys([*over, *over.values()])
     found = {
         method: np.array([inner(method, seed, z) for seed, z in zip(seeds, embeddings[method], strict=True)])
         for method in wanted
@@ -99,7 +99,7 @@ def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, objec
             "untrained": round(float(found[twin].mean()), 3),
             "lift": round(float((found[method] - found[twin]).mean()), 3),
         }
-        for method, twin in twins.items()
+        for method, twin in over.items()
     ]
 
 

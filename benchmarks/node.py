@@ -23,9 +23,9 @@ import torch
 from graphcl import __version__
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method
+from graphcl.cli._plan import notes_on
 from graphcl.data import card, load
 from graphcl.evaluate import (
-    Note,
     Provenance,
     SupervisedGCN,
     cached,
@@ -168,31 +168,20 @@ def score(
     )
     methods = "" if arguments.methods == list(NAMES) else f" --methods {' '.join(arguments.methods)}"
     command = f"python benchmarks/node.py --datasets {name}{methods} --seeds {len(seeds)} --protocols {protocol_name}"
-    published = {quote.method: quote for quote in entry.published if quote.protocol == protocol_name}
-    rows = []
-    for method in evaluation.seconds:
-        twin = twins.get(method)
-        wanted = {method} | ({twin} if twin else set())
-        tables = {
-            metric: {("untrained" if m == twin else m): scores for m, scores in found.items() if m in wanted}
-            for metric, found in evaluation.tables.items()
-        }
-        seconds = {("untrained" if m == twin else m): evaluation.seconds[m] for m in evaluation.seconds if m in wanted}
-        quoted, settings = published.get(method), chosen.get(method)
-        note = Note(
-            epochs=settings["epochs"] if settings else 0 if method.startswith("untrained") else None,
-            selected_by=("lowest loss" if settings["patience"] else "fixed epoch") if settings else "",
-            published=quoted.mean if quoted else None,
-            published_source=quoted.source if quoted else "",
-        )
-        part = result_rows(
-            replace(evaluation, tables=tables, seconds=seconds),
+    # Raw features and the supervised network have no encoder untrained to be beside.
+    over: dict[str, str | None] = dict.fromkeys(evaluation.seconds)
+    over = {row: twins.get(row) for row in over if row not in twins.values()}
+    own = {row: chosen[method]["features"] for method, twin in twins.items() for row in (method, twin)}
+    rows = [
+        replace(row, features=own.get(row.method) or entry.features or "original")
+        for row in result_rows(
+            evaluation,
             dataset=name,
-            features=(settings["features"] if settings else None) or entry.features or "original",
-            notes={method: note},
+            notes=notes_on(evaluation.seconds, chosen, entry, protocol_name),
             provenance=Provenance(device="cpu", command=command),
+            over=over,
         )
-        rows += [row for row in part if row.method == method]
+    ]
     known = {(r.dataset, r.method, r.protocol): r.seeds for r in read_results(arguments.out)}
     # What all methods share, such as raw, is not replaced by a run of some methods with fewer seeds.
     asked = {*chosen, *twins.values()}

@@ -11,22 +11,16 @@ differs has a row ``untrained (METHOD)``.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
-from graphcl import __version__
-from graphcl._recipes import recipe, settings_for
-from graphcl._resolve import make_method
-from graphcl.data import PackedDataset, card, load
+from graphcl._recipes import settings_for
+from graphcl.cli._plan import notes_on, untrained_as
+from graphcl.cli._trained import Training, train_all
+from graphcl.data import PackedDataset, card
 from graphcl.evaluate import (
-    Evaluation,
-    Note,
     Provenance,
-    compared_embeddings,
     evaluate_embeddings,
     format_table,
     protocol,
@@ -34,15 +28,8 @@ from graphcl.evaluate import (
     result_rows,
     write_results,
 )
-from graphcl.pretrained import embeds_by_encoder
-from graphcl.train import fit
 
 RESULTS = Path(__file__).parent / "results"
-OPTIONS = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision")
-ENCODER = ("encoder", "conv", "virtual_node", "hidden", "last_width", "layers", "activation", "act_last", "norm")
-ENCODER += ("joined", "unit", "dropout", "readout")
-# As the papers write them.
-NAMES = {"ad-gcl": "AD-GCL", "mvgrl-graph": "MVGRL", "graphmae-graph": "GraphMAE"}
 
 
 def main() -> None:
@@ -52,6 +39,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["graphcl"], help="as graphcl methods lists them")
     parser.add_argument("--protocols", nargs="+", default=["tu-rbf-svm", "tu-rbf-svm-scaled", "tu-linear-svm"])
     parser.add_argument("--seeds", type=int, default=5, help="model seeds 0, 1, ...; each is the seed of its folds too")
+    parser.add_argument("--workers", type=int, default=1, help="processes that train at once")
     parser.add_argument("--jobs", type=int, default=1, help="threads that share the folds")
     parser.add_argument("--train-only", action="store_true", help="make the embeddings and score nothing")
     parser.add_argument("--out", type=Path, default=RESULTS / "tu.csv")
@@ -67,49 +55,40 @@ class Embedded(NamedTuple):
     graphs: PackedDataset
     embeddings: dict[str, list[Any]]  # of every row, one array per seed
     kernels: dict[str, Any]
-    twins: dict[str, str]  # the row that a method's lift is over
+    over: dict[str, str | None]  # the row that a method's lift is over
     settings: dict[str, dict[str, Any]]
 
 
-def embed(name: str, seeds: range, methods: Sequence[str], cache: Path) -> Embedded:
+def embed(name: str, seeds: range, methods: Sequence[str], cache: Path, *, workers: int = 1) -> Embedded:
     """The embeddings by every method and by its encoder untrained; trained now, or kept from before."""
-    dataset = load(name)
-    graphs = PackedDataset(dataset, graph_id=True)
-    chosen = {NAMES.get(method, recipe(method).name): settings_for(method) for method in ["graphcl", *methods]}
+    usual = settings_for("graphcl")
+    chosen = dict.fromkeys(["graphcl", *methods])
+    trainings = [Training(name, None, settings_for(method), "cpu", cache) for method in chosen]
+    for _ in train_all(trainings, seeds, workers=workers):
+        pass
     embeddings: dict[str, list[Any]] = {}
-    twins: dict[str, str] = {}
-    for method, settings in chosen.items():
-
-        def make(seed: int, settings: dict[str, Any] = settings) -> Any:
-            steps = settings["epochs"] * -(-len(graphs) // settings["batch_size"])
-            return make_method({**settings, "seed": seed}, dataset.num_features, total_steps=steps)
-
-        def trained(seed: int, settings: dict[str, Any] = settings, make: Callable[[int], Any] = make) -> Any:
-            model = make(seed)
-            if fit(model, graphs, **{option: settings[option] for option in OPTIONS}, seed=seed).interrupted:
-                raise KeyboardInterrupt  # nothing half trained may be kept
-            return model
-
-        key = {**settings, "dataset": name, "version": __version__, "torch": torch.__version__}
-        rows, found = compared_embeddings(
-            graphs, seeds, make=make, trained={method: trained}, cache=cache, key=key, kernel=not embeddings
-        )
+    kernels: dict[str, Any] = {}
+    over: dict[str, str | None] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    for training in trainings:
+        rows, kernel = training.embeddings(seeds, kernel=not embeddings)
+        kernels |= kernel
         if not embeddings:
-            embeddings, kernels = {row: rows[row] for row in ("raw", "untrained-init", "untrained")}, found
-        alike = all(settings[part] == chosen["GraphCL"][part] for part in ENCODER)
-        shared = alike and embeds_by_encoder(make(0))  # MVGRL embeds by two encoders
-        twins[method] = "untrained" if shared else f"untrained ({method})"
-        embeddings |= {twins[method]: rows["untrained"], method: rows[method]} if not shared else {method: rows[method]}
-    return Embedded(graphs, embeddings, kernels, twins, chosen)
+            embeddings = {row: rows[row] for row in ("raw", "untrained-init", "untrained")}
+        over[training.name] = "untrained" if untrained_as(training, usual) else f"untrained ({training.name})"
+        embeddings |= {over[training.name]: rows["untrained"], training.name: rows[training.name]}
+        settings[training.name] = dict(training.settings)
+    return Embedded(trainings[0].data, embeddings, kernels, over, settings)
 
 
 def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
     """All rows of one data set."""
     entry = card(name)
-    graphs, embeddings, kernels, twins, chosen = embed(name, seeds, arguments.methods, arguments.cache)
+    graphs, embeddings, kernels, over, chosen = embed(
+        name, seeds, arguments.methods, arguments.cache, workers=arguments.workers
+    )
     if arguments.train_only:
         return
-    features = entry.features or "original"
     for protocol_name in arguments.protocols:
         rules = protocol(protocol_name)
         evaluation = evaluate_embeddings(
@@ -124,40 +103,16 @@ def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
         )
         methods = "" if arguments.methods == ["graphcl"] else f" --methods {' '.join(arguments.methods)}"
         command = f"python benchmarks/tu.py --datasets {name}{methods} --protocols {protocol_name} --seeds {len(seeds)}"
-        published = {quote.method: quote for quote in entry.published if quote.protocol == protocol_name}
-        rows = []
-        for method in evaluation.seconds:
-            quoted, settings = published.get(method), chosen.get(method, {})
-            note = Note(
-                epochs=settings.get("epochs", 0 if method.startswith("untrained") else None),
-                selected_by="fixed epoch" if settings else "",
-                published=quoted.mean if quoted else None,
-                published_source=quoted.source if quoted else "",
-            )
-            rows += [
-                row
-                for row in result_rows(
-                    beside(evaluation, method, twins.get(method, "untrained")),
-                    dataset=name,
-                    features=features,
-                    notes={method: note},
-                    provenance=Provenance(device="cpu", command=command),
-                )
-                if row.method == method
-            ]
+        rows = result_rows(
+            evaluation,
+            dataset=name,
+            features=entry.features or "original",
+            notes=notes_on(evaluation.seconds, chosen, entry, protocol_name),
+            provenance=Provenance(device="cpu", command=command),
+            over=over,
+        )
         write_results(arguments.out, rows)
         print(format_table(rows), flush=True)
-
-
-def beside(evaluation: Evaluation, method: str, twin: str) -> Evaluation:
-    """The scores of a method and, as the row that its lift is over, those of its encoder untrained."""
-
-    def kept(table: dict[str, Any]) -> dict[str, Any]:
-        own = {method: table[method]}
-        return own if method.startswith("untrained (") else own | {"untrained": table[twin]}
-
-    accuracy = kept(evaluation.accuracy) if evaluation.accuracy else {}  # clusters and retrieval have other metrics
-    return replace(evaluation, accuracy=accuracy, others={name: kept(t) for name, t in evaluation.others.items()})
 
 
 if __name__ == "__main__":

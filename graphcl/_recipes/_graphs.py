@@ -44,6 +44,7 @@ GRAPHS: Mapping[str, Recipe] = {
     "mvgrl-graph": Recipe(
         methods.MVGRLGraph,
         "Hassani and Khasahmadi, Contrastive Multi-View Representation Learning on Graphs, ICML 2020",
+        label="MVGRL",
     ),
     "joao": Recipe(
         methods.JOAO,
@@ -62,6 +63,7 @@ GRAPHS: Mapping[str, Recipe] = {
     "ad-gcl": Recipe(
         methods.ADGCL,
         "Suresh et al., Adversarial Graph Augmentation to Improve Graph Contrastive Learning, NeurIPS 2021",
+        label="AD-GCL",
         loss=partial(losses.InfoNCE, temperature=0.2, symmetric=True, positive_in_denominator=False),
         settings={"layers": 5, "joined": False, "lr": 1e-3, "batch_size": 32},
     ),
@@ -134,6 +136,7 @@ GRAPHS: Mapping[str, Recipe] = {
     "graphmae-graph": Recipe(
         methods.GraphMAEGraph,
         "Hou et al., GraphMAE: Self-Supervised Masked Graph Autoencoders, KDD 2022 (not contrastive: a yardstick)",
+        label="GraphMAE",
     ),
     "subtree-contrast": Recipe(
         methods.SubtreeContrast,

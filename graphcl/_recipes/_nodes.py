@@ -62,6 +62,7 @@ NODES: Mapping[str, Recipe] = {
     "cca-ssg": Recipe(
         methods.CCASSG,
         "Zhang et al., From Canonical Correlation Analysis to Self-supervised Graph Neural Networks, NeurIPS 2021",
+        label="CCA-SSG",
         loss=losses.CCASSG,
         settings={
             **_NODE,
@@ -140,6 +141,7 @@ NODES: Mapping[str, Recipe] = {
     "g-bt": Recipe(
         methods.GBT,
         "Bielak et al., Graph Barlow Twins, Knowledge-Based Systems 2022",
+        label="G-BT",
         loss=losses.BarlowTwins,
         settings={
             **_NODE,

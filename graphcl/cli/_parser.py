@@ -13,11 +13,12 @@ __all__ = ["COMMANDS", "build_parser", "command_in", "module_of", "new_parser", 
 COMMANDS: Mapping[str, str] = {
     "pretrain": "train an encoder by contrast, without labels",
     "evaluate": "score a run's embeddings beside the untrained encoder's",
+    "bench": "train methods with several seeds, and tabulate their scores beside baselines",
     "audit": "score any encoder of graphs, whoever trained it, beside the same one untrained",
     "finetune": "tune a run's encoder on molecules, or on few labels of graphs, beside one from scratch",
     "embed": "write a run's embeddings to a file",
     "export": "write a run's encoder, to share and to embed with",
-    "report": "write the page of a run, report.html",
+    "report": "write the page of a run or of a table, report.html",
     "methods": "list the methods, or the settings of one",
     "datasets": "list, show and add data sets",
 }

@@ -8,7 +8,7 @@ from graphcl.evaluate.baselines import (
     untrained_embeddings,
     untrained_init_embeddings,
 )
-from graphcl.evaluate.cache import cached
+from graphcl.evaluate.cache import cached, is_cached
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.diagnostics import (
     Histogram,
@@ -176,6 +176,7 @@ __all__ = [
     "Provenance",
     "Result",
     "cached",
+    "is_cached",
     "collect_statistics",
     "compared_embeddings",
     "embed_graphs",

@@ -14,7 +14,7 @@ from graphcl.errors import DataError
 from graphcl.evaluate._checks import to_numpy
 from graphcl.evaluate._files import write_atomically
 
-__all__ = ["cached"]
+__all__ = ["cached", "is_cached"]
 
 
 def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) -> NDArray[Any]:
@@ -39,13 +39,27 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
         ...     cached(folder, {"seed": 0}, lambda: np.zeros(3)).tolist()
         [1.0, 1.0, 1.0]
     """
-    text = json.dumps(key, sort_keys=True)
-    path = Path(folder) / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+    text, path = _place(folder, key)
     if path.exists():
         return _read(path, text)
     array = to_numpy(make())
     write_atomically(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
     return array
+
+
+def is_cached(folder: str | Path, key: Mapping[str, Any]) -> bool:
+    """Whether :func:`cached` has an array for this key.
+
+    Example:
+        >>> is_cached("nowhere", {"seed": 0})
+        False
+    """
+    return _place(folder, key)[1].exists()
+
+
+def _place(folder: str | Path, key: Mapping[str, Any]) -> tuple[str, Path]:
+    text = json.dumps(key, sort_keys=True)
+    return text, Path(folder) / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
 
 
 def _read(path: Path, text: str) -> NDArray[Any]:

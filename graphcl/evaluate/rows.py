@@ -64,10 +64,12 @@ def result_rows(
     notes: Mapping[str, Note] | None = None,
     provenance: Provenance | None = None,
     one_draw: Collection[str] = (),
+    over: Mapping[str, str | None] | None = None,
 ) -> list[Result]:
     """Returns one row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
 
-    Where encoders were fine-tuned, ``scratch`` takes its place. The lift of an error is how much smaller it is.
+    Where encoders were fine-tuned, ``scratch`` takes its place. The lift of an error is how much smaller it is. Where
+    methods have encoders of their own, ``over`` says which row is whose encoder untrained.
 
     The interval of the lift is over seeds and folds or splits, corrected for training parts that overlap. On a single
     split that comes with the graph, and for clusters, it is over the seeds alone: it then says nothing about other
@@ -80,12 +82,14 @@ def result_rows(
         notes: what to say of single methods.
         provenance: where the table was made; this machine and day when left out.
         one_draw: methods whose encoder is the same for all seeds; their interval is that of ``lift_of_one``.
+        over: for single methods the method that their lift is over, or None for no lift; a method that another's lift
+            is over has none itself.
 
     Returns:
         Rows in the order of the methods.
 
     Raises:
-        ValueError: a note on a method that has no scores.
+        ValueError: a note on a method that has no scores, or a lift over one.
 
     Example:
         >>> import numpy as np
@@ -101,8 +105,24 @@ def result_rows(
     methods = list(evaluation.seconds)
     if unknown := sorted(set(notes) - set(methods)):
         raise ValueError(f"expected notes on {', '.join(methods)}, got one on {', '.join(unknown)}")
+    over = over or {}
+    baselines = {method for method in over.values() if method is not None}
+    if unknown := sorted((baselines | set(over)) - set(methods)):
+        raise ValueError(f"expected lifts of and over {', '.join(methods)}, got {', '.join(unknown)}")
+    usual = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
+    baseline_of = {m: None if m in baselines or m == usual else over.get(m, usual) for m in methods}
     return [
-        _result(evaluation, metric, method, dataset, features, origin, notes.get(method, Note()), method in one_draw)
+        _result(
+            evaluation,
+            metric,
+            method,
+            dataset,
+            features,
+            origin,
+            notes.get(method, Note()),
+            method in one_draw,
+            baseline_of[method],
+        )  # fmt: skip
         for metric, table in evaluation.tables.items()
         for method in table
     ]
@@ -110,13 +130,12 @@ def result_rows(
 
 def _result(
     evaluation: AnyEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
-    one_draw: bool,
+    one_draw: bool, baseline: str | None,
 ) -> Result:  # fmt: skip
     scores = evaluation.tables[metric][method]
     mean, over_seeds, over_folds = summarise(scores)
     lift, sign = None, -1 if metric in ERRORS else 1
-    baseline = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
-    if method != baseline and baseline in evaluation.tables[metric]:
+    if baseline is not None and baseline in evaluation.tables[metric]:
         lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes, one_draw)
     interval = lift is not None and len(lift) > 1
     return Result(

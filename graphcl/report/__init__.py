@@ -1,6 +1,13 @@
-"""Figures and the HTML page of a run. Needs matplotlib: the extra ``plot``."""
+"""Figures and HTML pages, of a run and of a table. Needs matplotlib: the extra ``plot``."""
 
-from graphcl.report.figures import diagnostic_curves, loss_curve, score_bars
-from graphcl.report.page import write_report
+from graphcl.report.figures import diagnostic_curves, lift_intervals, loss_curve, score_bars
+from graphcl.report.page import write_report, write_table_report
 
-__all__ = ["diagnostic_curves", "loss_curve", "score_bars", "write_report"]
+__all__ = [
+    "diagnostic_curves",
+    "lift_intervals",
+    "loss_curve",
+    "score_bars",
+    "write_report",
+    "write_table_report",
+]

@@ -1,4 +1,4 @@
-"""Figures of a run, as SVG text."""
+"""Figures of runs and tables, as SVG text."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from graphcl.errors import GraphCLError
 
-__all__ = ["diagnostic_curves", "loss_curve", "score_bars"]
+__all__ = ["diagnostic_curves", "lift_intervals", "loss_curve", "score_bars"]
 
 
 def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
@@ -86,6 +86,35 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
     axes.set_yticks(list(rows), names)
     axes.invert_yaxis()
     axes.set(xlabel=f"{metric} in % (bars: standard deviation over folds)")
+    axes.grid(axis="x", color="#eeeeee")
+    return _svg(figure)
+
+
+def lift_intervals(
+    names: Sequence[str], lifts: Sequence[float], lows: Sequence[float], highs: Sequence[float], metric: str
+) -> str:
+    """What training has added, with its interval, beside the line of nothing; what excludes that line is dark.
+
+    Args:
+        names: Of what each lift is.
+        lifts: Points over the same encoder untrained.
+        lows: The lower end of each interval.
+        highs: The upper end.
+        metric: What the points are of.
+
+    Returns:
+        SVG text.
+
+    Raises:
+        GraphCLError: matplotlib is not installed.
+    """
+    figure, axes = _new_figure(6.0, 0.8 + 0.3 * len(names))
+    for row, (lift, low, high) in enumerate(zip(lifts, lows, highs, strict=True)):
+        colour = "#9bb3c7" if low <= 0 <= high else "#33658a"
+        axes.errorbar([lift], [row], xerr=[[lift - low], [high - lift]], fmt="o", color=colour, capsize=3)
+    axes.axvline(0, color="#bbbbbb", zorder=0)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel=f"lift in {metric}, points (95 % interval)", ylim=(len(names) - 0.5, -0.5))
     axes.grid(axis="x", color="#eeeeee")
     return _svg(figure)
 

@@ -1,15 +1,16 @@
-"""The page of a run: what was trained, how the loss went, what the embeddings are worth."""
+"""Pages to look at: of a run, how its loss went and what its embeddings are worth; of a table, its lifts and scores."""
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
-from graphcl.report.figures import diagnostic_curves, loss_curve, score_bars
+from graphcl.report.figures import diagnostic_curves, lift_intervals, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_table_report"]
 
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -41,11 +42,49 @@ def write_report(folder: RunFolder) -> Path:
         *_scores(folder.path / "scores.csv"),
         f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>",
     ]
-    text = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(str(folder.path))}</title>"
+    return _write(folder.path, parts)
+
+
+def write_table_report(folder: Path | str) -> Path:
+    """Write ``report.html`` beside the scores of several methods: the lifts as a figure, then every table.
+
+    Args:
+        folder: A folder with ``scores.csv``, as ``graphcl bench`` makes it.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: There are no scores, or the page cannot be written.
+        GraphCLError: matplotlib is not installed.
+    """
+    path = Path(folder) / "scores.csv"
+    if not path.is_file():
+        raise RunError(f"expected scores at {path}, found none; make them: graphcl bench --out {folder}")
+    return _write(path.parent, ["<h1>Scores</h1>", *_lifts(read_results(path)), *_scores(path)])
+
+
+def _write(folder: Path, parts: Iterable[str]) -> Path:
+    text = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(str(folder))}</title>"
     text += f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
-    path = folder.path / "report.html"
+    path = folder / "report.html"
     write_atomically(path, lambda file: file.write(text.encode()))
     return path
+
+
+def _lifts(rows: Iterable[Result]) -> list[str]:
+    """A figure for each protocol and metric, of the methods that were trained."""
+    blocks: dict[tuple[str, str], list[Result]] = {}
+    for row in rows:
+        if row.epochs and row.lift_low is not None:
+            blocks.setdefault((row.protocol, row.metric), []).append(row)
+    parts = ["<h2>What training has added</h2>"] if blocks else []
+    for (protocol, metric), block in blocks.items():
+        names = [f"{row.method} on {row.dataset}" for row in block]
+        lifts, lows, highs = ([getattr(row, end) for row in block] for end in ("lift", "lift_low", "lift_high"))
+        figure = lift_intervals(names, lifts, lows, highs, metric)
+        parts.append(f"<h3>{html.escape(protocol)}</h3>{figure}")
+    return parts
 
 
 def _embeddings(metrics: list[dict[str, float]]) -> list[str]:

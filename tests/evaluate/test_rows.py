@@ -52,3 +52,22 @@ def test_no_lift_without_the_baseline():
 def test_notes_on_unknown_methods_are_refused():
     with pytest.raises(ValueError, match="expected notes on GraphCL, got one on GRACE"):
         result_rows(evaluation(GraphCL=TRAINED), dataset="MUTAG", notes={"GRACE": Note()})
+
+
+def test_a_lift_may_be_over_another_row():
+    rows = result_rows(
+        evaluation(untrained=UNTRAINED, other=UNTRAINED + 1, A=TRAINED, B=TRAINED, C=TRAINED),
+        dataset="MUTAG",
+        over={"B": "other", "C": None},
+    )
+    lifts = {row.method: row.lift for row in rows}
+    of_a = (TRAINED - UNTRAINED).mean()
+    assert lifts == {
+        "untrained": None,
+        "other": None,
+        "A": pytest.approx(of_a),
+        "B": pytest.approx(of_a - 1),
+        "C": None,
+    }
+    with pytest.raises(ValueError, match="got nothing"):
+        result_rows(evaluation(A=TRAINED), dataset="MUTAG", over={"A": "nothing"})
