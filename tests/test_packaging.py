@@ -116,7 +116,7 @@ def test_constraints_pin_what_setup_cfg_asks_for(setup: configparser.ConfigParse
 
 def test_imported_packages_are_declared(setup: configparser.ConfigParser) -> None:
     declared = {Requirement(line).name for line in lines(setup["options"]["install_requires"])}
-    for extra in ("molecules", "parquet", "plot", "partition", "ann", "tensorboard", "hub"):
+    for extra in ("molecules", "parquet", "plot", "partition", "ann", "tensorboard"):
         declared |= {Requirement(line).name for line in lines(setup["options.extras_require"][extra])}
     import_names = {"scikit-learn": "sklearn", "PyYAML": "yaml", "torch-geometric": "torch_geometric"}
     import_names |= {"faiss-cpu": "faiss"}

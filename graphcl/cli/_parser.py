@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "report": "write the page of a run or of a table, report.html",
     "methods": "list the methods, or the settings of one",
     "datasets": "list, show and add data sets",
+    "doctor": "say what this installation has, and whether it computes what it should",
 }
 
 

@@ -13,7 +13,7 @@ __all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid"
 DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
-CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads")
+CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads", "tensorboard")
 
 
 def add_options(parser: Any) -> None:
@@ -128,6 +128,13 @@ def _add_call(add: Any) -> None:
         default=True,
         help="look at 256 graphs every 100 steps, or at the one graph every 200, for about 2 percent of the time: "
         "alignment, uniformity, effective rank; warn of a collapse",
+    )
+    add(
+        "--tensorboard",
+        type=str | None,
+        default=None,
+        metavar="FOLDER",
+        help="write the curves of the run there for TensorBoard (the extra tensorboard)",
     )
     add("--out", type=str | None, default=None, help="run folder; by default a new one in runs/")
     add("--resume", action="store_true", help="go on with the run in --out, with its own settings")

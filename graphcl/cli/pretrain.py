@@ -55,7 +55,7 @@ def run(config: Any) -> int:
 def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     """The history of the run, its folder, and what its speed is counted in."""
     from graphcl.data import PackedDataset
-    from graphcl.train import RunFolder, fit, source_of
+    from graphcl.train import RunFolder, TensorBoard, fit, source_of
     from graphcl.train.ranks import in_turn, on_first
 
     settings = _settings(config)
@@ -78,6 +78,7 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
     if source.first is not None:
         method.check_needs(source.first)
+    curves = [] if config.tensorboard is None else [TensorBoard(config.tensorboard)]
     folder = RunFolder(config.out or _new_folder(dataset.name, config.method, device))
 
     def prepare() -> None:
@@ -95,7 +96,7 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         device=device,
         folder=folder,
         resume=config.resume,
-        callbacks=[_diagnostics(data)] if settings["diagnostics"] else [],
+        callbacks=[*([_diagnostics(data)] if settings["diagnostics"] else []), *curves],
     )
     return history, folder, source.unit
 

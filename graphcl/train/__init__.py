@@ -7,6 +7,7 @@ from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
 from graphcl.train.loop import History, fit, rate_at
 from graphcl.train.run import RunFolder
+from graphcl.train.tensorboard import TensorBoard
 
 __all__ = [
     "Callback",
@@ -14,6 +15,7 @@ __all__ = [
     "Moment",
     "RunFolder",
     "Source",
+    "TensorBoard",
     "fit",
     "load_checkpoint",
     "losses_ahead",

@@ -1,6 +1,7 @@
 """What looks on while a run goes: called at the end of an epoch, never within a step."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from graphcl.methods import Method
@@ -15,11 +16,13 @@ class Moment(NamedTuple):
         epoch: Epochs that are done.
         steps: Steps in an epoch.
         last: Whether it is the last epoch that was asked for.
+        row: What is known of this epoch: the loss, the speed, and what the callbacks before this one have added.
     """
 
     epoch: int
     steps: int
     last: bool
+    row: Mapping[str, float] = MappingProxyType({})
 
     def is_due(self, every: int) -> bool:
         """Whether ``every`` steps, or a multiple of them, have been filled in this epoch, or the run is at its end.

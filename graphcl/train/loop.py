@@ -197,7 +197,7 @@ def fit(
 
     def look(row: dict[str, float]) -> None:
         for callback in callbacks:
-            row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs), method))
+            row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs, {**row}), method))
 
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience

@@ -19,7 +19,8 @@ def test_columns_reach_history_and_metrics_also_after_resuming(make, graphs, tmp
     seen = []
 
     def note(moment, method):
-        seen.append((moment, int(method.step)))
+        seen.append((moment._replace(row={}), int(method.step)))
+        assert moment.row["epoch"] == moment.epoch and moment.row["loss"] > 0
         return {"twice": 2.0 * moment.epoch} if moment.epoch % 2 else {}
 
     folder = RunFolder(tmp_path / "run")
@@ -27,7 +28,7 @@ def test_columns_reach_history_and_metrics_also_after_resuming(make, graphs, tmp
     fit(make(), graphs, epochs=2, batch_size=16, folder=folder, callbacks=[note])
     history = fit(make(), graphs, epochs=3, batch_size=16, folder=folder, resume=True, callbacks=[note])
     steps = seen[0][0].steps
-    assert seen == [(Moment(epoch, steps, epoch > 1), epoch * steps) for epoch in (1, 2, 3)]
+    assert seen == [(Moment(epoch, steps, epoch > 1, {}), epoch * steps) for epoch in (1, 2, 3)]
     assert [row.get("twice") for row in history.epochs] == [2.0, None, 6.0]
     assert [row.get("twice") for row in folder.read_metrics()] == [2.0, None, 6.0]
 
