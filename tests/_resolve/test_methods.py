@@ -1,10 +1,10 @@
-"""Names and settings become encoders, views and methods."""
+"""Settings become methods, with their encoders and views."""
 
 import pytest
 
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method, make_view
-from graphcl.augment import AtomMask, BondDrop, Compose, PPRDiffusion, RandomChoice, SubgraphRemove
+from graphcl.augment import PPRDiffusion
 from graphcl.errors import ConfigError
 
 
@@ -13,18 +13,6 @@ def test_arguments_and_objectives_reach_the_method() -> None:
     assert (made.target.momentum, made.target.total_steps) == (0.5, 7)
     made = make_method({**settings_for("cca-ssg", "CiteSeer"), "seed": 0}, 4)
     assert made.loss.decorrelation == 1e-3 and len(made.encoder.gnn.convs) == 1
-
-
-def test_views_in_words() -> None:
-    view = make_view("atom-mask:0.25+bond-drop:0.25|subgraph-remove", "pyg")
-    assert isinstance(view, RandomChoice) and isinstance(view.augmentations[0], Compose)
-    mask, bonds = view.augmentations[0].augmentations
-    assert (
-        isinstance(mask, AtomMask) and isinstance(bonds, BondDrop) and isinstance(view.augmentations[1], SubgraphRemove)
-    )
-    assert (mask.vocab, mask.mask, view.augmentations[1].remove) == ("pyg", 0.25, 0.25)
-    with pytest.raises(ConfigError, match="expected molecules"):
-        make_view("atom-mask")
 
 
 @pytest.mark.parametrize("method", ["mvgrl", "mvgrl-graph"])
