@@ -108,7 +108,7 @@ def _without_link_labels(data: Any) -> Any:
 
 def _settings(config: Any) -> dict[str, Any]:
     """What the run folder keeps, its paths such that they are found from any working directory."""
-    from graphcl.train.loop import check_options
+    from graphcl.train._options import check_options
 
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:

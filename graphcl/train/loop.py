@@ -1,11 +1,8 @@
 """Pretraining: one plain loop over steps, that can be stopped at any of them and gone on with."""
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +15,8 @@ from graphcl.distributed import one_batch, rank, world
 from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
+from graphcl.train._around import progress_bar, seeded, stop_signal
+from graphcl.train._options import check_options, check_positive
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
@@ -136,7 +135,7 @@ def fit(
             f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
             "GraphCL(GraphEncoder(network))"
         )
-    _check(epochs=epochs, batch_size=batch_size, lr=lr)
+    check_positive(epochs=epochs, batch_size=batch_size, lr=lr)
     check_options(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
         weight_decay=weight_decay,
@@ -203,7 +202,7 @@ def fit(
         return patience is not None and state.waited() >= patience
 
     progress = progress if rank() == 0 else False
-    with _seeded(state, seed, device), _stop_signal() as asked, _bar(source, epochs, state, progress) as bar:
+    with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
 
         def stopped() -> bool:
             return any_rank(asked(), device)
@@ -286,90 +285,6 @@ def _epoch(
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
-
-
-@contextmanager
-def _seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
-    """Dropout in a user's network draws from torch's default generators: seeded here, given back untouched."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        if state.random is None:
-            ours = seed if rank() == 0 else (seed + rank() * 0x9E3779B1) % 2**63  # ranks do not drop alike
-            torch.manual_seed(ours)
-        else:
-            torch.set_rng_state(state.random)
-            if state.random_cuda is not None and device.type == "cuda":
-                torch.cuda.set_rng_state(state.random_cuda, device)
-        yield
-
-
-@contextmanager
-def _stop_signal() -> Iterator[Callable[[], bool]]:
-    """Turns the first interrupt or termination into a question that the loop asks between steps."""
-    asked = False
-
-    def note(number: int, frame: Any) -> None:
-        nonlocal asked
-        asked = True
-        if world() == 1:  # torchrun, too, passes on what its terminal has sent already, and kills in the end
-            restore()
-
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    previous: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
-    try:
-        yield lambda: asked
-    finally:
-        restore()
-
-
-def _bar(source: Source, epochs: int, state: State, progress: bool | None) -> Any:
-    from tqdm import tqdm
-
-    disable = None if progress is None else not progress
-    done = state.epoch * source.steps + state.batch
-    return tqdm(total=epochs * source.steps, initial=done, unit="step", disable=disable)
-
-
-def _check(**positive: float) -> None:
-    for name, value in positive.items():
-        if name not in {"lr", "clip"} and not isinstance(value, int):
-            raise TypeError(f"expected {name} to be a whole number, got {value!r}")
-        if not value > 0:
-            raise ValueError(f"expected {name} above 0, got {value}")
-
-
-def check_options(
-    *, optimizer: str, schedule: str, precision: str, warmup: int, clip: float | None, patience: int | None,
-    weight_decay: float,
-) -> None:  # fmt: skip
-    """Refuse options of :func:`fit` that are out of range; who writes a folder before asks first.
-
-    Raises:
-        ValueError: One is.
-        TypeError: ``patience`` is no whole number.
-
-    Example:
-        >>> usual = {"schedule": "constant", "precision": "fp32", "warmup": 0, "clip": None, "patience": None}
-        >>> check_options(optimizer="sgd", weight_decay=0.0, **usual)
-        Traceback (most recent call last):
-        ...
-        ValueError: expected optimizer to be adam or adamw, got 'sgd'
-    """
-    known = {"optimizer": ("adam", "adamw"), "schedule": ("constant", "cosine"), "precision": ("fp32", "bf16")}
-    given = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
-    for name, words in known.items():
-        if given[name] not in words:
-            raise ValueError(f"expected {name} to be {' or '.join(words)}, got {given[name]!r}")
-    if warmup < 0:
-        raise ValueError(f"expected warmup of at least 0 epochs, got {warmup}")
-    if not weight_decay >= 0:
-        raise ValueError(f"expected weight_decay of at least 0, got {weight_decay}")
-    _check(**{name: value for name, value in (("clip", clip), ("patience", patience)) if value is not None})
 
 
 def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:

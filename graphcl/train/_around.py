@@ -1,0 +1,62 @@
+"""What a run is surrounded by: torch's random state, signals, a progress bar."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from graphcl.distributed import rank, world
+from graphcl.train._sources import Source
+from graphcl.train._state import State
+
+__all__ = ["progress_bar", "seeded", "stop_signal"]
+
+
+@contextmanager
+def seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
+    """Dropout in a user's network draws from torch's default generators: seeded here, given back untouched."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        if state.random is None:
+            ours = seed if rank() == 0 else (seed + rank() * 0x9E3779B1) % 2**63  # ranks do not drop alike
+            torch.manual_seed(ours)
+        else:
+            torch.set_rng_state(state.random)
+            if state.random_cuda is not None and device.type == "cuda":
+                torch.cuda.set_rng_state(state.random_cuda, device)
+        yield
+
+
+@contextmanager
+def stop_signal() -> Iterator[Callable[[], bool]]:
+    """Turns the first interrupt or termination into a question that the loop asks between steps."""
+    asked = False
+
+    def note(number: int, frame: Any) -> None:
+        nonlocal asked
+        asked = True
+        if world() == 1:  # torchrun, too, passes on what its terminal has sent already, and kills in the end
+            restore()
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    previous: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, note)
+    try:
+        yield lambda: asked
+    finally:
+        restore()
+
+
+def progress_bar(source: Source, epochs: int, state: State, progress: bool | None) -> Any:
+    from tqdm import tqdm
+
+    disable = None if progress is None else not progress
+    done = state.epoch * source.steps + state.batch
+    return tqdm(total=epochs * source.steps, initial=done, unit="step", disable=disable)
