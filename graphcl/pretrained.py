@@ -217,7 +217,7 @@ def save(
     """Write an encoder as float16 safetensors that carry its settings, and the text about it beside.
 
     Args:
-        encoder: The encoder, as :func:`graphcl._resolve.make_encoder` makes it from ``settings``.
+        encoder: The encoder, as the package makes it from ``settings``.
         folder: A new folder; its name becomes the encoder's.
         settings: A run's settings.
         in_channels: The width of the node features.

@@ -28,7 +28,7 @@ class MVGRL(NodeMethod):
         + \log (1 - \sigma(\hat h^1_i W s^2)) + \log (1 - \sigma(\hat h^2_i W s^1)) \big]
 
     Each view has an encoder of its own: h1 are the nodes of the graph, h2 those of its diffusion, and s1, s2 the
-    summaries of both. The corruption shuffles the features of both views alike. :meth:`embed` gives the sum of both
+    summaries of both. The corruption shuffles the features of both views alike. ``embed`` gives the sum of both
     encoders' outputs.
 
     Args:

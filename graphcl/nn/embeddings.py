@@ -81,7 +81,7 @@ class GraphEncoder(nn.Module):
 
     @property
     def graph_channels(self) -> int:
-        """The width of the graph embeddings: that of the nodes, unless the readout is wider."""
+        """The width of the graph embeddings, that of the nodes unless the readout is wider."""
         return width_of(self.readout, self.out_channels)
 
     def forward(

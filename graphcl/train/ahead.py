@@ -32,7 +32,7 @@ def losses_ahead(
         batches: Positions of the graphs of each step.
 
     Yields:
-        ``(index, loss)``: the positions, and the function whose call is the loss of the step.
+        ``(index, loss)``, the positions and the function whose call is the loss of the step.
 
     Example:
         >>> from graphcl.data import load
