@@ -49,6 +49,7 @@ class MVGRL(NodeMethod):
 
     Example:
         >>> from torch_geometric.nn import GCN
+        >>> from graphcl.augment import PPRDiffusion
         >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
         >>> graph = Data(x=torch.eye(10), edge_index=torch.cat([ring, ring.flip(0)], 1))
         >>> method = MVGRL(GraphEncoder(GCN(10, 8, 1)), diffusion=PPRDiffusion(alpha=0.2, top_k=5))

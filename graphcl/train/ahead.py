@@ -35,7 +35,7 @@ def losses_ahead(
         ``(index, loss)``, the positions and the function whose call is the loss of the step.
 
     Example:
-        >>> from graphcl.data import load
+        >>> from graphcl.data import PackedDataset, load
         >>> from graphcl.methods import GraphCL
         >>> from graphcl.nn import GIN, GraphEncoder
         >>> packed = PackedDataset(load("synthetic-molecules")[:64], graph_id=True)
