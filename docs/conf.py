@@ -120,10 +120,10 @@ def skips(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) ->
 
 
 def paragraphs(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Begins a paragraph at each remark that our docstrings put on a line of its own, with its title in bold."""
+    """Begins a paragraph, its first words in bold, at each remark that our docstrings put on a line of its own."""
     for i in reversed(range(len(lines))):
-        if remark := re.match(r"(Source|Differs from [\w' ]+|Across ranks):(?= )", lines[i]):
-            lines[i : i + 1] = ["", f"**{remark[1]}:**{lines[i][remark.end() :]}"]
+        if remark := re.match(r"(Source:|Differs from the (papers?|authors' code)|Across ranks:)", lines[i]):
+            lines[i : i + 1] = ["", f"**{remark[0]}**{lines[i][remark.end() :]}"]
 
 
 def without_links(app: Any, path: Path, parent: str, content: list[str]) -> None:

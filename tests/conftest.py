@@ -17,7 +17,6 @@ import pytest
 import torch
 
 import graphcl
-from graphcl.cli import main
 
 # The tests' tensors are tiny: threads would only wait for each other, and one thread makes sums reproducible.
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -125,11 +124,14 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
 
 def _run_command(words: list[str], place: str) -> None:
     """Runs a line of a block of ``sh``: a command of graphcl here, torchrun in processes."""
+    from graphcl.cli import main  # not at the top: what is imported before the tests begin has no shape checks
+
     if words[:1] == ["graphcl"]:
         assert main(words[1:]) == 0, f"{place}: {shlex.join(words)} failed"
     elif words[:1] == ["torchrun"]:
         here = os.pathsep.join(filter(None, [str(Path(graphcl.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # there may be fewer GPUs than processes
         command = [sys.executable, "-m", "torch.distributed.run", *words[1:]]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{place}: {shlex.join(words)}: {done.stderr}"
