@@ -80,11 +80,8 @@ class Pretrained:
             TypeError: ``graphs`` is a single text, a single graph, a whole table or the like.
 
         Example:
-            >>> from graphcl._recipes import settings_for
-            >>> settings = settings_for("graphcl", vocab="ogb") | {"hidden": 8, "layers": 2}
-            >>> model = Pretrained("mine", make_encoder(settings, 9), {"settings": settings, "in_channels": 9})
-            >>> model.embed(["CCO", "c1ccccc1"]).shape
-            torch.Size([2, 8])
+            >>> load("zinc-gin").embed(["CCO", "c1ccccc1"]).shape
+            torch.Size([2, 300])
         """
         if isinstance(graphs, str):
             raise TypeError(f"expected a list of SMILES, got one text {graphs!r}; write [smiles]")
@@ -160,12 +157,8 @@ def load(name: str | Path) -> Pretrained:
         CheckpointError: There is no such encoder, or the file is damaged or none of this package.
 
     Example:
-        >>> import tempfile
-        >>> from graphcl._recipes import settings_for
-        >>> settings = settings_for("graphcl", vocab="ogb") | {"hidden": 8, "layers": 2}
-        >>> folder = save(make_encoder(settings, 9), Path(tempfile.mkdtemp()) / "mine", settings, in_channels=9)
-        >>> load(folder)
-        Pretrained('mine', vocab='ogb', channels=8)
+        >>> load("zinc-gin")
+        Pretrained('zinc-gin', vocab='ogb', channels=300)
     """
     from safetensors import SafetensorError, safe_open
 
@@ -217,7 +210,7 @@ def save(
     """Write an encoder as float16 safetensors that carry its settings, and the text about it beside.
 
     Args:
-        encoder: The encoder, as :func:`graphcl._resolve.make_encoder` makes it from ``settings``.
+        encoder: The encoder, as the package makes it from ``settings``.
         folder: A new folder; its name becomes the encoder's.
         settings: A run's settings.
         in_channels: The width of the node features.
@@ -233,7 +226,9 @@ def save(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from graphcl._recipes import settings_for
+        >>> from graphcl._resolve import make_encoder
         >>> settings = settings_for("graphcl") | {"hidden": 4}
         >>> path = save(make_encoder(settings, 3), Path(tempfile.mkdtemp()) / "mine", settings, in_channels=3)
         >>> sorted(file.name for file in path.iterdir())

@@ -1,6 +1,8 @@
 """What every test may use: a seeded generator, the benchmark data where it is at hand, and no network."""
 
 import os
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -87,6 +89,54 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
         return [torch.load(folder / f"result{rank}.pt", weights_only=True) for rank in range(world)]
 
     return run
+
+
+@pytest.fixture
+def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs the fenced blocks of a page from top to bottom in a folder of their own, and returns what they define.
+
+    ``run_page(page, known, languages, after)``: blocks of Python share one namespace, ``known`` at first; one that
+    begins with a comment such as ``# script.py`` is saved under this name instead, for a later block of ``sh``, in
+    which each line is a command. ``after`` blocks are left out at the top.
+    """
+
+    def run(page: Path, known: Any = None, languages: Any = ("python", "sh"), after: int = 0) -> dict[str, Any]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GRAPHCL_HOME", str(tmp_path / "home"))
+        names, text, saved = dict(known or {}), page.read_text(), set()
+        blocks = [block for block in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S) if block[1] in languages]
+        for block in blocks[after:]:
+            line = text.count("\n", 0, block.start(2))
+            if script := re.match(r"# (\w+\.py)\n", block[2]):
+                Path(script[1]).write_text(block[2])
+                saved.add(script[1])
+            elif block[1] == "python":
+                exec(compile("\n" * line + block[2], str(page), "exec"), names)  # with the page's own line numbers
+            else:
+                for command in block[2].splitlines():
+                    _run_command(shlex.split(command, comments=True), f"{page}:{line + 1}")
+                    saved -= set(shlex.split(command))
+        assert not saved, f"{page}: no command runs {saved}"
+        return names
+
+    return run
+
+
+def _run_command(words: list[str], place: str) -> None:
+    """Runs a line of a block of ``sh``: a command of graphcl here, torchrun in processes."""
+    from graphcl.cli import main  # not at the top: what is imported before the tests begin has no shape checks
+
+    if words[:1] == ["graphcl"]:
+        assert main(words[1:]) == 0, f"{place}: {shlex.join(words)} failed"
+    elif words[:1] == ["torchrun"]:
+        here = os.pathsep.join(filter(None, [str(Path(graphcl.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # there may be fewer GPUs than processes
+        command = [sys.executable, "-m", "torch.distributed.run", *words[1:]]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{place}: {shlex.join(words)}: {done.stderr}"
+    else:
+        raise AssertionError(f"{place}: expected a command of graphcl or torchrun, got {shlex.join(words)}")
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ KERNELS = {"similarity/_triton.py"}
 
 # Tests that belong to a folder, or to the repository, rather than to one module.
 FOLDER_TESTS = ("contract", "golden", "distributed", "examples", "benchmarks")
-REPOSITORY_TESTS = ("test_architecture.py", "test_elsewhere.py", "test_packaging.py", "test_readme.py")
+REPOSITORY_TESTS = ("test_architecture.py", "test_docs.py", "test_elsewhere.py", "test_packaging.py", "test_readme.py")
 
 
 def name_of(path: Path) -> str:

@@ -102,7 +102,9 @@ def test_constraints_pin_what_setup_cfg_asks_for(setup: configparser.ConfigParse
     pins = dict(line.split("==") for line in lines((ROOT / "constraints.txt").read_text()))
     extras = setup["options.extras_require"]
     asked = [Requirement(line) for line in lines(setup["options"]["install_requires"])]
-    asked += [Requirement(line) for name in ("molecules", "plot", "test", "dev") for line in lines(extras[name])]
+    asked += [
+        Requirement(line) for name in ("molecules", "plot", "docs", "test", "dev") for line in lines(extras[name])
+    ]
     versions = {name.lower().replace("_", "-"): version for name, version in pins.items()}
     wrong = [
         str(item)

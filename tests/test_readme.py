@@ -35,14 +35,12 @@ def test_the_python_example_runs_and_is_short(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_the_shorter_examples_run():
+def test_the_shorter_examples_run(run_page):
     graphs = synthetic_molecules(8)
     known = {"batch": Batch.from_data_list(graphs), "z1": torch.eye(6), "z2": torch.eye(6), "dataset": graphs}
     known |= {"DataLoader": DataLoader, "method": GraphCL(GraphEncoder(GIN(4)))}
     known["optimizer"] = torch.optim.SGD(known["method"].parameters(), lr=0.1)
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1:]
-    for block in blocks:
-        exec(block, known)
+    known = run_page(ROOT / "README.md", known, languages=["python"], after=1)
     assert known["first"].num_graphs == known["second"].num_graphs == 8
     assert known["loss"].dim() == 0
 

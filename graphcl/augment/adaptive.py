@@ -101,12 +101,12 @@ def adaptive_feature_mask(
 
 
 class AdaptiveEdgeDrop(EditAugmentation):
-    """Drop edges with probabilities that fall with the centrality of the nodes they join.
+    r"""Drop edges with probabilities that fall with the centrality of the nodes they join.
 
     With phi the centrality of nodes, an edge (u, v) has the weight w = (phi_u + phi_v) / 2 (directed: phi_v), the
     importance s = log w, and is dropped with probability
 
-        p = min((s_max - s) / (s_max - s_mean) drop, cutoff),
+    .. math:: p = \min\Big(\frac{s_{\max} - s}{s_{\max} - s_{\text{mean}}} \, \text{drop}, \text{cutoff}\Big),
 
     maximum and mean over the edges of its graph: every graph of a batch by itself. Where all edges are equally
     important, p is ``drop``. Edges that join the same two nodes share one draw, as in :class:`EdgeDrop`.
@@ -152,13 +152,13 @@ class AdaptiveEdgeDrop(EditAugmentation):
 
 
 class AdaptiveFeatureMask(EditAugmentation):
-    """Set features (columns of ``x``) to 0 with probabilities that fall with the centrality of their nodes.
+    r"""Set features (columns of ``x``) to 0 with probabilities that fall with the centrality of their nodes.
 
-    With phi the centrality of nodes, feature i has in its graph the weight w_i = sum_u phi_u |x_ui| (for one-hot
-    features: the centrality of the nodes that have it), the importance s = log w, and is masked, in all nodes of the
-    graph together, with probability
+    With phi the centrality of nodes, feature i has in its graph the weight :math:`w_i = \sum_u \varphi_u |x_{ui}|` (for
+    one-hot features: the centrality of the nodes that have it), the importance s = log w, and is masked, in all nodes
+    of the graph together, with probability
 
-        p = min((s_max - s) / (s_max - s_mean) mask, cutoff).
+    .. math:: p = \min\Big(\frac{s_{\max} - s}{s_{\max} - s_{\text{mean}}} \, \text{mask}, \text{cutoff}\Big).
 
     A feature of weight 0 gets the cutoff and is left out of maximum and mean.
 

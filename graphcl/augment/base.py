@@ -41,7 +41,7 @@ class Augmentation(BaseTransform, ABC):
 
 
 class EditAugmentation(Augmentation):
-    """An augmentation that says what to change as an :class:`Edit`, so that it can share a pass with others.
+    """An augmentation that says what to change as an edit, so that it can share a pass with others.
 
     What it draws, it draws by the names that ``graph.keys(key)`` gives to the graphs; then ``key`` may as well hold one
     key per graph, ``[G]``, and views of several steps can be made at once.

@@ -32,13 +32,15 @@ def check_centrality(kind: str) -> Centrality:
 
 
 def centrality(data: Data, kind: Centrality = "degree") -> Tensor:
-    """How central each node is in its graph: ``[N]``, float64.
+    r"""How central each node is in its graph: ``[N]``, float64.
 
-    With A[u, v] the number of edges from u to v, n nodes and out-degrees d,
+    With :math:`A_{uv}` the number of edges from u to v, n nodes and out-degrees d,
 
-        degree        c_v = sum_u A[u, v]
-        pagerank      c_v = 0.15 / n + 0.85 (sum_u A[u, v] c_u / d_u + 1/n sum over u with d_u = 0 of c_u)
-        eigenvector   lambda c_v = sum_u A[u, v] c_u,  |c| = 1,
+    .. math::
+        \text{degree:} \quad & c_v = \sum_u A_{uv} \\
+        \text{pagerank:} \quad & c_v = \frac{0.15}{n} + 0.85 \Big(\sum_u A_{uv} \frac{c_u}{d_u}
+            + \frac1n \sum_{u: d_u = 0} c_u\Big) \\
+        \text{eigenvector:} \quad & \lambda c_v = \sum_u A_{uv} c_u, \quad \lVert c \rVert = 1,
 
     the last two by 100 power steps from a constant (for the eigenvector with A + 1, so that bipartite graphs converge,
     too). PageRank is then exact to 10^-7; the eigenvector where the largest eigenvalue stands out, which it does not in

@@ -124,12 +124,15 @@ def spectral_edge_drop(
 
 
 class SpectralEdgeDrop(EditAugmentation):
-    """Drop edges with probabilities set by how much each matters to the spectrum of the normalised Laplacian.
+    r"""Drop edges with probabilities set by how much each matters to the spectrum of the normalised Laplacian.
 
     The amount a of an edge is the Euclidean norm of the rates at which the eigenvalues change as the weight of the edge
     is lowered. It is dropped with probability
 
-        large: p = min(a / a_mean drop, cutoff),      small: p = min((a_max - a) / (a_max - a_mean) drop, cutoff),
+    .. math::
+        \text{large:} \quad & p = \min\Big(\frac{a}{a_{\text{mean}}} \, \text{drop}, \text{cutoff}\Big) \\
+        \text{small:} \quad & p = \min\Big(\frac{a_{\max} - a}{a_{\max} - a_{\text{mean}}} \, \text{drop},
+            \text{cutoff}\Big),
 
     maximum and mean over the edges of its graph. Two views, one of each kind, differ in what they leave of the
     spectrum. Where all edges matter equally (a ring, a star), p is ``drop``. Directions and duplicates of an

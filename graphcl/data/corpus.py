@@ -74,6 +74,7 @@ def load_molecules(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "mine.csv").write_text("smiles,active\\nCCO,1\\nC1CC,0\\nc1ccccc1,\\n")
         >>> dataset = load_molecules(folder / "mine.csv", labels=["active"], root=folder)

@@ -51,6 +51,8 @@ def add_labelled(
         ImportError: RDKit is not installed.
 
     Example:
+        >>> import tempfile
+        >>> from pathlib import Path
         >>> folder = Path(tempfile.mkdtemp())
         >>> rows = [f"{'C' * n}c1ccccc1,{n % 2}" for n in range(8)] + ["CC,1", "C1CC1,0", "C1CCC1,1"]
         >>> _ = (folder / "mine.csv").write_text("smiles,active\\n" + "\\n".join(rows) + "\\n")

@@ -35,6 +35,7 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         ValueError: The parts do not add up to N rows of one width and type; nothing is written.
 
     Example:
+        >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     rows = write_rows(f"{folder}/x.npy", (torch.full((2, 3), i) for i in range(5)), 10)
         ...     rows.shape, rows[torch.tensor([9, 0])].tolist()

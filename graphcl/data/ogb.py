@@ -49,7 +49,7 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
         root: The folder of the OGB sets, ``$GRAPHCL_HOME/ogb`` for :func:`graphcl.data.load`.
 
     Returns:
-        A data set with OGB's split as its attribute ``split``: a dictionary with ``train``, ``valid`` and ``test``,
+        A data set with OGB's split as its attribute ``split``, a dictionary with ``train``, ``valid`` and ``test``,
         each positions of nodes or graphs, or for link sets a dictionary with ``edge``, ``edge_neg`` and so on. On node
         sets the graph carries the split as ``train_mask``, ``val_mask`` and ``test_mask`` too, and a single task's
         ``y`` is flat. Edges are as OGB gives them: ``ogbn-arxiv`` is directed.

@@ -26,8 +26,8 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
             ``torch_geometric.utils.from_smiles``) or ``"hu2020"`` (element and chirality; bond type and direction).
 
     Returns:
-        ``x`` ``[atoms, 9]``, ``edge_attr`` ``[2 * bonds, 3]`` (``hu2020``: 2 columns each), ``edge_index``, all int64,
-        and ``smiles``.
+        ``x`` ``[atoms, 9]``, ``edge_attr`` ``[2 * bonds, 3]`` (2 columns each for ``hu2020``), ``edge_index``, all
+        int64, and ``smiles``.
 
     Raises:
         ValueError: RDKit reads no molecule there (the message says why), or there is no such table.

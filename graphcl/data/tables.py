@@ -76,6 +76,7 @@ def read_molecules(
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "mine.csv"
         >>> _ = path.write_text("name,smiles,active\\nethanol,CCO,1\\nbenzene,c1ccccc1,\\n")
         >>> table = read_molecules(path, labels=["active"])

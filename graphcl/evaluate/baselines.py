@@ -65,7 +65,7 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> method = nn.Module()
+        >>> method = torch.nn.Module()
         >>> method.embed = lambda batch: SimpleNamespace(graph=batch)
         >>> embed_graphs(method, [torch.ones(2, 3), torch.ones(1, 3)]).shape
         (3, 3)

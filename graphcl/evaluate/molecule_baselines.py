@@ -81,7 +81,7 @@ def compared_molecule_embeddings(
         ValueError: The data set does not say its index table.
 
     Example:
-        >>> from graphcl.data import from_smiles_list
+        >>> from graphcl.data import PackedDataset, from_smiles_list
         >>> from graphcl.methods import GraphCL
         >>> from graphcl.nn import GraphEncoder, MoleculeEncoder
         >>> molecules = PackedDataset(from_smiles_list(["CCO", "CCN", "c1ccccc1"]))

@@ -18,7 +18,9 @@ class MoleculeProtocol:
         select: which epoch is scored: the first best on the validation part, or the last. The penalty of a linear model
             is chosen on the validation part in any case.
         head_only: whether the encoder stays as it is and the head alone is tuned.
-        epochs, batch_size, lr: of fine-tuning, by Adam.
+        epochs: of fine-tuning, by Adam.
+        batch_size: of fine-tuning.
+        lr: of fine-tuning.
         dropout: of the encoder while it is tuned.
         seeds: how many seeds the protocol asks for.
         ogb: whether it is for OGB's sets alone. Those are scored by ``ogb.Evaluator`` under every protocol.
@@ -101,7 +103,10 @@ def with_tuning(
     Args:
         base: the protocol to change, which must be one of fine-tuning.
         head_only: tune the head alone.
-        epochs, batch_size, lr, dropout: as the protocol has them where left out.
+        epochs: as the protocol has them where left out.
+        batch_size: likewise.
+        lr: likewise.
+        dropout: likewise.
 
     Raises:
         ValueError: the protocol tunes nothing, or a number is out of range.

@@ -67,7 +67,7 @@ class MoleculeEvaluation:
 
     @property
     def sizes(self) -> tuple[float, float] | None:
-        """None: there is one split, and the interval of a lift is over the seeds."""
+        """None, as there is one split; the interval of a lift is over the seeds."""
         return None
 
 

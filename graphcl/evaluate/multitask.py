@@ -216,7 +216,8 @@ class TargetScaler:
     """Targets with mean 0 and standard deviation 1 per task over the training part, and back.
 
     Attributes:
-        mean, std: ``[T]`` float32; the standard deviation of a task without spread is 1.
+        mean: ``[T]`` float32.
+        std: ``[T]`` float32, 1 for a task without spread.
 
     Example:
         >>> scaler = TargetScaler.fit(torch.tensor([[1.0], [3.0], [float("nan")]]))

@@ -56,7 +56,7 @@ def embed_nodes(method: nn.Module, data: Any) -> FloatArray:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> method = nn.Module()
+        >>> method = torch.nn.Module()
         >>> method.embed = lambda data: SimpleNamespace(node=data)
         >>> embed_nodes(method, torch.ones(2, 3)).shape
         (2, 3)

@@ -27,7 +27,7 @@ class OgbScorer:
 
     @property
     def metric(self) -> str:
-        """``auc``, ``ap`` or ``rmse``: what the tables call the score."""
+        """What the tables call the score, ``auc``, ``ap`` or ``rmse``."""
         return METRICS[self.judge.eval_metric][0]
 
     def __call__(self, target: Any, prediction: Any) -> TaskScores:

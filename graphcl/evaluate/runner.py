@@ -125,7 +125,7 @@ def evaluate_embeddings(
         progress: called with method and seed after each.
 
     Returns:
-        An ``Evaluation``, whose ``tables`` are by metric: ``accuracy``; ``nmi`` and ``ari`` under ``graph-kmeans``;
+        An ``Evaluation``, whose ``tables`` are by metric, ``accuracy``; ``nmi`` and ``ari`` under ``graph-kmeans``;
         ``precision@1`` and so on under ``graph-retrieval``.
 
     Raises:

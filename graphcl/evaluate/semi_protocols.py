@@ -96,7 +96,10 @@ def with_semi_tuning(
     Args:
         base: the protocol to change.
         head_only: tune the head alone.
-        folds, epochs, batch_size, lr: as the protocol has them where left out.
+        folds: as the protocol has them where left out.
+        epochs: likewise.
+        batch_size: likewise.
+        lr: likewise.
 
     Raises:
         ValueError: a number is out of range.

@@ -51,7 +51,7 @@ def compared_embeddings(
         ValueError: ``cache`` without ``key``.
 
     Example:
-        >>> from graphcl.data import load
+        >>> from graphcl.data import PackedDataset, load
         >>> from graphcl.methods import GraphCL
         >>> from graphcl.nn import GIN, GraphEncoder
         >>> graphs = PackedDataset(load("synthetic-molecules")[:20])

@@ -20,7 +20,7 @@ def alignment_uniformity(
     t: float = 2.0,
     weight: float = 1.0,
 ) -> Float[Tensor, ""]:
-    r"""Both at once, as a loss.
+    r"""Alignment and uniformity at once, as a loss.
 
     .. math:: L = \mathrm{alignment}(Z^1, Z^2)
         + \lambda\, \tfrac12 \big[ \mathrm{uniformity}(Z^1) + \mathrm{uniformity}(Z^2) \big]

@@ -34,7 +34,7 @@ def margin_contrastive(
         exclude: Group vectors ``[N]``: items that share a group in any of them are no dissimilar pair. -1 is no group.
 
     Returns:
-        A scalar: the mean over similar pairs plus the mean over dissimilar ones (0 if there are none).
+        A scalar, the mean over similar pairs plus the mean over dissimilar ones (0 if there are none).
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the margin is not positive.

@@ -30,8 +30,8 @@ def proto_nce(
     .. math:: L = -\frac1N \sum_i \log \frac{e^{z_i \cdot c_{a(i)}/\phi_{a(i)}}}{\sum_k e^{z_i \cdot c_k/\phi_k}}
 
     with all vectors at length one, the cluster a(i) of item i, and a temperature phi for each cluster
-    (:func:`concentrations`). The paper's loss adds an instance term, :func:`info_nce` or :func:`moco`, and averages
-    this one over several clusterings.
+    (``graphcl.losses.proto_nce.concentrations``). The paper's loss adds an instance term, :func:`info_nce` or
+    :func:`moco`, and averages this one over several clusterings.
 
     Args:
         z: ``[N, D]`` embeddings; any length, they are normalised here.

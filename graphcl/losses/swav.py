@@ -37,7 +37,7 @@ def swav(
         \qquad p_{ik} = \frac{e^{z_i \cdot c_k/\tau}}{\sum_l e^{z_i \cdot c_l/\tau}}
 
     with all vectors at length one. The codes q of each view are its similarities to the prototypes balanced by
-    :func:`sinkhorn`; they get no gradient.
+    ``graphcl.losses.swav.sinkhorn``; they get no gradient.
 
     Args:
         z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.

@@ -199,7 +199,7 @@ class ViewMethod(Method):
 
     @property
     def can_look_ahead(self) -> bool:
-        """Whether views of several steps can be made at once: every graph's view depends on its own key alone."""
+        """Whether views of several steps can be made at once, as every graph's view depends on its own key alone."""
         return all(map(is_keyed_by_graph, self.views))
 
     def views_of(self, data: Data, key: Key) -> list[Data]:
@@ -218,7 +218,7 @@ class ViewMethod(Method):
         return self.contrast(self.views_of(data, key))
 
     def take_step(self, views: Sequence[Data]) -> Tensor:
-        """The loss of the next step, whose views were made beforehand with its key (:meth:`key_at`)."""
+        """The loss of the next step, whose views were made beforehand with its key (:meth:`Method.key_at`)."""
         loss = self.contrast(views)
         self._count_step()
         return loss

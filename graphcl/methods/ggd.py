@@ -29,7 +29,7 @@ class GGD(NodeViewMethod):
         views: The true graph and the corrupted one. By default both with a fifth of the features masked in all nodes,
             as in the authors' code, and the second with its features shuffled.
         head: g, from node embeddings to what is summed up; a linear map of the encoder's width by default.
-        power: n: :meth:`embed` gives :math:`H + \hat A^n H`, with the normalised adjacency, so that a node also tells
+        power: n: ``embed`` gives :math:`H + \hat A^n H`, with the normalised adjacency, so that a node also tells
             of nodes out of the encoder's reach (the authors: 5 on citation graphs); 0 for H alone.
         loss: From two ``[K, D]`` tensors to a scalar; :class:`graphcl.losses.GroupDiscrimination` by default.
         seed: The seed of the views.

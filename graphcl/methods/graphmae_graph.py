@@ -28,6 +28,7 @@ class GraphMAEGraph(GraphMAE):
     Example:
         >>> import torch
         >>> from torch_geometric.data import Batch, Data
+        >>> from graphcl.nn import GIN, GraphEncoder
         >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
         >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
         >>> GraphMAEGraph(GraphEncoder(GIN(3)))(Batch.from_data_list([graph] * 4)).shape

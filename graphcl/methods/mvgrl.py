@@ -28,7 +28,7 @@ class MVGRL(NodeMethod):
         + \log (1 - \sigma(\hat h^1_i W s^2)) + \log (1 - \sigma(\hat h^2_i W s^1)) \big]
 
     Each view has an encoder of its own: h1 are the nodes of the graph, h2 those of its diffusion, and s1, s2 the
-    summaries of both. The corruption shuffles the features of both views alike. :meth:`embed` gives the sum of both
+    summaries of both. The corruption shuffles the features of both views alike. ``embed`` gives the sum of both
     encoders' outputs.
 
     Args:
@@ -49,6 +49,7 @@ class MVGRL(NodeMethod):
 
     Example:
         >>> from torch_geometric.nn import GCN
+        >>> from graphcl.augment import PPRDiffusion
         >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
         >>> graph = Data(x=torch.eye(10), edge_index=torch.cat([ring, ring.flip(0)], 1))
         >>> method = MVGRL(GraphEncoder(GCN(10, 8, 1)), diffusion=PPRDiffusion(alpha=0.2, top_k=5))

@@ -24,7 +24,7 @@ class MVGRLGraph(Method):
     .. math:: L = \mathrm{JSD}(f(h^1), g(s^2)) + \mathrm{JSD}(f(h^2), g(s^1))
 
     with node embeddings h and graph embeddings s of the two views, each by an encoder of its own, and shared heads f
-    and g; :func:`graphcl.losses.functional.node_graph_jsd` has the estimator. :meth:`embed` adds the embeddings of
+    and g; :func:`graphcl.losses.functional.node_graph_jsd` has the estimator. ``embed`` adds the embeddings of
     both encoders up.
 
     Args:
@@ -53,7 +53,7 @@ class MVGRLGraph(Method):
     Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, with the
     Jensen-Shannon estimator.
     Differs from the authors' code: diffusion weights below 0.01 are left out; the loss is larger by the constant 4 log
-    2, and its means run over the nodes alone, not over the rows that pad small graphs, too; :meth:`embed` adds what the
+    2, and its means run over the nodes alone, not over the rows that pad small graphs, too; ``embed`` adds what the
     encoders give, where theirs adds what the heads make of it.
     """
 

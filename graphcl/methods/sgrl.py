@@ -44,7 +44,7 @@ class SGRL(Method):
 
     for the embeddings h of the online encoder, smoothed by the normalised adjacency and mapped by the predictor p, and
     t of the target, which the second term does not train. After each step the target's weights move a little towards
-    the online ones. No views, no negatives. :meth:`embed` gives :math:`h + \hat A^k h`.
+    the online ones. No views, no negatives. ``embed`` gives :math:`h + \hat A^k h`.
 
     Args:
         encoder: The online encoder, from graphs to node embeddings; the authors' is a one-layer GCN of width 1024 with

@@ -29,10 +29,10 @@ class EMATarget(nn.Module):
         ValueError: ``momentum`` lies outside [0, 1] or ``total_steps`` below 1.
 
     Example:
-        >>> online = nn.Linear(2, 2)
+        >>> online = torch.nn.Linear(2, 2)
         >>> target = EMATarget(online, momentum=0.9)
         >>> before = online.weight.detach().clone()
-        >>> _ = nn.init.zeros_(online.weight)
+        >>> _ = torch.nn.init.zeros_(online.weight)
         >>> target.update(online)
         >>> torch.allclose(target.module.weight, 0.9 * before), target.module.weight.requires_grad
         (True, False)

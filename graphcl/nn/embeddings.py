@@ -81,7 +81,7 @@ class GraphEncoder(nn.Module):
 
     @property
     def graph_channels(self) -> int:
-        """The width of the graph embeddings: that of the nodes, unless the readout is wider."""
+        """The width of the graph embeddings, that of the nodes unless the readout is wider."""
         return width_of(self.readout, self.out_channels)
 
     def forward(
@@ -273,6 +273,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         ``graph_id`` and ``n_id`` where the batch has them.
 
     Example:
+        >>> from torch_geometric.data import Batch
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
         >>> first, second = split_batch(Batch.from_data_list(graphs), [1, 2])
         >>> second.edge_index.tolist(), second.ptr.tolist()

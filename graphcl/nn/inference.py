@@ -48,7 +48,7 @@ def embed_layerwise(
             ``torch_geometric.nn`` (GCN, GraphSAGE, GIN, GAT, PNA, EdgeCNN), a
             :class:`GraphEncoder` of one, or what :func:`layers_of` has been taught. It may lie on another device than
             the features; blocks move there and back.
-        x: ``[N, F]`` a tensor, a numpy array or memory map, or anything that serves rows (:class:`Rows`).
+        x: ``[N, F]`` a tensor, a numpy array or memory map, or anything that serves rows by index.
         edge_index: ``[2, E]``.
         edge_weight: ``[E]``, for models that take it.
         edge_attr: ``[E, ...]``, for models that take it.
@@ -56,7 +56,7 @@ def embed_layerwise(
             blocks, which stay in a processor's cache, are the faster ones on a CPU.
 
     Returns:
-        ``[N, D]``, where the features are: on the CPU unless ``x`` is a tensor on another device.
+        ``[N, D]``, where the features are, which is the CPU unless ``x`` is a tensor on another device.
 
     Raises:
         TypeError: The model's layers are not known.

@@ -57,8 +57,10 @@ class SparseSum:
     Pairs may come in any order and more than once. ``torch.compile`` leaves it alone and compiles what lies around it.
 
     Attributes:
-        ptr, col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``; ``ptr`` None where every row has exactly one.
-        ptr_t, col_t: The same of the transpose.
+        ptr: Where each row begins and the last one ends; None where every row has exactly one column.
+        col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``.
+        ptr_t: The same as ``ptr`` for the transpose.
+        col_t: The same as ``col`` for the transpose.
 
     Example:
         >>> edge_index = torch.tensor([[0, 1], [1, 2]])  # 0 -> 1 -> 2

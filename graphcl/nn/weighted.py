@@ -23,9 +23,11 @@ class Pattern:
     """Where the entries of a sparse matrix are, sorted by row and by column. Indices are int32 where they fit.
 
     Attributes:
-        ptr, col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``.
+        ptr: Where each row begins and the last one ends.
+        col: The columns of each row, ``col[ptr[i]:ptr[i + 1]]``.
         pair: Which of the pairs that it was made from each entry is.
-        ptr_t, col_t: The rows of each column, ``col_t[ptr_t[j]:ptr_t[j + 1]]``.
+        ptr_t: Where each column begins and the last one ends.
+        col_t: The rows of each column, ``col_t[ptr_t[j]:ptr_t[j + 1]]``.
         entry_t: Which entry each of these is.
 
     Example:

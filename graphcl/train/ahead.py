@@ -32,10 +32,10 @@ def losses_ahead(
         batches: Positions of the graphs of each step.
 
     Yields:
-        ``(index, loss)``: the positions, and the function whose call is the loss of the step.
+        ``(index, loss)``, the positions and the function whose call is the loss of the step.
 
     Example:
-        >>> from graphcl.data import load
+        >>> from graphcl.data import PackedDataset, load
         >>> from graphcl.methods import GraphCL
         >>> from graphcl.nn import GIN, GraphEncoder
         >>> packed = PackedDataset(load("synthetic-molecules")[:64], graph_id=True)
