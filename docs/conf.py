@@ -55,7 +55,6 @@ nitpick_ignore_regex = [
     ("py:class", rf"({'|'.join(OTHERS)})\..*"),
     ("py:class", "Batch|Data|InMemoryDataset|Tensor|csr_matrix"),  # as annotations that are read late write them
     ("py:class", "'.*'"),  # the shapes in them
-    ("py:class", r"graphcl\.(data\.cards\.Published|nn\.(layers\.Edges|inference\.Rows)|similarity\.explain\.Choice)"),
 ]
 
 PAGES = (

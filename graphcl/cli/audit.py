@@ -156,8 +156,8 @@ def _load_into(encoder: Any, path: str) -> None:
 
 def _lift(title: str, row: Any) -> str:
     """What the training has added, in words."""
+    lift = f"{title}: lift over the same network untrained {row.lift:+.2f} points"
+    if row.lift_low is None:  # one seed of clusters or retrieval: nothing to tell the spread from
+        return f"{lift} without an interval; take more seeds"
     shown = "" if row.lift_low > 0 or row.lift_high < 0 else ", which contains 0: none is shown"
-    return (
-        f"{title}: lift over the same network untrained {row.lift:+.2f} points, 95 % interval [{row.lift_low:+.2f}, "
-        f"{row.lift_high:+.2f}]{shown}"
-    )
+    return f"{lift}, 95 % interval [{row.lift_low:+.2f}, {row.lift_high:+.2f}]{shown}"

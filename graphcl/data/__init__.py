@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 # Eager, although light: each of these functions has the name of its module, and importing a submodule binds its name
 # here. Bound now, the functions stay.
 from graphcl.data.add import add
-from graphcl.data.cards import Card, card, cards
+from graphcl.data.cards import Card, Published, card, cards
 from graphcl.data.home import home
 from graphcl.data.load import load
 
@@ -51,6 +51,7 @@ __all__ = [
     "MoleculeDataset",
     "Overlap",
     "PackedDataset",
+    "Published",
     "RandomWalkBatches",
     "add",
     "add_labelled",

@@ -7,8 +7,8 @@ from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency, weighted_adjacency
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
-from graphcl.nn.inference import embed_layerwise
-from graphcl.nn.layers import Layers, layers_of
+from graphcl.nn.inference import Rows, embed_layerwise
+from graphcl.nn.layers import Edges, Layers, layers_of
 from graphcl.nn.molecule import AtomEmbedding, MoleculeEncoder, bond_counts
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU
@@ -38,6 +38,7 @@ __all__ = [
     "Depth",
     "EMATarget",
     "EdgeEncoder",
+    "Edges",
     "Embeddings",
     "GAT",
     "GCN",
@@ -53,6 +54,7 @@ __all__ = [
     "Prototypes",
     "Readout",
     "ReadoutModule",
+    "Rows",
     "SAGE",
     "Set2SetReadout",
     "ShortcutHead",

@@ -2,9 +2,9 @@
 
 from graphcl.similarity import ranks
 from graphcl.similarity.engine import logsumexp, logsumexp_both
-from graphcl.similarity.explain import explain
+from graphcl.similarity.explain import Choice, explain
 from graphcl.similarity.pairwise import pairwise
 from graphcl.similarity.topk import topk
 from graphcl.similarity.using import using
 
-__all__ = ["explain", "logsumexp", "logsumexp_both", "pairwise", "ranks", "topk", "using"]
+__all__ = ["Choice", "explain", "logsumexp", "logsumexp_both", "pairwise", "ranks", "topk", "using"]

@@ -37,6 +37,7 @@ def _encoders(rings, capsys):
     [
         (PYG, "GIN"),
         ([*PYG, "--protocol", "tu-linear-svm"], "GIN"),
+        ([*PYG, "--protocol", "graph-retrieval"], "GIN"),
         (["mine:Pooling", *USUAL, "--readout", "none"], "Pooling"),
         (["gcn", *USUAL, "--arguments.hidden_channels", "4"], "gcn"),
     ],
