@@ -2,9 +2,13 @@
 
 import functools
 import multiprocessing
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -131,15 +135,33 @@ def train_all(trainings: Sequence[Training], seeds: Sequence[int], *, workers: i
         return
     for training, _ in calls:
         _ = training.data  # what is made of raw files is made before several look for it
-    with _pool(min(workers, len(calls))) as pool:
-        waiting = [pool.submit(_embed, training, seed) for training, seed in calls]
+    workers = min(workers, len(calls))
+    with _ended_by_signals(), _pool(workers) as pool:
+        waiting, running = iter(calls), set[Future[None]]()
         try:
-            for done in as_completed(waiting):
-                done.result()
-                yield
+            # No more are handed over than run at once: what a pool has taken on, it finishes.
+            while running := running | {pool.submit(_embed, *call) for call in islice(waiting, workers - len(running))}:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                    yield
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()  # which ends a training after its step
             raise
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A termination is an interrupt here: dying at once would leave the processes to train for nobody."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

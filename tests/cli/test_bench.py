@@ -1,6 +1,12 @@
 """Tables of several methods and seeds from the command line."""
 
+import contextlib
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +114,26 @@ def test_processes_train_as_one_does(monkeypatch, environment):
         torch.set_num_threads(threads)
     assert vectors().keys() == kept.keys() and all(np.array_equal(vectors()[key], kept[key]) for key in kept)
     assert [(row.method, row.mean) for row in together] == [(row.method, row.mean) for row in alone]
+
+
+@pytest.mark.usefixtures("_rings")
+def test_a_termination_ends_the_processes_too(environment):
+    words = ["bench", *USUAL, "--epochs", "1000000", "--workers", "2"]
+    run = subprocess.Popen([sys.executable, "-m", "graphcl", *words], env=environment, start_new_session=True)
+    try:
+        for _ in range(600):
+            time.sleep(0.1)
+            if sum('"row": "untrained"' in key for key in vectors()) == 2:  # both train now
+                break
+        run.terminate()
+        assert run.wait(60) == 130
+        with pytest.raises(ProcessLookupError):
+            for _ in range(200):
+                os.killpg(run.pid, 0)  # a question whether any is left
+                time.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
 
 
 def test_a_table_of_nodes():
