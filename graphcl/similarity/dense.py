@@ -42,18 +42,17 @@ def logsumexp_dense(
     query: Tensor,
     key: Tensor,
     scale: float | Tensor,
-    exclude: Sequence[Groups],
-    only: Groups | None,
-    skip: Tensor | None,
+    barred: Tensor,
     query_bias: Tensor | None = None,
     key_bias: Tensor | None = None,
-    dim: int = 1,
-) -> Tensor:
+    dims: Sequence[int] = (1,),
+) -> list[Tensor]:
     """Log-sum-exp over the pairs of each query that are not barred; -inf, with zero gradient, where there is none.
 
-    ``dim=0`` sums over the queries of each key instead.
+    One result for each of ``dims``, from one matrix: 1 sums over the keys of each query, 0 over the queries of each
+    key.
     """
     scores = scores_dense(query, key, scale, query_bias, key_bias)
     # The fill is also what gives rows without a key a gradient of zero: that of logsumexp itself is NaN there.
-    scores = scores.masked_fill(barred_pairs(query, key, exclude, only, skip), -torch.inf)
-    return torch.logsumexp(scores, dim)
+    scores = scores.masked_fill(barred, -torch.inf)
+    return [torch.logsumexp(scores, dim) for dim in dims]

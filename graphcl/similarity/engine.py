@@ -12,7 +12,7 @@ from graphcl.similarity._checks import check_choice, check_pairs, check_rows
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
-from graphcl.similarity.dense import logsumexp_dense
+from graphcl.similarity.dense import barred_pairs, logsumexp_dense
 from graphcl.similarity.explain import Choice, choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
@@ -105,7 +105,7 @@ def logsumexp(
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
         if choice.impl == "dense":
-            sums = _dense(folded, log_weight, exclude, only, skip, 1)
+            (sums,) = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), (1,))
         elif choice.impl == "triton":
             folded = folded if _mirrored(exclude, only) else _apart(folded)
             pairs = as_pairs(query, keys, exclude, only, skip)
@@ -166,7 +166,7 @@ def logsumexp_both(
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
-            rows, columns = (_dense(folded, None, exclude, only, skip, dim) for dim in (1, 0))
+            rows, columns = _dense(folded, None, barred_pairs(query, key, exclude, only, skip), (1, 0))
         else:
             pairs = as_pairs(query, key, exclude, only, skip)
             if choice.impl == "triton":
@@ -217,14 +217,7 @@ def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tenso
     return weight.to(dtype).log()
 
 
-def _dense(
-    folded: Folded,
-    log_weight: Tensor | None,
-    exclude: Sequence[Groups],
-    only: Groups | None,
-    skip: Tensor | None,
-    dim: int,
-) -> Tensor:
+def _dense(folded: Folded, log_weight: Tensor | None, barred: Tensor, dims: Sequence[int]) -> list[Tensor]:
     key = folded.query if folded.key is None else folded.key
     key_bias = folded.query_bias if folded.key is None else folded.key_bias
     sums = []
@@ -233,8 +226,8 @@ def _dense(
         other = None if key_bias is None else key_bias[s]
         if log_weight is not None:
             other = log_weight if other is None else other + log_weight
-        sums.append(logsumexp_dense(folded.query, key, scale, exclude, only, skip, own, other, dim))
-    return torch.stack(sums)
+        sums.append(logsumexp_dense(folded.query, key, scale, barred, own, other, dims))
+    return [torch.stack(side) for side in zip(*sums, strict=True)]
 
 
 def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str) -> Tensor:

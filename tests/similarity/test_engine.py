@@ -354,3 +354,12 @@ def test_both_directions_of_one_tensor(impl):
         torch.autograd.grad((rows + columns).sum(), z),
         torch.autograd.grad(2 * torch.logsumexp(2 * z @ z.T, 1).sum(), z),
     )
+
+
+def test_both_directions_of_a_small_case_share_one_matrix(generator):
+    query, key = (unit(n, 3, generator).requires_grad_() for n in (5, 4))
+    with torch.profiler.profile() as profile:
+        rows, columns = logsumexp_both(query, key, scale=2.0, impl="dense")
+        torch.autograd.grad(rows.sum() + columns.sum(), (query, key))
+    products = {event.key: event.count for event in profile.key_averages()}
+    assert products["aten::mm"] == 3  # forward, and one for the gradient of either
