@@ -15,12 +15,12 @@ def barred_pairs(
 ) -> Tensor:
     """``[M, N]`` true where query i and key j are not compared."""
     barred = torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device)
-    for query_group, key_group in exclude:
-        barred |= query_group[:, None] == key_group
+    for query_group, key_group in exclude:  # not in place, which torch.func.vmap over groups refuses
+        barred = barred | (query_group[:, None] == key_group)
     if only is not None:
-        barred |= only[0][:, None] != only[1]
+        barred = barred | (only[0][:, None] != only[1])
     if skip is not None:
-        barred[skip[0], skip[1]] = True
+        barred = barred.index_put((skip[0], skip[1]), barred.new_ones(()))
     return barred
 
 

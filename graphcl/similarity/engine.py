@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.similarity._checks import check_choice, check_pairs, check_rows
+from graphcl.similarity._checks import check_choice, check_pairs, check_rows, check_scale, is_readable
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
@@ -96,6 +96,7 @@ def logsumexp(
     key = None if key is query else key
     keys = query if key is None else key
     check_rows(query, keys)
+    check_scale(scale)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     asked, products = settled(impl, precision)
@@ -158,6 +159,7 @@ def logsumexp_both(
     """
     key = key.clone() if key is query else key  # an operator takes no tensor twice
     check_rows(query, key)
+    check_scale(scale)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     asked, products = settled(impl, precision)
@@ -207,12 +209,13 @@ def _fold(
 def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tensor | None:
     if weight is None:
         return None
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"expected weight to be a tensor, got {type(weight).__name__}; write torch.tensor(weight)")
     if weight.shape != key.shape[:1]:
         raise ValueError(f"expected one weight for each of {key.size(0)} keys, got shape {list(weight.shape)}")
     if weight.device != key.device:
         raise ValueError(f"expected weight on {key.device} like the key, got {weight.device}")
-    # Reading the numbers would make a GPU wait.
-    if weight.device.type == "cpu" and not torch.compiler.is_compiling() and not bool((weight > 0).all()):
+    if is_readable(weight) and not bool((weight > 0).all()):
         raise ValueError(f"expected positive weights, got {weight.min().item()}; leave keys out by exclude=")
     return weight.to(dtype).log()
 
