@@ -91,7 +91,7 @@ def hard_mixing(
             second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), near))]
             own = (slot >= mixed)[:, None]
             share = _uniform(hash_ids(fold(seed, 2), ids), first)[..., None] * torch.where(own, 0.5, 1.0)
-            mixture = share * torch.where(own, q[:, None], first) + (1 - share) * second
+            mixture = share * torch.where(own, q.detach()[:, None], first) + (1 - share) * second
             length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
             mixture = mixture / length.masked_fill(length == 0, torch.inf)
         return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)

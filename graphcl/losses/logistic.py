@@ -50,7 +50,8 @@ def logistic(
         A scalar, the sum over the pairs divided by N.
 
     Raises:
-        ValueError: The shapes differ, there are fewer than two rows, or the scale is not positive.
+        ValueError: The shapes differ, there are fewer than two rows, the scale is not positive, or the bias not
+            finite.
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
@@ -63,6 +64,8 @@ def logistic(
     check_views(z1, z2)
     if not isinstance(scale, Tensor):
         check_positive("scale", scale)
+    if not isinstance(bias, Tensor):
+        check_range("bias", bias, -math.inf)
     for name, value in (("scale", scale), ("bias", bias)):
         if isinstance(value, Tensor):
             check_one_number(name, value)

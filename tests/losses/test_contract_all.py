@@ -94,6 +94,7 @@ SAMPLES = (*TEMPERATURES, ("samples", 0), ("samples", 2.5), ("samples", True))
 PRIORS = (*TEMPERATURES, ("class_prior", -0.1), ("class_prior", 1.0), ("class_prior", math.nan))
 MARGINS = (("margin", 0.0), ("margin", -1.0), ("margin", math.inf))
 MILD = (*SAMPLES, ("temperature", 0.05), ("temperature", 0.299))
+SLOPES = (("scale", 0.0), ("scale", math.nan), ("bias", math.nan), ("bias", math.inf))
 SINKHORN = (*TEMPERATURES, ("epsilon", 0.0), ("iterations", 0), ("iterations", 1.5))
 UNIFORM = (("alpha", 0.0), ("t", 0.0), ("t", math.nan), ("weight", -1.0))
 
@@ -124,12 +125,21 @@ ALL = [
         random=True,
         bad=(*TEMPERATURES, ("hardest", 0), ("mixed", -1), ("query_mixed", 1.5)),
     ),
+    Loss(
+        losses.HardMixing,
+        functional.hard_mixing,
+        with_queue,
+        settings={"hardest": 3, "mixed": 2, "query_mixed": 4},
+        constant=(2,),
+        random=True,
+        stops=True,
+    ),
     Loss(losses.MarginContrastive, functional.margin_contrastive, swaps=True, bad=MARGINS),
     Loss(losses.Triplet, functional.triplet, bad=(*MARGINS, ("mining", "easy"))),
     Loss(losses.Triplet, functional.triplet, settings={"mining": "hard"}),
     Loss(losses.Triplet, functional.triplet, settings={"mining": "all"}),
     Loss(losses.NPair, functional.n_pair, bad=(("l2", -1.0), ("l2", math.inf))),
-    Loss(losses.Logistic, functional.logistic, swaps=True, parameters=True, bad=(("scale", 0.0), ("scale", math.nan))),
+    Loss(losses.Logistic, functional.logistic, swaps=True, parameters=True, bad=SLOPES),
     Loss(losses.CLIP, functional.clip, swaps=True, parameters=True, bad=TEMPERATURES),
     Loss(losses.Bootstrap, functional.bootstrap, constant=(1,)),
     Loss(losses.BarlowTwins, functional.barlow_twins, swaps=True, bad=(("redundancy", -1.0),)),
@@ -227,6 +237,18 @@ class TestValue:
             inside = loss(*inputs)
         assert torch.equal(inside, loss(*inputs))
 
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+    @pytest.mark.parametrize("inside", [torch.bfloat16, torch.float16], ids=str)
+    def test_autocast_to_another_dtype_changes_nothing(self, loss, dtype, inside, generator):
+        inputs = loss.leaves(generator, dtype)
+        with torch.autocast("cpu", inside):
+            value = loss(*inputs)
+        assert torch.equal(value, loss(*inputs))
+
+    def test_rows_of_no_width_say_nothing(self, loss, generator):
+        inputs = [z[:, :0] if z.dim() == 2 and z.is_floating_point() else z for z in loss.inputs(generator)]
+        assert loss(*inputs).isfinite()
+
     @pytest.mark.parametrize("place", [0, 1])
     def test_nan_is_not_hidden(self, loss, place, generator):
         # A network that has diverged must be seen in the loss, not left out of its mean.
@@ -313,6 +335,36 @@ def test_transforms_of_functions(loss, generator, monkeypatch):
     z = first.clone().requires_grad_()
     (wanted,) = gradients(loss(z, *rest), [z])
     torch.testing.assert_close(torch.func.grad(lambda z: loss(z, *rest))(first), wanted)
+
+
+@every_loss
+def test_forward_mode(loss, generator):
+    if loss.function is functional.margin_contrastive:
+        pytest.skip("torch has no forward derivative of distances")
+    first, *rest = (z.detach() for z in loss.leaves(generator))
+    z, along = first.clone().requires_grad_(), torch.randn(first.shape, generator=generator, dtype=first.dtype)
+    (grad,) = gradients(loss(z, *rest), [z])
+    _, found = torch.func.jvp(lambda z: loss(z, *rest), (first,), (along,))
+    torch.testing.assert_close(found, (grad * along).sum())
+
+
+@every_loss
+def test_whole_numbers_under_vmap(loss, generator):
+    inputs = loss.inputs(generator)
+    places = [i for i, z in enumerate(inputs) if not z.is_floating_point()]
+    excludes = "exclude" in inspect.signature(loss.function).parameters and loss.function is not functional.moco
+    if not places and not excludes:
+        return
+
+    def function(numbers: Tensor) -> Tensor:
+        if excludes:
+            return loss(*inputs, exclude=[numbers])
+        return loss(*(numbers if i in places else z for i, z in enumerate(inputs)))
+
+    first = torch.tensor([0, 1, 1, -1, 2, 0]) if excludes else inputs[places[0]]
+    several = torch.stack([first, first.flip(-1)])
+    wanted = torch.stack([function(numbers) for numbers in several])
+    torch.testing.assert_close(torch.func.vmap(function, randomness="same")(several), wanted)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)
@@ -421,6 +473,21 @@ class TestRefusals:
                 loss(*inputs, temperature=torch.ones(6))
             one = loss(*inputs, temperature=torch.tensor([0.5], dtype=torch.float64))
             torch.testing.assert_close(one, loss(*inputs, temperature=0.5))
+
+    def test_groups_that_can_be_gone_through_once(self, loss, generator):
+        if "exclude" in inspect.signature(loss.function).parameters:
+            inputs, group = loss.inputs(generator), torch.zeros(6, dtype=torch.int64)
+            for wrong, name in ((iter([group]), "list_iterator"), (None, "NoneType")):
+                with pytest.raises(TypeError, match=f"expected exclude to be a list of group vectors, got {name}"):
+                    loss(*inputs, exclude=wrong)
+
+    def test_settings_that_are_no_numbers(self, loss, generator):
+        for name in {name for name, value in loss.bad if isinstance(value, float) and name != "samples"}:
+            for wrong in ("0.5", None, [0.5]):
+                if (name, wrong) == ("sigma", None):
+                    continue
+                with pytest.raises((TypeError, ValueError), match=f"expected .*{name}.*, got"):
+                    loss(*loss.inputs(generator), **{name: wrong})
 
     def test_settings(self, loss, generator):
         for name, value in loss.bad:
