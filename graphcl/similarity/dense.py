@@ -1,6 +1,7 @@
 """The ground truth: the whole matrix of similarities, masked and reduced."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -14,11 +15,12 @@ def barred_pairs(
     query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> Tensor:
     """``[M, N]`` true where query i and key j are not compared."""
-    barred = torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device)
-    for query_group, key_group in exclude:  # not in place, which torch.func.vmap over groups refuses
-        barred = barred | (query_group[:, None] == key_group)
+    lists = [query_group[:, None] == key_group for query_group, key_group in exclude]
     if only is not None:
-        barred = barred | (only[0][:, None] != only[1])
+        lists.append(only[0][:, None] != only[1])
+    if not lists:
+        lists.append(torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device))
+    barred = reduce(torch.logical_or, lists)  # not in place, which torch.func.vmap over groups refuses
     if skip is not None:
         barred = barred.index_put((skip[0], skip[1]), barred.new_ones(()))
     return barred
