@@ -36,8 +36,9 @@ def topk(
 ) -> tuple[Float[Tensor, "m k"], Int[Tensor, "m k"]]:
     """The k most similar keys of each query among those that count for it, exact, most similar first.
 
-    Equal similarities are ordered by index, the lower first, whatever the implementation. No gradient: to learn from
-    the pairs found, compare ``query[:, None]`` with ``key[indices]``.
+    Equal similarities are ordered by index, the lower first, whatever the implementation. Those of equal keys may still
+    differ in their last bit, by where the keys stand in a product. No gradient: to learn from the pairs found, compare
+    ``query[:, None]`` with ``key[indices]``.
 
     Args:
         query: ``[M, D]``.

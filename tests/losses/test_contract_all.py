@@ -168,8 +168,8 @@ def gradients(value: Tensor, inputs: list[Tensor]) -> list[Tensor]:
 def test_the_list_is_complete():
     modules = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
     assert {loss.module.__name__ for loss in ALL} == modules
-    metrics = {"alignment", "uniformity"}  # functions only; the loss is made of both
-    assert {loss.function.__name__ for loss in ALL} == set(functional.__all__) - metrics
+    parts = {"alignment", "uniformity", "sinkhorn", "concentrations"}  # functions only, of which a loss is made
+    assert {loss.function.__name__ for loss in ALL} == set(functional.__all__) - parts
 
 
 @every_loss
