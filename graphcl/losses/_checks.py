@@ -28,6 +28,7 @@ __all__ = [
     "check_temperature",
     "check_views",
     "full_precision",
+    "number_beside",
     "unit_columns",
     "unit_rows",
     "unit_views",
@@ -153,6 +154,16 @@ def as_temperature(temperature: float | Tensor) -> float | Tensor:
 def as_number(value: Tensor) -> Tensor:
     """A tensor of one element without dimensions, in float32 or better: it then decides neither shape nor dtype."""
     return value.reshape(()).to(torch.promote_types(torch.float32, value.dtype))
+
+
+def number_beside(z: Tensor, value: float | Tensor) -> Tensor:
+    """A tensor without dimensions, of the dtype and on the device of ``z``.
+
+    Filled in: a copy from the host would make a GPU wait, and cannot be captured in a CUDA graph.
+    """
+    if isinstance(value, Tensor):
+        return value.reshape(()).to(z)
+    return torch.full((), value, dtype=z.dtype, device=z.device)
 
 
 def check_one_number(name: str, value: Tensor) -> None:

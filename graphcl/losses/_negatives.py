@@ -49,7 +49,7 @@ def log_sum(
     query: Tensor,
     key: Tensor,
     *,
-    scale: float | Sequence[float] | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[tuple[Tensor, Tensor]] = (),
     batch: Batch | None = None,
 ) -> Tensor:

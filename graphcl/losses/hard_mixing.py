@@ -11,6 +11,7 @@ from graphcl.losses._checks import (
     as_temperature,
     check_query_key_queue,
     check_temperature,
+    number_beside,
     unit_rows,
     widened,
 )
@@ -97,7 +98,7 @@ def hard_mixing(
         return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
 
     columns = slot.numel() * query.size(1)
-    tau = torch.as_tensor(temperature, dtype=query.dtype, device=query.device)
+    tau = number_beside(query, temperature)
     synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue, tau], columns=columns)
     return mean_cost(positive, torch.logaddexp(negatives, synthetic))
 

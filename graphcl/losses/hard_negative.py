@@ -70,7 +70,7 @@ def hard_negative(
     if concentration == 0:
         negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     else:
-        scales = z.new_tensor([1.0 + concentration, concentration]) / temperature
+        scales = [(1.0 + concentration) / temperature, concentration / temperature]
         negatives, weights = log_sum(z, z, scale=scales, exclude=barred)
         # A row without a negative has both at -inf, where their difference is NaN: there it stays -inf.
         negatives = negatives - weights.masked_fill(weights == -torch.inf, 0) + log_n

@@ -16,6 +16,7 @@ from graphcl.losses._checks import (
     check_positive,
     check_range,
     check_views,
+    number_beside,
     unit_rows,
     widened,
 )
@@ -71,7 +72,7 @@ def logistic(
             check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
     z1, z2 = (unit_rows(z) for z in widened(z1, z2))
-    slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device).reshape(()) for value in (scale, bias))
+    slope, offset = (number_beside(z1, value) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
         scores = slope * query @ key.T + offset

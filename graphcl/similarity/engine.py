@@ -195,15 +195,21 @@ def _fold(
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
         key = key.to(dtype)
-    if isinstance(scale, Sequence) and any(isinstance(s, Tensor) for s in scale):
-        scale = torch.stack([torch.as_tensor(s, dtype=dtype, device=query.device) for s in scale])  # keeps gradients
-    if isinstance(scale, int | float):  # a fill, where a copy from the host could not be captured in a CUDA graph
-        scales = torch.full((), scale, dtype=dtype, device=query.device)
+    # Filled in, where a copy from the host could not be captured in a CUDA graph.
+    if isinstance(scale, Tensor):
+        scales = scale.to(query.device, dtype)
+    elif isinstance(scale, Sequence):
+        several = [s.to(query.device, dtype) if isinstance(s, Tensor) else _filled(s, query, dtype) for s in scale]
+        scales = torch.stack(several) if several else query.new_empty(0)
     else:
-        scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
+        scales = _filled(scale, query, dtype)
     if scales.dim() > 1 or scales.numel() == 0:
         raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
     return fold(query.to(dtype), key, scales.reshape(-1), similarity)
+
+
+def _filled(scale: float, query: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.full((), scale, dtype=dtype, device=query.device)
 
 
 def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tensor | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 from torch import Generator, Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcl import losses, similarity
 from graphcl.losses import _blocks, functional
@@ -393,6 +394,29 @@ def test_everything_is_made_on_the_device_of_the_inputs(loss, generator, monkeyp
     value = loss(*inputs)
     assert value.device.type == "meta"
     assert all(grad.device.type == "meta" for grad in gradients(value, inputs))
+
+
+class Operations(TorchDispatchMode):
+    """The names of all that is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, arguments=(), settings=None):
+        self.names.add(function._schema.name)
+        return function(*arguments, **(settings or {}))
+
+
+@every_loss
+def test_no_number_is_copied_from_the_host(loss, generator):
+    # It makes a GPU wait, and cannot be captured in a CUDA graph; filling a tensor can.
+    if loss.random or loss.function is functional.node_graph_jsd:  # they read a generator, or have a CPU's own way
+        return
+    inputs = loss.leaves(generator, torch.float32)
+    with Operations() as seen:
+        gradients(loss(*inputs), inputs)
+    assert "aten::lift_fresh" not in seen.names
 
 
 @pytest.mark.skipif(not hasattr(similarity, "explain"), reason="the similarity engine has no tiles yet")
