@@ -60,7 +60,10 @@ class _ByBlocks(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         needed = [place for place, needs in enumerate(ctx.needs_input_grad[3:]) if needs]
         tensors = ctx.saved_tensors
-        grads: list[Tensor | None] = [torch.zeros_like(z) if i in needed else None for i, z in enumerate(tensors)]
+        # New ones of the gradient, which may be several at once: then so are these.
+        grads: list[Tensor | None] = [
+            grad.new_zeros(z.shape, dtype=z.dtype) if i in needed else None for i, z in enumerate(tensors)
+        ]
         again = torch.is_grad_enabled()  # for second derivatives
         with torch.autocast(grad.device.type, enabled=False), torch.enable_grad():
             for part, block in _cut(tensors, ctx.step, ctx.count):

@@ -1,17 +1,22 @@
 """What the losses demand of their arguments, and do with embeddings first."""
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from inspect import signature
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
+
+from graphcl.similarity._checks import is_readable
 
 __all__ = [
     "Objective",
     "as_number",
     "as_temperature",
     "check_alike",
+    "check_exclude",
     "check_floating",
     "check_ids",
     "check_index",
@@ -23,8 +28,10 @@ __all__ = [
     "check_temperature",
     "check_views",
     "full_precision",
+    "number_beside",
     "unit_columns",
     "unit_rows",
+    "unit_views",
     "widened",
 ]
 
@@ -43,7 +50,7 @@ class Objective(nn.Module):
 def check_floating(name: str, z: Tensor) -> None:
     """A floating-point tensor."""
     if not isinstance(z, Tensor):
-        raise TypeError(f"expected {name} to be a tensor, got {type(z).__name__}")
+        raise TypeError(f"expected {name} to be a tensor, got {type(z).__name__}; write torch.as_tensor({name})")
     if not z.is_floating_point():
         raise TypeError(f"expected floating-point {name}, got {z.dtype}; call {name}.float()")
 
@@ -80,9 +87,16 @@ def check_ids(name: str, ids: Tensor, rows: int, device: torch.device) -> None:
         raise ValueError(f"expected {name} on {device}, where the embeddings are, got {ids.device}")
 
 
+def check_exclude(exclude: object, form: str = "groups") -> None:
+    """A list, which can be gone through again: an iterator would be used up by the checks, and bar nothing."""
+    if isinstance(exclude, Tensor) or not isinstance(exclude, Sequence):
+        got = "a tensor" if isinstance(exclude, Tensor) else type(exclude).__name__
+        raise TypeError(f"expected exclude to be a list of group vectors, got {got}; write exclude=[{form}]")
+
+
 def check_index(name: str, index: Tensor, size: int) -> None:
     """Row numbers below ``size``; read on the CPU only, where that stalls nothing."""
-    if index.device.type != "cpu" or torch.compiler.is_compiling() or index.numel() == 0:
+    if index.numel() == 0 or not is_readable(index):
         return
     low, high = int(index.min()), int(index.max())
     if low < 0 or high >= size:
@@ -125,8 +139,7 @@ def check_temperature(temperature: float | Tensor) -> None:
     if isinstance(temperature, Tensor):
         check_one_number("temperature", temperature)
         return
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"expected a positive temperature, got {temperature!r}")
+    check_positive("temperature", temperature)
 
 
 def as_temperature(temperature: float | Tensor) -> float | Tensor:
@@ -143,20 +156,38 @@ def as_number(value: Tensor) -> Tensor:
     return value.reshape(()).to(torch.promote_types(torch.float32, value.dtype))
 
 
+def number_beside(z: Tensor, value: float | Tensor) -> Tensor:
+    """A tensor without dimensions, of the dtype and on the device of ``z``.
+
+    Filled in: a copy from the host would make a GPU wait, and cannot be captured in a CUDA graph.
+    """
+    if isinstance(value, Tensor):
+        return value.reshape(()).to(z)
+    return torch.full((), value, dtype=z.dtype, device=z.device)
+
+
 def check_one_number(name: str, value: Tensor) -> None:
     """A tensor of one element: one per row would be taken for several scales of all rows."""
     if value.numel() != 1:
         raise ValueError(f"expected one {name} for all rows, got a tensor of shape {list(value.shape)}")
 
 
+def check_number(name: str, value: object) -> None:
+    """A real number, or a tensor of one."""
+    if not isinstance(value, int | float | Real | Tensor):
+        raise TypeError(f"expected {name} to be a number, got {type(value).__name__}")
+
+
 def check_positive(name: str, value: float) -> None:
     """A positive, finite number."""
+    check_number(name, value)
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"expected a positive {name}, got {value!r}")
 
 
 def check_range(name: str, value: float, low: float, high: float = math.inf) -> None:
     """A finite number in [low, high)."""
+    check_number(name, value)
     if not (math.isfinite(value) and low <= value < high):
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
 
@@ -182,6 +213,14 @@ def unit_rows(z: Tensor) -> Tensor:
     z = z.to(torch.promote_types(torch.float32, z.dtype))
     length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
     return z / length.masked_fill(length == torch.inf, torch.nan).masked_fill(length == 0, torch.inf)
+
+
+def unit_views(z1: Tensor, z2: Tensor) -> Tensor:
+    """``[2N, D]`` the rows of both views at length one, one view after the other.
+
+    Joined afterwards: autocast refuses to join 16 bits of one kind where it makes those of the other.
+    """
+    return torch.cat([unit_rows(z1), unit_rows(z2)])
 
 
 def unit_columns(z: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphcl.losses._across import Batch
-from graphcl.losses._checks import check_ids
+from graphcl.losses._checks import check_exclude, check_ids
 from graphcl.similarity import logsumexp, logsumexp_both, ranks
 
 __all__ = [
@@ -37,8 +37,7 @@ def barred_groups(
     ``copies`` is 2 where the rows of the query and the key are those of both views, one after the other.
     Items are counted through a ``batch`` of all ranks.
     """
-    if isinstance(exclude, Tensor):
-        raise TypeError("expected exclude to be a list of group vectors, got a tensor; write exclude=[groups]")
+    check_exclude(exclude)
     for number, group in enumerate(exclude):
         check_ids(f"exclude[{number}]", group, z.size(0), z.device)
     item = torch.arange(z.size(0), device=z.device) + (0 if batch is None else batch.start)
@@ -50,7 +49,7 @@ def log_sum(
     query: Tensor,
     key: Tensor,
     *,
-    scale: float | Sequence[float] | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[tuple[Tensor, Tensor]] = (),
     batch: Batch | None = None,
 ) -> Tensor:

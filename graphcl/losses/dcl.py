@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_positive, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_positive, check_temperature, check_views, unit_views
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["DCL", "dcl"]
@@ -58,7 +58,7 @@ def dcl(
         check_positive("sigma", sigma)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
+    z = unit_views(z1, z2)
     cosine = (z[:n] * z[n:]).sum(1)
     weighted = cosine if sigma is None else cosine * (2 - n * torch.softmax(cosine / sigma, 0))
     negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)

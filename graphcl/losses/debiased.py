@@ -3,11 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_views
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
@@ -48,6 +47,7 @@ def debiased(
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
+        >>> import torch
         >>> z = torch.ones(4, 3)
         >>> round(debiased(z, z).item(), 4)  # all equal: log(1 + n), whatever tau+
         1.9459
@@ -60,7 +60,7 @@ def debiased(
     check_class_prior(class_prior)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
+    z = unit_views(z1, z2)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)

@@ -1,4 +1,4 @@
-"""The losses as pure functions."""
+"""The losses as pure functions, with those that some of them take or are made of."""
 
 from graphcl.losses.alignment_uniformity import alignment, alignment_uniformity, uniformity
 from graphcl.losses.barlow_twins import barlow_twins
@@ -20,10 +20,10 @@ from graphcl.losses.moments import moment_info_nce, moment_nt_xent
 from graphcl.losses.n_pair import n_pair
 from graphcl.losses.node_graph import node_graph_info_nce, node_graph_jsd
 from graphcl.losses.nt_xent import nt_xent
-from graphcl.losses.proto_nce import proto_nce
+from graphcl.losses.proto_nce import concentrations, proto_nce
 from graphcl.losses.sampled import sampled_info_nce, sampled_nt_xent
 from graphcl.losses.sup_con import sup_con, sup_con_pairs
-from graphcl.losses.swav import swav
+from graphcl.losses.swav import sinkhorn, swav
 from graphcl.losses.triplet import triplet
 from graphcl.losses.vicreg import vicreg
 
@@ -34,6 +34,7 @@ __all__ = [
     "bootstrap",
     "cca_ssg",
     "clip",
+    "concentrations",
     "dcl",
     "debiased",
     "dgi_bce",
@@ -54,6 +55,7 @@ __all__ = [
     "proto_nce",
     "sampled_info_nce",
     "sampled_nt_xent",
+    "sinkhorn",
     "sup_con",
     "sup_con_pairs",
     "swav",

@@ -11,6 +11,7 @@ from graphcl.losses._checks import (
     as_temperature,
     check_query_key_queue,
     check_temperature,
+    number_beside,
     unit_rows,
     widened,
 )
@@ -91,13 +92,13 @@ def hard_mixing(
             second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), near))]
             own = (slot >= mixed)[:, None]
             share = _uniform(hash_ids(fold(seed, 2), ids), first)[..., None] * torch.where(own, 0.5, 1.0)
-            mixture = share * torch.where(own, q[:, None], first) + (1 - share) * second
+            mixture = share * torch.where(own, q.detach()[:, None], first) + (1 - share) * second
             length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
             mixture = mixture / length.masked_fill(length == 0, torch.inf)
         return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
 
     columns = slot.numel() * query.size(1)
-    tau = torch.as_tensor(temperature, dtype=query.dtype, device=query.device)
+    tau = number_beside(query, temperature)
     synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue, tau], columns=columns)
     return mean_cost(positive, torch.logaddexp(negatives, synthetic))
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_range, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_range, check_temperature, check_views, unit_views
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
@@ -64,13 +64,13 @@ def hard_negative(
     check_class_prior(class_prior)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
+    z = unit_views(z1, z2)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
     if concentration == 0:
         negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     else:
-        scales = z.new_tensor([1.0 + concentration, concentration]) / temperature
+        scales = [(1.0 + concentration) / temperature, concentration / temperature]
         negatives, weights = log_sum(z, z, scale=scales, exclude=barred)
         # A row without a negative has both at -inf, where their difference is NaN: there it stays -inf.
         negatives = negatives - weights.masked_fill(weights == -torch.inf, 0) + log_n

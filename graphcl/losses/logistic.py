@@ -16,6 +16,7 @@ from graphcl.losses._checks import (
     check_positive,
     check_range,
     check_views,
+    number_beside,
     unit_rows,
     widened,
 )
@@ -50,7 +51,8 @@ def logistic(
         A scalar, the sum over the pairs divided by N.
 
     Raises:
-        ValueError: The shapes differ, there are fewer than two rows, or the scale is not positive.
+        ValueError: The shapes differ, there are fewer than two rows, the scale is not positive, or the bias not
+            finite.
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
@@ -63,12 +65,14 @@ def logistic(
     check_views(z1, z2)
     if not isinstance(scale, Tensor):
         check_positive("scale", scale)
+    if not isinstance(bias, Tensor):
+        check_range("bias", bias, -math.inf)
     for name, value in (("scale", scale), ("bias", bias)):
         if isinstance(value, Tensor):
             check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
     z1, z2 = (unit_rows(z) for z in widened(z1, z2))
-    slope, offset = (torch.as_tensor(value, dtype=z1.dtype, device=z1.device).reshape(()) for value in (scale, bias))
+    slope, offset = (number_beside(z1, value) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
         scores = slope * query @ key.T + offset

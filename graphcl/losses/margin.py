@@ -12,6 +12,8 @@ from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["MarginContrastive", "margin_contrastive"]
 
+_NOTHING = 1e-200  # its root and one over it are numbers
+
 
 def margin_contrastive(
     z1: Float[Tensor, "n d"],
@@ -55,14 +57,27 @@ def margin_contrastive(
     z1, z2 = widened(z1, z2)
 
     def apart(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
-        # Differences, not |a|^2 - 2ab + |b|^2, which loses the digits of small distances.
-        distance = torch.cdist(query, key, compute_mode="donot_use_mm_for_euclid_dist")
+        distance = _distances(query, key)
         counts = ~shares_group(own, theirs)
         cost = (margin - distance).clamp(min=0).square() / 2
         return torch.stack([cost.masked_fill(~counts, 0).sum(1), counts.sum(1).to(cost.dtype)], 1)
 
     cost, number = by_blocks(apart, [z1, own], [z2, theirs], columns=z2.size(0)).sum(0)
     return (z1 - z2).square().sum(1).mean() / 2 + cost / number.clamp(min=1)
+
+
+def _distances(query: Tensor, key: Tensor) -> Tensor:
+    """``[M, N]`` Euclidean distances, of which small ones keep their digits: |a|^2 - 2ab + |b|^2 alone loses them."""
+    if query.dtype == torch.float64 or query.device.type != "cpu":
+        return torch.cdist(query, key, compute_mode="donot_use_mm_for_euclid_dist")  # differences
+    # In double precision it does not, and a CPU multiplies there far sooner than it takes differences in single. Less
+    # cancels about the middle; the move is the same for all rows, and has no share in the gradient.
+    middle = key.detach().double().mean(0)
+    query, key = query.double() - middle, key.double() - middle
+    lengths = query.square().sum(1, keepdim=True) + key.square().sum(1)
+    squared = torch.addmm(lengths, query, key.T, alpha=-2)
+    # Rows that are one have no direction, and get no gradient.
+    return squared.clamp(min=_NOTHING).sqrt().float()
 
 
 class MarginContrastive(Objective):

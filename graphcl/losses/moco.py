@@ -8,6 +8,7 @@ from torch import Tensor
 from graphcl.losses._checks import (
     Objective,
     as_temperature,
+    check_exclude,
     check_ids,
     check_query_key_queue,
     check_temperature,
@@ -61,6 +62,7 @@ def moco(
     """
     check_query_key_queue(query, key, queue)
     temperature = as_temperature(temperature)
+    check_exclude(exclude, "(query_groups, queue_groups)")
     for number, pair in enumerate(exclude):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(

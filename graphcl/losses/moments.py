@@ -13,6 +13,7 @@ from graphcl.losses._checks import (
     check_views,
     full_precision,
     unit_rows,
+    unit_views,
     widened,
 )
 from graphcl.losses._negatives import log_sum, mean_cost
@@ -123,7 +124,7 @@ def moment_nt_xent(
     _check_settings(samples, temperature)
     temperature = as_temperature(temperature)
     n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
+    z = unit_views(z1, z2)
     item = torch.arange(n, device=z.device)
     drawn = sample_items(n, samples, generator, z.device)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)

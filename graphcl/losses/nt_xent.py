@@ -35,7 +35,8 @@ def nt_xent(
         z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         temperature: tau > 0; a tensor gets a gradient.
-        positive_in_denominator: False leaves the positive pair out of the denominator (the form of GraphCL's code).
+        positive_in_denominator: Whether the positive pair counts in the denominator; without it the value is that of
+            :func:`dcl`.
         exclude: Group vectors ``[N]``: items that share a group in any of them (a label, a scaffold, the hash of a
             duplicate graph) are not each other's negatives. -1 is no group. An item without a negative costs 0.
         across_ranks: Whether, and how, to contrast with the rows of all ranks; see below.

@@ -15,6 +15,7 @@ from graphcl.losses._checks import (
     unit_rows,
 )
 from graphcl.losses._negatives import log_sum, mean_cost
+from graphcl.similarity._checks import is_readable
 
 __all__ = ["ProtoNCE", "concentrations", "proto_nce"]
 
@@ -62,8 +63,7 @@ def proto_nce(
         raise ValueError(f"expected concentration of shape [{prototypes.size(0)}], got {list(concentration.shape)}")
     if concentration.device != z.device:
         raise ValueError(f"expected concentration on {z.device}, got {concentration.device}")
-    # Read on the CPU only, where that stalls nothing.
-    if z.device.type == "cpu" and not torch.compiler.is_compiling() and bool((concentration <= 0).any()):
+    if is_readable(concentration) and not bool((concentration > 0).all()):
         raise ValueError(f"expected a positive concentration for each cluster, got {concentration.min().item()}")
     z, assignment = unit_rows(z), assignment.long()
     # Divided by its own temperature a prototype serves all items, with one scale for all pairs.

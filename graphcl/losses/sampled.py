@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows, unit_views
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 from graphcl.losses._sample import check_samples, sample_items
 
@@ -120,7 +120,7 @@ def sampled_nt_xent(
     check_samples(samples)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
-    z = unit_rows(torch.cat([z1, z2]))
+    z = unit_views(z1, z2)
     drawn = sample_items(n, samples, generator, z.device)
     rows = torch.cat([drawn, drawn + n])
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)

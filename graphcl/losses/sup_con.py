@@ -64,7 +64,7 @@ def sup_con(
     temperature = as_temperature(temperature)
     z, labels = unit_rows(z), labels.long()  # among bytes, -1 would be 255
     group = _numbered(labels)
-    one = torch.ones_like(z[:, 0])
+    one = z.new_ones(z.size(0))
     sums = torch.zeros_like(z).index_add(0, group, z)
     others = torch.zeros_like(one).index_add(0, group, one)[group] - 1
     agreement = (z * (sums[group] - z)).sum(1)
@@ -120,7 +120,7 @@ def sup_con_pairs(
     anchor, partner = positives.long()
     real = (anchor != partner).to(z.dtype)
     cosine = (z[anchor] * z[partner]).sum(1) * real
-    nothing = torch.zeros_like(z[:, 0])
+    nothing = z.new_zeros(z.size(0))
     agreement, count = (nothing.index_add(0, anchor, part) for part in (cosine, real))
     skip = None if positive_in_denominator else positives.long()
     return _mean_cost(agreement, count, _denominator(z, temperature, [], skip), temperature)

@@ -95,6 +95,7 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
 
     Raises:
         ValueError: ``epsilon`` is not positive, there is no iteration, or no item or cluster.
+        TypeError: ``scores`` is no tensor.
 
     Example:
         >>> sinkhorn(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=4)
@@ -106,10 +107,12 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
     NeurIPS 2020, use it for the codes.
     """
     _check_settings(epsilon, iterations)
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"expected scores to be a tensor, got {type(scores).__name__}")
     if scores.dim() != 2 or 0 in scores.shape:
         raise ValueError(f"expected scores [N, K] of at least one item and cluster, got {list(scores.shape)}")
     with torch.no_grad():
-        log_codes = scores.to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
+        log_codes = scores.detach().to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
         for _ in range(iterations):
             log_codes = log_codes - torch.logsumexp(log_codes, 0) + math.log(scores.size(0) / scores.size(1))
             log_codes = torch.log_softmax(log_codes, 1)

@@ -59,13 +59,14 @@ def vicreg(
     _check_settings(invariance, variance, covariance, target, eps)
     z1, z2 = widened(z1, z2)
     cost = invariance * (z1 - z2).square().sum(1).mean()
+    width = max(1, z1.size(1))
     for z in (z1, z2):
         centred = z - z.mean(0)
         with full_precision(z):
             cov = centred.T @ centred / (z.size(0) - 1)
         spread = cov.diagonal()
-        cost = cost + variance * (target - (spread + eps).sqrt()).clamp(min=0).mean()
-        cost = cost + covariance * (cov - spread.diag_embed()).square().sum() / z.size(1)
+        cost = cost + variance * (target - (spread + eps).sqrt()).clamp(min=0).sum() / width
+        cost = cost + covariance * (cov - spread.diag_embed()).square().sum() / width
     return cost
 
 

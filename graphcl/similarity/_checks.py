@@ -1,11 +1,13 @@
 """What every function over pairs demands of its arguments."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
-__all__ = ["Groups", "check_choice", "check_pairs", "check_rows"]
+__all__ = ["Groups", "check_choice", "check_pairs", "check_rows", "check_scale", "is_readable"]
 
 Groups = tuple[Tensor, Tensor]
 
@@ -32,10 +34,33 @@ def check_rows(query: Tensor, key: Tensor) -> None:
         raise ValueError(f"expected query and key on one device, got {query.device} and {key.device}")
 
 
+def check_scale(scale: object) -> None:
+    """A number, several, or a tensor."""
+    if isinstance(scale, int | float | Tensor):
+        return
+    if isinstance(scale, str) or not isinstance(scale, Real | Sequence):
+        raise TypeError(
+            f"expected scale to be a number, a list of numbers or a tensor, got {type(scale).__name__}; "
+            "write torch.as_tensor(scale) for an array"
+        )
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Whether the numbers can be looked at here: on the CPU, where that makes nothing wait, and under no transform."""
+    if tensor.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return not is_functorch_wrapped_tensor(tensor)
+
+
 def check_pairs(
     query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> None:
     """Groups of whole numbers, one for each row; single pairs within the rows."""
+    if not isinstance(exclude, Sequence | Tensor):  # what can be gone through once is used up by this very check
+        raise TypeError(
+            f"expected exclude=[(query_group, key_group), ...], a list, got {type(exclude).__name__}; "
+            "write exclude=list(...), or leave it out"
+        )
     named = [("exclude=[(query_group, key_group), ...]", groups) for groups in exclude]
     for form, groups in [*named, *([("only=(query_group, key_group)", only)] if only is not None else [])]:
         if not _is_pair(groups):
@@ -48,11 +73,13 @@ def check_pairs(
         _whole("groups", query, *groups)
     if skip is None:
         return
+    if not isinstance(skip, Tensor):
+        raise TypeError(f"expected skip to be a tensor, got {type(skip).__name__}; write torch.tensor(skip)")
     if skip.dim() != 2 or skip.size(0) != 2:
         raise ValueError(f"expected skip of shape [2, P], got {list(skip.shape)}")
     _whole("skip", query, skip)
-    # Reading the numbers would make a GPU wait; there an impossible pair is an error of the device, or has no effect.
-    if skip.device.type == "cpu" and skip.numel() and not torch.compiler.is_compiling():
+    # On a GPU an impossible pair is an error of the device, or has no effect.
+    if skip.numel() and is_readable(skip):
         low, high = skip.amin(1).tolist(), skip.amax(1).tolist()
         if min(low) < 0 or high[0] >= query.size(0) or high[1] >= key.size(0):
             raise ValueError(f"expected skip to hold rows below {query.size(0)} and {key.size(0)}, got {low} to {high}")

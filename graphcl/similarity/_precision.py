@@ -2,33 +2,52 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
+from typing import Any
 
 import torch
 
 __all__ = ["products"]
+
+_lock = Lock()
+_before: list[str] = []  # the setting that the first of the threads inside has found, once for each of them
 
 
 @contextmanager
 def products(precision: str) -> Iterator[None]:
     """Lets the CPU round the factors of float32 products to bfloat16 with ``"bf16"``, and puts the setting back.
 
-    The products are still summed in float32. Machines without bfloat16 instructions compute in full float32.
+    The products are still summed in float32. Machines without bfloat16 instructions compute in full float32. The
+    setting is the process's: the last thread to leave puts it back, else one that came later would bring it back.
     """
     if precision != "bf16":
         yield
         return
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)
-    if matmul is not None:  # torch >= 2.9
-        before = matmul.fp32_precision
-        matmul.fp32_precision = "bf16"
-        try:
-            yield
-        finally:
-            matmul.fp32_precision = before
-        return
-    old = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
+    with _lock:
+        _before.append(_before[0] if _before else _setting())
+        _set("medium" if _own() is None else "bf16")
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(old)
+        with _lock:
+            before = _before.pop()
+            if not _before:
+                _set(before)
+
+
+def _own() -> Any:
+    """The setting of oneDNN's products alone, which torch 2.9 and later have."""
+    return getattr(torch.backends.mkldnn, "matmul", None)
+
+
+def _setting() -> str:
+    own = _own()
+    return torch.get_float32_matmul_precision() if own is None else str(own.fp32_precision)
+
+
+def _set(value: str) -> None:
+    own = _own()
+    if own is None:
+        torch.set_float32_matmul_precision(value)
+    else:
+        own.fp32_precision = value

@@ -1,6 +1,7 @@
 """The ground truth: the whole matrix of similarities, masked and reduced."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -14,13 +15,14 @@ def barred_pairs(
     query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> Tensor:
     """``[M, N]`` true where query i and key j are not compared."""
-    barred = torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device)
-    for query_group, key_group in exclude:
-        barred |= query_group[:, None] == key_group
+    lists = [query_group[:, None] == key_group for query_group, key_group in exclude]
     if only is not None:
-        barred |= only[0][:, None] != only[1]
+        lists.append(only[0][:, None] != only[1])
+    if not lists:
+        lists.append(torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device))
+    barred = reduce(torch.logical_or, lists)  # not in place, which torch.func.vmap over groups refuses
     if skip is not None:
-        barred[skip[0], skip[1]] = True
+        barred = barred.index_put((skip[0], skip[1]), barred.new_ones(()))
     return barred
 
 
@@ -42,18 +44,17 @@ def logsumexp_dense(
     query: Tensor,
     key: Tensor,
     scale: float | Tensor,
-    exclude: Sequence[Groups],
-    only: Groups | None,
-    skip: Tensor | None,
+    barred: Tensor,
     query_bias: Tensor | None = None,
     key_bias: Tensor | None = None,
-    dim: int = 1,
-) -> Tensor:
+    dims: Sequence[int] = (1,),
+) -> list[Tensor]:
     """Log-sum-exp over the pairs of each query that are not barred; -inf, with zero gradient, where there is none.
 
-    ``dim=0`` sums over the queries of each key instead.
+    One result for each of ``dims``, from one matrix: 1 sums over the keys of each query, 0 over the queries of each
+    key.
     """
     scores = scores_dense(query, key, scale, query_bias, key_bias)
     # The fill is also what gives rows without a key a gradient of zero: that of logsumexp itself is NaN there.
-    scores = scores.masked_fill(barred_pairs(query, key, exclude, only, skip), -torch.inf)
-    return torch.logsumexp(scores, dim)
+    scores = scores.masked_fill(barred, -torch.inf)
+    return [torch.logsumexp(scores, dim) for dim in dims]

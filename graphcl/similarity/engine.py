@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.similarity._checks import check_choice, check_pairs, check_rows
+from graphcl.similarity._checks import check_choice, check_pairs, check_rows, check_scale, is_readable
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
-from graphcl.similarity.dense import logsumexp_dense
+from graphcl.similarity.dense import barred_pairs, logsumexp_dense
 from graphcl.similarity.explain import Choice, choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
@@ -96,6 +96,7 @@ def logsumexp(
     key = None if key is query else key
     keys = query if key is None else key
     check_rows(query, keys)
+    check_scale(scale)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     asked, products = settled(impl, precision)
@@ -105,7 +106,7 @@ def logsumexp(
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
         if choice.impl == "dense":
-            sums = _dense(folded, log_weight, exclude, only, skip, 1)
+            (sums,) = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), (1,))
         elif choice.impl == "triton":
             folded = folded if _mirrored(exclude, only) else _apart(folded)
             pairs = as_pairs(query, keys, exclude, only, skip)
@@ -158,6 +159,7 @@ def logsumexp_both(
     """
     key = key.clone() if key is query else key  # an operator takes no tensor twice
     check_rows(query, key)
+    check_scale(scale)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     asked, products = settled(impl, precision)
@@ -166,7 +168,7 @@ def logsumexp_both(
     with torch.autocast(query.device.type, enabled=False):
         folded = _fold(query, key, scale, similarity)
         if choice.impl == "dense":
-            rows, columns = (_dense(folded, None, exclude, only, skip, dim) for dim in (1, 0))
+            rows, columns = _dense(folded, None, barred_pairs(query, key, exclude, only, skip), (1, 0))
         else:
             pairs = as_pairs(query, key, exclude, only, skip)
             if choice.impl == "triton":
@@ -193,38 +195,38 @@ def _fold(
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
         key = key.to(dtype)
-    if isinstance(scale, Sequence) and any(isinstance(s, Tensor) for s in scale):
-        scale = torch.stack([torch.as_tensor(s, dtype=dtype, device=query.device) for s in scale])  # keeps gradients
-    if isinstance(scale, int | float):  # a fill, where a copy from the host could not be captured in a CUDA graph
-        scales = torch.full((), scale, dtype=dtype, device=query.device)
+    # Filled in, where a copy from the host could not be captured in a CUDA graph.
+    if isinstance(scale, Tensor):
+        scales = scale.to(query.device, dtype)
+    elif isinstance(scale, Sequence):
+        several = [s.to(query.device, dtype) if isinstance(s, Tensor) else _filled(s, query, dtype) for s in scale]
+        scales = torch.stack(several) if several else query.new_empty(0)
     else:
-        scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
+        scales = _filled(scale, query, dtype)
     if scales.dim() > 1 or scales.numel() == 0:
         raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
     return fold(query.to(dtype), key, scales.reshape(-1), similarity)
 
 
+def _filled(scale: float, query: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.full((), scale, dtype=dtype, device=query.device)
+
+
 def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tensor | None:
     if weight is None:
         return None
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"expected weight to be a tensor, got {type(weight).__name__}; write torch.tensor(weight)")
     if weight.shape != key.shape[:1]:
         raise ValueError(f"expected one weight for each of {key.size(0)} keys, got shape {list(weight.shape)}")
     if weight.device != key.device:
         raise ValueError(f"expected weight on {key.device} like the key, got {weight.device}")
-    # Reading the numbers would make a GPU wait.
-    if weight.device.type == "cpu" and not torch.compiler.is_compiling() and not bool((weight > 0).all()):
+    if is_readable(weight) and not bool((weight > 0).all()):
         raise ValueError(f"expected positive weights, got {weight.min().item()}; leave keys out by exclude=")
     return weight.to(dtype).log()
 
 
-def _dense(
-    folded: Folded,
-    log_weight: Tensor | None,
-    exclude: Sequence[Groups],
-    only: Groups | None,
-    skip: Tensor | None,
-    dim: int,
-) -> Tensor:
+def _dense(folded: Folded, log_weight: Tensor | None, barred: Tensor, dims: Sequence[int]) -> list[Tensor]:
     key = folded.query if folded.key is None else folded.key
     key_bias = folded.query_bias if folded.key is None else folded.key_bias
     sums = []
@@ -233,8 +235,8 @@ def _dense(
         other = None if key_bias is None else key_bias[s]
         if log_weight is not None:
             other = log_weight if other is None else other + log_weight
-        sums.append(logsumexp_dense(folded.query, key, scale, exclude, only, skip, own, other, dim))
-    return torch.stack(sums)
+        sums.append(logsumexp_dense(folded.query, key, scale, barred, own, other, dims))
+    return [torch.stack(side) for side in zip(*sums, strict=True)]
 
 
 def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphcl.distributed import all_gather_rows, rank, ring, row_counts
 from graphcl.similarity import _operators
-from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_rows
+from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_rows, check_scale
 from graphcl.similarity._fold import fold
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import is_symmetric
@@ -129,6 +129,7 @@ def _run(
 ) -> tuple[Tensor, Tensor]:
     keys = query if key is None else key
     check_rows(query, keys)
+    check_scale(scale)
     check_pairs(query, keys, exclude, None, None)
     check_choice("similarity", similarity, ("cosine", "dot"))
     check_choice("way", way, ("gather", "ring"))

@@ -1,6 +1,7 @@
 """The k most similar keys of every query: retrieval, nearest neighbours, hard negatives."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -35,8 +36,9 @@ def topk(
 ) -> tuple[Float[Tensor, "m k"], Int[Tensor, "m k"]]:
     """The k most similar keys of each query among those that count for it, exact, most similar first.
 
-    Equal similarities are ordered by index, the lower first, whatever the implementation. No gradient: to learn from
-    the pairs found, compare ``query[:, None]`` with ``key[indices]``.
+    Equal similarities are ordered by index, the lower first, whatever the implementation. Those of equal keys may still
+    differ in their last bit, by where the keys stand in a product. No gradient: to learn from the pairs found, compare
+    ``query[:, None]`` with ``key[indices]``.
 
     Args:
         query: ``[M, D]``.
@@ -69,8 +71,8 @@ def topk(
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
     check_choice("impl", impl, ("auto", "dense", "tiled", "faiss"))
-    if k < 1:
-        raise ValueError(f"expected k of at least 1, got {k}")
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"expected k to be a whole number of at least 1, got {k!r}")
     if impl == "faiss":
         if exclude or only is not None or skip is not None:
             raise ValueError("expected no exclude, only or skip with impl='faiss', which cannot leave pairs out")

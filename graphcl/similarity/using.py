@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 from graphcl.similarity._checks import check_choice
 
@@ -14,13 +15,17 @@ IMPLEMENTATIONS = ("auto", "dense", "tiled", "triton")
 PRECISIONS = ("float32", "bf16", "fp16")
 
 
-class _Wish(NamedTuple):
-    impl: str
-    precision: str
+@dataclass(frozen=True, eq=False)
+class _Wish:
+    """What one open block names; each block's is its own."""
+
+    impl: str | None
+    precision: str | None
 
 
 # Of the process, like torch's own settings of this kind: torch.compile guards on it, which it cannot on thread-locals.
-_wish = _Wish("auto", "float32")
+# All open blocks, so that those of two threads may end in any order and leave nothing behind.
+_open: list[_Wish] = []
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def using(*, impl: Impl | None = None, precision: Precision | None = None) -> It
     A loss has no such arguments. ``with using(impl="triton"):`` gives it the fused kernels of Triton on a GPU,
     ``precision="bf16"`` products of bfloat16 on a CPU, ``impl="dense"`` second derivatives at any size. What a call
     names itself holds before this; the innermost block holds before the ones around it. The backward pass is that of
-    the forward pass, wherever it runs.
+    the forward pass, wherever it runs. A block holds for the whole process, so for what other threads do meanwhile too.
 
     Args:
         impl: As in :func:`graphcl.similarity.logsumexp`; None leaves it as it is.
@@ -49,19 +54,21 @@ def using(*, impl: Impl | None = None, precision: Precision | None = None) -> It
         >>> choice, bool((rounded - info_nce(z, z)).abs() < 1e-4)
         ('tiled', True)
     """
-    global _wish
     if impl is not None:
         check_choice("impl", impl, IMPLEMENTATIONS)
     if precision is not None:
         check_choice("precision", precision, PRECISIONS)
-    before = _wish
-    _wish = _Wish(impl or before.impl, precision or before.precision)
+    wish = _Wish(impl, precision)
+    _open.append(wish)
     try:
         yield
     finally:
-        _wish = before
+        _open.remove(wish)
 
 
 def settled(impl: str, precision: str | None) -> tuple[str, str]:
     """What a call takes: what it names, else what :func:`using` says."""
-    return _wish.impl if impl == "auto" else impl, precision or _wish.precision
+    of_blocks, rounded = "auto", "float32"
+    for wish in _open:
+        of_blocks, rounded = wish.impl or of_blocks, wish.precision or rounded
+    return of_blocks if impl == "auto" else impl, precision or rounded

@@ -34,6 +34,14 @@ def test_derivatives_of_both_orders(inputs, pairs, monkeypatch):
     assert torch.autograd.gradgradcheck(blocked, inputs)
 
 
+def test_several_gradients_at_once(inputs, monkeypatch):
+    whole, several = blocked(*inputs), torch.eye(7, dtype=torch.float64)[:3]
+    wanted = torch.autograd.grad(whole, inputs, several, is_grads_batched=True)
+    monkeypatch.setattr(_blocks, "PAIRS", 14)
+    found = torch.autograd.grad(blocked(*inputs), inputs, several, is_grads_batched=True)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_rows_among_themselves(inputs, monkeypatch):
     monkeypatch.setattr(_blocks, "PAIRS", 14)
     query, _, scale = inputs

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 from torch import Generator, Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcl import losses, similarity
 from graphcl.losses import _blocks, functional
@@ -94,6 +95,7 @@ SAMPLES = (*TEMPERATURES, ("samples", 0), ("samples", 2.5), ("samples", True))
 PRIORS = (*TEMPERATURES, ("class_prior", -0.1), ("class_prior", 1.0), ("class_prior", math.nan))
 MARGINS = (("margin", 0.0), ("margin", -1.0), ("margin", math.inf))
 MILD = (*SAMPLES, ("temperature", 0.05), ("temperature", 0.299))
+SLOPES = (("scale", 0.0), ("scale", math.nan), ("bias", math.nan), ("bias", math.inf))
 SINKHORN = (*TEMPERATURES, ("epsilon", 0.0), ("iterations", 0), ("iterations", 1.5))
 UNIFORM = (("alpha", 0.0), ("t", 0.0), ("t", math.nan), ("weight", -1.0))
 
@@ -124,12 +126,21 @@ ALL = [
         random=True,
         bad=(*TEMPERATURES, ("hardest", 0), ("mixed", -1), ("query_mixed", 1.5)),
     ),
+    Loss(
+        losses.HardMixing,
+        functional.hard_mixing,
+        with_queue,
+        settings={"hardest": 3, "mixed": 2, "query_mixed": 4},
+        constant=(2,),
+        random=True,
+        stops=True,
+    ),
     Loss(losses.MarginContrastive, functional.margin_contrastive, swaps=True, bad=MARGINS),
     Loss(losses.Triplet, functional.triplet, bad=(*MARGINS, ("mining", "easy"))),
     Loss(losses.Triplet, functional.triplet, settings={"mining": "hard"}),
     Loss(losses.Triplet, functional.triplet, settings={"mining": "all"}),
     Loss(losses.NPair, functional.n_pair, bad=(("l2", -1.0), ("l2", math.inf))),
-    Loss(losses.Logistic, functional.logistic, swaps=True, parameters=True, bad=(("scale", 0.0), ("scale", math.nan))),
+    Loss(losses.Logistic, functional.logistic, swaps=True, parameters=True, bad=SLOPES),
     Loss(losses.CLIP, functional.clip, swaps=True, parameters=True, bad=TEMPERATURES),
     Loss(losses.Bootstrap, functional.bootstrap, constant=(1,)),
     Loss(losses.BarlowTwins, functional.barlow_twins, swaps=True, bad=(("redundancy", -1.0),)),
@@ -158,8 +169,8 @@ def gradients(value: Tensor, inputs: list[Tensor]) -> list[Tensor]:
 def test_the_list_is_complete():
     modules = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
     assert {loss.module.__name__ for loss in ALL} == modules
-    metrics = {"alignment", "uniformity"}  # functions only; the loss is made of both
-    assert {loss.function.__name__ for loss in ALL} == set(functional.__all__) - metrics
+    parts = {"alignment", "uniformity", "sinkhorn", "concentrations"}  # functions only, of which a loss is made
+    assert {loss.function.__name__ for loss in ALL} == set(functional.__all__) - parts
 
 
 @every_loss
@@ -226,6 +237,18 @@ class TestValue:
         with torch.autocast("cpu", torch.bfloat16):
             inside = loss(*inputs)
         assert torch.equal(inside, loss(*inputs))
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+    @pytest.mark.parametrize("inside", [torch.bfloat16, torch.float16], ids=str)
+    def test_autocast_to_another_dtype_changes_nothing(self, loss, dtype, inside, generator):
+        inputs = loss.leaves(generator, dtype)
+        with torch.autocast("cpu", inside):
+            value = loss(*inputs)
+        assert torch.equal(value, loss(*inputs))
+
+    def test_rows_of_no_width_say_nothing(self, loss, generator):
+        inputs = [z[:, :0] if z.dim() == 2 and z.is_floating_point() else z for z in loss.inputs(generator)]
+        assert loss(*inputs).isfinite()
 
     @pytest.mark.parametrize("place", [0, 1])
     def test_nan_is_not_hidden(self, loss, place, generator):
@@ -315,6 +338,36 @@ def test_transforms_of_functions(loss, generator, monkeypatch):
     torch.testing.assert_close(torch.func.grad(lambda z: loss(z, *rest))(first), wanted)
 
 
+@every_loss
+def test_forward_mode(loss, generator):
+    if loss.function is functional.margin_contrastive:
+        pytest.skip("torch has no forward derivative of distances")
+    first, *rest = (z.detach() for z in loss.leaves(generator))
+    z, along = first.clone().requires_grad_(), torch.randn(first.shape, generator=generator, dtype=first.dtype)
+    (grad,) = gradients(loss(z, *rest), [z])
+    _, found = torch.func.jvp(lambda z: loss(z, *rest), (first,), (along,))
+    torch.testing.assert_close(found, (grad * along).sum())
+
+
+@every_loss
+def test_whole_numbers_under_vmap(loss, generator):
+    inputs = loss.inputs(generator)
+    places = [i for i, z in enumerate(inputs) if not z.is_floating_point()]
+    excludes = "exclude" in inspect.signature(loss.function).parameters and loss.function is not functional.moco
+    if not places and not excludes:
+        return
+
+    def function(numbers: Tensor) -> Tensor:
+        if excludes:
+            return loss(*inputs, exclude=[numbers])
+        return loss(*(numbers if i in places else z for i, z in enumerate(inputs)))
+
+    first = torch.tensor([0, 1, 1, -1, 2, 0]) if excludes else inputs[places[0]]
+    several = torch.stack([first, first.flip(-1)])
+    wanted = torch.stack([function(numbers) for numbers in several])
+    torch.testing.assert_close(torch.func.vmap(function, randomness="same")(several), wanted)
+
+
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)
 class TestTemperature:
     @pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
@@ -341,6 +394,29 @@ def test_everything_is_made_on_the_device_of_the_inputs(loss, generator, monkeyp
     value = loss(*inputs)
     assert value.device.type == "meta"
     assert all(grad.device.type == "meta" for grad in gradients(value, inputs))
+
+
+class Operations(TorchDispatchMode):
+    """The names of all that is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, function, types, arguments=(), settings=None):
+        self.names.add(function._schema.name)
+        return function(*arguments, **(settings or {}))
+
+
+@every_loss
+def test_no_number_is_copied_from_the_host(loss, generator):
+    # It makes a GPU wait, and cannot be captured in a CUDA graph; filling a tensor can.
+    if loss.random or loss.function is functional.node_graph_jsd:  # they read a generator, or have a CPU's own way
+        return
+    inputs = loss.leaves(generator, torch.float32)
+    with Operations() as seen:
+        gradients(loss(*inputs), inputs)
+    assert "aten::lift_fresh" not in seen.names
 
 
 @pytest.mark.skipif(not hasattr(similarity, "explain"), reason="the similarity engine has no tiles yet")
@@ -421,6 +497,21 @@ class TestRefusals:
                 loss(*inputs, temperature=torch.ones(6))
             one = loss(*inputs, temperature=torch.tensor([0.5], dtype=torch.float64))
             torch.testing.assert_close(one, loss(*inputs, temperature=0.5))
+
+    def test_groups_that_can_be_gone_through_once(self, loss, generator):
+        if "exclude" in inspect.signature(loss.function).parameters:
+            inputs, group = loss.inputs(generator), torch.zeros(6, dtype=torch.int64)
+            for wrong, name in ((iter([group]), "list_iterator"), (None, "NoneType")):
+                with pytest.raises(TypeError, match=f"expected exclude to be a list of group vectors, got {name}"):
+                    loss(*inputs, exclude=wrong)
+
+    def test_settings_that_are_no_numbers(self, loss, generator):
+        for name in {name for name, value in loss.bad if isinstance(value, float) and name != "samples"}:
+            for wrong in ("0.5", None, [0.5]):
+                if (name, wrong) == ("sigma", None):
+                    continue
+                with pytest.raises((TypeError, ValueError), match=f"expected .*{name}.*, got"):
+                    loss(*loss.inputs(generator), **{name: wrong})
 
     def test_settings(self, loss, generator):
         for name, value in loss.bad:

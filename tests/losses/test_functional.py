@@ -1,5 +1,6 @@
 """The functional form is the losses' own functions, no copies of them."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def test_every_file_offers_its_losses():
     files = [path.stem for path in Path(losses.__file__).parent.glob("[a-z]*.py") if path.stem != "functional"]
     offered = {getattr(functional, name).__module__.rsplit(".", 1)[1] for name in functional.__all__}
     assert offered == set(files)
+
+
+def test_every_function_that_the_docstrings_name_is_there():
+    for path in Path(losses.__file__).parent.glob("[a-z]*.py"):
+        assert set(re.findall(r":func:`(\w+)`", path.read_text())) <= set(functional.__all__), path.name

@@ -56,6 +56,29 @@ def test_small_distances_far_from_the_origin_keep_their_digits():
     assert margin_contrastive(z1, z2).item() == pytest.approx(literal(z1, z2, 1.0), rel=1e-6)
 
 
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4])
+def test_single_precision_has_the_gradient_of_double(offset, size, generator):
+    # Of all the embeddings there are, the close ones have the gradients that matter. The last two are one.
+    z1, z2 = offset + size * torch.randn(2, 40, 16, generator=generator)
+    z1[-2:] = z2[-2:] = z1[-1]
+    single, double = ([z.to(dtype).requires_grad_() for z in (z1, z2)] for dtype in (torch.float32, torch.float64))
+    one, other = (margin_contrastive(*views, margin=6 * size) for views in (single, double))
+    torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=0)
+    for found, wanted in zip(torch.autograd.grad(one, single), torch.autograd.grad(other, double), strict=True):
+        assert (found - wanted).norm() < 1e-5 * wanted.norm()
+
+
+def test_second_derivatives_in_single_precision(generator):
+    z1, z2 = torch.randn(2, 5, 3, generator=generator)
+    torch.autograd.gradgradcheck(
+        lambda a, b: margin_contrastive(a.float(), b.float(), margin=9.0).double(),
+        [z.double().requires_grad_() for z in (z1, z2)],
+        eps=1e-2,
+        atol=1e-2,
+    )
+
+
 def test_blocks_change_nothing_and_keep_nothing(generator, monkeypatch):
     z1, z2 = torch.randn(2, 60, 4, generator=generator, dtype=torch.float64).requires_grad_()
 

@@ -35,14 +35,15 @@ class TestBarredPairs:
 class TestLogsumexpDense:
     def test_hand_computed(self):
         query, key = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-        value = logsumexp_dense(query, key, 2.0, [], None, torch.tensor([[0], [2]]))
+        barred = barred_pairs(query, key, [], None, torch.tensor([[0], [2]]))
+        (value,) = logsumexp_dense(query, key, 2.0, barred)
         assert value.item() == pytest.approx(math.log(math.exp(2.0) + 1.0), rel=1e-6)
 
     def test_empty_row_is_minus_infinity_without_gradient(self, generator):
         query = rows(3, 4, generator).requires_grad_()
         key = rows(5, 4, generator).requires_grad_()
         only = (torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2, 2, 2]))  # query 1 has no key
-        value = logsumexp_dense(query, key, 3.0, [], only, None)
+        (value,) = logsumexp_dense(query, key, 3.0, barred_pairs(query, key, [], only, None))
         assert value[1] == -math.inf
         assert value[[0, 2]].isfinite().all()
         value[[1, 2]].sum().backward()
@@ -54,14 +55,15 @@ class TestLogsumexpDense:
     def test_second_derivatives_with_an_empty_row(self, generator):
         query, key = rows(3, 4, generator).requires_grad_(), rows(5, 4, generator).requires_grad_()
         only = (torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2, 2, 2]))
+        barred = barred_pairs(query, key, [], only, None)
 
         def function(query, key):
-            return logsumexp_dense(query, key, 3.0, [], only, None).clamp(min=-100)
+            return logsumexp_dense(query, key, 3.0, barred)[0].clamp(min=-100)
 
         assert torch.autograd.gradcheck(function, (query, key))
         assert torch.autograd.gradgradcheck(function, (query, key))
 
     @pytest.mark.parametrize("count", [0, 3])
     def test_no_keys_at_all(self, count):
-        value = logsumexp_dense(torch.ones(count, 2), torch.ones(0, 2), 1.0, [], None, None)
+        (value,) = logsumexp_dense(torch.ones(count, 2), torch.ones(0, 2), 1.0, torch.zeros(count, 0, dtype=torch.bool))
         assert value.tolist() == [-math.inf] * count

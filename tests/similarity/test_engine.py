@@ -3,10 +3,11 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from graphcl.similarity import logsumexp, logsumexp_both
+from graphcl.similarity import logsumexp, logsumexp_both, ranks
 
 implementations = pytest.mark.parametrize("impl", ["auto", "dense", "tiled"])
 similarities = pytest.mark.parametrize("similarity", ["cosine", "dot", "euclidean"])
@@ -330,6 +331,27 @@ class TestRefusals:
         with pytest.raises(TypeError, match=r"expected only=\(query_group, key_group\) of tensors, got Tensor"):
             logsumexp(self.z, scale=1.0, only=self.three)
 
+    @pytest.mark.parametrize("function", [logsumexp, logsumexp_both, ranks.logsumexp])
+    def test_groups_that_can_be_gone_through_once(self, function):
+        # The checks would use them up, and nothing would be left out.
+        with pytest.raises(TypeError, match=r"expected exclude=\[.*\], a list, got zip; write exclude=list\(...\)"):
+            function(self.z, self.z, scale=1.0, exclude=zip([self.three], [self.three], strict=True))
+        with pytest.raises(TypeError, match=r"expected exclude=.*, got NoneType"):
+            function(self.z, self.z, scale=1.0, exclude=None)
+
+    @pytest.mark.parametrize("function", [logsumexp, logsumexp_both, ranks.logsumexp])
+    def test_scales_that_are_no_numbers(self, function):
+        # An array of several would be taken for one.
+        for scale, name in ((np.array([1.0, 2.0]), "ndarray"), ("2", "str"), (None, "NoneType")):
+            with pytest.raises(TypeError, match=f"expected scale to be a number, .*, got {name}"):
+                function(self.z, self.z, scale=scale)
+
+    def test_other_things_than_tensors(self):
+        with pytest.raises(TypeError, match="expected skip to be a tensor, got list"):
+            logsumexp(self.z, scale=1.0, skip=[[0], [1]])
+        with pytest.raises(TypeError, match="expected weight to be a tensor, got list"):
+            logsumexp(self.z, scale=1.0, weight=[1.0, 1.0, 1.0])
+
     @pytest.mark.parametrize("pair", [[[0], [3]], [[3], [0]], [[-1], [0]]])
     def test_skip_of_rows_that_are_not_there(self, pair):
         with pytest.raises(ValueError, match="expected skip to hold rows below 3 and 3, got"):
@@ -354,3 +376,27 @@ def test_both_directions_of_one_tensor(impl):
         torch.autograd.grad((rows + columns).sum(), z),
         torch.autograd.grad(2 * torch.logsumexp(2 * z @ z.T, 1).sum(), z),
     )
+
+
+def test_both_directions_of_a_small_case_share_one_matrix(generator):
+    query, key = (unit(n, 3, generator).requires_grad_() for n in (5, 4))
+    with torch.profiler.profile() as profile:
+        rows, columns = logsumexp_both(query, key, scale=2.0, impl="dense")
+        torch.autograd.grad(rows.sum() + columns.sum(), (query, key))
+    products = {event.key: event.count for event in profile.key_averages()}
+    assert products["aten::mm"] == 3  # forward, and one for the gradient of either
+
+
+@pytest.mark.parametrize("impl", ["dense", "tiled"])
+def test_groups_under_vmap(impl, generator):
+    query, key = unit(5, 3, generator), unit(4, 3, generator)
+    several = torch.randint(3, (6, 5), generator=generator), torch.randint(3, (6, 4), generator=generator)
+    pairs = torch.randint(4, (6, 2, 3), generator=generator)
+    weights = torch.rand(6, 4, generator=generator) + 0.1
+
+    def function(own, other, skip, weight):
+        one = logsumexp(query, key, scale=2.0, exclude=[(own, other)], skip=skip, weight=weight, impl=impl)
+        return one, logsumexp(query, key, scale=2.0, only=(own, other), impl=impl)
+
+    wanted = [torch.stack(each) for each in zip(*map(function, *several, pairs, weights), strict=True)]
+    torch.testing.assert_close(list(torch.func.vmap(function)(*several, pairs, weights)), wanted)

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from graphcl.similarity import _operators, _tiles, logsumexp, logsumexp_both
 from graphcl.similarity._pairs import as_pairs
+from graphcl.similarity._precision import products
 
 SIMILARITIES = ["cosine", "dot", "euclidean"]
 
@@ -318,6 +320,18 @@ class TestPrecision:
         torch.testing.assert_close(rounded.double(), exact, rtol=0, atol=2e-2)
         plain = logsumexp(query, key, scale=20.0, impl="tiled")
         torch.testing.assert_close(plain.double(), exact, rtol=0, atol=1e-5)
+
+    def test_two_threads_put_the_setting_back_in_any_order(self):
+        # The second finds the setting of the first, and must not leave it to everything that comes after.
+        matmul = getattr(torch.backends.mkldnn, "matmul", None)
+        found = [matmul.fp32_precision if matmul else torch.get_float32_matmul_precision()]
+        with ExitStack() as outer, ExitStack() as inner:
+            outer.enter_context(products("bf16"))
+            inner.enter_context(products("bf16"))
+            outer.close()
+            found.append(matmul.fp32_precision if matmul else torch.get_float32_matmul_precision())
+        found.append(matmul.fp32_precision if matmul else torch.get_float32_matmul_precision())
+        assert found == [found[0], "bf16" if matmul else "medium", found[0]]
 
     def test_autocast_does_not_enter(self):
         z = normal(40, 16, seed=0, dtype=torch.float32).requires_grad_()

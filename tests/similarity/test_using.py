@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -33,6 +34,16 @@ def test_blocks_nest_and_end() -> None:
         assert settled("auto", None) == ("tiled", "float32")
     with pytest.raises(KeyError), using(impl="dense"):
         raise KeyError
+    assert settled("auto", None) == ("auto", "float32")
+
+
+def test_blocks_of_two_threads_end_in_any_order() -> None:
+    first, second = using(impl="dense"), using(precision="bf16")
+    with ExitStack() as outer, ExitStack() as inner:
+        outer.enter_context(first)
+        inner.enter_context(second)
+        outer.close()
+        assert settled("auto", None) == ("auto", "bf16")
     assert settled("auto", None) == ("auto", "float32")
 
 
