@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import statistics
 import sys
 from pathlib import Path
 
@@ -86,6 +87,38 @@ def subtrees_table() -> str:
     lines.append("| **lift over its encoder untrained** | " + " | ".join(lifts) + " |")
     lines.append("| p of the lift, Holm's correction | " + " | ".join(f"{corrected[n]:.3f}" for n in names) + " |")
     return "\n".join(lines)
+
+
+def choose_table() -> str:
+    """The lift of the inner validation accuracy, the highest mean first, and how far the others are behind it."""
+    rows = read("choose")
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    lifts = {(row["method"], row["dataset"]): float(row["lift"]) for row in rows}
+    mean = {m: statistics.mean(lifts[m, name] for name in datasets) for m in dict.fromkeys(r["method"] for r in rows)}
+    ordered = sorted(mean, key=lambda method: -mean[method])
+    by_seed = {method: inner_lifts(method, datasets) for method in ordered}
+    lines = ["| | " + " | ".join(datasets) + " | mean | behind the first |", "| --- |" + " --- |" * (len(datasets) + 2)]
+    for method in ordered:
+        behind = [a - b for a, b in zip(by_seed[ordered[0]], by_seed[method], strict=True)]
+        error = statistics.stdev(behind) / len(behind) ** 0.5
+        cells = [f"{lifts[method, name]:+.2f}" for name in datasets]
+        last = "-" if method == ordered[0] else f"{statistics.mean(behind):.2f} ± {error:.2f}"
+        lines.append(f"| {method} | {' | '.join(cells)} | {mean[method]:+.2f} | {last} |")
+    return "\n".join(lines)
+
+
+def inner_lifts(method: str, datasets: list[str]) -> list[float]:
+    """The lift on each data set with each seed, over the method's own encoder untrained."""
+    found = []
+    for name in datasets:
+        scores: dict[tuple[str, str], list[float]] = {}
+        for row in read(f"raw/{name}.choose"):
+            scores.setdefault((row["method"], row["seed"]), []).append(float(row["validation"]))
+        own = f"untrained ({method})"
+        twin = own if any(row == own for row, _ in scores) else "untrained"
+        seeds = sorted(seed for row, seed in scores if row == method)
+        found += [statistics.mean(scores[method, seed]) - statistics.mean(scores[twin, seed]) for seed in seeds]
+    return found
 
 
 def probes_table() -> str:
@@ -256,6 +289,7 @@ def main() -> int:
     tables |= {
         "methods": methods_table(),
         "probes": probes_table(),
+        "choose": choose_table(),
         "semi": semi_table(),
         "subtrees": subtrees_table(),
         "molecules": molecules_table(),
