@@ -9,15 +9,12 @@ from typing import Any
 from graphcl._recipes import recipe, settings_for
 from graphcl.cli._trained import Training
 from graphcl.errors import ConfigError
+from graphcl.pretrained import OF_ENCODER, embeds_by_encoder
 
 __all__ = ["Plan", "notes_on", "untrained_as"]
 
 # An encoder that differs from this method's in none of these is the one of the row `untrained`.
 REFERENCE = {"graph": "graphcl", "node": "grace"}
-OF_ENCODER = (
-    *("features", "encoder", "conv", "virtual_node", "hidden", "last_width", "layers", "activation", "act_last"),
-    *("norm", "joined", "unit", "dropout", "readout"),
-)
 GIVEN = ("public", "fixed")  # splits that come with the graph, whose test nodes no method learns from
 
 
@@ -140,9 +137,7 @@ class Plan:
 
 def untrained_as(training: Training, settings: Mapping[str, Any]) -> bool:
     """Whether a method embeds, as long as it is untrained, as the encoder of these settings does."""
-    from graphcl.pretrained import embeds_by_encoder
-
-    same = all(training.settings[part] == settings[part] for part in OF_ENCODER)
+    same = all(training.settings[part] == settings[part] for part in ("features", *OF_ENCODER))
     return same and embeds_by_encoder(training.method(0))  # MVGRL embeds by two encoders
 
 

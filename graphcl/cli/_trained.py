@@ -15,7 +15,7 @@ from typing import Any
 from graphcl._recipes import recipe
 from graphcl._resolve import make_method
 
-__all__ = ["Training", "train_all"]
+__all__ = ["OF_FIT", "Training", "train_all"]
 
 OF_FIT = (
     *("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision"),

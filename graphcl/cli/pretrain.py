@@ -16,6 +16,7 @@ from graphcl.cli import INTERRUPTED
 from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped, with_modality
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
 from graphcl.cli._source import source_of_run
+from graphcl.cli._trained import OF_FIT
 from graphcl.cli.evaluate import score
 from graphcl.distributed import rank, world
 from graphcl.errors import ConfigError
@@ -28,10 +29,7 @@ ABOUT = (
     "GPUs, or CPUs: torchrun --nproc-per-node=4 -m graphcl pretrain ..."
 )
 
-OF_TRAINING = (
-    *("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "warmup", "clip", "precision"),
-    *("patience", "seed"),
-)
+OF_TRAINING = (*OF_FIT, "seed")
 
 # Of a run that is gone on with; a schedule depends on the number of epochs, too.
 MAY_CHANGE = ("epochs", "root", "diagnostics")
