@@ -37,7 +37,7 @@ MAY_IMPORT["cli"] = MAY_IMPORT["report"] | {"report", "_resolve", "_recipes", "p
 MAY_IMPORT["__main__"] = {"cli"}
 
 # Configuration stops at the edge: besides the command line, one place reads cards and one writes run folders.
-READS_YAML = {"data/cards.py", "train/run.py"}
+READS_YAML = {"cli/_config_file.py", "data/cards.py", "train/run.py"}
 OPTIONAL_OR_HEAVY = {"sklearn", "networkx", "ogb", "rdkit", "yaml", "jsonargparse", "matplotlib", "pymetis", "faiss"}
 OPTIONAL_OR_HEAVY |= {"tensorboard", "huggingface_hub", "triton", "pyg_lib"}
 # Kernels are made when they are defined: this one file needs Triton, and is imported by functions only.

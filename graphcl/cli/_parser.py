@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from graphcl.cli._config_file import check_config_files
 from graphcl.errors import ConfigError
 
 __all__ = ["COMMANDS", "build_parser", "command_in", "module_of", "new_parser", "parse"]
@@ -76,12 +77,16 @@ def parse(parser: Any, arguments: Sequence[str]) -> Any:
     """Read the arguments.
 
     Raises:
-        ConfigError: One is unknown, with the nearest known one, or its value is of a wrong type.
+        ConfigError: One is unknown, with the nearest known one, its value is of a wrong type, or a file of settings is
+            not as :func:`check_config_files` wants it.
     """
     from argparse import ArgumentError
 
     # Both spellings work, as YAML keys have underscores and flags hyphens.
     words = [re.sub(r"^--[\w-]+", lambda m: "--" + m[0][2:].replace("_", "-"), word) for word in arguments]
+    command = command_in(words)
+    if command is not None:
+        check_config_files(words, parser._subcommands_action._name_parser_map[command])
     try:
         return parser.parse_args(words)
     except ArgumentError as error:

@@ -131,7 +131,7 @@ class ClusterBatches(Dataset[Data]):
         graph's node and edge attributes.
 
     Raises:
-        TypeError: ``data`` is no ``Data``.
+        TypeError: ``data`` is no ``Data``, or ``part`` no tensor.
         ValueError: ``part`` has not one cluster for each node, or there are fewer clusters than a batch has.
 
     Example:
@@ -146,6 +146,11 @@ class ClusterBatches(Dataset[Data]):
 
     def __init__(self, data: Data, part: Tensor, *, clusters: int = 1, seed: int = 0) -> None:
         self._parts = Parts(data)
+        if not isinstance(part, Tensor):
+            raise TypeError(
+                f"expected part as a tensor with the cluster of each node, got {part!r}; graphcl.data.partition(data, "
+                "num_parts) makes one"
+            )
         if part.dtype != torch.int64 or list(part.shape) != [self._parts.num_nodes]:
             raise ValueError(
                 f"expected part as an int64 tensor with a cluster for each of {self._parts.num_nodes} nodes, got "

@@ -30,8 +30,9 @@ def add_labelled(
     """Add a file of molecules with labels as a data set, to be loaded, scored on and left out by its name.
 
     The file is copied into the data folder, and a card with its counts is written there. Labels that are all 0 or 1 are
-    classes, scored by ROC-AUC; others are numbers, scored by RMSE. The split is the scaffold split 80/10/10 without
-    chance, with chirality, as for the sets of MoleculeNet.
+    classes, scored by ROC-AUC; others are numbers, scored by RMSE. Labels of -1 with nothing but 0 and 1 are refused,
+    as -1 may mean a class or no label. The split is the scaffold split 80/10/10 without chance, with chirality, as for
+    the sets of MoleculeNet.
 
     Args:
         name: What the set is to be called.
@@ -45,9 +46,9 @@ def add_labelled(
         The data set's card.
 
     Raises:
-        DataError: The name is taken or no name, the file cannot be read, a label column is missing or has one value
-            only, classes and numbers are mixed, the molecules cannot be split by scaffolds, or the data folder cannot
-            be written.
+        DataError: The name is taken or no name, the file cannot be read, a label column is missing, has one value only
+            or -1 among 0 and 1, classes and numbers are mixed, the molecules cannot be split by scaffolds, or the data
+            folder cannot be written.
         ImportError: RDKit is not installed.
 
     Example:
@@ -154,6 +155,13 @@ def _task_of(path: Path, arguments: Mapping[str, Any]) -> str:
     values = {label: np.unique(column[~np.isnan(column)]) for label, column in zip(labels, columns, strict=True)}
     if all(len(own) < 2 for own in values.values()):
         raise DataError(f"{path}: expected labels to tell molecules apart by, got one value or none in {labels[0]!r}.")
+    for label, own in values.items():
+        # Numbers to regress on they hardly are, and a score of them as numbers would pass for one of classes.
+        if np.isin(own, (-1, 0, 1)).all() and -1 in own:
+            raise DataError(
+                f"{path}, column {label!r}: expected classes 0 and 1, got {' and '.join(f'{v:g}' for v in own)}. Where "
+                f"-1 is a class write 0, and where it stands for a label that is missing leave the cell empty."
+            )
     classes = [label for label, own in values.items() if np.isin(own, (0, 1)).all()]
     numbers = [label for label in labels if label not in classes]
     if classes and numbers:

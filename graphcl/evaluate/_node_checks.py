@@ -51,7 +51,8 @@ def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None)
         got = "none" if labels is None else f"shape {list(y.shape)}"
         raise ValueError(
             f"expected one label per node, shape [{num_nodes}] as the embeddings have rows, got {got}; "
-            f"several tasks, or labels of shape [nodes, 1], must be taken one by one: y[:, task]"
+            f"several tasks, or labels of shape [nodes, 1], must be taken one by one: y[:, task]; "
+            f"of one-hot rows write y.argmax(1)"
         )
     index = np.arange(num_nodes) if used is None else used
     values = as_labels(y[index])

@@ -111,10 +111,12 @@ def audit(
 
     if "y" not in graphs.batch(torch.arange(1)):
         raise ValueError("expected a class per graph in y, got graphs without; an audit scores embeddings against them")
+    if not isinstance(graphs.y, torch.Tensor):
+        raise TypeError(f"expected classes y as whole numbers, got a {type(graphs.y).__name__}; number them from 0")
     if graphs.y.numel() != len(graphs):
         raise ValueError(
             f"expected one class y for each of {len(graphs)} graphs, got y of shape {list(graphs.y.shape)}; of several "
-            "tasks choose one"
+            "tasks choose one, of one-hot rows write data.y = data.y.argmax(1)"
         )
     labels = graphs.y.reshape(-1).cpu().numpy()
     embeddings, kernels = compared_embeddings(

@@ -46,7 +46,12 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
         check_batch(batch)
         if batch.x is None:
             raise ValueError("expected node features x, got none; choose features=, for example 'constant' or 'degree'")
-        pooled.append(global_add_pool(batch.x.double(), batch.batch, size=batch.num_graphs).cpu())
+        if not isinstance(batch.x, torch.Tensor):
+            raise TypeError(
+                f"expected x to be a tensor, got {type(batch.x).__name__}; if the graphs hold arrays, write "
+                "data.x = torch.from_numpy(data.x)"
+            )
+        pooled.append(global_add_pool(batch.x.detach().double(), batch.batch, size=batch.num_graphs).cpu())
     return _stack(pooled)
 
 

@@ -35,7 +35,9 @@ class Finetuned:
         valid: The mean score on the validation part after each epoch.
         epoch: The chosen epoch, counted from 1.
         seconds: Time taken.
-        model: The tuned encoder and head at that epoch, ``model[1](model[0].encode(batch).graph)``.
+        model: The tuned encoder and head at that epoch, ``model[1](model[0].encode(batch).graph)``: logits, or scaled
+            targets.
+        answer: From what the model says to what :meth:`predict` returns.
     """
 
     test: TaskScores
@@ -43,6 +45,44 @@ class Finetuned:
     epoch: int
     seconds: float
     model: nn.ModuleList
+    answer: Callable[[Tensor], Tensor]
+
+    @torch.no_grad()
+    def predict(self, graphs: Any) -> Tensor:
+        """Predictions ``[N, tasks]`` of graphs, labelled or not: of numbers in the target's unit, else probabilities.
+
+        Of labels 0 and 1 they are the probabilities of 1, of one class out of several those of each class
+        ``[N, classes]``. The model works in evaluation mode, in float32, where its weights are.
+
+        Args:
+            graphs: A data set, a list of graphs, or a :class:`graphcl.data.PackedDataset`.
+
+        Raises:
+            ValueError: The encoder was made for another index table.
+
+        Example:
+            >>> from graphcl.data import from_smiles_list
+            >>> from graphcl.nn import MoleculeEncoder, mean_readout
+            >>> molecules = from_smiles_list(["C" * n for n in range(1, 21)])
+            >>> molecules._data.y, molecules.slices["y"] = torch.arange(20.0)[:, None], molecules.slices["row"]
+            >>> split = {"train": torch.arange(12), "valid": torch.arange(12, 16), "test": torch.arange(16, 20)}
+            >>> encoder = GraphEncoder(MoleculeEncoder(16, 2), mean_readout)
+            >>> tuned = finetune(encoder, molecules, split, classification=False, epochs=1, batch_size=8)
+            >>> tuned.predict(from_smiles_list(["CCO", "CCN"])).shape
+            torch.Size([2, 1])
+        """
+        encoder: Any = self.model[0]
+        packed = graphs if isinstance(graphs, PackedDataset) else PackedDataset(graphs)
+        check_same_vocabulary(dataset=packed, encoder=encoder)
+        batches = packed.to(next(self.model.parameters()).device).batches(PREDICTED_AT_ONCE)
+        modes = [(part, part.training) for part in self.model.modules()]
+        self.model.eval()
+        try:
+            said = torch.cat([self.model[1](encoder.encode(batch).graph).float() for batch in batches])
+        finally:
+            for part, mode in modes:
+                part.training = mode
+        return self.answer(said).cpu()
 
 
 def finetune(
@@ -131,7 +171,12 @@ def finetune(
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
         model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
         return Finetuned(
-            test=tuning.score("test"), valid=valid, epoch=epoch, seconds=time.perf_counter() - start, model=model
+            test=tuning.score("test"),
+            valid=valid,
+            epoch=epoch,
+            seconds=time.perf_counter() - start,
+            model=model,
+            answer=objective.answer,
         )
 
 
@@ -156,14 +201,22 @@ def _same(said: Tensor) -> Tensor:
     return said
 
 
+def _softmax(said: Tensor) -> Tensor:
+    return said.softmax(1)
+
+
 @dataclass(frozen=True)
 class _Objective:
-    """What is learned: the width of the head, the loss of a batch, how a part is scored, and which score is better."""
+    """What is learned: the width of the head, the loss of a batch, how a part is scored, and which score is better.
+
+    ``back`` makes of what the head says what is scored, ``answer`` what is told.
+    """
 
     width: int
     loss: Callable[[Tensor, Tensor], Tensor]
     judge: Callable[[Any, Any], TaskScores]
     larger: bool
+    answer: Callable[[Tensor], Tensor]
     back: Callable[[Tensor], Tensor] = _same
 
 
@@ -171,13 +224,15 @@ def _objective(
     labels: Tensor, train: Any, classification: bool, score: Callable[[Any, Any], TaskScores] | None
 ) -> _Objective:
     if labels.dim() == 1:
-        return _Objective(int(labels.max()) + 1, F.cross_entropy, score or _accuracy, True)
+        return _Objective(int(labels.max()) + 1, F.cross_entropy, score or _accuracy, True, _softmax)
     tasks = labels.size(1)
     if classification:
-        return _Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True)
+        return _Objective(
+            tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, torch.sigmoid
+        )
     scaler = TargetScaler.fit(labels[torch.as_tensor(train).to(labels.device)].cpu())
     return _Objective(
-        tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back
+        tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back, scaler.back
     )
 
 

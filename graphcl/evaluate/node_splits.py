@@ -145,7 +145,10 @@ def node_split_hash(splits: Sequence[Sequence[NDArray[Any]]]) -> str:
 def _mask(value: Any, key: str, num_nodes: int) -> NDArray[np.bool_]:
     mask = to_numpy(value)
     if mask.dtype != np.bool_:
-        raise ValueError(f"expected a boolean {key}, got dtype {mask.dtype}")
+        mend = f"write data.{key} = data.{key}.bool()"
+        if len(mask) != num_nodes:
+            mend = f"of node numbers torch_geometric.utils.index_to_mask makes a mask (size={num_nodes})"
+        raise ValueError(f"expected a boolean {key}, got {list(mask.shape)} of dtype {mask.dtype}; {mend}")
     if mask.ndim not in (1, 2) or len(mask) != num_nodes:
         raise ValueError(f"expected {key} of shape [{num_nodes}] or [{num_nodes}, splits], got {list(mask.shape)}")
     mask = mask.reshape(num_nodes, -1)

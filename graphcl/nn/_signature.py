@@ -55,6 +55,8 @@ def reads_edge_attr(gnn: nn.Module) -> bool:
 
 def check_forward(gnn: nn.Module) -> None:
     """Refuse a network that cannot be called with ``(x, edge_index)`` and what else a graph has for it."""
+    if isinstance(gnn, type):
+        raise TypeError(f"expected a network, got the class {gnn.__name__}; make one of it: {gnn.__name__}(...)")
     network = inner(gnn)
     if isinstance(network, Sequential):
         names = network.signature.param_dict

@@ -148,7 +148,7 @@ class GraphEncoder(nn.Module):
             raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
         if edge_weight is not None or requires(self.gnn, "edge_weight"):
             options["edge_weight"] = edge_weight
-        node = self.gnn(x, edge_index, **options)
+        node = self._call(x, edge_index, options)
         if not isinstance(node, Tensor) or node.dim() != 2 or node.size(0) != x.size(0):
             got = list(node.shape) if isinstance(node, Tensor) else type(node).__name__
             raise ValueError(
@@ -161,6 +161,20 @@ class GraphEncoder(nn.Module):
                 f"{node.size(1)}; put it into a module whose out_channels is {node.size(1)}, and make a method of that"
             )
         return Embeddings(node, self.readout(node, batch, num_graphs))
+
+    def _call(self, x: Tensor, edge_index: Tensor, options: dict[str, Any]) -> Any:
+        """What the network returns; where it fails, its complaint says what it was given."""
+        if torch.compiler.is_compiling():
+            return self.gnn(x, edge_index, **options)
+        try:
+            return self.gnn(x, edge_index, **options)
+        except (RuntimeError, IndexError) as error:
+            weight = next((p for p in self.gnn.parameters() if p.is_floating_point()), None)
+            own = "it has no weights" if weight is None else f"its weights are {weight.dtype} on {weight.device}"
+            width = getattr(self.gnn, "in_channels", None)
+            own += f", its in_channels {width}" if isinstance(width, int) else ""
+            error.add_note(f"{self._name} was given x {list(x.shape)} of {x.dtype} on {x.device}; {own}.")
+            raise
 
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
 
-from graphcl.data import PackedDataset
+from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
 from graphcl.train.ahead import losses_ahead
@@ -237,6 +237,8 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
         TypeError: A loader without a length.
     """
     single = method.level == "node"
+    if single and isinstance(data, RandomWalkBatches | ClusterBatches):
+        data = DataLoader(data, batch_size=None)  # each is a step as it is; put together, nodes would come twice
     if isinstance(data, Data):
         if not single and isinstance(data, Batch):
             raise ValueError(
@@ -308,7 +310,10 @@ def check_features(data: Data) -> None:
 def _features(data: Data) -> Tensor:
     x = data._store.get("x")
     if x is None:
-        raise ValueError("expected node features x, got none; load the set with features='constant' or 'degree'")
+        raise ValueError(
+            "expected node features x, got none; load the set with features='constant' or 'degree', or give "
+            "graphs of your own some (torch_geometric.transforms.Constant)"
+        )
     for name, value in (("x", x), ("edge_index", data._store.get("edge_index"))):
         if value is not None and not isinstance(value, Tensor):
             raise TypeError(

@@ -135,6 +135,8 @@ def test_refuses_batches(mesh: Data) -> None:
     for wrong in (part[:-1], part.float(), part[:, None]):
         with pytest.raises(ValueError, match="a cluster for each of 600 nodes"):
             ClusterBatches(mesh, wrong)
+    with pytest.raises(TypeError, match=r"cluster of each node, got 4; graphcl.data.partition\(data, num_parts\)"):
+        ClusterBatches(mesh, 4)  # type: ignore[arg-type]
     for clusters in (0, 5):
         with pytest.raises(ValueError, match=f"expected clusters from 1 to 4, as many as there are, got {clusters}"):
             ClusterBatches(mesh, part, clusters=clusters)

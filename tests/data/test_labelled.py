@@ -50,6 +50,15 @@ def test_numbers_are_a_task_of_regression(mine: Path, home: Path) -> None:
     assert torch.equal(dataset._data.y, expected._data.y)
 
 
+@pytest.mark.parametrize("values", [(-1, 1), (-1, 0, 1)])
+def test_minus_one_among_classes_is_no_number_to_learn(values: tuple[int, ...], tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "signs.csv"
+    path.write_text("smiles,active\n" + "\n".join(f"{s},{values[i % len(values)]}" for i, s in enumerate(SMILES)))
+    with pytest.raises(DataError, match=r"'active': expected classes 0 and 1, got -1 and .*leave the cell empty"):
+        add_labelled("signs", path, ["active"], root=home)
+    assert not home.exists()
+
+
 def test_the_same_may_be_added_again_and_nothing_is_replaced(mine: Path, home: Path) -> None:
     first = add_labelled("mine", mine, ["active"], root=home)
     assert add_labelled("mine", mine, ["active"], root=home) == first

@@ -148,6 +148,19 @@ def test_refusals(graphs):
             audit(GIN(graphs.num_features, 4, 2), several, probe=FEW, seeds=[0])
 
 
+def test_labels_and_features_that_are_no_tensors_are_refused(graphs):
+    network = GIN(graphs.num_features, 4, 2)
+    for key, value, words in (
+        ("y", "active", "expected classes y as whole numbers, got a list; number them"),
+        ("x", graphs[0].x.numpy(), "expected x to be a tensor, got list; .* torch.from_numpy"),
+    ):
+        changed = [Data(x=graph.x, edge_index=graph.edge_index, y=graph.y) for graph in graphs[:20]]
+        for graph in changed:
+            graph[key] = value
+        with pytest.raises(TypeError, match=words):
+            audit(network, changed, probe=FEW, seeds=[0])
+
+
 def test_a_network_that_fails_is_named_with_what_went_wrong_in_it(graphs):
     wide = GIN(graphs.num_features + 1, 4, 2)
     words = f"graphs with {graphs.num_features} numbers per node, but GIN failed on 120 of them: RuntimeError: mat1 and"

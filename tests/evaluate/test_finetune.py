@@ -129,6 +129,34 @@ def test_one_class_out_of_several_is_learned_by_cross_entropy() -> None:
     assert result.test.mean == pytest.approx((said.argmax(1) == batch.y).double().mean().item())
 
 
+def test_predictions_are_probabilities_or_in_the_targets_unit() -> None:
+    """They are what the test part was scored by, and of graphs that have no labels, too."""
+    parts = split(32)
+    numbers = molecules(100 + 10 * LABELS[:, :1])
+    tuned = run(encoder(), numbers, parts, classification=False, epochs=3, batch_size=8)
+    said = tuned.predict([numbers[int(i)] for i in parts["test"]])
+    wrong = (said - numbers._data.y[parts["test"]]).square().mean().sqrt().item()
+    assert wrong == pytest.approx(tuned.test.mean, rel=1e-5) and said.mean() > 90
+    classes = run(encoder(), molecules(LABELS), parts, classification=True, epochs=15, batch_size=8)
+    unlabelled = from_smiles_list(["CCCO", "CCCN", "CCCO"])
+    classes.model.train()
+    chances = classes.predict(unlabelled)
+    assert chances.shape == (3, 2) and torch.equal(chances[0], chances[2]) and classes.model[0].training
+    assert 0 < chances[0, 0] < chances[1, 0] < 1 and not chances.requires_grad
+    with pytest.raises(ValueError, match="vocab"):
+        classes.predict(from_smiles_list(["CCO"], vocab="hu2020"))
+
+
+def test_predictions_of_one_class_out_of_several_sum_to_one() -> None:
+    dataset = from_smiles_list(["C" * (1 + n // 3) + "ONS"[n % 3] for n in range(48)])
+    dataset._data.y, dataset.slices["y"] = torch.arange(48) % 3, dataset.slices["row"]
+    tuned = run(encoder(), dataset, split(48), classification=True, epochs=25, batch_size=8)
+    chances = tuned.predict(PackedDataset(dataset))
+    assert torch.allclose(chances.sum(1), torch.ones(48)) and chances.shape == (48, 3)
+    right = (chances.argmax(1) == dataset._data.y)[split(48)["test"]].double().mean().item()
+    assert right == pytest.approx(tuned.test.mean)
+
+
 def test_classes_that_are_no_classes_are_refused() -> None:
     dataset = molecules(LABELS)
     for y, classification in (

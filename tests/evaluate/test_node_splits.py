@@ -81,7 +81,11 @@ def test_the_hash_reads_every_part():
         ((EYE[0] | EYE[1], EYE[1], EYE[2]), "got 1 nodes in both train_mask and val_mask of split 0"),
         ((EYE[0], EYE[1], EYE[1] | EYE[2]), "both val_mask and test_mask"),
         ((EYE[0, :2], EYE[1], EYE[2]), r"expected train_mask of shape \[3\] or \[3, splits\], got \[2\]"),
-        ((EYE[0], EYE[1].astype(int), EYE[2]), "expected a boolean val_mask, got dtype int64"),
+        ((EYE[0], EYE[1].astype(int), EYE[2]), r"boolean val_mask, got \[3\] of dtype int64; write data.val_mask ="),
+        (
+            (EYE[0], np.arange(2), EYE[2]),
+            r"boolean val_mask, got \[2\] of dtype int64; of node numbers .*index_to_mask",
+        ),
         ((EYE[0], EYE[1], np.zeros(3, dtype=bool)), "expected nodes in test_mask, got none in split 0"),
         ((EYE[[0, 0]].T, EYE[[1, 1, 1]].T, EYE[2]), "one number of splits, got: train_mask has 2, val_mask has 3"),
     ],

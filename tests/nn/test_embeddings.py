@@ -1,6 +1,7 @@
 """GraphEncoder: graphs in, embeddings out, and several views in one pass as if each had its own."""
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -380,6 +381,30 @@ class TestRefusals:
         encoder = GraphEncoder(Network(), sum_readout)
         with pytest.raises(ValueError, match="expected Network to have an integer out_channels, got None"):
             encoder.out_channels  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (
+            torch.ones(3, 5),
+            r"x \[3, 5\] of torch.float32 on cpu; its weights are torch.float32 on cpu, its in_channels 4",
+        ),
+        (torch.ones(3, 4).double(), r"x \[3, 4\] of torch.float64 on cpu; its weights are torch.float32"),
+        (torch.ones(3), r"x \[3\] of torch.float32"),
+    ],
+)
+def test_a_network_that_fails_says_what_it_was_given(x, words):
+    encoder = GraphEncoder(PyGGIN(4, 8, 2))
+    with pytest.raises((RuntimeError, IndexError)) as caught:
+        encoder.encode(Data(x=x, edge_index=torch.tensor([[0, 1], [1, 2]])))
+    (note,) = caught.value.__notes__
+    assert re.match(f"GIN was given {words}", note)
+
+
+def test_a_class_in_the_place_of_a_network_is_refused():
+    with pytest.raises(TypeError, match=r"expected a network, got the class GIN; make one of it: GIN\(\.\.\.\)"):
+        GraphEncoder(PyGGIN)
 
 
 def test_a_width_that_the_network_has_not_is_refused_where_something_was_built_on_it():

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 from torch_geometric.data import Data
 
-from graphcl.data import load
-from graphcl.methods import CrossModal, GraphSupCon, NodeSupCon
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.data import ClusterBatches, RandomWalkBatches, load, partition
+from graphcl.methods import GRACE, CrossModal, GraphSupCon, NodeSupCon
+from graphcl.nn import GCN, GIN, GraphEncoder
 from graphcl.train import RunFolder, fit
 
 
@@ -29,6 +30,23 @@ def test_what_is_missing_is_told_before_the_folder_is_made(tmp_path, kind, data,
     with pytest.raises(error, match=message):
         fit(kind(GraphEncoder(GIN(3, 4, 1)), **more), data, epochs=1, folder=RunFolder(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_batches_of_one_graph_are_steps_and_not_put_together():
+    """The same as by a loader; nodes that several batches share would otherwise be each other's negatives."""
+    graph = load("synthetic-social")[0]
+    for batches in (
+        RandomWalkBatches(graph, roots=250, length=2),
+        ClusterBatches(graph, partition(graph, 4, method="random")),
+    ):
+        ends = []
+        for data in (batches, DataLoader(batches, batch_size=None)):
+            torch.manual_seed(0)
+            method = GRACE(GraphEncoder(GCN(graph.num_features, 8, 2)))
+            history = fit(method, data, epochs=2, lr=0.001)
+            assert method.step == 2 * len(batches) and "nodes_per_s" in history.epochs[-1]
+            ends.append([row["loss"] for row in history.epochs])
+        assert ends[0] == ends[1]
 
 
 def test_epochs_are_whole_numbers():
