@@ -159,8 +159,7 @@ def sum_over_ranks(x: Tensor) -> Tensor:
     """
     if not is_one_batch():
         return x
-    result: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
-    return result
+    return _Sum.apply(x)  # type: ignore[no-untyped-call]
 
 
 class _Sum(torch.autograd.Function):
@@ -174,5 +173,4 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        total: Tensor = _Sum.apply(grad)  # type: ignore[no-untyped-call]
-        return total
+        return _Sum.apply(grad)  # type: ignore[no-untyped-call]

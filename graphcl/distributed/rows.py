@@ -171,8 +171,7 @@ class _SumOwn(torch.autograd.Function):
 
 
 def _apply(function: type[torch.autograd.Function], rows: Tensor, counts: list[int]) -> Tensor:
-    result: Tensor = function.apply(rows, counts)
-    return result
+    return function.apply(rows, counts)
 
 
 def _gather_equal(everything: Tensor, own: Tensor) -> None:

@@ -167,8 +167,7 @@ class _Audited(nn.Module):
             with torch.no_grad():
                 if isinstance(self.encoder, GraphEncoder):
                     return self.encoder.encode(data)
-                found: Embeddings = self.encoder(data.x, data.edge_index, data.batch)
-                return found
+                return self.encoder(data.x, data.edge_index, data.batch)
         except (ValueError, TypeError, GraphCLError):  # which say what they mean
             raise
         except Exception as error:

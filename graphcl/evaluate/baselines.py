@@ -157,5 +157,4 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
 def _stack(parts: list[torch.Tensor]) -> FloatArray:
     if not parts:
         raise ValueError("expected at least one batch, got none")
-    stacked: FloatArray = np.ascontiguousarray(torch.cat(parts).numpy())
-    return stacked
+    return np.ascontiguousarray(torch.cat(parts).numpy())

@@ -47,8 +47,7 @@ def raw_molecule_embeddings(batches: Iterable[Any], *, vocab: str) -> FloatArray
         parts.append(torch.cat(counts, 1).cpu())
     if not parts:
         raise ValueError("expected at least one batch, got none")
-    whole: FloatArray = np.ascontiguousarray(torch.cat(parts).numpy())
-    return whole
+    return np.ascontiguousarray(torch.cat(parts).numpy())
 
 
 def _counts(codes: torch.Tensor, home: torch.Tensor, sizes: list[int], graphs: int) -> torch.Tensor:

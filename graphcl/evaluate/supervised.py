@@ -131,8 +131,7 @@ class SupervisedGCN(NodeModel):
             if waited >= self.settings["patience"]:
                 break
         assert scores is not None  # there is at least one epoch
-        result: FloatArray = scores.double().cpu().numpy().astype(np.float64)
-        return result
+        return scores.double().cpu().numpy().astype(np.float64)
 
 
 class _Rows:

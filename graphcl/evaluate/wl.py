@@ -94,8 +94,7 @@ def wl_kernel(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> Float
     gram = np.asarray((counts @ counts.T).todense())
     length = np.sqrt(gram.diagonal())
     length[length == 0] = 1.0
-    normalised: FloatArray = gram / (length[:, None] * length[None, :])
-    return normalised
+    return gram / (length[:, None] * length[None, :])
 
 
 def _as_batch(graphs: "Batch | Sequence[Data]") -> "Batch":

@@ -63,5 +63,4 @@ class CCASSG(NodeViewMethod):
         self.loss = losses.CCASSG(decorrelation=2e-3) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -102,5 +102,4 @@ class COSTA(NodeMethod):
         rows = max(1, round(self.ratio * nodes[0].size(0)))
         # Side by side, so that the matrix is drawn once.
         mixed = sketch(torch.cat(nodes, 1), views[0].sketch_key, rows).chunk(2, 1)
-        loss: Tensor = self.loss(*project_views(self.head, mixed))
-        return loss
+        return self.loss(*project_views(self.head, mixed))

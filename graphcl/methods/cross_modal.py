@@ -79,8 +79,7 @@ class CrossModal(Method):
         if self.view is not None:
             data = view_of(self.view, data, fold(key, 0))
         graph, vectors = joined_rows(self.encoder.encode(data).graph), joined_rows(vectors)
-        loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
-        return loss
+        return self.loss(self.head(graph), self.modality_head(vectors))
 
     def check_needs(self, data: Data) -> None:
         self._vectors(data)

@@ -96,5 +96,4 @@ class DGI(NodeMethod):
         graph, _ = align(views, [graphs_of(view)[0] for view in views])
         graph, num_graphs = joined_groups(graph, graphs_of(views[0])[1])
         summary = self.discriminator.summary(real, graph, num_graphs)
-        loss: Tensor = self.loss(*(self.discriminator(node, summary, graph) for node in (real, corrupted)))
-        return loss
+        return self.loss(*(self.discriminator(node, summary, graph) for node in (real, corrupted)))

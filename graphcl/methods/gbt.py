@@ -61,5 +61,4 @@ class GBT(NodeViewMethod):
         self.loss = losses.BarlowTwins(redundancy=1 / encoder.out_channels) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

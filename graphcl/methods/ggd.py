@@ -71,8 +71,7 @@ class GGD(NodeViewMethod):
         self.loss = losses.GroupDiscrimination() if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)
 
     def represent(self, data: Data) -> Embeddings:
         found = self.encoder.encode(data)

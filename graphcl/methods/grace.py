@@ -78,5 +78,4 @@ class GRACE(NodeViewMethod):
         self.loss = losses.GRACE(temperature=0.4) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -74,8 +74,7 @@ class GraphSimCSE(Method):
         for i, (node, graph) in enumerate(self.encoder.encode_views(views)):
             node = _dropout(node, fold(key, 2 + i), self.drop)
             graphs.append(joined_rows(self.encoder.readout(node, batch, graph.size(0))))
-        loss: Tensor = self.loss(*project_views(self.head, graphs))
-        return loss
+        return self.loss(*project_views(self.head, graphs))
 
 
 def _dropout(x: Tensor, key: Key, drop: float) -> Tensor:

@@ -66,5 +66,4 @@ class InfoGraph(Method):
     def loss_of(self, data: Data, key: Key) -> Tensor:
         node, graph = self.encoder.encode(data)
         owner, _ = joined_groups(batch_vector(data), graph.size(0))
-        loss: Tensor = self.loss(self.node_head(joined_rows(node)), self.graph_head(joined_rows(graph)), owner)
-        return loss
+        return self.loss(self.node_head(joined_rows(node)), self.graph_head(joined_rows(graph)), owner)

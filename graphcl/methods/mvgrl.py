@@ -111,8 +111,7 @@ class MVGRL(NodeMethod):
             torch.cat([self.discriminator(a, s2, graph), self.discriminator(b, s1, graph)])
             for a, b in ((h1, h2), (c1, c2))
         )
-        loss: Tensor = self.loss(real, corrupted)
-        return loss
+        return self.loss(real, corrupted)
 
     def represent(self, data: Data) -> Embeddings:
         first, second = self.encoder.encode(data), self.second.encode(view_of(self.views[1], data, 0))

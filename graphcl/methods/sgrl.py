@@ -101,8 +101,7 @@ class SGRL(Method):
         if seeds is not None:
             online, target = online[seeds], target[seeds]
         online, target = self.predictor(joined_rows(online)), joined_rows(target)
-        loss: Tensor = scattering(target) + self.loss(online, target) / 2
-        return loss
+        return scattering(target) + self.loss(online, target) / 2
 
     def represent(self, data: Data) -> Embeddings:
         h = self.encoder.encode(data).node

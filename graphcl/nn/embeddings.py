@@ -194,13 +194,11 @@ class GraphEncoder(nn.Module):
 
     def edge_attr_of(self, data: Data) -> Tensor | None:
         """The edge features of the data, if the network is to have them."""
-        attributes: Tensor | None = data._store.get("edge_attr") if self.edge_attr else None
-        return attributes
+        return data._store.get("edge_attr") if self.edge_attr else None
 
 
 def _weight(data: Data) -> Tensor | None:
-    weight: Tensor | None = data._store.get("edge_weight")
-    return weight
+    return data._store.get("edge_weight")
 
 
 def _is_dense(value: object) -> bool:

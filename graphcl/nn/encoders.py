@@ -130,8 +130,7 @@ def _neighbours(edge_index: Tensor, num_nodes: int) -> SparseSum:
 def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
     if maps_first(linear.weight):
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
-    mapped: Tensor = linear(neighbours.plus_self(x))
-    return mapped
+    return linear(neighbours.plus_self(x))
 
 
 def check_features(x: Tensor, in_channels: int, dtype: torch.dtype) -> None:

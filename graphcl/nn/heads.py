@@ -117,8 +117,7 @@ class MLPHead(nn.Module):
         for linear, norm in zip(self.inner, self.norms, strict=True):
             z = linear(z)
             z = torch.relu(norm(z, splits) if isinstance(norm, BatchNorm) else norm(z))
-        projected: Tensor = self.last(z)
-        return projected
+        return self.last(z)
 
 
 def _check_rows(sizes: Sequence[int]) -> None:
@@ -162,8 +161,7 @@ class ShortcutHead(nn.Module):
         self.shortcut = nn.Linear(in_channels, out_channels)
 
     def forward(self, z: Tensor) -> Tensor:
-        projected: Tensor = self.block(z) + self.shortcut(z)
-        return projected
+        return self.block(z) + self.shortcut(z)
 
 
 def project_views(head: nn.Module, views: Sequence[Tensor]) -> list[Tensor]:

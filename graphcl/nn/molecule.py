@@ -47,8 +47,7 @@ class AtomEmbedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         _check_codes("x", x, self.sizes, self.vocab)
-        embedded: Tensor = F.embedding_bag(x + self.offsets, self.weight, mode="sum")
-        return embedded
+        return F.embedding_bag(x + self.offsets, self.weight, mode="sum")
 
 
 def bond_counts(
@@ -278,8 +277,7 @@ class _VirtualUpdate(nn.Module):
 
     def forward(self, x: Tensor, splits: Sequence[int] | None) -> Tensor:
         inner, outer = self.norms
-        updated: Tensor = outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
-        return updated
+        return outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
 
 
 def _perceptron(width: int) -> nn.Sequential:

@@ -129,8 +129,7 @@ class AggregationReadout(ReadoutModule):
             ) from error
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
-        graph: Tensor = self.aggregation(x, batch, dim_size=num_graphs)
-        return graph
+        return self.aggregation(x, batch, dim_size=num_graphs)
 
 
 def as_readout(readout: Readout | Aggregation) -> Readout:

@@ -125,8 +125,7 @@ class SparseMatrix:
 
 @torch.compiler.disable
 def _product(x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern) -> Tensor:
-    result: Tensor = _Product.apply(x, value, value_t, pattern, False)  # type: ignore[no-untyped-call]
-    return result
+    return _Product.apply(x, value, value_t, pattern, False)  # type: ignore[no-untyped-call]
 
 
 class _Product(torch.autograd.Function):
