@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from graphcl.evaluate._checks import FloatArray, check_batch
 from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
+from graphcl.nn._modes import modes_kept
 
 __all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_embeddings", "untrained_init_embeddings"]
 
@@ -129,14 +130,14 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     """
     encoder: Any = method.encoder
     subject: nn.Module = method if isinstance(method, Method) else encoder
-    modes = [(module, module.training) for module in subject.modules()]
     norms = [module for module in subject.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # torch's way to ask for the plain average
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
+    own_draws = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with modes_kept(subject), own_draws, torch.no_grad():
         torch.manual_seed(seed)
         subject.train()
         for batch in batches:
@@ -150,8 +151,6 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
                 encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    for module, training in modes:
-        module.training = training
 
 
 def _stack(parts: list[torch.Tensor]) -> FloatArray:

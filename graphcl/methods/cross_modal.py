@@ -7,8 +7,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, fold
 from graphcl.distributed import joined_rows
 from graphcl.losses import CLIP
-from graphcl.methods.base import Method, View, view_of
-from graphcl.methods.graphs import num_graphs
+from graphcl.methods.base import Method, View, num_graphs, view_of
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["CrossModal"]

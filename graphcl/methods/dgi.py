@@ -9,8 +9,8 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl.augment import FeatureShuffle, Identity
 from graphcl.distributed import joined_groups
-from graphcl.methods.base import View
-from graphcl.methods.nodes import NodeMethod, align, graphs_of
+from graphcl.methods.base import View, graphs_of
+from graphcl.methods.nodes import NodeMethod, align
 from graphcl.nn import GraphEncoder, mean_readout
 
 __all__ = ["DGI", "Discriminator"]

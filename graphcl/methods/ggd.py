@@ -8,8 +8,8 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl.augment import Compose, FeatureMask, FeatureShuffle
 from graphcl.methods._smooth import check_power, smoothed
-from graphcl.methods.base import View
-from graphcl.methods.nodes import NodeViewMethod, graphs_of
+from graphcl.methods.base import View, graphs_of
+from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import Embeddings, GraphEncoder
 
 __all__ = ["GGD"]

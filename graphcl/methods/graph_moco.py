@@ -8,8 +8,8 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
-from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_two_views, two_random_views, width_of
+from graphcl.methods.base import View, ViewMethod, check_two_views
+from graphcl.methods.graphs import two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, projection_head
 
 __all__ = ["GraphMoCo"]

@@ -10,8 +10,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, below, fold, hash_ids
 from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector
+from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphSimCSE"]
@@ -70,7 +69,7 @@ class GraphSimCSE(Method):
             if data.x is not None and data.x.is_floating_point():
                 view.x = _dropout(data.x, fold(key, i), self.drop)
             views.append(view)
-        batch, graphs = batch_vector(data), []
+        batch, graphs = graphs_of(data)[0], []
         for i, (node, graph) in enumerate(self.encoder.encode_views(views)):
             node = _dropout(node, fold(key, 2 + i), self.drop)
             graphs.append(joined_rows(self.encoder.readout(node, batch, graph.size(0))))

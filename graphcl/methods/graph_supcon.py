@@ -8,8 +8,8 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import joined_rows
 from graphcl.losses import SupCon
-from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod, num_graphs
+from graphcl.methods.base import View, num_graphs
+from graphcl.methods.graphs import GraphViewMethod
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["GraphSupCon"]

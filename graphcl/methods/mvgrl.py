@@ -13,9 +13,9 @@ from graphcl import losses
 from graphcl._random import Key, fold
 from graphcl.augment import FeatureShuffle, Identity, PPRDiffusion
 from graphcl.distributed import joined_groups
-from graphcl.methods.base import View, view_of
+from graphcl.methods.base import View, graphs_of, view_of
 from graphcl.methods.dgi import Discriminator
-from graphcl.methods.nodes import NodeMethod, align, graphs_of
+from graphcl.methods.nodes import NodeMethod, align
 from graphcl.nn import GCN, Embeddings, GraphEncoder
 
 __all__ = ["MVGRL"]

@@ -12,8 +12,7 @@ from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
 from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector, check_several
+from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["RGCL", "draw_nodes"]
@@ -86,7 +85,8 @@ class RGCL(Method):
         self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False)
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        batch, num_graphs = batch_vector(data), check_several(data)
+        check_several(data)
+        batch, num_graphs = graphs_of(data)
         score = self.score(self.generator.encode(data).node).squeeze(1).float()
         p = log_softmax_by_graph(score, batch, num_graphs).exp()
         size = torch.bincount(batch, minlength=num_graphs)[batch]

@@ -10,9 +10,9 @@ from graphcl import losses
 from graphcl._random import Key
 from graphcl.distributed import joined_rows
 from graphcl.methods._smooth import check_power, smoothed
-from graphcl.methods.base import Method
+from graphcl.methods.base import Method, graphs_of
 from graphcl.methods.bgrl import prelu_predictor
-from graphcl.methods.nodes import graphs_of, mark_seeds
+from graphcl.methods.nodes import mark_seeds
 from graphcl.nn import EMATarget, Embeddings, GraphEncoder
 
 __all__ = ["SGRL", "scattering"]
