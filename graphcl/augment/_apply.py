@@ -72,7 +72,7 @@ class _Edges:
         kept: ``[E]`` which of them stay; ``None`` for all.
         ptr: ``[G + 1]`` where each graph's edges begin.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
-        fills: positions in the view of new edges whose attributes become a number, and the number.
+        fills: Positions in the view of new edges whose attributes become a number, and the number.
         grown: ``[G]`` the graphs that have got new edges, if there are any.
     """
 

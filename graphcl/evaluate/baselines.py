@@ -22,17 +22,17 @@ __all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_em
 
 
 def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
-    """Returns the sum of the node features of each graph; a sum keeps the size of the graph, as the readouts do.
+    """The sum of the node features of each graph; a sum keeps the size of the graph, as the readouts do.
 
     Args:
-        batches: batches of graphs with ``x``, in the order of the data set.
+        batches: Batches of graphs with ``x``, in the order of the data set.
 
     Returns:
         Array [graphs, features].
 
     Raises:
-        TypeError: single graphs in the place of batches.
-        ValueError: a batch without node features.
+        TypeError: Single graphs in the place of batches.
+        ValueError: A batch without node features.
 
     Example:
         >>> from torch_geometric.data import Batch, Data
@@ -52,11 +52,11 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
 
 
 def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
-    """Returns the graph embeddings of ``method.embed``, which works in eval mode on the clean graphs.
+    """The graph embeddings of ``method.embed``, which works in eval mode on the clean graphs.
 
     Args:
-        method: a module with ``embed(data) -> Embeddings(node, graph)``.
-        batches: batches of graphs, in the order of the data set.
+        method: A module with ``embed(data) -> Embeddings(node, graph)``.
+        batches: Batches of graphs, in the order of the data set.
 
     Returns:
         Array [graphs, dimensions].
@@ -82,11 +82,11 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
 
 
 def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[Any]) -> FloatArray:
-    """Returns the embeddings of a freshly made method, BatchNorm at its initial identity.
+    """The embeddings of a freshly made method, BatchNorm at its initial identity.
 
     Args:
-        make: makes the method from the seed of the run, as training does.
-        batches: batches of clean graphs, in the order of the data set.
+        make: Makes the method from the seed of the run, as training does.
+        batches: Batches of clean graphs, in the order of the data set.
 
     Returns:
         Array [graphs, dimensions].
@@ -97,14 +97,14 @@ def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[A
 def untrained_embeddings(
     make: Callable[[], nn.Module], batches: Iterable[Any], *, statistics: Iterable[Any], seed: int = 0
 ) -> FloatArray:
-    """Returns the embeddings of a freshly made method after one epoch in train mode without a gradient step.
+    """The embeddings of a freshly made method after one epoch in train mode without a gradient step.
 
     Args:
-        make: makes the method from the seed of the run, as training does; it has an ``encoder`` that is called as
+        make: Makes the method from the seed of the run, as training does; it has an ``encoder`` that is called as
             ``encoder(x, edge_index, batch, num_graphs=...)``.
-        batches: batches of clean graphs, in the order of the data set.
-        statistics: the batches of one epoch, of clean graphs, shuffled as in training (TU files are sorted by class).
-        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+        batches: Batches of clean graphs, in the order of the data set.
+        statistics: The batches of one epoch, of clean graphs, shuffled as in training (TU files are sorted by class).
+        seed: Seed for dropout, if the encoder has any; the global generators are left as they were.
 
     Returns:
         Array [graphs, dimensions].
@@ -115,7 +115,7 @@ def untrained_embeddings(
 
 
 def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int = 0) -> None:
-    """Collects the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
+    """Collect the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
 
     That is its encoder, or several of them (``Method.represent``); of what is no method the ``encoder``.
 
@@ -123,10 +123,10 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     MUTAG would leave 81 % of the initial identity in place, and so most of what this baseline is there to rule out.
 
     Args:
-        method: a :class:`graphcl.methods.Method`, or a module with an ``encoder`` that is called as ``encoder(x,
+        method: A :class:`graphcl.methods.Method`, or a module with an ``encoder`` that is called as ``encoder(x,
             edge_index, batch, num_graphs=...)``; its running statistics change, its weights, modes and momenta do not.
-        batches: the batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
-        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+        batches: The batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
+        seed: Seed for dropout, if the encoder has any; the global generators are left as they were.
     """
     encoder: Any = method.encoder
     subject: nn.Module = method if isinstance(method, Method) else encoder

@@ -18,19 +18,19 @@ __all__ = ["cached", "is_cached"]
 
 
 def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) -> NDArray[Any]:
-    """Returns the array that ``make()`` gave for this key, now or in an earlier run.
+    """The array that ``make()`` gave for this key, now or in an earlier run.
 
     Args:
-        folder: where the ``.npz`` files lie.
-        key: all that decides the array (data set, method, settings, seed, version), as JSON can say it.
-        make: makes the array or tensor if there is none yet.
+        folder: Where the ``.npz`` files lie.
+        key: All that decides the array (data set, method, settings, seed, version), as JSON can say it.
+        make: Makes the array or tensor if there is none yet.
 
     Returns:
         The array.
 
     Raises:
-        DataError: an unreadable file or one of another key; the message names it.
-        TypeError: a key that JSON cannot say.
+        DataError: An unreadable file or one of another key; the message names it.
+        TypeError: A key that JSON cannot say.
 
     Example:
         >>> import tempfile

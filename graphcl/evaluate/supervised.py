@@ -38,16 +38,16 @@ class SupervisedGCN(NodeModel):
     equals) are kept, and training ends when there was none for ``patience`` epochs. Test labels are not looked at.
 
     Args:
-        data: the graph, with ``x``, ``edge_index`` and ``y`` [nodes].
-        hidden: width of the hidden layer.
-        dropout: of the input and of the hidden layer.
-        lr: learning rate.
+        data: The graph, with ``x``, ``edge_index`` and ``y`` [nodes].
+        hidden: Width of the hidden layer.
+        dropout: Of the input and of the hidden layer.
+        lr: Learning rate.
         weight_decay: L2 penalty of the first layer.
-        epochs: the most epochs.
-        patience: epochs without a better validation accuracy.
+        epochs: The most epochs.
+        patience: Epochs without a better validation accuracy.
 
     Raises:
-        ValueError: a graph without features or labels; a split without validation nodes.
+        ValueError: A graph without features or labels; a split without validation nodes.
 
     Example:
         >>> from graphcl.data import load
@@ -95,7 +95,7 @@ class SupervisedGCN(NodeModel):
         """Scores ``[nodes, classes]`` of the network trained with this split and seed.
 
         Raises:
-            ValueError: a split without validation nodes, whose accuracy ends the training.
+            ValueError: A split without validation nodes, whose accuracy ends the training.
         """
         if not len(split.validation):
             raise ValueError("expected validation nodes to end the training by, got none; use another protocol")

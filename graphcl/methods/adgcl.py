@@ -21,7 +21,7 @@ __all__ = ["ADGCL"]
 
 
 class ADGCL(Method):
-    r"""Find the edges that the contrast can do without, and learn what the rest says.
+    r"""Adversarial GCL: contrast each graph with a view whose edges a learned adversary drops.
 
     .. math:: \min_\theta \max_\phi \; L(f_\theta(G), f_\theta(T_\phi(G))) - \lambda \, \mathrm{drop}(T_\phi(G))
 

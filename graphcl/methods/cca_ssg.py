@@ -14,7 +14,7 @@ __all__ = ["CCASSG"]
 
 
 class CCASSG(NodeViewMethod):
-    r"""Canonical correlation of two views: invariance between them, decorrelation within each.
+    r"""Canonical correlation analysis of two views: invariance between them, decorrelation within each.
 
     .. math:: L = \lVert \tilde Z_1 - \tilde Z_2 \rVert_F^2
         + \lambda \sum_v \lVert \tilde Z_v^\top \tilde Z_v - I \rVert_F^2

@@ -14,7 +14,7 @@ __all__ = ["GBT"]
 
 
 class GBT(NodeViewMethod):
-    r"""The cross-correlation of the embeddings' dimensions over the nodes of two views is the identity.
+    r"""Barlow Twins on nodes: make the cross-correlation of the embedding dimensions of two views the identity.
 
     .. math:: L = \sum_i (1 - C_{ii})^2 + \frac1D \sum_{i \ne j} C_{ij}^2
 

@@ -34,7 +34,7 @@ def adaptive_drop(
 
 
 class GCA(NodeViewMethod):
-    """Pull the two views of a node together and all other nodes, of both views, away; the views are adaptive.
+    """GRACE with adaptive views: pull the two views of a node together and push all other nodes away.
 
     The loss is that of :class:`GRACE`.
 

@@ -16,7 +16,7 @@ __all__ = ["GraphMoCo"]
 
 
 class GraphMoCo(ViewMethod):
-    """Tell the key of a graph's other view from the keys of a queue.
+    """Momentum contrast: match a graph with the key of its other view, the keys of a queue being the negatives.
 
     The first view is encoded by the encoder, the second by its moving average. A batch of one graph will do, as the
     negatives are those of earlier steps. Where the graphs have names (``graph_id``, as the trainer gives them), a

@@ -17,7 +17,7 @@ __all__ = ["GraphSimCSE"]
 
 
 class GraphSimCSE(Method):
-    """Contrast a graph with itself: only dropout tells the two passes apart.
+    """SimCSE on graphs: the two views of a graph are two passes that differ in their dropout alone.
 
     Dropout falls on the node features and on the node embeddings before the readout, with keyed masks, so that a step
     can be repeated. Dropout inside the encoder, if there is any, comes on top, from torch's own generator.

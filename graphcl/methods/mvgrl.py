@@ -22,7 +22,7 @@ __all__ = ["MVGRL"]
 
 
 class MVGRL(NodeMethod):
-    r"""Tell nodes from corrupted ones by the summary of the other view: the graph, or its diffusion.
+    r"""Contrast the nodes of a graph with the summary of its diffusion, and those of the diffusion with the graph's.
 
     .. math:: L = -\frac1{4N} \sum_i \big[ \log \sigma(h^1_i W s^2) + \log \sigma(h^2_i W s^1)
         + \log (1 - \sigma(\hat h^1_i W s^2)) + \log (1 - \sigma(\hat h^2_i W s^1)) \big]

@@ -18,7 +18,7 @@ __all__ = ["PCL"]
 
 
 class PCL(ViewMethod):
-    r"""Momentum contrast of single graphs, plus contrast of each graph with the centre of its cluster.
+    r"""Prototypical contrast: MoCo on graphs, plus contrast of each graph with the centre of its cluster.
 
     .. math:: L = L_{\mathrm{MoCo}} + \frac1M \sum_m -\frac1N \sum_i
         \log \frac{e^{q_i \cdot c^m_{a(i)} / \phi^m_{a(i)}}}{\sum_k e^{q_i \cdot c^m_k / \phi^m_k}}

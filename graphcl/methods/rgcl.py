@@ -19,7 +19,7 @@ __all__ = ["RGCL", "draw_nodes"]
 
 
 class RGCL(Method):
-    r"""Contrast two rationales of each graph, and tell them from what is left when the rationale is gone.
+    r"""Contrast two rationales (learned subgraphs) of each graph, with what they leave out as further negatives.
 
     A second network gives every node a probability p, a softmax over its graph. Two rationales are drawn by p without
     replacement, a complement by 1 - p; each is pooled with the weights p (1 - p), through which the network learns.

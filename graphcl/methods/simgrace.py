@@ -15,7 +15,7 @@ __all__ = ["SimGRACE", "perturbed"]
 
 
 class SimGRACE(Method):
-    r"""Contrast what the encoder makes of a graph with what an encoder with noise on its weights makes of it.
+    r"""Contrast the embeddings of a graph by the encoder and by a copy of it with noise on its weights.
 
     .. math:: \theta'_l = \theta_l + \eta \, \Delta_l, \qquad \Delta_l \sim N(0, \mathrm{Var}(\theta_l))
 

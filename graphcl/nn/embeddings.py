@@ -19,7 +19,7 @@ __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
 
 class Embeddings(NamedTuple):
-    """``node`` ``[N, D]`` and ``graph`` ``[G, D]``."""
+    """What an encoder returns: the embeddings of nodes ``[N, D]`` and of graphs ``[G, D]``."""
 
     node: Tensor
     graph: Tensor

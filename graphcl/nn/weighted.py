@@ -81,7 +81,7 @@ class Pattern:
 
 
 class SparseMatrix:
-    r"""The linear map :math:`y_i = \sum_{e: r_e = i} w_e x_{c_e}`; differentiable, twice, in x and in w.
+    r"""A sparse matrix: the linear map :math:`y_i = \sum_{e: r_e = i} w_e x_{c_e}`, twice differentiable in x and w.
 
     Args:
         pattern: Where the entries are.

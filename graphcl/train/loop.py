@@ -29,7 +29,7 @@ __all__ = ["History", "fit", "rate_at"]
 
 @dataclass
 class History:
-    """What a run did.
+    """The record of a training run.
 
     Attributes:
         epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs or nodes), ``graphs_per_s`` or ``nodes_per_s``,
