@@ -1,5 +1,6 @@
 """Checks of embeddings and labels before any classifier sees them: a wrong input costs a message, not an hour."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ def check_protocol(given: object, kind: type, maker: str) -> None:
     if not isinstance(given, kind):
         mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
         raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
+
+
+def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> None:
+    """Refuse no seeds, a seed that is there twice, and no thread to compute with."""
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    if n_jobs < 1:
+        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
 
 
 def check_graph(data: object) -> int:

@@ -48,7 +48,7 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
         if batch.x is None:
             raise ValueError("expected node features x, got none; choose features=, for example 'constant' or 'degree'")
         pooled.append(global_add_pool(batch.x.double(), batch.batch, size=batch.num_graphs).cpu())
-    return _stack(pooled)
+    return stack(pooled)
 
 
 def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
@@ -78,7 +78,7 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
             "one"
         )
     with torch.no_grad():
-        return _stack([module.embed(batch).graph.double().cpu() for batch in batches])
+        return stack([module.embed(batch).graph.double().cpu() for batch in batches])
 
 
 def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[Any]) -> FloatArray:
@@ -153,7 +153,8 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
         norm.momentum = momentum
 
 
-def _stack(parts: list[torch.Tensor]) -> FloatArray:
+def stack(parts: list[torch.Tensor]) -> FloatArray:
+    """The rows of all batches, one below the other."""
     if not parts:
         raise ValueError("expected at least one batch, got none")
     return np.ascontiguousarray(torch.cat(parts).numpy())

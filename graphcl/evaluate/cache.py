@@ -47,6 +47,23 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     return array
 
 
+def row_keeper(
+    folder: str | Path | None, key: Mapping[str, Any] | None
+) -> Callable[[str, int, Callable[[], Any]], NDArray[Any]]:
+    """What makes the row of a method and seed, or finds it in a folder, if there is one.
+
+    Raises:
+        ValueError: There is a folder, but no key that says what decides the rows besides name and seed.
+    """
+    if folder is not None and key is None:
+        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
+
+    def kept(name: str, seed: int, make: Callable[[], Any]) -> NDArray[Any]:
+        return make() if folder is None else cached(folder, {"key": dict(key or {}), "row": name, "seed": seed}, make)
+
+    return kept
+
+
 def is_cached(folder: str | Path, key: Mapping[str, Any]) -> bool:
     """Whether :func:`cached` has an array for this key.
 

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.baselines import collect_statistics
-from graphcl.evaluate.cache import cached
+from graphcl.evaluate.cache import row_keeper
 
 __all__ = [
     "compared_node_embeddings",
@@ -126,12 +126,7 @@ def compared_node_embeddings(
         >>> sorted(compared_node_embeddings(network, [0], make=make, trained={}))
         ['raw', 'untrained', 'untrained-init']
     """
-    if cache is not None and key is None:
-        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
-
-    def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
-        return build() if cache is None else cached(cache, {"key": dict(key or {}), "row": name, "seed": seed}, build)
-
+    kept = row_keeper(cache, key)
     raw = raw_node_embeddings(data)
     rows: dict[str, list[FloatArray]] = {"raw": [raw for _ in seeds]}
     builds: dict[str, Callable[[int], FloatArray]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, check_runs, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import NONE, PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -108,7 +108,7 @@ def evaluate_nodes(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
-    _check_seeds(seeds, n_jobs)
+    check_runs(seeds, n_jobs)
     if (models or {}) and protocol.probe not in ("logistic", "liblinear"):
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
     num_nodes = check_graph(data)
@@ -185,7 +185,7 @@ def evaluate_links(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
-    _check_seeds(seeds, n_jobs)
+    check_runs(seeds, n_jobs)
     if len(splits) != len(seeds):
         raise ValueError(f"expected {len(seeds)} splits, one for each seed, got {len(splits)}")
     checked = _check_embeddings(embeddings, int(splits[0].data.num_nodes or 0), seeds, {})
@@ -266,13 +266,6 @@ def _collect(
             stacklevel=3,
         )
     return evaluation
-
-
-def _check_seeds(seeds: Sequence[int], n_jobs: int) -> None:
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
-    if n_jobs < 1:
-        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
 
 
 def _check_embeddings(

@@ -19,6 +19,7 @@ from graphcl.evaluate._checks import (
     check_kernel,
     check_labels,
     check_protocol,
+    check_runs,
 )
 from graphcl.evaluate._parts import PartRow, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -144,12 +145,11 @@ def evaluate_embeddings(
         >>> evaluate_embeddings({"raw": [x, x]}, y, few, [0, 1]).accuracy["raw"].tolist()
         [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     """
+    check_runs(seeds, n_jobs)
     tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
     groups = check_groups(groups, len(y), protocol)
     path = Path(raw) if raw is not None else None
     if not protocol.nested:
-        if n_jobs < 1:
-            raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
         runs = RawFile(path, PartRow)
         return _unsupervised(tasks, y, protocol, seeds, kernels or {}, runs, n_jobs=n_jobs, progress=progress)
     store = RawFile(path, _Row)
@@ -201,8 +201,6 @@ def _tasks(
 ) -> tuple[dict[str, list[FloatArray]], IntArray]:
     """Check everything before the first fit, as a fit may come an hour later."""
     check_protocol(protocol, Protocol, "protocol")
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
     if not isinstance(embeddings, Mapping):
         raise TypeError(
             f"expected embeddings by method, one array per seed, got {type(embeddings).__name__}; write "
