@@ -20,6 +20,7 @@ from graphcl.evaluate.runner import evaluate_embeddings
 from graphcl.evaluate.suite import EMBED_BATCH, compared_embeddings
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder, sum_readout
+from graphcl.nn._modes import evaluating
 from graphcl.nn.readouts import Readout
 
 __all__ = ["audit"]
@@ -161,10 +162,8 @@ class _Audited(nn.Module):
         return type(inside).__name__
 
     def embed(self, data: Any) -> Embeddings:
-        training = [(part, part.training) for part in self.modules()]
-        self.eval()
         try:
-            with torch.no_grad():
+            with evaluating(self), torch.no_grad():
                 if isinstance(self.encoder, GraphEncoder):
                     return self.encoder.encode(data)
                 return self.encoder(data.x, data.edge_index, data.batch)
@@ -175,9 +174,6 @@ class _Audited(nn.Module):
                 f"expected an encoder of graphs with {data.num_node_features} numbers per node, but "
                 f"{self.name} failed on {data.num_graphs} of them: {type(error).__name__}: {error}"
             ) from error
-        finally:
-            for part, mode in training:
-                part.training = mode
 
 
 class _Pooled(nn.Module):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray, check_batch
 from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
@@ -136,9 +137,7 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
         norm.reset_running_stats()
         norm.momentum = None  # torch's way to ask for the plain average
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
-    own_draws = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-    with modes_kept(subject), own_draws, torch.no_grad():
-        torch.manual_seed(seed)
+    with modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
         subject.train()
         for batch in batches:
             if isinstance(method, Method):

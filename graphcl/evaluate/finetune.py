@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
+from graphcl._random import torch_seeded
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate._checks import to_numpy
@@ -123,9 +124,7 @@ def finetune(
     if labels.dim() == 2:
         check_tasks(to_numpy(labels).astype(np.float64), parts, classification=classification)
     split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
-    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    with torch_seeded(seed, torch.device(device)):
         objective = _objective(labels, split["train"], classification, score)
         model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.node_splits import NodeSplit
 
@@ -100,8 +101,7 @@ class SupervisedGCN(NodeModel):
         if not len(split.validation):
             raise ValueError("expected validation nodes to end the training by, got none; use another protocol")
         device = self.x.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with torch_seeded(seed, device):
             network = _GCN(self.x.size(1), int(self.y.max()) + 1, self.settings["hidden"], self.settings["dropout"])
             return self._train(network.to(device), split)
 
