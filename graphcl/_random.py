@@ -9,6 +9,8 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 """
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from graphcl._host import BLOCK, empty_like
 
-__all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from"]
+__all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from", "torch_seeded"]
 
 Array = NDArray[Any]
 Key = int | Tensor
@@ -83,6 +85,20 @@ def seed_from(generator: Generator | None) -> int:
         raise TypeError(f"expected a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(seed)")
     device = None if generator is None else generator.device
     return int(torch.randint(1 << 62, (), generator=generator, device=device))
+
+
+@contextmanager
+def torch_seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """The block in which what draws from torch's own generators does so by ``seed``; they are left as they were.
+
+    Example:
+        >>> with torch_seeded(0):
+        ...     torch.rand(1)
+        tensor([0.4963])
+    """
+    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def fold(key: Key, value: Key) -> Key:

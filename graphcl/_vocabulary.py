@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from graphcl._arguments import check_choice
+
 __all__ = [
     "AROMATIC",
     "BOND_STEREO",
@@ -180,8 +182,7 @@ TABLES: dict[str, Table] = {
 
 def table(vocab: str) -> Table:
     """The index table of that name, or ``ValueError``."""
-    if vocab not in TABLES:
-        raise ValueError(f"expected vocab to be one of {', '.join(TABLES)}, got {vocab!r}")
+    check_choice("vocab", vocab, TABLES)
     return TABLES[vocab]
 
 

@@ -50,8 +50,7 @@ class Pretrained:
     @property
     def vocab(self) -> str | None:
         """The index table of its molecules; None where it is an encoder of other graphs."""
-        vocab: str | None = self.facts["settings"]["vocab"]
-        return vocab
+        return self.facts["settings"]["vocab"]
 
     def to(self, device: torch.device | str) -> "Pretrained":
         """This encoder on another device, where it then embeds."""

@@ -120,7 +120,7 @@ def _layers(settings: Mapping[str, Any], in_channels: int) -> JointEncoder:
     if settings["encoder"] == "gin":
         return GIN(*sizes, norm=settings["norm"])
     kinds: dict[str, Any] = {"gcn": GCN, "sage": SAGE, "gat": GAT}
-    network: JointEncoder = kinds[settings["encoder"]](
+    return kinds[settings["encoder"]](
         *sizes,
         out_channels=settings["last_width"],
         activation=settings["activation"],
@@ -129,4 +129,3 @@ def _layers(settings: Mapping[str, Any], in_channels: int) -> JointEncoder:
         dropout=settings["dropout"],
         act_last=settings["act_last"],
     )
-    return network

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
+from graphcl._random import torch_seeded
 from graphcl._recipes import near
 from graphcl._resolve._encoders import ENCODERS
 from graphcl.errors import ConfigError
@@ -47,8 +47,7 @@ def encoder_maker(words: str, arguments: Mapping[str, Any], in_channels: int) ->
     given = {"in_channels": in_channels, **arguments} if "in_channels" in known else dict(arguments)
 
     def make(seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch_seeded(seed):
             try:
                 network = kind(**given)
             except (TypeError, ValueError) as error:

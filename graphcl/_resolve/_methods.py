@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
+from graphcl._random import torch_seeded
 from graphcl._recipes import near, recipe
 from graphcl._resolve._encoders import make_encoder
 from graphcl._resolve._views import make_view
@@ -51,8 +51,7 @@ def make_method(
         raise ConfigError(
             f"expected {' and '.join(lacking)} for {settings['method']}, got none; it needs {chosen.needs}"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch_seeded(seed):
         encoder = make_encoder(settings, in_channels)
         try:
             return chosen.kind(encoder, seed=seed, **arguments)

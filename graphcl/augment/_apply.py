@@ -72,7 +72,7 @@ class _Edges:
         kept: ``[E]`` which of them stay; ``None`` for all.
         ptr: ``[G + 1]`` where each graph's edges begin.
         added, ends: ``[A]`` positions of the new edges in the view, and ``[2, A]`` their ends, if there are any.
-        fills: positions in the view of new edges whose attributes become a number, and the number.
+        fills: Positions in the view of new edges whose attributes become a number, and the number.
         grown: ``[G]`` the graphs that have got new edges, if there are any.
     """
 
@@ -157,7 +157,7 @@ def _carry(
         elif kind == "edge":
             plain = value.dim() == 1 and value.dtype == torch.int64
             value = edges.of(value[None])[0] if plain else take(out, key, value, edges.index)
-            value = _of_edges(out, data, key, value, first, edges)
+            value = _of_edges(data, key, value, first, edges)
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
@@ -171,7 +171,7 @@ def _carry(
     return ids
 
 
-def _of_edges(out: Data, data: Data, key: str, value: Tensor, first: Tensor, edges: _Edges) -> Tensor:
+def _of_edges(data: Data, key: str, value: Tensor, first: Tensor, edges: _Edges) -> Tensor:
     """An edge attribute of the view, out of what its edges have brought along."""
     if key == "edge_pair" and edges.grown is not None:
         # A new edge has no name, and new names would have to go between the others: the next to ask sorts again.

@@ -60,7 +60,7 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
         elif source in slices:
             found[key] = _level_by_slices(source, slices[source], node_slices, edge_slices)
         else:
-            found[key] = _level_by_size(data, key, value, graph)
+            found[key] = _level_by_size(data, key, graph)
     return found
 
 
@@ -91,7 +91,7 @@ def _level_by_slices(key: str, slices: Any, node_slices: Tensor, edge_slices: Te
     return "node" if torch.equal(slices, node_slices) else "graph"
 
 
-def _level_by_size(data: Data, key: str, value: Tensor, graph: Graph) -> str:
+def _level_by_size(data: Data, key: str, graph: Graph) -> str:
     if key == "graph_id":
         return "graph"
     if data.is_node_attr(key):

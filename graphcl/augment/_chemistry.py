@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_choice
 from graphcl._random import Key
 from graphcl._vocabulary import (
     AROMATIC,
@@ -27,8 +28,7 @@ __all__ = ["Molecule", "MoleculeAugmentation", "check_vocab", "node_attribute", 
 
 def check_vocab(vocab: str) -> str:
     """``vocab``, or ``ValueError`` if there is no such index table."""
-    if vocab not in VOCABULARIES:
-        raise ValueError(f"expected vocab to be one of {sorted(VOCABULARIES)}, got {vocab!r}")
+    check_choice("vocab", vocab, VOCABULARIES)
     return vocab
 
 

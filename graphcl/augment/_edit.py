@@ -26,10 +26,10 @@ class Edit:
         keep_edges: ``[E]`` bool, or ``None`` for all; an edge with a dropped end goes in any case.
         new_edges: ``[2, A]`` edges to append to their graphs.
         like_edges: ``[A]`` the edge whose attributes each new edge copies.
-        rows: per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
-        values: per node attribute, what replaces it whole (``[N, ...]``), before ``rows``.
-        edge_rows: the same as ``rows`` per edge attribute.
-        fill_edges: which of the new edges (``[K]``, positions in ``new_edges``) get a number in every edge attribute
+        rows: Per node attribute, which rows to replace (``[K]``) and by what (``[K, ...]``).
+        values: Per node attribute, what replaces it whole (``[N, ...]``), before ``rows``.
+        edge_rows: The same as ``rows`` per edge attribute.
+        fill_edges: Which of the new edges (``[K]``, positions in ``new_edges``) get a number in every edge attribute
             instead of a copy.
         node_mask: ``[N]`` bool to store under that name: false for nodes that stay but no longer count.
         edge_pair: ``[E]`` names of the edges' pairs to store (see :class:`PairIndex`).

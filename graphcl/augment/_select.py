@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl._host import BLOCK
 from graphcl._random import Array
 
@@ -39,10 +40,8 @@ def check_share(name: str, share: float) -> float:
 
 
 def check_count(count: str, *others: str) -> Count:
-    """``count``, or ``ValueError`` if it is no known rule; ``others`` are named as allowed, too."""
-    if count not in ("round", "floor"):
-        rules = ", ".join(map(repr, (*others, "round")))
-        raise ValueError(f"expected count to be {rules} or 'floor', got {count!r}")
+    """``count``, or ``ValueError`` if it is neither a known rule nor one of ``others``."""
+    check_choice("count", count, (*others, "round", "floor"))
     return count  # type: ignore[return-value]
 
 

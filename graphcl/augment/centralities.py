@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_choice
 from graphcl.augment._graph import Graph, begins
 from graphcl.augment._memory import Memory
 from graphcl.augment._weighted import segment_max, segment_sum
@@ -26,8 +27,7 @@ _memory = Memory()
 
 def check_centrality(kind: str) -> Centrality:
     """``kind``, or ``ValueError`` if it is no known centrality."""
-    if kind not in ("degree", "pagerank", "eigenvector"):
-        raise ValueError(f"expected centrality to be 'degree', 'pagerank' or 'eigenvector', got {kind!r}")
+    check_choice("centrality", kind, ("degree", "pagerank", "eigenvector"))
     return kind  # type: ignore[return-value]
 
 

@@ -25,7 +25,7 @@ Transform = Callable[[Any], Any]
 
 
 class Identity(EditAugmentation):
-    """The graph as it is: the clean view.
+    """Return the graph as it is: the clean view.
 
     Example:
         >>> Identity()
@@ -37,7 +37,7 @@ class Identity(EditAugmentation):
 
 
 class Compose(Augmentation):
-    """Several augmentations, one after the other, each with a key of its own.
+    """Apply several augmentations, one after the other, each with a random key of its own.
 
     Args:
         augmentations: At least one augmentation, for ``Data`` or for ``HeteroData``.
@@ -62,15 +62,14 @@ class Compose(Augmentation):
 
 
 class RandomChoice(Augmentation):
-    """One of several augmentations, chosen independently for each graph of a batch.
+    """Apply one of several augmentations, chosen independently for each graph of a batch.
 
     Each member sees only the graphs that drew it, and the batch is rebuilt once: as often as the longest member has
     steps, where members are compositions.
 
     Args:
         augmentations: At least one. Each has to say its changes as an edit (:class:`EditAugmentation`, as all views of
-            molecules do), or to be a
-            Compose, RandomChoice or RandomApply of such.
+            molecules do), or to be a Compose, RandomChoice or RandomApply of such.
         p: How likely each is: one number per augmentation, not negative; only their ratios count. ``None``: all alike.
 
     Raises:
@@ -95,7 +94,7 @@ class RandomChoice(Augmentation):
 
 
 class RandomApply(Augmentation):
-    """An augmentation for some graphs of a batch, and nothing for the others: a coin for each graph.
+    """Apply an augmentation to each graph of a batch with probability ``p``; the other graphs stay as they are.
 
     Args:
         augmentation: What to apply; as for :class:`RandomChoice`.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_choice, check_whole
 from graphcl._random import Key
 from graphcl.augment._cache import Cache, names
 from graphcl.augment._diffuse import Method, diffuse
@@ -20,43 +21,7 @@ from graphcl.augment._replace import replace_edges
 from graphcl.augment._sparsify import Normalisation, Rule, renormalise
 from graphcl.augment.base import Augmentation
 
-__all__ = ["HeatDiffusion", "PPRDiffusion", "diffuse_heat", "diffuse_ppr"]
-
-
-def diffuse_ppr(
-    graph: Graph,
-    weight: Tensor | None = None,
-    *,
-    alpha: float = 0.15,
-    top_k: int | None = None,
-    threshold: float | None = None,
-    normalisation: Normalisation = "sym",
-    self_loops: bool = True,
-    directed: bool = False,
-    method: Method = "auto",
-    tolerance: float = 1e-3,
-) -> Matrices:
-    """The sparsified personalised PageRank of each graph, on the host: see :class:`PPRDiffusion`."""
-    rule = Rule(top_k, threshold, normalisation, self_loops, directed)
-    return diffuse(Matrices.of(graph, weight), PageRank(alpha), rule, method=method, tolerance=tolerance)
-
-
-def diffuse_heat(
-    graph: Graph,
-    weight: Tensor | None = None,
-    *,
-    t: float = 5.0,
-    top_k: int | None = None,
-    threshold: float | None = None,
-    normalisation: Normalisation = "sym",
-    self_loops: bool = True,
-    directed: bool = False,
-    method: Method = "auto",
-    tolerance: float = 1e-2,
-) -> Matrices:
-    """The sparsified heat kernel of each graph, on the host: see :class:`HeatDiffusion`."""
-    rule = Rule(top_k, threshold, normalisation, self_loops, directed)
-    return diffuse(Matrices.of(graph, weight), Heat(t), rule, method=method, tolerance=tolerance)
+__all__ = ["HeatDiffusion", "PPRDiffusion"]
 
 
 class _Diffusion(Augmentation):
@@ -82,18 +47,15 @@ class _Diffusion(Augmentation):
                 f"expected either top_k or threshold, got top_k={top_k!r} and threshold={threshold!r}; a diffusion "
                 f"joins nearly all pairs of nodes: say which to keep"
             )
-        if top_k is not None and (_whole("top_k", top_k) < 1):
-            raise ValueError(f"expected top_k of at least 1, got {top_k!r}")
+        if top_k is not None:
+            check_whole("top_k", top_k, 1)
         if threshold is not None:
             _positive("threshold", threshold)
-        if normalisation not in ("sym", "rw"):
-            raise ValueError(f"expected normalisation to be 'sym' or 'rw', got {normalisation!r}")
+        check_choice("normalisation", normalisation, ("sym", "rw"))
         if renormalise not in (False, True, "max"):
             raise ValueError(f"expected renormalise to be a truth value or 'max', got {renormalise!r}")
-        if method not in ("auto", "exact", "push"):
-            raise ValueError(f"expected method to be 'auto', 'exact' or 'push', got {method!r}")
-        if _whole("cache_bytes", cache_bytes) < 0:
-            raise ValueError(f"expected cache_bytes of at least 0 (no cache), got {cache_bytes!r}")
+        check_choice("method", method, ("auto", "exact", "push"))
+        check_whole("cache_bytes", cache_bytes)
         self.top_k = top_k
         self.threshold = threshold
         self.normalisation = normalisation
@@ -333,9 +295,3 @@ def _positive(name: str, value: float) -> float:
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"expected {name} to be positive and finite, got {value!r}")
     return float(value)
-
-
-def _whole(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected {name} as an integer, got {value!r}")
-    return value

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_whole
 from graphcl._random import Key, fold
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
@@ -68,18 +69,10 @@ class EgoSubgraph(EditAugmentation):
     def __init__(
         self, hops: int = 2, *, keep: float | None = None, count: Count = "round", root: int | None = None
     ) -> None:
-        self.hops = _check_whole("hops", hops)
+        self.hops = check_whole("hops", hops)
         self.keep = None if keep is None else check_share("keep", keep)
         self.count = check_count(count)
-        self.root = None if root is None else _check_whole("root", root)
+        self.root = None if root is None else check_whole("root", root)
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         return ego_subgraph(graph, key, hops=self.hops, keep=self.keep, count=self.count, root=self.root)
-
-
-def _check_whole(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected {name} as a whole number, got {value!r}")
-    if value < 0:
-        raise ValueError(f"expected {name} of at least 0, got {value}")
-    return value

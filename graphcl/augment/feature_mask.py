@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import below_share, check_fill, features, floating, width
@@ -87,8 +88,7 @@ def drop_features(graph: Graph, key: Key, *, drop: float, rescale: bool = False)
 
 def check_column_count(count: str) -> ColumnCount:
     """``count``, or ``ValueError`` if it is no known rule."""
-    if count not in ("bernoulli", "round", "floor"):
-        raise ValueError(f"expected count to be 'bernoulli', 'round' or 'floor', got {count!r}")
+    check_choice("count", count, ("bernoulli", "round", "floor"))
     return count  # type: ignore[return-value]
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+from graphcl._arguments import check_choice
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import floating, normals, uniforms, width
@@ -98,8 +99,7 @@ class FeatureScale(EditAugmentation):
         self.high = check_number("high", high)
         if self.low > self.high:
             raise ValueError(f"expected low <= high, got low={low!r} and high={high!r}")
-        if per not in ("element", "column", "graph"):
-            raise ValueError(f"expected per to be 'element', 'column' or 'graph', got {per!r}")
+        check_choice("per", per, ("element", "column", "graph"))
         self.per = per
 
     def edit(self, graph: Graph, key: Key) -> Edit:

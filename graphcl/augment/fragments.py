@@ -74,7 +74,7 @@ def _rdkit_molecule(data: Any) -> Any:
 
 
 class MarkScaffold(BaseTransform):
-    """Note which atoms belong to the Murcko scaffold: all rings, what links them, and what is double-bonded to either.
+    """Mark the atoms of the Murcko scaffold: all rings, what links them, and what is double-bonded to either.
 
     Adds ``data.scaffold``, a bool per atom, for ``protect="scaffold"``. Runs RDKit, so run it once per molecule, as
     ``pre_transform`` of the data set. A molecule without rings has no scaffold.
@@ -106,7 +106,7 @@ class MarkScaffold(BaseTransform):
 
 
 class MarkFunctionalGroups(BaseTransform):
-    """Note which atoms belong to a functional group.
+    """Mark the atoms that belong to a functional group.
 
     Adds ``data.functional_group``, a bool per atom, for ``protect="functional_group"``. Runs RDKit, so run it once per
     molecule, as ``pre_transform`` of the data set.
@@ -146,7 +146,7 @@ class MarkFunctionalGroups(BaseTransform):
 
 
 class MarkFragments(BaseTransform):
-    """Note in which BRICS fragment each atom lies: the parts left when all bonds that BRICS can break are broken.
+    """Number each atom's BRICS fragment: the parts left when all bonds that BRICS can break are broken.
 
     Adds ``data.fragment``, a number per atom, counted from 0 in the order of first atoms; for :class:`BRICSFragment`.
     Runs RDKit, so run it once per molecule, as ``pre_transform`` of the data set.

@@ -42,7 +42,7 @@ def project_to_simplex(point: Tensor) -> Tensor:
 
 
 class JOAO(nn.Module):
-    """Which augmentations to contrast: a distribution over their pairs, played against the encoder.
+    """The distribution that JOAO learns over pairs of augmentations, against the encoder.
 
     The encoder minimises the loss; the distribution p maximises it, held near the uniform one::
 

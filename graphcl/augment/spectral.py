@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, offsets
@@ -168,8 +169,7 @@ class SpectralEdgeDrop(EditAugmentation):
 
     def __init__(self, drop: float = 0.2, *, change: Change = "large", cutoff: float = 0.7, limit: int = 512) -> None:
         self.drop = check_share("drop", drop)
-        if change not in ("large", "small"):
-            raise ValueError(f"expected change to be 'large' or 'small', got {change!r}")
+        check_choice("change", change, ("large", "small"))
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise ValueError(f"expected limit as a number of nodes of at least 1, got {limit!r}")
         self.change: Change = change

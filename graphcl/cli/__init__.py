@@ -39,5 +39,4 @@ def _dispatch(arguments: list[str]) -> int:
     module = module_of(command)
     defaults = module.unsaid(arguments) if arguments[0] == "pretrain" else {}
     config = parse(build_parser(command, defaults), arguments)
-    done: int = module.run(config[command])
-    return done
+    return module.run(config[command])

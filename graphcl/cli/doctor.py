@@ -81,16 +81,14 @@ def _devices() -> Iterator[str]:
 
 def _loss(device: Any) -> float:
     """The loss of the first step on a small set, the same wherever it is taken."""
-    import torch
-
+    from graphcl._random import torch_seeded
     from graphcl.data import PackedDataset, load
     from graphcl.methods import GraphCL
     from graphcl.nn import GIN, GraphEncoder
     from graphcl.train import fit
 
     graphs = PackedDataset(load("synthetic-molecules")[:32], graph_id=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with torch_seeded(0):
         method = GraphCL(GraphEncoder(GIN(graphs.num_features)))
     return fit(method, graphs, epochs=1, batch_size=32, device=device, progress=False).epochs[0]["loss"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from graphcl._random import torch_seeded
 from graphcl._resolve import make_encoder
 from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
 from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
@@ -116,11 +117,9 @@ def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
 
 def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int], Any]]:
     """What is tuned, by seed: the encoder with random weights, and the pretrained one."""
-    import torch
 
     def scratch(seed: int) -> Any:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch_seeded(seed):
             return make_encoder(scoring.config, in_channels)
 
     encoder = scoring.source.trained(in_channels, scoring.config["seed"]).encoder

@@ -50,7 +50,7 @@ class Kind:
 
 
 def kind_of(graph: BaseData, key: str, value: Any) -> Kind:
-    """Sorts a value as ``collate`` does; raises for the branches that are not followed here."""
+    """Sort a value as ``collate`` does, or raise for the branches that are not followed here."""
     if type(value) is Tensor and value.layout == torch.strided and not value.is_nested and not value.requires_grad:
         cat_dim = graph.__cat_dim__(key, value, graph._store)
         if cat_dim is not None and type(cat_dim) is not int:
@@ -92,7 +92,7 @@ def increments_by_rule(
 def increments_by_graph(
     columns: dict[str, Column | None], graphs: Iterable[BaseData]
 ) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """Asks each graph for its number of nodes and increments, with the values that ``collate`` would show it."""
+    """Ask each graph for its number of nodes and increments, with the values that ``collate`` would show it."""
     held = {key: c for key, c in columns.items() if c is not None and isinstance(c.value, Tensor)}
     counts: list[Any] = []
     incs: dict[str, list[Any]] = {key: [] for key in held}
@@ -123,7 +123,7 @@ def _stack(key: str, incs: list[Any]) -> Tensor:
 
 
 def check_increment(key: str, column: Column, inc: Tensor) -> None:
-    """Keeps to sums that give the data type and shape that PyG's ``value + inc`` gives."""
+    """Keep to sums that give the data type and shape that PyG's ``value + inc`` gives."""
     value, shape = column.value, tuple(inc.shape[1:])
     assert isinstance(value, Tensor)
     if not shape:

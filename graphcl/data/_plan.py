@@ -112,7 +112,7 @@ class Plan:
         return batch
 
     def _ship(self, picked: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
-        """Brings the numbers of one batch to the device: one copy from pinned memory, which nobody waits for."""
+        """Bring the numbers of one batch to the device: one copy from pinned memory, which nobody waits for."""
         if self._device.type == "cpu":
             return picked, sums
         flat = torch.cat([picked.flatten(), sums.flatten()])

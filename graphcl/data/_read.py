@@ -51,7 +51,7 @@ def with_id(graph: BaseData, i: int) -> BaseData:
 
 
 def read(dataset: Any, *, graph_id: bool) -> Columns:
-    """Reads the columns of an ``InMemoryDataset`` or of a list of ``Data``; raises ``NotPackable`` for any other."""
+    """Read the columns of an ``InMemoryDataset`` or of a list of ``Data``, or raise ``NotPackable`` for any other."""
     if isinstance(dataset, (list, tuple)):
         return _from_list(dataset, graph_id)
     if not isinstance(dataset, InMemoryDataset):
@@ -159,7 +159,7 @@ def _finish(
     counts: Tensor | None,
     graphs: Callable[[], Iterable[Data]],
 ) -> Columns:
-    """Adds node counts and increments, by PyG's rules where the class is PyG's own and else by asking each graph."""
+    """Add node counts and increments, by PyG's rules where the class is PyG's own and else by asking each graph."""
     rule = increments_by_rule(columns, counts) if cls is Data else None
     num_nodes, incs = rule or increments_by_graph(columns, graphs())
     for key, inc in incs.items():

@@ -24,7 +24,7 @@ _PAIRS = sorted(combinations(range(_TOPICS), 2), key=lambda pair: (not _akin(*pa
 
 
 def synthetic_circles(num_graphs: int = 512, seed: int = 0) -> list[Data]:
-    """Generates circles of friends whose class is whether the two topics that unite a circle are akin.
+    """Generate circles of friends whose class is whether the two topics that unite a circle are akin.
 
     The circles are synthetic. Each is about two of five topics, in one of ten pairs. Its 7 to 11 members know many of
     the others and have, faintly, the interests of both topics; 7 to 11 guests, each brought along by one member, have
@@ -37,8 +37,8 @@ def synthetic_circles(num_graphs: int = 512, seed: int = 0) -> list[Data]:
     class is no linear function of it. A gain here shows that training works; it says nothing about real networks.
 
     Args:
-        num_graphs: how many circles.
-        seed: of a generator of its own (PCG64); the same seed gives the same circles.
+        num_graphs: How many circles.
+        seed: Of a generator of its own (PCG64); the same seed gives the same circles.
 
     Returns:
         One `Data` per circle: `x` [n, 30] zeros and ones, `edge_index` [2, E] with both directions, sorted, `y` [1].

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_choice
 from graphcl._random import fold, hash_ids
 from graphcl.data._adjacency import Adjacency, check_structure
 from graphcl.data._part import Parts
@@ -17,7 +18,7 @@ __all__ = ["ClusterBatches", "partition"]
 def partition(
     data: Data, num_parts: int, *, method: Literal["metis", "bandwidth", "random"] = "metis", seed: int = 0
 ) -> Tensor:
-    """Divides the nodes of an undirected graph into parts of about equal size.
+    """Divide the nodes of an undirected graph into parts of about equal size.
 
     ``"metis"`` cuts few edges and needs pymetis. The two others need nothing and make parts whose sizes differ by one
     at most: ``"bandwidth"`` orders the nodes so that neighbours stand near each other (reverse Cuthill-McKee) and cuts
@@ -29,7 +30,7 @@ def partition(
         data: The graph. Loops, repeated edges and weights are not looked at.
         num_parts: P.
         method: How.
-        seed: for ``"metis"`` and ``"random"``.
+        seed: For ``"metis"`` and ``"random"``.
 
     Returns:
         ``[N]`` int64, the part of each node, from 0 to P - 1, on the data's device.
@@ -49,8 +50,7 @@ def partition(
     ACM 1969.
     """
     edge_index, num_nodes = check_structure(data)
-    if method not in ("metis", "bandwidth", "random"):
-        raise ValueError(f"expected method to be 'metis', 'bandwidth' or 'random', got {method!r}")
+    check_choice("method", method, ("metis", "bandwidth", "random"))
     if not isinstance(num_parts, int) or num_parts < 1:
         raise ValueError(f"expected num_parts as an integer of at least 1, got {num_parts!r}")
     if num_parts > num_nodes:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl._descriptors import VectorKind
 from graphcl.data._describe import ROW, fingerprints_and_properties
 from graphcl.data._kept import Arrays, kept
@@ -59,8 +60,7 @@ def with_vectors(
     Source: Rogers and Hahn, "Extended-Connectivity Fingerprints", Journal of Chemical Information and Modeling 50,
     2010; the numbers are those of RDKit's ``rdMolDescriptors.Properties``.
     """
-    if kind not in get_args(VectorKind):
-        raise ValueError(f"expected kind out of {', '.join(get_args(VectorKind))}, got {kind!r}")
+    check_choice("kind", kind, get_args(VectorKind))
     if kind in dataset._data:
         raise DataError(f"expected {dataset.name} without an attribute {kind!r}, got one; it has its vectors already")
     # Those of the whole set, where this is a part of it: positions go through to it.

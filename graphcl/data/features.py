@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import InMemoryDataset
 from torch_geometric.utils import cumsum
 
+from graphcl._arguments import check_choice
 from graphcl.errors import DataError
 
 __all__ = ["FEATURES", "node_offsets", "with_features"]
@@ -52,11 +53,11 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
         >>> with_features(ListDataset([path], name="path"), "degree")[0].x.flatten()
         tensor([1., 2., 1.])
 
-    Source:
-        Xu et al., How Powerful are Graph Neural Networks?, ICLR 2019 (constant and one-hot degrees on social graphs).
+    Source: Xu et al., How Powerful are Graph Neural Networks?, ICLR 2019 (constant and one-hot degrees on social
+    graphs).
     """
-    if features is not None and features not in FEATURES:
-        raise ValueError(f"expected features to be one of {', '.join(FEATURES)}, got {features!r}")
+    if features is not None:
+        check_choice("features", features, FEATURES)
     if cap < 1:
         raise ValueError(f"expected cap >= 1, got {cap}")
     offsets = node_offsets(dataset)

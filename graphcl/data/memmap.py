@@ -138,7 +138,7 @@ class MappedRows:
 
 
 class FetchRows(BaseTransform):
-    """Gives a batch the rows of a matrix that lies elsewhere, by its ``n_id``: the ``transform`` of a loader.
+    """A ``transform`` for loaders: fetches the feature rows of a batch's nodes, by ``n_id``, from a matrix elsewhere.
 
     Args:
         rows: What is read by ``rows[n_id]``: :class:`MappedRows`, or a tensor.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
+from graphcl._arguments import check_choice
 from graphcl._vocabulary import table
 from graphcl.data._featurise import Packed
 from graphcl.errors import DataError
@@ -171,8 +172,7 @@ class MoleculeDataset(InMemoryDataset):
             >>> dataset.positions([2, 0], num_rows=3)
             tensor([1, 0])
         """
-        if missing not in ("raise", "drop"):
-            raise ValueError(f"expected missing to be 'raise' or 'drop', got {missing!r}")
+        check_choice("missing", missing, ("raise", "drop"))
         if self._indices is not None:
             raise DataError(f"expected the whole of {self.name}, got a part of it: take positions first, then the part")
         if num_rows != self.num_rows:

@@ -22,10 +22,10 @@ class Source(NamedTuple):
     """Where the molecules and labels of a set are.
 
     Args:
-        file: its name, as PyTorch Geometric's loader leaves it in ``MoleculeNet/NAME/raw``.
-        tasks: the label columns; empty for all but those in ``others``.
-        others: columns that are no labels, where ``tasks`` is empty.
-        remote: the name of the file at its source.
+        file: Its name, as PyTorch Geometric's loader leaves it in ``MoleculeNet/NAME/raw``.
+        tasks: The label columns; empty for all but those in ``others``.
+        others: Columns that are no labels, where ``tasks`` is empty.
+        remote: The name of the file at its source.
     """
 
     file: str

@@ -36,7 +36,7 @@ _SIDE_GROUPS: tuple[tuple[int, int, tuple[Bond, ...]], ...] = (
 
 
 def synthetic_molecules(num_graphs: int = 512, seed: int = 0) -> list[Data]:
-    """Generates chain molecules whose class is the arrangement, not the number, of their heteroatoms.
+    """Generate chain molecules whose class is the arrangement, not the number, of their heteroatoms.
 
     The molecules are synthetic: no measured property stands behind them. Each is a backbone of 13 to 20 atoms that
     repeats a unit of seven carbons, one nitrogen, one oxygen and one sulphur, in one of 16 arrangements, started at a
@@ -49,8 +49,8 @@ def synthetic_molecules(num_graphs: int = 512, seed: int = 0) -> list[Data]:
     shows that training works; it says nothing about real chemistry.
 
     Args:
-        num_graphs: how many molecules.
-        seed: of a generator of its own (PCG64); the same seed gives the same molecules.
+        num_graphs: How many molecules.
+        seed: Of a generator of its own (PCG64); the same seed gives the same molecules.
 
     Returns:
         One `Data` per molecule: `x` [n, 4] one-hot `ATOMS`, `edge_index` [2, E] with both directions, sorted,
@@ -78,7 +78,7 @@ def spacing_label(data: Data) -> int:
     label is a function of atoms and bonds alone.
 
     Args:
-        data: a molecule with `x` [n, 4] (one-hot `ATOMS`) and `edge_index` [2, E] with both directions.
+        data: A molecule with `x` [n, 4] (one-hot `ATOMS`) and `edge_index` [2, E] with both directions.
 
     Returns:
         0 or 1.

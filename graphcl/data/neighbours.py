@@ -9,6 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.sampler import BaseSampler, EdgeSamplerInput, NegativeSampling, NodeSamplerInput, SamplerOutput
 
+from graphcl._arguments import check_choice
 from graphcl._host import where
 from graphcl._random import Key, fold, hash_ids, randint, seed_from
 from graphcl.data._adjacency import Adjacency, check_nodes, check_structure
@@ -237,8 +238,7 @@ def neighbour_sampler(
         >>> neighbour_sampler(data, [2], seed=0)
         NeighbourSampler(fan_out=[2], seed=0)
     """
-    if impl not in ("auto", "torch", "pyg-lib"):
-        raise ValueError(f"expected impl to be 'auto', 'torch' or 'pyg-lib', got {impl!r}")
+    check_choice("impl", impl, ("auto", "torch", "pyg-lib"))
     edge_index, _ = check_structure(data)
     fits = seed is None and edge_index.device.type == "cpu"
     if impl == "torch" or (impl == "auto" and not (fits and _has_pyg_lib())):

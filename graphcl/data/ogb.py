@@ -58,8 +58,7 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
         DataError: If the name is unknown or heterogeneous, files are missing or damaged, the download fails or the
             folder cannot be written.
 
-    Source:
-        Hu et al., Open Graph Benchmark: Datasets for Machine Learning on Graphs, NeurIPS 2020.
+    Source: Hu et al., Open Graph Benchmark: Datasets for Machine Learning on Graphs, NeurIPS 2020.
     """
     cls, facts = _class_and_facts(name)
     root = Path(root)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from graphcl._arguments import check_choice
 from graphcl.data._inchi import inchikey_of
 from graphcl.data._kept import kept
 from graphcl.data._processes import AT_ONCE, answers
@@ -99,8 +100,7 @@ def without_overlap(
         >>> len(rest), overlaps
         (2, [Overlap(name='mine', molecules=2, shared=1, left_out=1)])
     """
-    if by not in ("inchikey", "skeleton"):
-        raise ValueError(f"expected by to be 'inchikey' or 'skeleton', got {by!r}")
+    check_choice("by", by, ("inchikey", "skeleton"))
     width = _SKELETON if by == "skeleton" else None
     own = _cut(inchikeys(list(dataset.smiles), root=root, workers=workers), width)
     stay, overlaps = np.ones(len(own), dtype=bool), []

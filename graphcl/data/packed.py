@@ -70,7 +70,7 @@ class PackedDataset:
             self._source = dataset
 
     def batch(self, index: Tensor | NDArray[Any] | Sequence[int]) -> Batch:
-        """Cuts out the graphs at ``index``, in that order.
+        """Cut out the graphs at ``index``, in that order.
 
         Args:
             index: Positions in the data set (negative ones count from its end, repeats are allowed), or a mask of
@@ -221,7 +221,7 @@ def _count(dataset: Any) -> int:
 
 
 def _positions(index: Tensor | NDArray[Any] | Sequence[int], n: int) -> Tensor:
-    """Checks an index or mask and returns positions in 0..n-1, int64 [B] on the CPU."""
+    """Check an index or mask and return positions in 0..n-1, int64 [B] on the CPU."""
     positions = index.cpu() if isinstance(index, Tensor) else torch.tensor(index)
     if positions.dim() != 1:
         raise ValueError(f"expected an index of one dimension, got shape {list(positions.shape)}; write [i] for one")

@@ -22,7 +22,7 @@ def power_law_graph(
     signal: float = 2.0,
     seed: int = 0,
 ) -> Data:
-    r"""Generates an undirected graph whose degrees follow a power law and whose edges and features tell the class.
+    r"""Generate an undirected graph whose degrees follow a power law and whose edges and features tell the class.
 
     A degree-corrected planted partition: node i has a class, drawn evenly, and an activity :math:`\theta_i` from a
     Pareto law. An edge has one end drawn in proportion to :math:`\theta`, and the other in proportion to
@@ -36,10 +36,10 @@ def power_law_graph(
         num_edges: M, undirected; the graph has exactly 2 M directed edges.
         num_features: F.
         num_classes: K.
-        exponent: of the law of degrees, :math:`p(d) \sim d^{-\mathrm{exponent}}`, above 2.
+        exponent: Of the law of degrees, :math:`p(d) \sim d^{-\mathrm{exponent}}`, above 2.
         mixing: The share of edges whose second end is drawn from all nodes, within [0, 1].
         signal: The expected distance between the means of two classes, in standard deviations of the noise.
-        seed: of a generator of its own (PCG64); the same seed gives the same graph.
+        seed: Of a generator of its own (PCG64); the same seed gives the same graph.
 
     Returns:
         ``Data`` with ``x`` [N, F] float32, ``edge_index`` [2, 2 M] with both directions, sorted, and ``y`` [N].

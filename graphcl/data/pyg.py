@@ -19,10 +19,10 @@ class Collection(NamedTuple):
     """A class of ``torch_geometric.datasets`` and where its files lie.
 
     Args:
-        folder: below the data folder.
-        names: the sets of the collection and the folder of each below ``folder``; one empty name if there is one set.
-        arguments: what is passed to the class beside root and name.
-        processed: the name of the processed file.
+        folder: Below the data folder.
+        names: The sets of the collection and the folder of each below ``folder``; one empty name if there is one set.
+        arguments: What is passed to the class beside root and name.
+        processed: The name of the processed file.
     """
 
     folder: str

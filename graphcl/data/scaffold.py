@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl.data._featurise import molecule_of, quiet, scaffold_of
 
 __all__ = ["scaffold", "scaffold_groups", "scaffold_split", "split_digest"]
@@ -94,8 +95,7 @@ def scaffold_split(
     "Strategies for Pre-training Graph Neural Networks", ICLR 2020 (``ordered``, with chirality; ``random``); Yang et
     al., "Analyzing Learned Molecular Representations for Property Prediction", JCIM 59, 2019 (``balanced``).
     """
-    if kind not in ("ordered", "balanced", "random"):
-        raise ValueError(f"expected kind to be 'ordered', 'balanced' or 'random', got {kind!r}")
+    check_choice("kind", kind, ("ordered", "balanced", "random"))
     if not (train > 0 and valid > 0 and train + valid < 1):
         raise ValueError(f"expected shares that leave some for the test, got train={train}, valid={valid}")
     if not isinstance(groups, Tensor) or groups.dim() != 1 or groups.dtype.is_floating_point:

@@ -19,7 +19,7 @@ _HELD_OUT = 0.1
 
 
 def synthetic_social(seed: int = 0) -> Data:
-    """Generates one friendship network with communities, interests, node splits and held-out edges.
+    """Generate one friendship network with communities, interests, node splits and held-out edges.
 
     The network is synthetic: a degree-corrected stochastic block model of 1000 people in five communities of unequal
     size. The class of a node is its community. Some people have many friends and most have few; 40 % of the ties leave
@@ -27,7 +27,7 @@ def synthetic_social(seed: int = 0) -> Data:
     held out; a spanning tree never is, so what remains is connected.
 
     Args:
-        seed: of a generator of its own (PCG64); the same seed gives the same network.
+        seed: Of a generator of its own (PCG64); the same seed gives the same network.
 
     Returns:
         `Data` with `x` [n, 50] zeros and ones, `edge_index` [2, E] with both directions, sorted, without the held-out

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcl._arguments import check_choice
 from graphcl.data._sdf import records_of
 from graphcl.data._text import ENCODING, lines_of, open_bytes
 from graphcl.errors import DataError
@@ -105,8 +106,7 @@ def read_molecules(
 
 def _kind(path: Path, file_format: str | None) -> str:
     if file_format is not None:
-        if file_format not in FORMATS:
-            raise ValueError(f"expected file_format to be one of {', '.join(FORMATS)}, got {file_format!r}")
+        check_choice("file_format", file_format, FORMATS)
         return file_format
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in (".gz", ".gzip")]
     kind = _SUFFIXES.get(suffixes[-1]) if suffixes else None

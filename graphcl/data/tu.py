@@ -32,8 +32,7 @@ def load_tu(name: str, root: str | Path) -> TUDataset:
         DataError: If files are missing, half-written, stale or unreadable, if the download fails, if the folder cannot
             be written, or if the reader loses graphs.
 
-    Source:
-        Morris et al., TUDataset: A collection of benchmark datasets for learning with graphs, ICML 2020 workshop.
+    Source: Morris et al., TUDataset: A collection of benchmark datasets for learning with graphs, ICML 2020 workshop.
     """
     root = Path(root)
     folder = root / "TU" / name

@@ -41,7 +41,7 @@ class RandomWalkBatches(Dataset[Data]):
         data: The graph; batches lie on its device.
         roots: The number of walks of a batch.
         length: The number of steps of a walk; a batch has at most ``roots * (length + 1)`` nodes.
-        num_batches: of an epoch; so many, by default, that there is a root for each node.
+        num_batches: Of an epoch; so many, by default, that there is a root for each node.
         seed: What all choices follow from. Call :meth:`set_epoch` before each pass, or passes are alike.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What contrast across processes needs: which rank this is, rows and sums of all ranks with gradient, and a ring.
+"""Contrast across processes: the rank, rows and sums gathered from all ranks with their gradient, and a ring.
 
 Start one process for each device by ``torchrun`` and open the process group; the losses do the rest::
 

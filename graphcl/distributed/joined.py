@@ -27,7 +27,7 @@ _joined = _own = False  # plain flags, which a compiled network can look at
 
 @contextmanager
 def one_batch() -> Iterator[None]:
-    """Inside, the batches that the ranks have in their hands are parts of one.
+    """The block inside which the batches of all ranks count as parts of one global batch.
 
     Methods contrast the graphs of all ranks, and :class:`graphcl.nn.BatchNorm` in an encoder normalises over all of
     them. Every rank has to enter it, with a batch of its own. Without a process group, or with one process, nothing
@@ -47,7 +47,7 @@ def one_batch() -> Iterator[None]:
 
 
 def is_one_batch() -> bool:
-    """Whether there are other ranks whose batches count as parts of the same one.
+    """Whether the batches of several ranks count as one global batch, as inside :func:`one_batch`.
 
     Example:
         >>> is_one_batch()
@@ -58,7 +58,7 @@ def is_one_batch() -> bool:
 
 @contextmanager
 def own_rows() -> Iterator[None]:
-    """Inside, what is computed has the rows of this rank alone, as an encoder has; outside it may have those of all.
+    """The block, such as a call of an encoder, inside which tensors have the rows of this rank alone.
 
     Example:
         >>> with one_batch(), own_rows():
@@ -74,7 +74,7 @@ def own_rows() -> Iterator[None]:
 
 
 def is_part() -> bool:
-    """Whether what is computed now has only some rows of a batch, the others being on other ranks.
+    """Whether tensors have only this rank's part of a global batch: inside both :func:`one_batch` and :func:`own_rows`.
 
     Example:
         >>> is_part()
@@ -97,7 +97,7 @@ def joined_rows(rows: Tensor) -> Tensor:
 
 
 def rows_before(count: int, device: torch.device | None = None) -> int:
-    """How many rows the ranks before this one have, where their batches count as one; else 0.
+    """The place of this rank's first row in the global batch: how many rows the ranks before it have; else 0.
 
     Args:
         count: How many this rank has.
@@ -111,7 +111,7 @@ def rows_before(count: int, device: torch.device | None = None) -> int:
 
 
 def joined_groups(groups: Tensor, count: int) -> tuple[Tensor, int]:
-    """What :func:`joined_rows` is for numbers of groups: those of a rank follow on those of the rank before it.
+    """The group numbers of all ranks, as :func:`joined_rows` joins rows: each rank's follow on those of the one before.
 
     Args:
         groups: ``[N]`` integers below ``count``, such as the graph of each node.
@@ -159,8 +159,7 @@ def sum_over_ranks(x: Tensor) -> Tensor:
     """
     if not is_one_batch():
         return x
-    result: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
-    return result
+    return _Sum.apply(x)  # type: ignore[no-untyped-call]
 
 
 class _Sum(torch.autograd.Function):
@@ -174,5 +173,4 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        total: Tensor = _Sum.apply(grad)  # type: ignore[no-untyped-call]
-        return total
+        return _Sum.apply(grad)  # type: ignore[no-untyped-call]

@@ -97,7 +97,7 @@ def all_gather_rows(rows: Tensor, *, counts: Sequence[int] | None = None) -> Ten
 
 
 def ring(*tensors: Tensor, counts: Sequence[int]) -> Iterator[tuple[Tensor, ...]]:
-    """The rows of one rank after another, the own ones first: each rank hands on what it has read.
+    """Iterate over the rows of all ranks, one rank at a time from the own one on: each hands on what it has read.
 
     Two ranks' rows are in memory at a time, never all; the next ones travel while the present ones are worked on. Read
     the iterator to its end, and do not write to what it yields. No gradient.
@@ -171,8 +171,7 @@ class _SumOwn(torch.autograd.Function):
 
 
 def _apply(function: type[torch.autograd.Function], rows: Tensor, counts: list[int]) -> Tensor:
-    result: Tensor = function.apply(rows, counts)
-    return result
+    return function.apply(rows, counts)
 
 
 def _gather_equal(everything: Tensor, own: Tensor) -> None:

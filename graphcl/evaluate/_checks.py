@@ -1,5 +1,6 @@
 """Checks of embeddings and labels before any classifier sees them: a wrong input costs a message, not an hour."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,22 @@ IntArray = NDArray[np.int64]
 
 
 def check_protocol(given: object, kind: type, maker: str) -> None:
-    """Refuses the name of a protocol, and one of another kind, in the place of a protocol."""
+    """Refuse the name of a protocol, and one of another kind, in the place of a protocol."""
     if not isinstance(given, kind):
         mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
         raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
 
 
+def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> None:
+    """Refuse no seeds, a seed that is there twice, and no thread to compute with."""
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    if n_jobs < 1:
+        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
+
+
 def check_graph(data: object) -> int:
-    """Returns the number of nodes of one graph; refuses a data set in its place."""
+    """The number of nodes of one graph; a data set in its place is refused."""
     if not isinstance(data, Data):
         raise TypeError(
             f"expected a graph, a torch_geometric Data, got {type(data).__name__}; of a set take dataset[0]"
@@ -32,7 +41,7 @@ def check_graph(data: object) -> int:
 
 
 def check_batch(batch: object) -> None:
-    """Refuses single graphs, which going through a data set gives, in the place of batches."""
+    """Refuse single graphs, which going through a data set gives, in the place of batches."""
     if isinstance(batch, Data) and batch._store.get("batch") is None:
         raise TypeError(
             "expected batches of graphs, got a single graph; write DataLoader(graphs, batch_size=128) or "
@@ -61,7 +70,7 @@ def as_labels(labels: Any) -> NDArray[Any]:
 
 
 def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
-    """Returns the embeddings as a contiguous float64 matrix, one row per graph, or says what is wrong with them."""
+    """The embeddings as a contiguous float64 matrix, one row per graph, or an error that says what is wrong."""
     x = to_numpy(embeddings)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"expected {name} of shape [graphs, dimensions], got {list(x.shape)}")
@@ -79,7 +88,7 @@ def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
 
 
 def check_kernel(kernel: Any) -> FloatArray:
-    """Returns a kernel matrix as float64, or says what is wrong with it."""
+    """A kernel matrix as float64, or an error that says what is wrong."""
     gram = check_embeddings(kernel, "a kernel matrix")
     if gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T):
         raise ValueError(f"expected a symmetric kernel matrix [graphs, graphs], got shape {list(gram.shape)}")
@@ -87,7 +96,7 @@ def check_kernel(kernel: Any) -> FloatArray:
 
 
 def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
-    """Returns the labels as codes 0, 1, ..., or says what is wrong with them."""
+    """The labels as codes 0, 1, ..., or an error that says what is wrong."""
     y = as_labels(labels)
     if y.ndim != 1:
         raise ValueError(f"expected one label per graph, shape [{num_graphs}], got {list(y.shape)}; flatten them first")
@@ -114,7 +123,7 @@ def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
 
 
 def check_groups(groups: Any, num_graphs: int, protocol: Protocol) -> IntArray | None:
-    """Returns the groups of a grouped protocol, or says that there are none, too few, or some that nobody asked for."""
+    """The groups of a grouped protocol, or an error where there are none, too few, or some that nobody asked for."""
     if (groups is None) == protocol.grouped:
         asked, got = (
             ("groups of graphs", "none; pass groups=wl_classes(graphs)") if protocol.grouped else ("none", "some")

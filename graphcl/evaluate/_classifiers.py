@@ -38,7 +38,7 @@ def squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
 def fit_kernel(
     y: IntArray, train_kernel: FloatArray, test_kernel: FloatArray, grid: Sequence[float]
 ) -> tuple[IntArray, int]:
-    """Fits ``SVC`` on a kernel matrix [fit, fit] for every C, predicts from [predict, fit]."""
+    """Fit ``SVC`` on a kernel matrix [fit, fit] for every C, and predict from [predict, fit]."""
     from sklearn import config_context
     from sklearn.svm import SVC
 

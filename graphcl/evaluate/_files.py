@@ -12,7 +12,7 @@ from graphcl.errors import DataError
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls ``write`` on a temporary file beside ``path`` and renames it; a failure leaves ``path`` as it was."""
+    """Call ``write`` on a temporary file beside ``path`` and rename it; a failure leaves ``path`` as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -31,7 +31,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes rows under a header line, atomically."""
+    """Write rows under a header line, atomically."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
@@ -40,7 +40,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Reads rows; an absent file has none, and a file with other columns or a cut line is an error that names it."""
+    """Read rows; an absent file has none, and a file with other columns or a cut line is an error that names it."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:

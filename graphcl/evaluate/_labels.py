@@ -10,7 +10,7 @@ __all__ = ["check_tasks"]
 
 
 def check_tasks(y: FloatArray, split: Mapping[str, IntArray], *, classification: bool) -> None:
-    """Sees to it that labels ``[N, tasks]`` are of their kind, that there are some to learn, and a score on each part.
+    """Refuse labels ``[N, tasks]`` of another kind, none to learn from, and a held-out part that cannot be scored.
 
     Of the labels of held-out parts nothing else is looked at.
     """

@@ -17,7 +17,7 @@ Rows = NDArray[Any] | Tensor  # an array on the CPU, or a tensor on a CUDA devic
 
 
 def check_rows(embeddings: Any, name: str = "embeddings") -> Rows:
-    """Returns the embeddings, one row per node: a tensor if they are on a CUDA device, otherwise an array."""
+    """The embeddings, one row per node: a tensor if they are on a CUDA device, otherwise an array."""
     on_device = isinstance(embeddings, Tensor) and embeddings.device.type == "cuda"
     x = embeddings.detach() if on_device else to_numpy(embeddings)
     if x.ndim != 2 or 0 in x.shape:
@@ -45,7 +45,7 @@ def take(x: Rows, index: IntArray) -> FloatArray:
 
 
 def check_node_labels(labels: Any, num_nodes: int, used: IntArray | None = None) -> IntArray:
-    """Returns the labels as codes 0, 1, ... of the classes among the used nodes; -1 for nodes that are not used."""
+    """The labels as codes 0, 1, ... of the classes among the used nodes; -1 for nodes that are not used."""
     y = to_numpy(labels)
     if labels is None or y.ndim != 1 or len(y) != num_nodes:
         got = "none" if labels is None else f"shape {list(y.shape)}"
@@ -104,7 +104,7 @@ def _numbers(part: Any, name: str, num_nodes: int) -> IntArray:
 
 
 def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None:
-    """Refuses a split whose training part lacks a class, unless the class is too small to be in every part."""
+    """Refuse a split whose training part lacks a class, unless the class is too small to be in every part."""
     sizes = np.bincount(y[y >= 0])
     for number, split in enumerate(splits):
         present = np.bincount(y[split.train], minlength=len(sizes)) > 0
@@ -123,7 +123,7 @@ def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None
 
 
 def check_undirected(edge_index: Tensor, num_nodes: int, what: str) -> None:
-    """Refuses a graph in which some edge lacks its reverse."""
+    """Refuse a graph in which some edge lacks its reverse."""
     from torch_geometric.utils import remove_self_loops
 
     row, col = remove_self_loops(edge_index)[0]

@@ -11,7 +11,7 @@ PARTS = ("train", "valid", "test")
 
 
 def check_split(split: Mapping[str, Any], count: int) -> dict[str, IntArray]:
-    """Returns the positions of the three parts of ``count`` items, or says what is wrong with them."""
+    """The positions of the three parts of ``count`` items, or an error that says what is wrong."""
     missing = [part for part in PARTS if part not in split]
     if missing:
         raise ValueError(f"expected a split with positions under {', '.join(PARTS)}, got none under {missing[0]!r}")

@@ -15,8 +15,8 @@ class RawFile(Generic[Row]):
     """Rows of one kind, grouped by method and seed, in a CSV file or in memory only.
 
     Args:
-        path: the file; none to keep rows in memory.
-        kind: a dataclass with ``method``, ``seed``, ``key`` and ``part``, what a row is about within its group; fields
+        path: The file; none to keep rows in memory.
+        kind: A dataclass with ``method``, ``seed``, ``key`` and ``part``, what a row is about within its group; fields
             are texts, integers and floats, and columns of the file.
     """
 
@@ -37,7 +37,7 @@ class RawFile(Generic[Row]):
         return {part: row for part, row in self.rows.get((method, seed), {}).items() if row.key == key}
 
     def put(self, method: str, seed: int, rows: Iterable[Row]) -> None:
-        """Replaces all rows of a method and seed."""
+        """Replace all rows of a method and seed."""
         self.rows[method, seed] = {row.part: row for row in sorted(rows, key=lambda row: row.part)}
         if self.path is not None:
             write_csv(self.path, self.columns, (vars(row) for group in self.rows.values() for row in group.values()))

@@ -20,6 +20,7 @@ from graphcl.evaluate.runner import evaluate_embeddings
 from graphcl.evaluate.suite import EMBED_BATCH, compared_embeddings
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder, sum_readout
+from graphcl.nn._modes import evaluating
 from graphcl.nn.readouts import Readout
 
 __all__ = ["audit"]
@@ -40,7 +41,7 @@ def audit(
     n_jobs: int = 1,
     provenance: Provenance | None = None,
 ) -> list[Result]:
-    """Scores an encoder of graphs beside ``raw``, ``untrained-init``, ``untrained`` and ``wl`` under one protocol.
+    """Score an encoder of graphs beside ``raw``, ``untrained-init``, ``untrained`` and ``wl`` under one protocol.
 
     The weights are taken as they are and not changed. They are one for all seeds; the folds and the weights of the
     untrained networks differ from seed to seed. The interval of the lift is over seeds and folds, and with several
@@ -50,31 +51,31 @@ def audit(
     for ``untrained``.
 
     Args:
-        encoder: any network with PyG's ``forward(x, edge_index)`` to node embeddings, a :class:`GraphEncoder`, or a
+        encoder: Any network with PyG's ``forward(x, edge_index)`` to node embeddings, a :class:`GraphEncoder`, or a
             :class:`graphcl.methods.Method`, whose encoder is taken.
-        dataset: graphs with ``x`` and one class ``y`` each: a data set, a list of graphs, or a ``PackedDataset``.
-        make: from a seed to the same network untrained; by default a copy of the encoder, all of whose parts draw their
+        dataset: Graphs with ``x`` and one class ``y`` each: a data set, a list of graphs, or a ``PackedDataset``.
+        make: From a seed to the same network untrained; by default a copy of the encoder, all of whose parts draw their
             weights again (``reset_parameters``).
-        readout: from nodes to graphs, for a network that returns node embeddings; ``None`` for one that is called as
+        readout: From nodes to graphs, for a network that returns node embeddings; ``None`` for one that is called as
             ``forward(x, edge_index, batch)`` and returns graph embeddings.
-        probe: the protocol; ``tu-rbf-svm`` by default. A grouped one is given the classes of ``wl_classes``.
-        seeds: seeds of the folds and of the untrained networks.
-        name: what the rows call the encoder; the name of its class by default.
-        dataset_name: what the rows call the data.
-        features: what the rows say of the node features.
-        batch_size: graphs in a batch of the statistics of ``untrained``.
-        n_jobs: threads that share the folds.
-        provenance: where the table was made; this machine and day by default.
+        probe: The protocol; ``tu-rbf-svm`` by default. A grouped one is given the classes of ``wl_classes``.
+        seeds: Seeds of the folds and of the untrained networks.
+        name: What the rows call the encoder; the name of its class by default.
+        dataset_name: What the rows call the data.
+        features: What the rows say of the node features.
+        batch_size: Graphs in a batch of the statistics of ``untrained``.
+        n_jobs: Threads that share the folds.
+        provenance: Where the table was made; this machine and day by default.
 
     Returns:
         One row for each of ``raw``, ``untrained-init``, ``untrained``, the encoder and ``wl``, as
         :func:`graphcl.evaluate.format_table` takes them.
 
     Raises:
-        ValueError: a part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
+        ValueError: A part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
             not finite, or what the protocol refuses.
-        TypeError: the encoder is no module.
-        GraphCLError: it fails on these graphs, with what went wrong in it.
+        TypeError: The encoder is no module.
+        GraphCLError: It fails on these graphs, with what went wrong in it.
 
     Example:
         >>> from torch_geometric.nn import GIN
@@ -163,14 +164,11 @@ class _Audited(nn.Module):
         return type(inside).__name__
 
     def embed(self, data: Any) -> Embeddings:
-        training = [(part, part.training) for part in self.modules()]
-        self.eval()
         try:
-            with torch.no_grad():
+            with evaluating(self), torch.no_grad():
                 if isinstance(self.encoder, GraphEncoder):
                     return self.encoder.encode(data)
-                found: Embeddings = self.encoder(data.x, data.edge_index, data.batch)
-                return found
+                return self.encoder(data.x, data.edge_index, data.batch)
         except (ValueError, TypeError, GraphCLError):  # which say what they mean
             raise
         except Exception as error:
@@ -178,9 +176,6 @@ class _Audited(nn.Module):
                 f"expected an encoder of graphs with {data.num_node_features} numbers per node, but "
                 f"{self.name} failed on {data.num_graphs} of them: {type(error).__name__}: {error}"
             ) from error
-        finally:
-            for part, mode in training:
-                part.training = mode
 
 
 class _Pooled(nn.Module):

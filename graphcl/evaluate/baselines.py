@@ -13,25 +13,27 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray, check_batch
 from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
+from graphcl.nn._modes import modes_kept
 
 __all__ = ["collect_statistics", "embed_graphs", "raw_embeddings", "untrained_embeddings", "untrained_init_embeddings"]
 
 
 def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
-    """Returns the sum of the node features of each graph; a sum keeps the size of the graph, as the readouts do.
+    """The sum of the node features of each graph; a sum keeps the size of the graph, as the readouts do.
 
     Args:
-        batches: batches of graphs with ``x``, in the order of the data set.
+        batches: Batches of graphs with ``x``, in the order of the data set.
 
     Returns:
         Array [graphs, features].
 
     Raises:
-        TypeError: single graphs in the place of batches.
-        ValueError: a batch without node features.
+        TypeError: Single graphs in the place of batches.
+        ValueError: A batch without node features.
 
     Example:
         >>> from torch_geometric.data import Batch, Data
@@ -52,15 +54,15 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
                 "data.x = torch.from_numpy(data.x)"
             )
         pooled.append(global_add_pool(batch.x.detach().double(), batch.batch, size=batch.num_graphs).cpu())
-    return _stack(pooled)
+    return stack(pooled)
 
 
 def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
-    """Returns the graph embeddings of ``method.embed``, which works in eval mode on the clean graphs.
+    """The graph embeddings of ``method.embed``, which works in eval mode on the clean graphs.
 
     Args:
-        method: a module with ``embed(data) -> Embeddings(node, graph)``.
-        batches: batches of graphs, in the order of the data set.
+        method: A module with ``embed(data) -> Embeddings(node, graph)``.
+        batches: Batches of graphs, in the order of the data set.
 
     Returns:
         Array [graphs, dimensions].
@@ -82,15 +84,15 @@ def embed_graphs(method: nn.Module, batches: Iterable[Any]) -> FloatArray:
             "one"
         )
     with torch.no_grad():
-        return _stack([module.embed(batch).graph.double().cpu() for batch in batches])
+        return stack([module.embed(batch).graph.double().cpu() for batch in batches])
 
 
 def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[Any]) -> FloatArray:
-    """Returns the embeddings of a freshly made method, BatchNorm at its initial identity.
+    """The embeddings of a freshly made method, BatchNorm at its initial identity.
 
     Args:
-        make: makes the method from the seed of the run, as training does.
-        batches: batches of clean graphs, in the order of the data set.
+        make: Makes the method from the seed of the run, as training does.
+        batches: Batches of clean graphs, in the order of the data set.
 
     Returns:
         Array [graphs, dimensions].
@@ -101,14 +103,14 @@ def untrained_init_embeddings(make: Callable[[], nn.Module], batches: Iterable[A
 def untrained_embeddings(
     make: Callable[[], nn.Module], batches: Iterable[Any], *, statistics: Iterable[Any], seed: int = 0
 ) -> FloatArray:
-    """Returns the embeddings of a freshly made method after one epoch in train mode without a gradient step.
+    """The embeddings of a freshly made method after one epoch in train mode without a gradient step.
 
     Args:
-        make: makes the method from the seed of the run, as training does; it has an ``encoder`` that is called as
+        make: Makes the method from the seed of the run, as training does; it has an ``encoder`` that is called as
             ``encoder(x, edge_index, batch, num_graphs=...)``.
-        batches: batches of clean graphs, in the order of the data set.
-        statistics: the batches of one epoch, of clean graphs, shuffled as in training (TU files are sorted by class).
-        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+        batches: Batches of clean graphs, in the order of the data set.
+        statistics: The batches of one epoch, of clean graphs, shuffled as in training (TU files are sorted by class).
+        seed: Seed for dropout, if the encoder has any; the global generators are left as they were.
 
     Returns:
         Array [graphs, dimensions].
@@ -119,7 +121,7 @@ def untrained_embeddings(
 
 
 def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int = 0) -> None:
-    """Collects the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
+    """Collect the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
 
     That is its encoder, or several of them (``Method.represent``); of what is no method the ``encoder``.
 
@@ -127,22 +129,20 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     MUTAG would leave 81 % of the initial identity in place, and so most of what this baseline is there to rule out.
 
     Args:
-        method: a :class:`graphcl.methods.Method`, or a module with an ``encoder`` that is called as ``encoder(x,
+        method: A :class:`graphcl.methods.Method`, or a module with an ``encoder`` that is called as ``encoder(x,
             edge_index, batch, num_graphs=...)``; its running statistics change, its weights, modes and momenta do not.
-        batches: the batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
-        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+        batches: The batches of one epoch, of clean graphs; or one whole graph, ``[data]``.
+        seed: Seed for dropout, if the encoder has any; the global generators are left as they were.
     """
     encoder: Any = method.encoder
     subject: nn.Module = method if isinstance(method, Method) else encoder
-    modes = [(module, module.training) for module in subject.modules()]
     norms = [module for module in subject.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # torch's way to ask for the plain average
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
-        torch.manual_seed(seed)
+    with modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
         subject.train()
         for batch in batches:
             if isinstance(method, Method):
@@ -155,12 +155,10 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
                 encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    for module, training in modes:
-        module.training = training
 
 
-def _stack(parts: list[torch.Tensor]) -> FloatArray:
+def stack(parts: list[torch.Tensor]) -> FloatArray:
+    """The rows of all batches, one below the other."""
     if not parts:
         raise ValueError("expected at least one batch, got none")
-    stacked: FloatArray = np.ascontiguousarray(torch.cat(parts).numpy())
-    return stacked
+    return np.ascontiguousarray(torch.cat(parts).numpy())

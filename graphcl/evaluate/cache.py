@@ -18,19 +18,19 @@ __all__ = ["cached", "is_cached"]
 
 
 def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) -> NDArray[Any]:
-    """Returns the array that ``make()`` gave for this key, now or in an earlier run.
+    """The array that ``make()`` gave for this key, now or in an earlier run.
 
     Args:
-        folder: where the ``.npz`` files lie.
-        key: all that decides the array (data set, method, settings, seed, version), as JSON can say it.
-        make: makes the array or tensor if there is none yet.
+        folder: Where the ``.npz`` files lie.
+        key: All that decides the array (data set, method, settings, seed, version), as JSON can say it.
+        make: Makes the array or tensor if there is none yet.
 
     Returns:
         The array.
 
     Raises:
-        DataError: an unreadable file or one of another key; the message names it.
-        TypeError: a key that JSON cannot say.
+        DataError: An unreadable file or one of another key; the message names it.
+        TypeError: A key that JSON cannot say.
 
     Example:
         >>> import tempfile
@@ -45,6 +45,23 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     array = to_numpy(make())
     write_atomically(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
     return array
+
+
+def row_keeper(
+    folder: str | Path | None, key: Mapping[str, Any] | None
+) -> Callable[[str, int, Callable[[], Any]], NDArray[Any]]:
+    """What makes the row of a method and seed, or finds it in a folder, if there is one.
+
+    Raises:
+        ValueError: There is a folder, but no key that says what decides the rows besides name and seed.
+    """
+    if folder is not None and key is None:
+        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
+
+    def kept(name: str, seed: int, make: Callable[[], Any]) -> NDArray[Any]:
+        return make() if folder is None else cached(folder, {"key": dict(key or {}), "row": name, "seed": seed}, make)
+
+    return kept
 
 
 def is_cached(folder: str | Path, key: Mapping[str, Any]) -> bool:

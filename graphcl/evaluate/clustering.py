@@ -10,20 +10,20 @@ __all__ = ["kmeans_scores"]
 def kmeans_scores(
     embeddings: FloatArray, labels: IntArray, *, run: int, clusters: int | None = None
 ) -> dict[str, float]:
-    """Returns how well one run of k-means finds the classes.
+    """How well one run of k-means finds the classes.
 
     Args:
-        embeddings: rows [nodes, dimensions], scaled as the protocol says.
-        labels: classes [nodes].
-        run: number of the run, the seed of the start; ten starts (k-means++), of which the tightest clusters stay. No
+        embeddings: Rows [nodes, dimensions], scaled as the protocol says.
+        labels: Classes [nodes].
+        run: Number of the run, the seed of the start; ten starts (k-means++), of which the tightest clusters stay. No
             label takes part in that choice.
-        clusters: number of clusters; that of the classes when left out.
+        clusters: Number of clusters; that of the classes when left out.
 
     Returns:
         ``nmi``, the normalised mutual information (arithmetic mean), and ``ari``, the adjusted Rand index.
 
     Raises:
-        ValueError: more clusters than nodes.
+        ValueError: More clusters than nodes.
 
     Example:
         >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])

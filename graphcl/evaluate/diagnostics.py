@@ -68,7 +68,7 @@ def singular_values(z: Float[Tensor, "n d"], *, centre: bool = False) -> Float[T
 
 
 def effective_rank(z: Float[Tensor, "n d"], *, centre: bool = False) -> Float[Tensor, ""]:
-    r"""How many directions the embeddings really use.
+    r"""The effective rank: how many directions the embeddings really use.
 
     .. math:: \exp \Big( - \sum_k p_k \log p_k \Big), \quad p_k = \sigma_k / \sum_j \sigma_j
 
@@ -212,7 +212,7 @@ def diagnose(
     labels: Int[Tensor, " n"] | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The scalars of this file at one instant of training.
+    """All diagnostics that are single numbers, of one batch: uniformity, effective rank, spread, similarities.
 
     Args:
         z: ``[N, D]`` embeddings of the clean data, N of at least 2.

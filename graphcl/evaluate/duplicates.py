@@ -16,20 +16,20 @@ __all__ = ["grouped_folds", "wl_classes"]
 
 
 def wl_classes(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> IntArray:
-    """Returns the Weisfeiler-Lehman class of each graph: equal for graphs that all rounds of colours leave equal.
+    """The Weisfeiler-Lehman class of each graph: equal for graphs that all rounds of colours leave equal.
 
     A message-passing network of no more layers than ``iterations``, which sees ``x`` and the edges alone, gives all
     graphs of a class the same embedding.
 
     Args:
-        graphs: a ``Batch``, a data set or a list of graphs.
-        iterations: number of rounds after the first colouring; the more, the finer the classes.
+        graphs: A ``Batch``, a data set or a list of graphs.
+        iterations: Number of rounds after the first colouring; the more, the finer the classes.
 
     Returns:
         Codes [graphs], 0, 1, ... in the order in which the classes appear.
 
     Raises:
-        ValueError: as for ``wl_features``.
+        ValueError: As for ``wl_features``.
 
     Example:
         >>> import torch
@@ -40,9 +40,8 @@ def wl_classes(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> IntA
         >>> wl_classes([path, edge, turned]).tolist()
         [0, 1, 0]
 
-    Reference:
-        Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011;
-        Morris et al., Weisfeiler and Leman Go Neural, AAAI 2019, theorem 1 (no network tells more apart).
+    Source: Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011;
+    Morris et al., Weisfeiler and Leman Go Neural, AAAI 2019, theorem 1 (no network tells more apart).
     """
     counts = wl_features(graphs, iterations=iterations)
     counts.sum_duplicates()  # rows in one order, so that equal rows are equal bytes
@@ -55,19 +54,19 @@ def wl_classes(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> IntA
 
 
 def grouped_folds(y: IntArray, groups: IntArray, folds: int, *, seed: int | None = None) -> list[Fold]:
-    """Returns folds that no group lies in two of, the classes as evenly spread as the groups allow.
+    """Folds that no group lies in two of, the classes as evenly spread as the groups allow.
 
     Args:
-        y: labels [graphs].
-        groups: group of each graph [graphs], such as ``wl_classes``.
-        folds: number of folds.
-        seed: seed of the shuffle; in the order of the data without one.
+        y: Labels [graphs].
+        groups: Group of each graph [graphs], such as ``wl_classes``.
+        folds: Number of folds.
+        seed: Seed of the shuffle; in the order of the data without one.
 
     Returns:
         A list of (training indices, test indices), both ascending.
 
     Raises:
-        ValueError: too few groups: an empty fold, or a training part without one of the classes.
+        ValueError: Too few groups: an empty fold, or a training part without one of the classes.
 
     Example:
         >>> import numpy as np

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._arguments import check_choice
+from graphcl._random import torch_seeded
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate._checks import to_numpy
@@ -27,7 +29,7 @@ PREDICTED_AT_ONCE = 512  # graphs
 
 @dataclass(frozen=True, kw_only=True)
 class Finetuned:
-    """What fine-tuning has come to.
+    """The result of fine-tuning: scores, the chosen epoch, and the tuned model.
 
     Attributes:
         test: The scores on the test part, at the chosen epoch: ROC-AUC, RMSE in the target's unit, or the accuracy of
@@ -147,8 +149,7 @@ def finetune(
     """
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
-    if select not in ("valid", "last"):
-        raise ValueError(f"expected select to be 'valid' or 'last', got {select!r}")
+    check_choice("select", select, ("valid", "last"))
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
@@ -163,9 +164,7 @@ def finetune(
     if labels.dim() == 2:
         check_tasks(to_numpy(labels).astype(np.float64), parts, classification=classification)
     split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
-    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    with torch_seeded(seed, torch.device(device)):
         objective = _objective(labels, split["train"], classification, score)
         model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)

@@ -14,22 +14,22 @@ CHUNK_BYTES = 64 * 2**20  # of similarities at a time
 def knn_votes(
     train: FloatArray, labels: IntArray, query: FloatArray, neighbours: Sequence[int], *, classes: int
 ) -> FloatArray:
-    """Returns the share of each class among the k nearest training rows, for every k at once.
+    """The share of each class among the k nearest training rows, for every k at once.
 
     A zero row has similarity 0 to everything. Where similarities are equal, the earlier training row is nearer.
 
     Args:
         train: [n, d].
-        labels: classes of the training rows, 0 to ``classes`` - 1.
+        labels: Classes of the training rows, 0 to ``classes`` - 1.
         query: [m, d].
-        neighbours: the values of k, ascending, none above n.
-        classes: number of classes.
+        neighbours: The values of k, ascending, none above n.
+        classes: Number of classes.
 
     Returns:
         Votes [len(neighbours), m, classes]; each row sums to 1.
 
     Raises:
-        ValueError: values of k that are not ascending or exceed the number of training rows.
+        ValueError: Values of k that are not ascending or exceed the number of training rows.
 
     Example:
         >>> train, query = np.eye(2), np.array([[3.0, 1.0]])

@@ -19,34 +19,33 @@ class Lift(NamedTuple):
 
 
 def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, confidence: float = 0.95) -> Lift:
-    """Returns the mean paired difference with the corrected resampled t interval.
+    """The mean paired difference with the corrected resampled t interval.
 
     With J differences d of variance s^2 (divisor J - 1): ``mean(d) +- t(J - 1) sqrt((1 / J + n_test / n_train) s^2)``.
     The plain t interval, ``s^2 / J``, takes the differences for independent although the training sets overlap, and
     finds far too many improvements.
 
     Args:
-        trained: scores [seeds, folds].
-        untrained: scores [seeds, folds], from the same seeds and the same folds.
-        n_test: size of a test fold; 0 where nothing was resampled, as the seeds of one fixed split: the interval is
+        trained: Scores [seeds, folds].
+        untrained: Scores [seeds, folds], from the same seeds and the same folds.
+        n_test: Size of a test fold; 0 where nothing was resampled, as the seeds of one fixed split: the interval is
             then the plain paired t interval.
-        n_train: size of the training part beside it.
-        confidence: of the interval.
+        n_train: Size of the training part beside it.
+        confidence: Of the interval.
 
     Returns:
         A ``Lift`` in the unit of the scores.
 
     Raises:
-        ValueError: shapes that differ, a single difference, values that are not finite.
+        ValueError: Shapes that differ, a single difference, values that are not finite.
 
     Example:
         >>> lift = paired_lift([[80.0, 82.0]], [[78.0, 79.0]], n_test=10, n_train=90)
         >>> round(lift.mean, 2), round(lift.low, 2), round(lift.high, 2)
         (2.5, -4.52, 9.52)
 
-    Reference:
-        Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Bouckaert and Frank,
-        Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms, PAKDD 2004.
+    Source: Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Bouckaert and Frank,
+    Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms, PAKDD 2004.
     """
     from scipy.stats import t as student
 
@@ -71,7 +70,7 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
 
 
 def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, confidence: float = 0.95) -> Lift:
-    """Returns the lift of one encoder over several untrained ones, with an interval for weights that are one draw.
+    """The lift of one encoder over several untrained ones, with an interval for weights that are one draw.
 
     The differences of ``paired_lift`` vary with the folds and with the untrained weights; that the encoder is the same
     in all of them they cannot show. One more untrained network would differ from the mean of the S others with the
@@ -80,26 +79,25 @@ def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
     is no s_w to be had, and the interval is that of ``paired_lift``.
 
     Args:
-        trained: scores [seeds, folds] of one encoder on the folds of all seeds.
-        untrained: scores [seeds, folds], of another network for each seed.
-        n_test: as for ``paired_lift``.
-        n_train: likewise.
-        confidence: of the interval.
+        trained: Scores [seeds, folds] of one encoder on the folds of all seeds.
+        untrained: Scores [seeds, folds], of another network for each seed.
+        n_test: As for ``paired_lift``.
+        n_train: Likewise.
+        confidence: Of the interval.
 
     Returns:
         A ``Lift`` in the unit of the scores.
 
     Raises:
-        ValueError: as ``paired_lift``.
+        ValueError: As ``paired_lift``.
 
     Example:
         >>> one, others = [[80.0, 82.0], [79.0, 83.0]], [[78.0, 79.0], [84.0, 81.0]]
         >>> [round(value, 2) for value in lift_of_one(one, others, n_test=10, n_train=90)]
         [0.5, -18.28, 19.28, 0.91]
 
-    Reference:
-        Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Welch, The Generalization
-        of "Student's" Problem when Several Different Population Variances are Involved, Biometrika 34, 1947.
+    Source: Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Welch, The
+    Generalization of "Student's" Problem when Several Different Population Variances are Involved, Biometrika 34, 1947.
     """
     from scipy.stats import t as student
 
@@ -118,30 +116,29 @@ def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
 
 
 def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float = 0.95) -> Lift:
-    """Returns the mean lift over data sets, each of which weighs the same, with its interval.
+    """The mean lift over data sets, each of which weighs the same, with its interval.
 
     What the data sets say is independent: with K of them and standard errors s_k, the mean's is
     ``sqrt(sum_k s_k^2) / K``, and its t distribution has the degrees of freedom of Welch and Satterthwaite.
 
     Args:
-        lifts: of each data set, as :func:`paired_lift` gives them with its usual confidence.
-        counts: on how many paired scores each rests, seeds times folds.
-        confidence: of the interval.
+        lifts: Of each data set, as :func:`paired_lift` gives them with its usual confidence.
+        counts: On how many paired scores each rests, seeds times folds.
+        confidence: Of the interval.
 
     Returns:
         A ``Lift`` in the unit of the scores. It is about these data sets; what others would show it cannot say.
 
     Raises:
-        ValueError: no lifts, not one count for each, a count below 2, a confidence outside (0, 1).
+        ValueError: No lifts, not one count for each, a count below 2, a confidence outside (0, 1).
 
     Example:
         >>> lifts = [Lift(2.0, 0.0, 4.0, 0.05), Lift(1.0, -1.0, 3.0, 0.32)]
         >>> [round(value, 2) for value in mean_lift(lifts, [50, 50])]
         [1.5, 0.1, 2.9, 0.04]
 
-    Reference:
-        Welch, The Generalization of "Student's" Problem when Several Different Population Variances are Involved,
-        Biometrika 34, 1947.
+    Source: Welch, The Generalization of "Student's" Problem when Several Different Population Variances are Involved,
+    Biometrika 34, 1947.
     """
     from scipy.stats import t as student
 
@@ -164,25 +161,24 @@ def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Returns p values corrected for testing several times, by Holm's step-down procedure.
+    """P values corrected for testing several times, by Holm's step-down procedure.
 
     Sorted ascending, the i-th of m (from 0) becomes ``min(1, max_{j <= i} (m - j) p_j)``.
 
     Args:
-        p_values: p value of each test, for example of each data set.
+        p_values: P value of each test, for example of each data set.
 
     Returns:
         Corrected p values under the same keys, in the same order.
 
     Raises:
-        ValueError: a value outside [0, 1].
+        ValueError: A value outside [0, 1].
 
     Example:
         >>> holm({"MUTAG": 0.01, "NCI1": 0.04, "PROTEINS": 0.03})
         {'MUTAG': 0.03, 'NCI1': 0.06, 'PROTEINS': 0.06}
 
-    Reference:
-        Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979.
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979.
     """
     for key, p in p_values.items():
         if not 0 <= p <= 1:

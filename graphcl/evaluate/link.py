@@ -24,13 +24,13 @@ class LinkSplit(NamedTuple):
     """A graph without the edges that are asked for, and pairs of nodes ``[2, P]`` with and without an edge.
 
     Args:
-        data: the graph to pretrain on and to embed.
-        train: edges of ``data`` that the probe learns from.
-        train_negatives: pairs that are no edge of the whole graph.
-        validation: edges taken out of ``data``; they choose C.
-        validation_negatives: pairs that are no edge.
-        test: edges taken out of ``data``.
-        test_negatives: pairs that are no edge.
+        data: The graph to pretrain on and to embed.
+        train: Edges of ``data`` that the probe learns from.
+        train_negatives: Pairs that are no edge of the whole graph.
+        validation: Edges taken out of ``data``; they choose C.
+        validation_negatives: Pairs that are no edge.
+        test: Edges taken out of ``data``.
+        test_negatives: Pairs that are no edge.
     """
 
     data: Data
@@ -51,20 +51,20 @@ class LinkScore(NamedTuple):
 
 
 def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float = 0.1) -> LinkSplit:
-    """Takes validation and test edges out of an undirected graph, both directions and all copies of each.
+    """Take validation and test edges out of an undirected graph, both directions and all copies of each.
 
     A graph that comes with held-out pairs (``edge_label_index`` and ``edge_label``, as PyG's ``RandomLinkSplit`` names
     them) keeps them as its test pairs but for self loops; only the validation edges are drawn. Pairs without an edge
     are drawn evenly, as many as edges in each part, and never twice.
 
     Args:
-        data: an undirected graph.
-        seed: of the split, by convention the seed of the model.
-        validation: share of the edges.
-        test: share of the edges.
+        data: An undirected graph.
+        seed: Of the split, by convention the seed of the model.
+        validation: Share of the edges.
+        test: Share of the edges.
 
     Raises:
-        ValueError: a directed graph, shares that leave no edge in some part, a graph too dense to find pairs in.
+        ValueError: A directed graph, shares that leave no edge in some part, a graph too dense to find pairs in.
 
     Example:
         >>> from graphcl.data import load
@@ -101,14 +101,14 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
 
 
 def ogb_link_split(dataset: Any, *, seed: int = 0) -> LinkSplit:
-    """Returns OGB's split of a link set such as ``ogbl-collab``: its edges, its pairs, drawn training pairs only.
+    """OGB's split of a link set such as ``ogbl-collab``: its edges, its pairs, drawn training pairs only.
 
     Args:
-        dataset: from ``load("ogbl-collab")``, with OGB's ``split`` and one graph of training edges.
-        seed: of the training pairs.
+        dataset: From ``load("ogbl-collab")``, with OGB's ``split`` and one graph of training edges.
+        seed: Of the training pairs.
 
     Raises:
-        ValueError: a set without a split of edges and shared negative pairs.
+        ValueError: A set without a split of edges and shared negative pairs.
     """
     split = getattr(dataset, "split", None)
     if not isinstance(split, dict) or not all(
@@ -130,20 +130,20 @@ def ogb_link_split(dataset: Any, *, seed: int = 0) -> LinkSplit:
 
 
 def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> LinkScore:
-    """Returns how well a logistic regression on products of embeddings tells edges from other pairs.
+    """How well a logistic regression on products of embeddings tells edges from other pairs.
 
     The row of a pair is the elementwise product of its two nodes' embeddings. C is chosen by the AUC on validation.
 
     Args:
-        embeddings: one row per node, made from ``split.data`` and nothing else.
-        split: edges and other pairs.
+        embeddings: One row per node, made from ``split.data`` and nothing else.
+        split: Edges and other pairs.
         protocol: ``link`` or ``ogb-link``.
 
     Returns:
         ``auc``, ``mrr`` and ``hits@50`` on the test pairs.
 
     Raises:
-        ValueError: embeddings that are not finite or of another number of nodes, too few pairs for Hits@50.
+        ValueError: Embeddings that are not finite or of another number of nodes, too few pairs for Hits@50.
 
     Example:
         >>> from graphcl.data import load
@@ -199,15 +199,15 @@ def _link_score(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> LinkScore:
 
 
 def hits_at(k: int, positive: FloatArray | Tensor, negative: FloatArray | Tensor) -> float:
-    """Returns the share of edges that score above the k-th best of the other pairs, as OGB's evaluator does.
+    """The share of edges that score above the k-th best of the other pairs, as OGB's evaluator does.
 
     Args:
-        k: the rank.
-        positive: scores of the edges.
-        negative: scores of the pairs without an edge, at least k.
+        k: The rank.
+        positive: Scores of the edges.
+        negative: Scores of the pairs without an edge, at least k.
 
     Raises:
-        ValueError: fewer than k other pairs, of which OGB's evaluator says that every edge is a hit; no scores, or NaN.
+        ValueError: Fewer than k other pairs, of which OGB's evaluator says that every edge is a hit; no scores, or NaN.
 
     Example:
         >>> hits_at(2, np.array([3.0, 1.0]), np.array([4.0, 2.0, 0.0]))
@@ -220,10 +220,10 @@ def hits_at(k: int, positive: FloatArray | Tensor, negative: FloatArray | Tensor
 
 
 def mean_reciprocal_rank(positive: FloatArray | Tensor, negative: FloatArray | Tensor) -> float:
-    """Returns the mean of one over the rank of each edge among all pairs without one; ties count half.
+    """The mean of one over the rank of each edge among all pairs without one; ties count half.
 
     Raises:
-        ValueError: no scores, or NaN.
+        ValueError: No scores, or NaN.
 
     Example:
         >>> mean_reciprocal_rank(np.array([3.0, 1.0]), np.array([2.0, 0.0]))

@@ -32,21 +32,21 @@ def fit_logistic(
     max_iter: int = 1000,
     tolerance: float = 1e-4,
 ) -> LogisticFit:
-    """Fits multinomial logistic regression by L-BFGS; the sums over the rows run on the device of ``x``.
+    """Fit multinomial logistic regression by L-BFGS; the sums over the rows run on the device of ``x``.
 
     Minimises ``sum_i loss(x_i, y_i) + ||W||^2 / (2 C)``, divided by ``C n`` or not, with an intercept that is not
     penalised: the objective of ``LogisticRegression(C=penalty)``. The loss is the cross-entropy of a softmax over the
     classes, and for two classes that of a sigmoid with one weight vector, as there.
 
     Args:
-        x: rows; float64 is computed in as it is, anything else in float32.
-        y: classes 0 to K - 1, all of which occur.
+        x: Rows; float64 is computed in as it is, anything else in float32.
+        y: Classes 0 to K - 1, all of which occur.
         penalty: ``C``, the inverse strength of the penalty.
-        max_iter: limit of iterations.
-        tolerance: the largest gradient entry, per row, at which to stop.
+        max_iter: Limit of iterations.
+        tolerance: The largest gradient entry, per row, at which to stop.
 
     Raises:
-        ValueError: fewer than two classes, a class that does not occur, a penalty that is not positive.
+        ValueError: Fewer than two classes, a class that does not occur, a penalty that is not positive.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0], [3.0], [4.0]], dtype=torch.float64)

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from graphcl._vocabulary import table
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import FloatArray, check_batch
-from graphcl.evaluate.baselines import embed_graphs, untrained_embeddings, untrained_init_embeddings
+from graphcl.evaluate.baselines import embed_graphs, stack, untrained_embeddings, untrained_init_embeddings
+from graphcl.evaluate.suite import EMBED_BATCH, first_epoch
 from graphcl.methods import Method
 
 __all__ = ["compared_molecule_embeddings", "raw_molecule_embeddings"]
-
-EMBED_BATCH = 1024
 
 
 def raw_molecule_embeddings(batches: Iterable[Any], *, vocab: str) -> FloatArray:
@@ -45,10 +43,7 @@ def raw_molecule_embeddings(batches: Iterable[Any], *, vocab: str) -> FloatArray
         ]
         counts[1] /= 2  # a bond is there in both directions
         parts.append(torch.cat(counts, 1).cpu())
-    if not parts:
-        raise ValueError("expected at least one batch, got none")
-    whole: FloatArray = np.ascontiguousarray(torch.cat(parts).numpy())
-    return whole
+    return stack(parts)
 
 
 def _counts(codes: torch.Tensor, home: torch.Tensor, sizes: list[int], graphs: int) -> torch.Tensor:
@@ -94,8 +89,7 @@ def compared_molecule_embeddings(
     clean = list(molecules.batches(EMBED_BATCH))
 
     def untrained(seed: int) -> FloatArray:
-        epoch = molecules.loader(batch_size, shuffle=True, seed=seed)
-        statistics = (molecules.batch(index) for index in epoch.order.split(batch_size) if index.numel() > 1)
+        statistics = first_epoch(molecules, batch_size, seed)
         return untrained_embeddings(lambda: make(seed), clean, statistics=statistics, seed=seed)
 
     raw = raw_molecule_embeddings(clean, vocab=molecules.vocab)

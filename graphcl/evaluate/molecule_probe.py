@@ -17,13 +17,13 @@ GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
 
 
 class LinearScores(NamedTuple):
-    """What the linear models score.
+    """The scores of the linear models of all tasks.
 
     Args:
-        test: on the test part, at the chosen penalty.
-        valid: on the validation part, likewise.
-        penalty: the chosen inverse penalty C.
-        unfinished: how many of the chosen fits reached the limit of iterations.
+        test: On the test part, at the chosen penalty.
+        valid: On the validation part, likewise.
+        penalty: The chosen inverse penalty C.
+        unfinished: How many of the chosen fits reached the limit of iterations.
     """
 
     test: TaskScores

@@ -13,21 +13,21 @@ class MoleculeProtocol:
     """How an encoder of molecules is scored on a labelled set, on the split that comes with it.
 
     Args:
-        name: the name that is printed beside every score.
+        name: The name that is printed beside every score.
         probe: ``linear``, linear models on frozen embeddings, or ``finetune``, the encoder with a linear head.
-        select: which epoch is scored: the first best on the validation part, or the last. The penalty of a linear model
+        select: Which epoch is scored: the first best on the validation part, or the last. The penalty of a linear model
             is chosen on the validation part in any case.
-        head_only: whether the encoder stays as it is and the head alone is tuned.
-        epochs: of fine-tuning, by Adam.
-        batch_size: of fine-tuning.
-        lr: of fine-tuning.
-        dropout: of the encoder while it is tuned.
-        seeds: how many seeds the protocol asks for.
-        ogb: whether it is for OGB's sets alone. Those are scored by ``ogb.Evaluator`` under every protocol.
-        source: where the protocol comes from.
+        head_only: Whether the encoder stays as it is and the head alone is tuned.
+        epochs: Of fine-tuning, by Adam.
+        batch_size: Of fine-tuning.
+        lr: Of fine-tuning.
+        dropout: Of the encoder while it is tuned.
+        seeds: How many seeds the protocol asks for.
+        ogb: Whether it is for OGB's sets alone. Those are scored by ``ogb.Evaluator`` under every protocol.
+        source: Where the protocol comes from.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
     """
 
     name: str
@@ -80,7 +80,7 @@ def molecule_protocol(name: str) -> MoleculeProtocol:
     """The protocol of that name.
 
     Raises:
-        ValueError: no such protocol; the message lists the nearest names.
+        ValueError: No such protocol; the message lists the nearest names.
 
     Example:
         >>> molecule_protocol("moleculenet-finetune").select
@@ -101,15 +101,15 @@ def with_tuning(
     """The protocol with other numbers; its name says which.
 
     Args:
-        base: the protocol to change, which must be one of fine-tuning.
-        head_only: tune the head alone.
-        epochs: as the protocol has them where left out.
-        batch_size: likewise.
-        lr: likewise.
-        dropout: likewise.
+        base: The protocol to change, which must be one of fine-tuning.
+        head_only: Tune the head alone.
+        epochs: As the protocol has them where left out.
+        batch_size: Likewise.
+        lr: Likewise.
+        dropout: Likewise.
 
     Raises:
-        ValueError: the protocol tunes nothing, or a number is out of range.
+        ValueError: The protocol tunes nothing, or a number is out of range.
 
     Example:
         >>> with_tuning(molecule_protocol("moleculenet-finetune"), epochs=20, head_only=True).name

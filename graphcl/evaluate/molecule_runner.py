@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphcl.data import split_digest
-from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
+from graphcl.evaluate._checks import FloatArray, check_embeddings, check_runs, to_numpy
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.finetune import finetune
@@ -297,8 +297,7 @@ def _task(
     raw: str | Path | None,
     progress: Callable[[str, int], None] | None,
 ) -> _Task:
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    check_runs(seeds)
     y = to_numpy(labels).astype(np.float64)
     if y.ndim != 2:
         raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")

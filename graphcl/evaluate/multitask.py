@@ -86,9 +86,9 @@ class TaskScores(NamedTuple):
     """Scores of several tasks.
 
     Args:
-        mean: over the tasks that could be scored.
+        mean: Over the tasks that could be scored.
         each: ``[T]`` float64, NaN for those that could not.
-        skipped: how many those are.
+        skipped: How many those are.
     """
 
     mean: float

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.baselines import collect_statistics
-from graphcl.evaluate.cache import cached
+from graphcl.evaluate.cache import row_keeper
 
 __all__ = [
     "compared_node_embeddings",
@@ -23,16 +23,16 @@ __all__ = [
 
 
 def raw_node_embeddings(data: Any) -> FloatArray:
-    """Returns the node features as embeddings.
+    """The node features as embeddings.
 
     Args:
-        data: a graph with ``x``.
+        data: A graph with ``x``.
 
     Returns:
         Array [nodes, features].
 
     Raises:
-        ValueError: a graph without node features.
+        ValueError: A graph without node features.
 
     Example:
         >>> from graphcl.data import load
@@ -45,11 +45,11 @@ def raw_node_embeddings(data: Any) -> FloatArray:
 
 
 def embed_nodes(method: nn.Module, data: Any) -> FloatArray:
-    """Returns the node embeddings of ``method.embed``, which works in eval mode on the clean graph.
+    """The node embeddings of ``method.embed``, which works in eval mode on the clean graph.
 
     Args:
-        method: a module with ``embed(data) -> Embeddings(node, graph)``.
-        data: the graph, on the device of the method.
+        method: A module with ``embed(data) -> Embeddings(node, graph)``.
+        data: The graph, on the device of the method.
 
     Returns:
         Array [nodes, dimensions].
@@ -67,24 +67,24 @@ def embed_nodes(method: nn.Module, data: Any) -> FloatArray:
 
 
 def untrained_init_node_embeddings(make: Callable[[], nn.Module], data: Any) -> FloatArray:
-    """Returns the embeddings of a freshly made method, BatchNorm at its initial identity.
+    """The embeddings of a freshly made method, BatchNorm at its initial identity.
 
     Args:
-        make: makes the method from the seed of the run, as training does.
-        data: the graph.
+        make: Makes the method from the seed of the run, as training does.
+        data: The graph.
     """
     return embed_nodes(make(), data)
 
 
 def untrained_node_embeddings(make: Callable[[], nn.Module], data: Any, *, seed: int = 0) -> FloatArray:
-    """Returns the embeddings of a freshly made method after one pass in train mode without a gradient step.
+    """The embeddings of a freshly made method after one pass in train mode without a gradient step.
 
     The pass sets the BatchNorm statistics to those of the clean graph; an encoder without BatchNorm is as initialised.
 
     Args:
-        make: makes the method from the seed of the run, as training does; it has an ``encoder``.
-        data: the graph.
-        seed: seed for dropout, if the encoder has any; the global generators are left as they were.
+        make: Makes the method from the seed of the run, as training does; it has an ``encoder``.
+        data: The graph.
+        seed: Seed for dropout, if the encoder has any; the global generators are left as they were.
     """
     method = make()
     if _has_batch_norm(method):
@@ -104,12 +104,12 @@ def compared_node_embeddings(
     """The embeddings of ``raw``, ``untrained`` and the trained methods, and ``untrained-init`` where that differs.
 
     Args:
-        data: the graph, on the device of the methods.
-        seeds: the model seeds.
-        make: from a seed to the method as training begins with it.
-        trained: under each name, from a seed to the trained method.
-        cache: a folder in which embeddings are kept and looked up.
-        key: what decides the embeddings besides name and seed; needed with ``cache``.
+        data: The graph, on the device of the methods.
+        seeds: The model seeds.
+        make: From a seed to the method as training begins with it.
+        trained: Under each name, from a seed to the trained method.
+        cache: A folder in which embeddings are kept and looked up.
+        key: What decides the embeddings besides name and seed; needed with ``cache``.
 
     Returns:
         Embeddings by method, one array per seed, as :func:`evaluate_nodes` takes them.
@@ -126,12 +126,7 @@ def compared_node_embeddings(
         >>> sorted(compared_node_embeddings(network, [0], make=make, trained={}))
         ['raw', 'untrained', 'untrained-init']
     """
-    if cache is not None and key is None:
-        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
-
-    def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
-        return build() if cache is None else cached(cache, {"key": dict(key or {}), "row": name, "seed": seed}, build)
-
+    kept = row_keeper(cache, key)
     raw = raw_node_embeddings(data)
     rows: dict[str, list[FloatArray]] = {"raw": [raw for _ in seeds]}
     builds: dict[str, Callable[[int], FloatArray]] = {}

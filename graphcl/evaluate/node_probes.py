@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_parts, check_rows, take
@@ -26,10 +27,10 @@ class SplitScore(NamedTuple):
     """The score of one split.
 
     Args:
-        score: of the test nodes, in [0, 1].
-        choice: the chosen C or number of neighbours.
-        unconverged: number of fits that reached the iteration limit.
-        validation: score of the validation nodes, or of the inner folds, under that choice, in [0, 1].
+        score: Of the test nodes, in [0, 1].
+        choice: The chosen C or number of neighbours.
+        unconverged: Number of fits that reached the iteration limit.
+        validation: Score of the validation nodes, or of the inner folds, under that choice, in [0, 1].
     """
 
     score: float
@@ -47,23 +48,23 @@ def node_score(
     metric: str = "accuracy",
     solver: str = "auto",
 ) -> SplitScore:
-    """Returns the score of frozen embeddings on one split.
+    """The score of frozen embeddings on one split.
 
     Args:
-        embeddings: one row per node [nodes, dimensions], array or tensor, from the encoder in eval mode on the clean
+        embeddings: One row per node [nodes, dimensions], array or tensor, from the encoder in eval mode on the clean
             graph.
-        labels: one class per node [nodes]; those of nodes outside the split are not looked at.
-        split: the parts, as arrays or tensors of node numbers.
-        protocol: what to do; see ``node_protocol(name)``.
+        labels: One class per node [nodes]; those of nodes outside the split are not looked at.
+        split: The parts, as arrays or tensors of node numbers.
+        protocol: What to do; see ``node_protocol(name)``.
         metric: ``accuracy``, or ``auc`` (area under the ROC curve) for two classes; it chooses the setting too.
-        solver: of ``logistic``: ``sklearn``, ``torch``, or ``auto``: torch for embeddings on a CUDA device and above
+        solver: Of ``logistic``: ``sklearn``, ``torch``, or ``auto``: torch for embeddings on a CUDA device and above
             100,000 training nodes.
 
     Returns:
         A ``SplitScore``.
 
     Raises:
-        ValueError: embeddings that are not finite, labels that are NaN or of the wrong shape, a training part without
+        ValueError: Embeddings that are not finite, labels that are NaN or of the wrong shape, a training part without
             one of the classes, parts that overlap, a metric or solver that does not exist or does not fit.
 
     Example:
@@ -82,14 +83,13 @@ def node_score(
     split = check_parts(split, len(x))
     y = check_node_labels(labels, len(x), np.concatenate(split))
     check_task(y, [split], protocol, metric)
-    if solver not in ("auto", "sklearn", "torch"):
-        raise ValueError(f"expected the solver auto, sklearn or torch, got {solver!r}")
+    check_choice("solver", solver, ("auto", "sklearn", "torch"))
     with quiet():
         return score_split(x, y, split, protocol, metric, solver)
 
 
 def check_task(y: IntArray, splits: list[NodeSplit], protocol: NodeProtocol, metric: str) -> None:
-    """Refuses a metric that does not fit, splits with an empty part, and splits without one of the classes."""
+    """Refuse a metric that does not fit, splits with an empty part, and splits without one of the classes."""
     needed = ("test",) if protocol.inner else ("validation", "test")
     for number, split in enumerate(splits):
         if lacking := [part for part in needed if not len(getattr(split, part))]:

@@ -11,6 +11,7 @@ split: 52.9 against 60.4), and a baseline must not be made weak.
 
 from dataclasses import dataclass, replace
 
+from graphcl._arguments import check_choice
 from graphcl.evaluate._names import named
 
 __all__ = ["NODE_PROTOCOLS", "NodeProtocol", "node_protocol", "with_splits"]
@@ -26,24 +27,24 @@ class NodeProtocol:
     """How frozen node embeddings are scored.
 
     Args:
-        name: the name that is printed beside every score.
+        name: The name that is printed beside every score.
         probe: ``logistic`` (multinomial logistic regression, L2), ``liblinear`` (one logistic regression per class by
             scikit-learn's liblinear), ``knn`` (cosine neighbours), ``kmeans`` (clusters against classes) or ``link``
             (logistic regression on the products of two nodes' embeddings).
         splits: ``public`` (the one split that comes with the graph), ``fixed`` (all that come with it), ``random``, or
             ``none`` where no label is learned from.
         scaler: ``standard`` (fitted on the training nodes), ``l2`` (each row to length 1) or ``none``.
-        grid: the settings to choose from, ``C`` or the number of neighbours; the first best one wins.
-        train: share of training nodes in a random split.
-        validation: share of validation nodes in a random split; 0 where inner folds choose.
-        count: number of random splits, or of runs of k-means. The same for every model seed.
-        inner: how the training part is divided to choose ``C`` where there are no validation nodes: ``kfold`` (5 folds,
+        grid: The settings to choose from, ``C`` or the number of neighbours; the first best one wins.
+        train: Share of training nodes in a random split.
+        validation: Share of validation nodes in a random split; 0 where inner folds choose.
+        count: Number of random splits, or of runs of k-means. The same for every model seed.
+        inner: How the training part is divided to choose ``C`` where there are no validation nodes: ``kfold`` (5 folds,
             then fitted on all) or ``shuffle`` (5 random halves, then fitted on all).
-        max_iter: iteration limit of the logistic regression; fits that reach it are counted.
-        source: where the protocol comes from.
+        max_iter: Iteration limit of the logistic regression; fits that reach it are counted.
+        source: Where the protocol comes from.
 
     Raises:
-        ValueError: an unknown word, an empty or non-positive grid, shares that leave no test nodes.
+        ValueError: An unknown word, an empty or non-positive grid, shares that leave no test nodes.
     """
 
     name: str
@@ -61,8 +62,7 @@ class NodeProtocol:
     def __post_init__(self) -> None:
         words = {"probe": PROBES, "splits": SPLITS, "scaler": SCALERS, "inner": INNER}
         for key, known in words.items():
-            if getattr(self, key) not in known:
-                raise ValueError(f"expected {key} to be one of {', '.join(known)}, got {getattr(self, key)!r}")
+            check_choice(key, getattr(self, key), known)
         if self.probe != "kmeans" and (not self.grid or min(self.grid) <= 0):
             raise ValueError(f"expected a grid of positive values, got {self.grid}")
         if self.splits == "random" and not (0 < self.train and 0 <= self.validation < 1 - self.train):
@@ -177,13 +177,13 @@ _ALIASES = {"node-linear-random": "node-linear-random-10-10-80"}
 
 
 def node_protocol(name: str) -> NodeProtocol:
-    """Returns the protocol of that name; ``node-linear-random`` is short for ``node-linear-random-10-10-80``.
+    """The protocol of that name; ``node-linear-random`` is short for ``node-linear-random-10-10-80``.
 
     Args:
-        name: a key of ``NODE_PROTOCOLS``, or the short name.
+        name: A key of ``NODE_PROTOCOLS``, or the short name.
 
     Raises:
-        ValueError: no such protocol; the message lists the nearest names.
+        ValueError: No such protocol; the message lists the nearest names.
 
     Example:
         >>> node_protocol("node-linear-random").count
@@ -193,14 +193,14 @@ def node_protocol(name: str) -> NodeProtocol:
 
 
 def with_splits(base: NodeProtocol, count: int) -> NodeProtocol:
-    """Returns the protocol with another number of random splits or runs, for a first look; its name says so.
+    """The protocol with another number of random splits or runs, for a first look; its name says so.
 
     Args:
-        base: the protocol to change, one with random splits or runs of k-means.
-        count: how many.
+        base: The protocol to change, one with random splits or runs of k-means.
+        count: How many.
 
     Raises:
-        ValueError: a protocol whose splits come with the graph.
+        ValueError: A protocol whose splits come with the graph.
 
     Example:
         >>> with_splits(node_protocol("kmeans"), 2).name

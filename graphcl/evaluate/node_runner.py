@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, check_runs, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import NONE, PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -31,18 +31,18 @@ class NodeEvaluation:
     """Scores of several methods under one node-level protocol, on the same splits.
 
     Args:
-        protocol: how they were scored.
-        seeds: model seeds; the splits are the same for all of them.
-        tables: for each metric and method, percent [seeds, splits].
-        choice: for each method, the chosen C or number of neighbours [seeds, splits].
-        validation: for each method, percent [seeds, splits] of the validation nodes, or of the inner folds, under that
+        protocol: How they were scored.
+        seeds: Model seeds; the splits are the same for all of them.
+        tables: For each metric and method, percent [seeds, splits].
+        choice: For each method, the chosen C or number of neighbours [seeds, splits].
+        validation: For each method, percent [seeds, splits] of the validation nodes, or of the inner folds, under that
             choice; NaN where nothing is chosen. What to compare methods by, where one of them is to be chosen.
-        unconverged: for each method, the number of fits that reached the iteration limit.
-        seconds: for each method, the time its scores took, in this run or an earlier one.
-        num_tested: nodes, or pairs, that one split tests; the average where splits differ.
-        sizes: what a split tests, and the labels that it gives away before (training and validation); ``None`` where
+        unconverged: For each method, the number of fits that reached the iteration limit.
+        seconds: For each method, the time its scores took, in this run or an earlier one.
+        num_tested: Nodes, or pairs, that one split tests; the average where splits differ.
+        sizes: What a split tests, and the labels that it gives away before (training and validation); ``None`` where
             no data is resampled, so that nothing is to be corrected for.
-        split_hash: hash of all splits.
+        split_hash: Hash of all splits.
     """
 
     protocol: NodeProtocol
@@ -69,33 +69,33 @@ def evaluate_nodes(
     n_jobs: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> NodeEvaluation:
-    """Scores each method's embedding of each seed on the splits of a protocol.
+    """Score each method's embedding of each seed on the splits of a protocol.
 
     With a raw file, every score is written as soon as its seed is done, and a score whose embedding, labels, splits and
     protocol are the same as before is read and not computed again.
 
     Args:
-        embeddings: for each method its embeddings [nodes, dimensions], one for each seed. The name ``raw`` is for the
+        embeddings: For each method its embeddings [nodes, dimensions], one for each seed. The name ``raw`` is for the
             node features: see :mod:`graphcl.evaluate.node_protocols` on their scaler.
-        data: the graph: ``y`` [nodes], and its masks where the protocol uses them. Its edges and features are not read.
-        protocol: how to score; not a link protocol, for which there is :func:`evaluate_links`.
-        seeds: the model seeds.
-        models: models that learn from labels, scored on the same splits; only under protocols that fit a probe.
+        data: The graph: ``y`` [nodes], and its masks where the protocol uses them. Its edges and features are not read.
+        protocol: How to score; not a link protocol, for which there is :func:`evaluate_links`.
+        seeds: The model seeds.
+        models: Models that learn from labels, scored on the same splits; only under protocols that fit a probe.
         metric: ``accuracy``, or ``auc`` for two classes; k-means gives ``nmi`` and ``ari`` whatever is said here.
         raw: CSV file of the scores per seed and split; see ``raw_path``.
-        n_jobs: threads to share the splits.
-        progress: called with method and seed after each.
+        n_jobs: Threads to share the splits.
+        progress: Called with method and seed after each.
 
     Returns:
         A ``NodeEvaluation``.
 
     Raises:
-        ValueError: no seeds or repeated ones, another number of embeddings than seeds or of rows than nodes, and what
+        ValueError: No seeds or repeated ones, another number of embeddings than seeds or of rows than nodes, and what
             ``node_splits`` and ``node_score`` refuse.
-        DataError: an unreadable raw file.
+        DataError: An unreadable raw file.
 
     Warns:
-        RuntimeWarning: fits that did not converge, with their number.
+        RuntimeWarning: Fits that did not converge, with their number.
 
     Example:
         >>> from graphcl.data import load
@@ -108,7 +108,7 @@ def evaluate_nodes(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
-    _check_seeds(seeds, n_jobs)
+    check_runs(seeds, n_jobs)
     if (models or {}) and protocol.probe not in ("logistic", "liblinear"):
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
     num_nodes = check_graph(data)
@@ -156,23 +156,23 @@ def evaluate_links(
     n_jobs: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> NodeEvaluation:
-    """Scores each method's embedding of each seed on the held-out edges of that seed.
+    """Score each method's embedding of each seed on the held-out edges of that seed.
 
     Args:
-        embeddings: for each method its embeddings [nodes, dimensions], one for each seed, each made from the graph of
+        embeddings: For each method its embeddings [nodes, dimensions], one for each seed, each made from the graph of
             that seed's split.
-        splits: for each seed its split: ``link_split(data, seed=seed)``, or OGB's.
+        splits: For each seed its split: ``link_split(data, seed=seed)``, or OGB's.
         protocol: ``link`` or ``ogb-link``.
-        seeds: the model seeds.
+        seeds: The model seeds.
         raw: CSV file of the scores per seed.
-        n_jobs: threads to share the seeds of one method.
-        progress: called with method and seed after each.
+        n_jobs: Threads to share the seeds of one method.
+        progress: Called with method and seed after each.
 
     Returns:
         A ``NodeEvaluation`` with the metrics ``auc``, ``mrr`` and ``hits@50``.
 
     Raises:
-        ValueError: a protocol for nodes, another number of splits than seeds, and what ``link_score`` refuses.
+        ValueError: A protocol for nodes, another number of splits than seeds, and what ``link_score`` refuses.
 
     Example:
         >>> from graphcl.data import load
@@ -185,7 +185,7 @@ def evaluate_links(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
-    _check_seeds(seeds, n_jobs)
+    check_runs(seeds, n_jobs)
     if len(splits) != len(seeds):
         raise ValueError(f"expected {len(seeds)} splits, one for each seed, got {len(splits)}")
     checked = _check_embeddings(embeddings, int(splits[0].data.num_nodes or 0), seeds, {})
@@ -268,17 +268,10 @@ def _collect(
     return evaluation
 
 
-def _check_seeds(seeds: Sequence[int], n_jobs: int) -> None:
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
-    if n_jobs < 1:
-        raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
-
-
 def _check_embeddings(
     embeddings: Mapping[str, Sequence[Any]], num_nodes: int, seeds: Sequence[int], models: Mapping[str, NodeModel]
 ) -> dict[str, list[Rows]]:
-    """Checks everything before the first fit, as a fit may come an hour later."""
+    """Check everything before the first fit, as a fit may come an hour later."""
     if twice := sorted(set(embeddings) & set(models)):
         raise ValueError(f"expected a method under embeddings or under models, got both for {', '.join(twice)}")
     if not embeddings and not models:

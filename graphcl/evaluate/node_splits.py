@@ -24,14 +24,14 @@ class NodeSplit(NamedTuple):
 
 
 def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
-    """Returns the splits that a protocol uses on a graph.
+    """The splits that a protocol uses on a graph.
 
     Args:
-        data: a ``Data`` with ``y``, and with masks where the protocol takes its splits from the graph.
-        protocol: a node-level protocol; one that learns from no label has no splits.
+        data: A ``Data`` with ``y``, and with masks where the protocol takes its splits from the graph.
+        protocol: A node-level protocol; one that learns from no label has no splits.
 
     Raises:
-        ValueError: a graph without the masks that the protocol needs, or with masks that contradict it or each other.
+        ValueError: A graph without the masks that the protocol needs, or with masks that contradict it or each other.
 
     Example:
         >>> from graphcl.data import load
@@ -62,16 +62,16 @@ def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
 
 
 def mask_splits(train_mask: Any, val_mask: Any, test_mask: Any, *, num_nodes: int) -> list[NodeSplit]:
-    """Returns the splits that boolean masks describe.
+    """The splits that boolean masks describe.
 
     Args:
         train_mask: [nodes], or [nodes, splits] for several.
-        val_mask: alike; one mask [nodes] serves all splits.
-        test_mask: alike.
-        num_nodes: nodes of the graph.
+        val_mask: Alike; one mask [nodes] serves all splits.
+        test_mask: Alike.
+        num_nodes: Nodes of the graph.
 
     Raises:
-        ValueError: a mask of another type or length, masks of different numbers of splits, an empty part, nodes in two
+        ValueError: A mask of another type or length, masks of different numbers of splits, an empty part, nodes in two
             parts of a split.
 
     Example:
@@ -98,19 +98,19 @@ def mask_splits(train_mask: Any, val_mask: Any, test_mask: Any, *, num_nodes: in
 
 
 def random_splits(num_nodes: int, count: int, *, train: float, validation: float) -> list[NodeSplit]:
-    """Returns uniformly random splits; split ``i`` is drawn with seed ``i``, whatever the model seed.
+    """Uniformly random splits; split ``i`` is drawn with seed ``i``, whatever the model seed.
 
     Args:
-        num_nodes: nodes of the graph, all of them labelled.
-        count: number of splits.
-        train: share of training nodes.
-        validation: share of validation nodes; the others are for the test.
+        num_nodes: Nodes of the graph, all of them labelled.
+        count: Number of splits.
+        train: Share of training nodes.
+        validation: Share of validation nodes; the others are for the test.
 
     Returns:
         Splits whose parts are in the random order that they were drawn in, as inner folds are cut from it.
 
     Raises:
-        ValueError: too few nodes to fill the parts.
+        ValueError: Too few nodes to fill the parts.
 
     Example:
         >>> [len(part) for part in random_splits(10, 1, train=0.2, validation=0.2)[0]]
@@ -127,7 +127,7 @@ def random_splits(num_nodes: int, count: int, *, train: float, validation: float
 
 
 def node_split_hash(splits: Sequence[Sequence[NDArray[Any]]]) -> str:
-    """Returns the first 16 hexadecimal digits of the SHA-256 of all parts, split by split.
+    """The first 16 hexadecimal digits of the SHA-256 of all parts, split by split.
 
     Example:
         >>> first, second = random_splits(10, 2, train=0.2, validation=0.2)

@@ -40,12 +40,12 @@ class FoldScore(NamedTuple):
     """The score of one outer fold.
 
     Args:
-        fold: number of the fold.
-        accuracy: share of the test part that was right, in [0, 1].
-        penalty: the chosen C, or number of neighbours.
-        predictions: predicted classes of the test part, as positions among the sorted classes.
-        unconverged: number of ``LinearSVC`` fits that reached the iteration limit.
-        validation: mean accuracy over the inner folds with the chosen C, in [0, 1]: what methods may be chosen by.
+        fold: Number of the fold.
+        accuracy: Share of the test part that was right, in [0, 1].
+        penalty: The chosen C, or number of neighbours.
+        predictions: Predicted classes of the test part, as positions among the sorted classes.
+        unconverged: Number of ``LinearSVC`` fits that reached the iteration limit.
+        validation: Mean accuracy over the inner folds with the chosen C, in [0, 1]: what methods may be chosen by.
     """
 
     fold: int
@@ -66,22 +66,22 @@ def fold_scores(
     only: Sequence[int] | None = None,
     n_jobs: int = 1,
 ) -> list[FoldScore]:
-    """Returns the score of each outer fold of a protocol.
+    """The score of each outer fold of a protocol.
 
     Args:
-        embeddings: one row per graph [graphs, dimensions], array or tensor, from the encoder in eval mode.
-        labels: one class per graph [graphs].
-        protocol: what to do; see ``protocol(name)``.
-        seed: seed of the outer folds, by convention the seed of the model.
-        groups: group of each graph [graphs], for a protocol that is ``grouped``.
-        only: numbers of the outer folds to compute; all when left out.
-        n_jobs: threads to share the folds; the solvers leave the interpreter lock.
+        embeddings: One row per graph [graphs, dimensions], array or tensor, from the encoder in eval mode.
+        labels: One class per graph [graphs].
+        protocol: What to do; see ``protocol(name)``.
+        seed: Seed of the outer folds, by convention the seed of the model.
+        groups: Group of each graph [graphs], for a protocol that is ``grouped``.
+        only: Numbers of the outer folds to compute; all when left out.
+        n_jobs: Threads to share the folds; the solvers leave the interpreter lock.
 
     Returns:
         One ``FoldScore`` for each outer fold, in order.
 
     Raises:
-        ValueError: embeddings that are not finite, labels of the wrong shape, a class with fewer members than folds, a
+        ValueError: Embeddings that are not finite, labels of the wrong shape, a class with fewer members than folds, a
             protocol without folds.
 
     Example:
@@ -119,24 +119,24 @@ def kernel_fold_scores(
     only: Sequence[int] | None = None,
     n_jobs: int = 1,
 ) -> list[FoldScore]:
-    """Returns fold scores on a kernel matrix, with the folds, the grid and the selection of a protocol.
+    """Fold scores on a kernel matrix, with the folds, the grid and the selection of a protocol.
 
     The classifier is ``SVC``, or under ``graph-knn`` the vote of neighbours by cosine in the space of the kernel.
 
     Args:
-        kernel: symmetric kernel matrix [graphs, graphs].
-        labels: one class per graph [graphs].
-        protocol: gives folds, inner folds and grid; its own kernel and scaler are not used.
-        seed: seed of the outer folds.
-        groups: group of each graph [graphs], for a protocol that is ``grouped``.
-        only: numbers of the outer folds to compute; all when left out.
-        n_jobs: threads to share the folds; the solvers leave the interpreter lock.
+        kernel: Symmetric kernel matrix [graphs, graphs].
+        labels: One class per graph [graphs].
+        protocol: Gives folds, inner folds and grid; its own kernel and scaler are not used.
+        seed: Seed of the outer folds.
+        groups: Group of each graph [graphs], for a protocol that is ``grouped``.
+        only: Numbers of the outer folds to compute; all when left out.
+        n_jobs: Threads to share the folds; the solvers leave the interpreter lock.
 
     Returns:
         One ``FoldScore`` for each outer fold, in order.
 
     Raises:
-        ValueError: a matrix that is not symmetric or not finite, labels that do not fit.
+        ValueError: A matrix that is not symmetric or not finite, labels that do not fit.
 
     Example:
         >>> import numpy as np
@@ -183,7 +183,7 @@ def folds_of(y: IntArray, groups: IntArray | None, folds: int, *, seed: int | No
 def score_fold(
     classifier: Classifier, y: IntArray, number: int, fold: Fold, protocol: Protocol, groups: IntArray | None = None
 ) -> FoldScore:
-    """Chooses C on the training part, fits it once more on all of that part, reads the test part once."""
+    """Choose C on the training part, fit it once more on all of that part, read the test part once."""
     train, test = fold
     penalty, validation, unconverged = choose_penalty(classifier, y, train, protocol, groups)
     predictions, bad = classifier(y, train, test, [penalty])

@@ -8,6 +8,7 @@ Scores under different protocols are not comparable: the kernel alone moves Grap
 
 from dataclasses import dataclass, replace
 
+from graphcl._arguments import check_choice
 from graphcl.evaluate._names import named
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
 
@@ -26,25 +27,25 @@ class Protocol:
     """How frozen embeddings are scored.
 
     Args:
-        name: the name that is printed beside every score.
+        name: The name that is printed beside every score.
         kernel: ``rbf`` (``SVC``, gamma ``scale``), ``linear`` (``LinearSVC`` in the primal), ``cosine`` (rows of length
             1, where nothing else is fitted) or ``precomputed`` (on a given kernel matrix).
-        scaler: whether a standard scaler, fitted on the training part only, comes before the classifier.
+        scaler: Whether a standard scaler, fitted on the training part only, comes before the classifier.
         probe: ``svm``; ``knn`` (a vote of the nearest training graphs, the first class among equals); ``kmeans``
             (clusters against classes); ``retrieval`` (of the nearest other graphs, how many are of the same class).
-        grid: the values of ``C``, or of the number of neighbours, to choose from; the first best one wins. For
+        grid: The values of ``C``, or of the number of neighbours, to choose from; the first best one wins. For
             ``retrieval`` the numbers of neighbours, each of which is scored.
-        folds: outer folds, stratified and shuffled by the seed; for ``kmeans`` the number of runs.
-        inner_folds: folds of the choice inside a training part, stratified and not shuffled.
-        grouped: whether graphs of one group (such as ``wl_classes``: graphs that no message passing tells apart) stay
+        folds: Outer folds, stratified and shuffled by the seed; for ``kmeans`` the number of runs.
+        inner_folds: Folds of the choice inside a training part, stratified and not shuffled.
+        grouped: Whether graphs of one group (such as ``wl_classes``: graphs that no message passing tells apart) stay
             together in all folds, inner and outer; the groups are then an argument of what scores.
-        max_iter: iteration limit of ``LinearSVC``, scikit-learn's own by default. Fits that reach it are counted. On
+        max_iter: Iteration limit of ``LinearSVC``, scikit-learn's own by default. Fits that reach it are counted. On
             small sets whose embeddings have dependent columns, those with the largest C do (a quarter of the fits on
             MUTAG); there 50 times as many iterations changed no chosen C and no score.
-        source: where the protocol comes from.
+        source: Where the protocol comes from.
 
     Raises:
-        ValueError: an unknown probe or kernel, an empty or non-positive grid, fewer than two folds.
+        ValueError: An unknown probe or kernel, an empty or non-positive grid, fewer than two folds.
     """
 
     name: str
@@ -59,11 +60,8 @@ class Protocol:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.probe not in PROBES:
-            raise ValueError(f"expected probe to be one of {', '.join(PROBES)}, got {self.probe!r}")
-        kernels = PROBES[self.probe]
-        if self.kernel not in kernels:
-            raise ValueError(f"expected kernel to be one of {', '.join(kernels)} for {self.probe}, got {self.kernel!r}")
+        check_choice("probe", self.probe, PROBES)
+        check_choice(f"the kernel of {self.probe}", self.kernel, PROBES[self.probe])
         if self.scaler and self.kernel in ("precomputed", "cosine"):
             raise ValueError(
                 f"expected no scaler with a {self.kernel} kernel, got scaler=True; scale the features before"
@@ -148,13 +146,13 @@ PROTOCOLS: dict[str, Protocol] = _STANDARD | {
 
 
 def protocol(name: str) -> Protocol:
-    """Returns the protocol of that name.
+    """The protocol of that name.
 
     Args:
-        name: a key of ``PROTOCOLS``.
+        name: A key of ``PROTOCOLS``.
 
     Raises:
-        ValueError: no such protocol; the message lists the nearest names.
+        ValueError: No such protocol; the message lists the nearest names.
 
     Example:
         >>> protocol("tu-rbf-svm").folds
@@ -169,15 +167,15 @@ def protocol(name: str) -> Protocol:
 
 
 def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Protocol:
-    """Returns the protocol with other fold counts, for small data, or another number of runs; its name says so.
+    """The protocol with other fold counts, for small data, or another number of runs; its name says so.
 
     Args:
-        base: the protocol to change.
-        folds: outer folds, or runs of k-means.
-        inner_folds: inner folds; as they are when left out.
+        base: The protocol to change.
+        folds: Outer folds, or runs of k-means.
+        inner_folds: Inner folds; as they are when left out.
 
     Raises:
-        ValueError: a protocol without folds and runs, or without inner folds.
+        ValueError: A protocol without folds and runs, or without inner folds.
 
     Example:
         >>> with_folds(protocol("tu-rbf-svm"), 3).name

@@ -20,35 +20,35 @@ class Result:
     """One row of a result table; accuracies, lifts and their spreads in percent, empty cells are ``None``.
 
     Args:
-        dataset: name of the card.
-        method: class name, or one of raw, untrained-init, untrained, wl, supervised, scratch, fingerprint.
-        protocol: name of the protocol; ``wl`` brings its own kernel in place of the protocol's, and node features
+        dataset: Name of the card.
+        method: Class name, or one of raw, untrained-init, untrained, wl, supervised, scratch, fingerprint.
+        protocol: Name of the protocol; ``wl`` brings its own kernel in place of the protocol's, and node features
             (``raw``) rows of length 1 in place of a standard scaler.
-        features: node features, where they were a choice.
+        features: Node features, where they were a choice.
         metric: ``accuracy``, ``auc``, ``nmi``, ``ari``, ``mrr``, ``hits@50``, ``precision@k``, all in percent; ``rmse``
             in the target's unit.
-        mean: mean over seeds of the mean over folds.
-        std: standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
-        std_over: what ``std`` is over, ``seeds``.
-        std_folds: standard deviation over the folds of one seed (divisor n - 1), averaged over seeds.
-        seeds: number of seeds.
-        folds: number of folds, or of splits.
-        n_test: graphs that one seed tests, over all its folds; nodes or pairs that one split tests.
-        epochs: epochs of pretraining, 0 for an untrained encoder.
-        selected_by: what chose the epoch, for example ``fixed epoch``.
-        lift: mean difference to ``untrained`` (to ``scratch`` where the encoder was tuned), seed by seed and fold by
+        mean: Mean over seeds of the mean over folds.
+        std: Standard deviation of the latter over seeds (divisor n - 1); ``None`` with one seed.
+        std_over: What ``std`` is over, ``seeds``.
+        std_folds: Standard deviation over the folds of one seed (divisor n - 1), averaged over seeds.
+        seeds: Number of seeds.
+        folds: Number of folds, or of splits.
+        n_test: Graphs that one seed tests, over all its folds; nodes or pairs that one split tests.
+        epochs: Epochs of pretraining, 0 for an untrained encoder.
+        selected_by: What chose the epoch, for example ``fixed epoch``.
+        lift: Mean difference to ``untrained`` (to ``scratch`` where the encoder was tuned), seed by seed and fold by
             fold; for an error how much smaller it is.
-        lift_low: lower end of its 95 % interval.
-        lift_high: upper end.
-        p: its p value, not corrected for the number of data sets (``holm`` does that for a whole table).
-        published: the published mean.
-        published_source: where it is published.
-        split_hash: hash of all folds of all seeds.
-        version: of the package.
-        device: where the embeddings were made.
-        seconds: time the row took.
-        command: command that makes the row.
-        date: day it was made, ISO 8601.
+        lift_low: Lower end of its 95 % interval.
+        lift_high: Upper end.
+        p: Its p value, not corrected for the number of data sets (``holm`` does that for a whole table).
+        published: The published mean.
+        published_source: Where it is published.
+        split_hash: Hash of all folds of all seeds.
+        version: Of the package.
+        device: Where the embeddings were made.
+        seconds: Time the row took.
+        command: Command that makes the row.
+        date: Day it was made, ISO 8601.
     """
 
     dataset: str
@@ -88,7 +88,7 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
 
 
 def summarise(scores: Any) -> tuple[float, float | None, float | None]:
-    """Returns mean, standard deviation over seeds, and standard deviation over folds, which are different things.
+    """Mean, standard deviation over seeds, and standard deviation over folds, which are different things.
 
     Args:
         scores: [seeds, folds].
@@ -98,7 +98,7 @@ def summarise(scores: Any) -> tuple[float, float | None, float | None]:
         with divisor n - 1, and ``None`` where n is 1.
 
     Raises:
-        ValueError: another shape.
+        ValueError: Another shape.
 
     Example:
         >>> summarise([[80.0, 90.0], [84.0, 94.0]])
@@ -114,22 +114,22 @@ def summarise(scores: Any) -> tuple[float, float | None, float | None]:
 
 
 def merge_results(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
-    """Returns the rows of both; a new row replaces the old row about the same (its ``key``)."""
+    """The rows of both; a new row replaces the old row about the same (its ``key``)."""
     rows = {row.key: row for row in old}
     rows.update({row.key: row for row in new})
     return list(rows.values())
 
 
 def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = True) -> None:
-    """Writes a result table, whole or not at all.
+    """Write a result table, whole or not at all.
 
     Args:
-        path: the CSV file.
-        rows: what to write.
-        merge: keep the rows of an existing file that are about something else.
+        path: The CSV file.
+        rows: What to write.
+        merge: Keep the rows of an existing file that are about something else.
 
     Raises:
-        DataError: an existing file with other columns or unreadable values.
+        DataError: An existing file with other columns or unreadable values.
     """
     path = Path(path)
     table = merge_results(read_results(path) if merge else [], rows)
@@ -137,13 +137,13 @@ def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = Tru
 
 
 def read_results(path: str | Path) -> list[Result]:
-    """Reads a result table; an absent file has no rows.
+    """Read a result table; an absent file has no rows.
 
     Args:
-        path: the CSV file.
+        path: The CSV file.
 
     Raises:
-        DataError: other columns, a cut line, or a value of the wrong kind; the message names the file.
+        DataError: Other columns, a cut line, or a value of the wrong kind; the message names the file.
     """
     rows = []
     for number, row in enumerate(read_csv(Path(path), COLUMNS), start=1):

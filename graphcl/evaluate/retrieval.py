@@ -12,7 +12,7 @@ __all__ = ["retrieval_precision"]
 
 
 def retrieval_precision(embeddings: object, labels: object, *, k: int | Sequence[int] = (1, 5, 10)) -> dict[int, float]:
-    r"""Returns precision@k: every item asks, all others answer, the k most similar ones by cosine count.
+    r"""Precision@k: every item asks, all others answer, the k most similar ones by cosine count.
 
     .. math:: \frac1N \sum_i \frac1k \big| \{ j \in \mathrm{top}_k(i) : y_j = y_i \} \big|
 
@@ -20,15 +20,15 @@ def retrieval_precision(embeddings: object, labels: object, *, k: int | Sequence
     the share of pairs of one class, :func:`graphcl.evaluate.false_negative_rate`. No pair matrix is held.
 
     Args:
-        embeddings: one row per graph or node [n, dimensions], array or tensor.
-        labels: one class per row [n].
-        k: how many neighbours, one value or more, none above n - 1.
+        embeddings: One row per graph or node [n, dimensions], array or tensor.
+        labels: One class per row [n].
+        k: How many neighbours, one value or more, none above n - 1.
 
     Returns:
         For each k a number in [0, 1].
 
     Raises:
-        ValueError: embeddings that are not finite, labels that are NaN or not one a row, a k out of range.
+        ValueError: Embeddings that are not finite, labels that are NaN or not one a row, a k out of range.
 
     Example:
         >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])

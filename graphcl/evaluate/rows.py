@@ -25,11 +25,11 @@ class Note:
     """What a row says of one method beside its scores.
 
     Args:
-        epochs: epochs of pretraining, 0 for an untrained encoder, ``None`` where there is no encoder.
-        selected_by: what chose the epoch.
-        published: the published mean.
-        published_source: where it is published.
-        seconds: time the row took; the time of the probe when left out.
+        epochs: Epochs of pretraining, 0 for an untrained encoder, ``None`` where there is no encoder.
+        selected_by: What chose the epoch.
+        published: The published mean.
+        published_source: Where it is published.
+        seconds: Time the row took; the time of the probe when left out.
     """
 
     epochs: int | None = None
@@ -44,9 +44,9 @@ class Provenance:
     """Where and how a table was made.
 
     Args:
-        version: of the package; the installed one when left out.
-        device: where the embeddings were made.
-        command: command that makes the table.
+        version: Of the package; the installed one when left out.
+        device: Where the embeddings were made.
+        command: Command that makes the table.
         date: ISO 8601; today when left out.
     """
 
@@ -66,7 +66,7 @@ def result_rows(
     one_draw: Collection[str] = (),
     over: Mapping[str, str | None] | None = None,
 ) -> list[Result]:
-    """Returns one row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
+    """One row for each metric and method; all but ``untrained`` itself carry their lift over it, if scored.
 
     Where encoders were fine-tuned, ``scratch`` takes its place. The lift of an error is how much smaller it is. Where
     methods have encoders of their own, ``over`` says which row is whose encoder untrained.
@@ -76,20 +76,20 @@ def result_rows(
     splits, and with one seed there is none.
 
     Args:
-        evaluation: scores of all methods on the same folds.
-        dataset: name of the card.
-        features: node features, where they were a choice.
-        notes: what to say of single methods.
-        provenance: where the table was made; this machine and day when left out.
-        one_draw: methods whose encoder is the same for all seeds; their interval is that of ``lift_of_one``.
-        over: for single methods the method that their lift is over, or None for no lift; a method that another's lift
+        evaluation: Scores of all methods on the same folds.
+        dataset: Name of the card.
+        features: Node features, where they were a choice.
+        notes: What to say of single methods.
+        provenance: Where the table was made; this machine and day when left out.
+        one_draw: Methods whose encoder is the same for all seeds; their interval is that of ``lift_of_one``.
+        over: For single methods the method that their lift is over, or None for no lift; a method that another's lift
             is over has none itself.
 
     Returns:
         Rows in the order of the methods.
 
     Raises:
-        ValueError: a note on a method that has no scores, or a lift over one.
+        ValueError: A note on a method that has no scores, or a lift over one.
 
     Example:
         >>> import numpy as np

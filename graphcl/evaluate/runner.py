@@ -19,6 +19,7 @@ from graphcl.evaluate._checks import (
     check_kernel,
     check_labels,
     check_protocol,
+    check_runs,
 )
 from graphcl.evaluate._parts import PartRow, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
@@ -36,15 +37,15 @@ class Evaluation:
     """Scores of several methods under one protocol, on the same folds.
 
     Args:
-        protocol: how they were scored.
-        seeds: model seeds, which are the fold seeds too.
-        accuracy: for each method, percent [seeds, folds]; empty where the protocol has no folds.
-        penalty: for each method, the chosen C or number of neighbours [seeds, folds]; empty likewise.
-        unconverged: for each method, the number of ``LinearSVC`` fits that reached the iteration limit.
-        seconds: for each method, the time its scores took, in this run or an earlier one.
-        num_graphs: graphs in the data set.
-        split_hash: hash of the folds of all seeds.
-        others: for each other metric and method, percent [seeds, runs].
+        protocol: How they were scored.
+        seeds: Model seeds, which are the fold seeds too.
+        accuracy: For each method, percent [seeds, folds]; empty where the protocol has no folds.
+        penalty: For each method, the chosen C or number of neighbours [seeds, folds]; empty likewise.
+        unconverged: For each method, the number of ``LinearSVC`` fits that reached the iteration limit.
+        seconds: For each method, the time its scores took, in this run or an earlier one.
+        num_graphs: Graphs in the data set.
+        split_hash: Hash of the folds of all seeds.
+        others: For each other metric and method, percent [seeds, runs].
     """
 
     protocol: Protocol
@@ -106,31 +107,31 @@ def evaluate_embeddings(
     n_jobs: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> Evaluation:
-    """Scores each method's embedding of each seed on the folds of that seed.
+    """Score each method's embedding of each seed on the folds of that seed.
 
     With a raw file, every score is written as soon as its seed is done, and a score whose embedding, labels, protocol
     and seed are the same as before is read and not computed again: an interrupted table goes on where it stopped.
 
     Args:
-        embeddings: for each method its embeddings [graphs, dimensions], one for each seed.
-        labels: one class per graph [graphs].
-        protocol: how to score.
-        seeds: the model seeds; each is the seed of its folds too, so that differences between methods are paired.
-        kernels: kernel matrices [graphs, graphs] of methods that have a kernel and no embeddings (Weisfeiler-Lehman);
+        embeddings: For each method its embeddings [graphs, dimensions], one for each seed.
+        labels: One class per graph [graphs].
+        protocol: How to score.
+        seeds: The model seeds; each is the seed of its folds too, so that differences between methods are paired.
+        kernels: Kernel matrices [graphs, graphs] of methods that have a kernel and no embeddings (Weisfeiler-Lehman);
             they are used with the folds, grid and selection of the protocol, or for clusters and retrieval as the
             vectors whose products they are.
-        groups: group of each graph [graphs], as ``wl_classes`` gives them, for a protocol that is ``grouped``.
+        groups: Group of each graph [graphs], as ``wl_classes`` gives them, for a protocol that is ``grouped``.
         raw: CSV file of the scores per seed and fold; see ``raw_path``.
-        n_jobs: threads to share the folds.
-        progress: called with method and seed after each.
+        n_jobs: Threads to share the folds.
+        progress: Called with method and seed after each.
 
     Returns:
         An ``Evaluation``, whose ``tables`` are by metric, ``accuracy``; ``nmi`` and ``ari`` under ``graph-kmeans``;
         ``precision@1`` and so on under ``graph-retrieval``.
 
     Raises:
-        ValueError: no seeds or repeated ones, another number of embeddings than seeds, or what ``fold_scores`` refuses.
-        DataError: an unreadable raw file.
+        ValueError: No seeds or repeated ones, another number of embeddings than seeds, or what ``fold_scores`` refuses.
+        DataError: An unreadable raw file.
 
     Warns:
         RuntimeWarning: ``LinearSVC`` fits that did not converge, with their number.
@@ -144,12 +145,11 @@ def evaluate_embeddings(
         >>> evaluate_embeddings({"raw": [x, x]}, y, few, [0, 1]).accuracy["raw"].tolist()
         [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     """
+    check_runs(seeds, n_jobs)
     tasks, y = _tasks(embeddings, kernels or {}, labels, protocol, seeds)
     groups = check_groups(groups, len(y), protocol)
     path = Path(raw) if raw is not None else None
     if not protocol.nested:
-        if n_jobs < 1:
-            raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
         runs = RawFile(path, PartRow)
         return _unsupervised(tasks, y, protocol, seeds, kernels or {}, runs, n_jobs=n_jobs, progress=progress)
     store = RawFile(path, _Row)
@@ -176,13 +176,13 @@ def evaluate_embeddings(
 
 
 def raw_path(folder: str | Path, dataset: str, protocol: Protocol | NodeProtocol, features: str = "") -> Path:
-    """Returns where the scores per seed and fold of a data set and protocol lie.
+    """Where the scores per seed and fold of a data set and protocol lie.
 
     Args:
-        folder: for example ``benchmarks/results/raw``.
-        dataset: name of the data set.
-        protocol: the protocol.
-        features: node features, where they were a choice.
+        folder: For example ``benchmarks/results/raw``.
+        dataset: Name of the data set.
+        protocol: The protocol.
+        features: Node features, where they were a choice.
 
     Example:
         >>> from graphcl.evaluate import protocol
@@ -199,10 +199,8 @@ def _tasks(
     protocol: Protocol,
     seeds: Sequence[int],
 ) -> tuple[dict[str, list[FloatArray]], IntArray]:
-    """Checks everything before the first fit, as a fit may come an hour later."""
+    """Check everything before the first fit, as a fit may come an hour later."""
     check_protocol(protocol, Protocol, "protocol")
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
     if not isinstance(embeddings, Mapping):
         raise TypeError(
             f"expected embeddings by method, one array per seed, got {type(embeddings).__name__}; write "

@@ -18,18 +18,18 @@ class SemiProtocol:
     """How a pretrained encoder is tuned on few labels and scored, fold by fold.
 
     Args:
-        name: the name that is printed beside every score.
-        share: of the graphs that are in neither the test fold nor the validation fold, those whose labels are seen.
-        folds: stratified and shuffled by the seed; each is the test fold once, and the one before it validates.
-        epochs: passes over the labelled graphs; the first with the best validation accuracy is scored.
-        batch_size: labelled graphs per step.
-        lr: of Adam.
-        head_only: whether the encoder stays as it is and the head alone is tuned.
-        seeds: how many seeds the protocol asks for.
-        source: where the protocol comes from.
+        name: The name that is printed beside every score.
+        share: Of the graphs that are in neither the test fold nor the validation fold, those whose labels are seen.
+        folds: Stratified and shuffled by the seed; each is the test fold once, and the one before it validates.
+        epochs: Passes over the labelled graphs; the first with the best validation accuracy is scored.
+        batch_size: Labelled graphs per step.
+        lr: Of Adam.
+        head_only: Whether the encoder stays as it is and the head alone is tuned.
+        seeds: How many seeds the protocol asks for.
+        source: Where the protocol comes from.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
     """
 
     name: str
@@ -70,10 +70,10 @@ def semi_protocol(name: str) -> SemiProtocol:
     """The protocol of that name; ``tu-semi-10`` is short for ``semi-supervised-10``, ``tu-semi-1`` alike.
 
     Args:
-        name: a key of ``SEMI_PROTOCOLS``, or a short name.
+        name: A key of ``SEMI_PROTOCOLS``, or a short name.
 
     Raises:
-        ValueError: no such protocol; the message lists the nearest names.
+        ValueError: No such protocol; the message lists the nearest names.
 
     Example:
         >>> semi_protocol("tu-semi-10").share
@@ -94,15 +94,15 @@ def with_semi_tuning(
     """The protocol with other numbers; its name says which.
 
     Args:
-        base: the protocol to change.
-        head_only: tune the head alone.
-        folds: as the protocol has them where left out.
-        epochs: likewise.
-        batch_size: likewise.
-        lr: likewise.
+        base: The protocol to change.
+        head_only: Tune the head alone.
+        folds: As the protocol has them where left out.
+        epochs: Likewise.
+        batch_size: Likewise.
+        lr: Likewise.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
 
     Example:
         >>> with_semi_tuning(semi_protocol("semi-supervised-10"), epochs=20, head_only=True).name

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from graphcl.data import PackedDataset
-from graphcl.evaluate._checks import FloatArray, to_numpy
+from graphcl.evaluate._checks import FloatArray, check_runs, to_numpy
 from graphcl.evaluate._parts import PartRow, Scores, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.finetune import finetune
@@ -105,8 +105,7 @@ def finetune_on_few(
     not searched; encoder and node features are the caller's, where the authors have a ResGCN of 5 layers on one-hot
     degrees.
     """
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+    check_runs(seeds)
     if not encoders:
         raise ValueError("expected at least one encoder, got none")
     packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)

@@ -12,7 +12,7 @@ __all__ = ["LabelSplit", "label_splits"]
 
 
 class LabelSplit(NamedTuple):
-    """Graph numbers of three parts, ascending; the labels of all other graphs are not looked at."""
+    """The graphs of each part of a fold, in ascending order; the labels of all others are not looked at."""
 
     train: IntArray
     validation: IntArray
@@ -20,7 +20,7 @@ class LabelSplit(NamedTuple):
 
 
 def label_splits(labels: Any, protocol: SemiProtocol, *, seed: int) -> list[LabelSplit]:
-    """Returns the splits of all folds.
+    """The splits of all folds.
 
     The test folds are those of ``tu-rbf-svm`` under the same seed. The fold before it validates, the last one before
     the first. Of the graphs of a class that are left, the same share is labelled: parts are rounded so that they add up
@@ -28,15 +28,15 @@ def label_splits(labels: Any, protocol: SemiProtocol, *, seed: int) -> list[Labe
     seed is a subset of a larger one.
 
     Args:
-        labels: one class per graph [graphs].
-        protocol: the number of folds and the share of labels.
-        seed: seed of the folds and of the draw, by convention the seed of the model.
+        labels: One class per graph [graphs].
+        protocol: The number of folds and the share of labels.
+        seed: Seed of the folds and of the draw, by convention the seed of the model.
 
     Returns:
         One ``LabelSplit`` for each fold.
 
     Raises:
-        ValueError: labels that are not classes, fewer than two classes, a class with fewer members than folds.
+        ValueError: Labels that are not classes, fewer than two classes, a class with fewer members than folds.
 
     Example:
         >>> from graphcl.evaluate import semi_protocol

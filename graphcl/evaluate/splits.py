@@ -13,12 +13,12 @@ Fold = tuple[IntArray, IntArray]  # indices of the training part and of the test
 
 
 def stratified_folds(y: IntArray, folds: int, *, seed: int | None = None) -> list[Fold]:
-    """Returns stratified folds; shuffled by ``seed``, or in the order of the data without one.
+    """Stratified folds; shuffled by ``seed``, or in the order of the data without one.
 
     Args:
-        y: labels [graphs].
-        folds: number of folds.
-        seed: seed of the shuffle.
+        y: Labels [graphs].
+        folds: Number of folds.
+        seed: Seed of the shuffle.
 
     Returns:
         A list of (training indices, test indices), both ascending.
@@ -35,10 +35,10 @@ def stratified_folds(y: IntArray, folds: int, *, seed: int | None = None) -> lis
 
 
 def split_hash(splits: Sequence[Sequence[Fold]]) -> str:
-    """Returns the first 16 hexadecimal digits of the SHA-256 of all test indices: seeds in order, folds in order.
+    """The first 16 hexadecimal digits of the SHA-256 of all test indices: seeds in order, folds in order.
 
     Args:
-        splits: for every seed its folds.
+        splits: For every seed its folds.
 
     Example:
         >>> import numpy as np

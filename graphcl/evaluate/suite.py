@@ -1,8 +1,10 @@
 """The embeddings that a table compares: the trained encoder beside everything it has to beat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch_geometric.data import Batch
 
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import FloatArray
@@ -12,13 +14,19 @@ from graphcl.evaluate.baselines import (
     untrained_embeddings,
     untrained_init_embeddings,
 )
-from graphcl.evaluate.cache import cached
+from graphcl.evaluate.cache import row_keeper
 from graphcl.evaluate.wl import wl_kernel
 from graphcl.methods import Method
 
 __all__ = ["compared_embeddings"]
 
 EMBED_BATCH = 1024
+
+
+def first_epoch(graphs: PackedDataset, batch_size: int, seed: int) -> Iterator[Batch]:
+    """The batches of the first epoch of training, in its order: TU files are sorted by class, and statistics forget."""
+    order = graphs.loader(batch_size, shuffle=True, seed=seed).order
+    return (graphs.batch(index) for index in order.split(batch_size) if index.numel() > 1)
 
 
 def compared_embeddings(
@@ -60,17 +68,11 @@ def compared_embeddings(
         >>> sorted(embeddings), sorted(kernels)
         (['raw', 'untrained', 'untrained-init'], ['wl'])
     """
-    if cache is not None and key is None:
-        raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
+    kept = row_keeper(cache, key)
     clean = list(graphs.batches(EMBED_BATCH))
 
-    def kept(name: str, seed: int, build: Callable[[], FloatArray]) -> FloatArray:
-        return build() if cache is None else cached(cache, {"key": dict(key or {}), "row": name, "seed": seed}, build)
-
     def untrained(seed: int) -> FloatArray:
-        # The order of the first epoch of training: TU files are sorted by class, and running statistics forget.
-        epoch = graphs.loader(batch_size, shuffle=True, seed=seed)
-        statistics = (graphs.batch(index) for index in epoch.order.split(batch_size) if index.numel() > 1)
+        statistics = first_epoch(graphs, batch_size, seed)
         return untrained_embeddings(lambda: make(seed), clean, statistics=statistics, seed=seed)
 
     raw = raw_embeddings(clean)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.node_splits import NodeSplit
 
@@ -38,16 +39,16 @@ class SupervisedGCN(NodeModel):
     equals) are kept, and training ends when there was none for ``patience`` epochs. Test labels are not looked at.
 
     Args:
-        data: the graph, with ``x``, ``edge_index`` and ``y`` [nodes].
-        hidden: width of the hidden layer.
-        dropout: of the input and of the hidden layer.
-        lr: learning rate.
+        data: The graph, with ``x``, ``edge_index`` and ``y`` [nodes].
+        hidden: Width of the hidden layer.
+        dropout: Of the input and of the hidden layer.
+        lr: Learning rate.
         weight_decay: L2 penalty of the first layer.
-        epochs: the most epochs.
-        patience: epochs without a better validation accuracy.
+        epochs: The most epochs.
+        patience: Epochs without a better validation accuracy.
 
     Raises:
-        ValueError: a graph without features or labels; a split without validation nodes.
+        ValueError: A graph without features or labels; a split without validation nodes.
 
     Example:
         >>> from graphcl.data import load
@@ -95,13 +96,12 @@ class SupervisedGCN(NodeModel):
         """Scores ``[nodes, classes]`` of the network trained with this split and seed.
 
         Raises:
-            ValueError: a split without validation nodes, whose accuracy ends the training.
+            ValueError: A split without validation nodes, whose accuracy ends the training.
         """
         if not len(split.validation):
             raise ValueError("expected validation nodes to end the training by, got none; use another protocol")
         device = self.x.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with torch_seeded(seed, device):
             network = _GCN(self.x.size(1), int(self.y.max()) + 1, self.settings["hidden"], self.settings["dropout"])
             return self._train(network.to(device), split)
 
@@ -131,8 +131,7 @@ class SupervisedGCN(NodeModel):
             if waited >= self.settings["patience"]:
                 break
         assert scores is not None  # there is at least one epoch
-        result: FloatArray = scores.double().cpu().numpy().astype(np.float64)
-        return result
+        return scores.double().cpu().numpy().astype(np.float64)
 
 
 class _Rows:

@@ -13,12 +13,12 @@ __all__ = ["format_table"]
 
 
 def format_table(rows: Sequence[Result]) -> str:
-    """Returns aligned text: one block per data set, features and protocol, one line per method.
+    """Aligned text: one block per data set, features and protocol, one line per method.
 
     Where a method and protocol has lifts on several data sets, their p values are corrected by Holm's procedure.
 
     Args:
-        rows: the rows of a table.
+        rows: The rows of a table.
 
     Returns:
         Text without a final line break; "no results" for no rows.

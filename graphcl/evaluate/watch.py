@@ -12,6 +12,7 @@ from graphcl.augment import Compose, FeatureShuffle
 from graphcl.evaluate.diagnostics import collapse_of, diagnose
 from graphcl.methods import Method, ViewMethod
 from graphcl.methods.base import View
+from graphcl.nn._modes import evaluating
 from graphcl.train.callbacks import Moment
 
 __all__ = ["Diagnostics"]
@@ -118,17 +119,12 @@ class Diagnostics:
         """The embeddings of two views, in evaluation mode."""
         if not isinstance(method, ViewMethod) or len(method.views) < 2 or any(map(_corrupts, method.views[:2])):
             return None
-        modes = [(part, part.training) for part in method.modules()]
-        method.eval()
-        try:
+        with evaluating(method):
             views = method.views_of(self.data, fold(fold(self.seed, WATCH), 0))[:2]
             if method.level == "node" and any("n_id" in view and "n_id" not in self.data for view in views):
                 return None  # nodes were dropped or moved: rows are no pairs
             first, second = method.encode_views(views)
             return (first.graph, second.graph) if method.level == "graph" else (first.node, second.node)
-        finally:
-            for part, mode in modes:
-                part.training = mode
 
     def _choice(self, count: int, device: torch.device) -> Tensor:
         every = torch.arange(count, device=device)

@@ -18,7 +18,7 @@ __all__ = ["wl_features", "wl_kernel"]
 
 
 def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "csr_matrix":
-    """Returns how often each Weisfeiler-Lehman colour occurs in each graph, for rounds 0 to ``iterations``.
+    """How often each Weisfeiler-Lehman colour occurs in each graph, for rounds 0 to ``iterations``.
 
     Round 0 colours a node by its row of ``x``, or by its degree where there is no ``x``. Every later round gives two
     nodes the same colour when their colours and the multisets of the colours of their neighbours (sources of the edges
@@ -26,14 +26,14 @@ def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "cs
     sums of 64-bit hashes: with n distinct multisets the chance of any confusion is below n^2 / 2^64.
 
     Args:
-        graphs: a ``Batch``, a data set or a list of graphs.
-        iterations: number of rounds after the first colouring.
+        graphs: A ``Batch``, a data set or a list of graphs.
+        iterations: Number of rounds after the first colouring.
 
     Returns:
         Counts [graphs, colours of all rounds], sparse; the order of the columns has no meaning.
 
     Raises:
-        ValueError: negative ``iterations``, no graphs, NaN in ``x``.
+        ValueError: Negative ``iterations``, no graphs, NaN in ``x``.
 
     Example:
         >>> import torch
@@ -42,8 +42,7 @@ def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "cs
         >>> sorted(wl_features([path], iterations=1).toarray()[0].tolist())
         [1, 1, 2, 2]
 
-    Reference:
-        Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011.
+    Source: Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011.
     """
     from scipy.sparse import csr_matrix
 
@@ -64,20 +63,20 @@ def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "cs
 
 
 def wl_kernel(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> FloatArray:
-    """Returns the cosine-normalised Weisfeiler-Lehman subtree kernel of a data set.
+    """The cosine-normalised Weisfeiler-Lehman subtree kernel of a data set.
 
     ``K[i, j] = <f_i, f_j> / (|f_i| |f_j|)`` with the counts ``f`` of ``wl_features``; a graph without nodes has a row
     of zeros.
 
     Args:
-        graphs: a ``Batch``, a data set or a list of graphs.
-        iterations: number of rounds after the first colouring.
+        graphs: A ``Batch``, a data set or a list of graphs.
+        iterations: Number of rounds after the first colouring.
 
     Returns:
         Kernel matrix [graphs, graphs] for ``kernel_fold_scores``.
 
     Raises:
-        ValueError: as for ``wl_features``.
+        ValueError: As for ``wl_features``.
 
     Example:
         >>> import torch
@@ -87,15 +86,13 @@ def wl_kernel(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> Float
         >>> wl_kernel([path, edge], iterations=0).round(3).tolist()
         [[1.0, 0.894], [0.894, 1.0]]
 
-    Reference:
-        Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011.
+    Source: Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011.
     """
     counts = wl_features(graphs, iterations=iterations).astype(np.float64)
     gram = np.asarray((counts @ counts.T).todense())
     length = np.sqrt(gram.diagonal())
     length[length == 0] = 1.0
-    normalised: FloatArray = gram / (length[:, None] * length[None, :])
-    return normalised
+    return gram / (length[:, None] * length[None, :])
 
 
 def _as_batch(graphs: "Batch | Sequence[Data]") -> "Batch":

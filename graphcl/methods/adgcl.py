@@ -12,8 +12,7 @@ from graphcl._random import Key, fold
 from graphcl.augment import EdgeDropper
 from graphcl.distributed import is_one_batch, joined_rows, mean_over_ranks
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector
+from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._signature import takes_weights
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
@@ -22,7 +21,7 @@ __all__ = ["ADGCL"]
 
 
 class ADGCL(Method):
-    r"""Find the edges that the contrast can do without, and learn what the rest says.
+    r"""Adversarial GCL: contrast each graph with a view whose edges a learned adversary drops.
 
     .. math:: \min_\theta \max_\phi \; L(f_\theta(G), f_\theta(T_\phi(G))) - \lambda \, \mathrm{drop}(T_\phi(G))
 
@@ -92,7 +91,7 @@ class ADGCL(Method):
         loss: Tensor = self.loss(*project_views(self.head, [joined_rows(clean), joined_rows(dropped)]))
         penalty = self.dropper.penalty(weight, data)
         if is_one_batch():
-            with_edges = batch_vector(data).index_select(0, data.edge_index[0]).unique().numel()
+            with_edges = graphs_of(data)[0].index_select(0, data.edge_index[0]).unique().numel()
             penalty = mean_over_ranks(penalty, weight.new_tensor(with_edges))
         return loss + (penalty - penalty.detach())
 

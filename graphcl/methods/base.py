@@ -14,8 +14,21 @@ from graphcl.augment import Augmentation
 from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
+from graphcl.nn._modes import evaluating
+from graphcl.nn.embeddings import batch_and_count
 
-__all__ = ["Method", "View", "ViewMethod", "check_data", "check_several", "graph_rows", "num_graphs", "view_of"]
+__all__ = [
+    "Method",
+    "View",
+    "ViewMethod",
+    "check_data",
+    "check_several",
+    "check_two_views",
+    "graph_rows",
+    "graphs_of",
+    "num_graphs",
+    "view_of",
+]
 
 View = Callable[[Data], Data]
 """Signature: (data) -> view. An Augmentation is given a key; any other transform draws as it pleases."""
@@ -53,6 +66,12 @@ def check_several(data: Data) -> int:
     return count
 
 
+def check_two_views(views: Sequence[View]) -> None:
+    """Refuse any other number of views."""
+    if len(views) != 2:
+        raise ValueError(f"expected two views, got {len(views)}")
+
+
 def graph_rows(embeddings: Iterable[Embeddings]) -> list[Tensor]:
     """The graph embeddings of several views, ``[G, D]`` each, of all ranks' graphs where their batches count as one.
 
@@ -70,8 +89,18 @@ def num_graphs(data: Data) -> int:
         >>> num_graphs(Data(x=torch.ones(2, 1)))
         1
     """
-    ptr, batch = data._store.get("ptr"), data._store.get("batch")
-    return ptr.numel() - 1 if ptr is not None else 1 if batch is None else int(batch.max()) + 1
+    return batch_and_count(data)[1]
+
+
+def graphs_of(data: Data) -> tuple[Tensor, int]:
+    """The graph of each node, ``[N]``, and how many graphs there are.
+
+    Example:
+        >>> graphs_of(Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]])))
+        (tensor([0, 0]), 1)
+    """
+    batch, count = batch_and_count(data)
+    return data.edge_index.new_zeros(data.num_nodes or 0) if batch is None else batch, count
 
 
 def view_of(view: View, data: Data, key: Key) -> Data:
@@ -150,13 +179,8 @@ class Method(nn.Module, ABC):
     def embed(self, data: Data) -> Embeddings:
         """Node and graph embeddings of the clean graph, in evaluation mode."""
         check_data(data)
-        modes = [(module, module.training) for module in self.modules()]  # a part may be frozen
-        self.eval()
-        try:
+        with evaluating(self):
             return self.represent(data)
-        finally:
-            for module, training in modes:
-                module.training = training
 
     def represent(self, data: Data) -> Embeddings:
         """What :meth:`embed` returns: here the encoder's output, where a method has more than that to say, that."""

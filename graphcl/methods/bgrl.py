@@ -88,8 +88,7 @@ class BGRL(NodeMethod):
         with torch.no_grad():
             target = cast(GraphEncoder, self.target.module)
             t1, t2 = map(joined_rows, align(views, [embeddings.node for embeddings in target.encode_views(views)]))
-        loss: Tensor = (self.loss(q1, t2) + self.loss(q2, t1)) / 2
-        return loss
+        return (self.loss(q1, t2) + self.loss(q2, t1)) / 2
 
     def after_step(self) -> None:
         self.target.update(self.encoder)

@@ -14,7 +14,7 @@ __all__ = ["CCASSG"]
 
 
 class CCASSG(NodeViewMethod):
-    r"""Canonical correlation of two views: invariance between them, decorrelation within each.
+    r"""Canonical correlation analysis of two views: invariance between them, decorrelation within each.
 
     .. math:: L = \lVert \tilde Z_1 - \tilde Z_2 \rVert_F^2
         + \lambda \sum_v \lVert \tilde Z_v^\top \tilde Z_v - I \rVert_F^2
@@ -63,5 +63,4 @@ class CCASSG(NodeViewMethod):
         self.loss = losses.CCASSG(decorrelation=2e-3) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

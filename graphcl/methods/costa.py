@@ -19,7 +19,7 @@ __all__ = ["COSTA", "sketch"]
 
 
 def sketch(z: Tensor, key: Key, rows: int) -> Tensor:
-    r"""``[k, D]``: k random mixtures :math:`P z` of the rows of ``z`` ``[N, D]``, with :math:`E[P^\top P] = I`.
+    r"""Random mixtures of the rows of ``z`` ``[N, D]``: :math:`P z` ``[k, D]``, with :math:`E[P^\top P] = I`.
 
     Args:
         z: The nodes.
@@ -41,7 +41,7 @@ def sketch(z: Tensor, key: Key, rows: int) -> Tensor:
 
 
 class COSTA(NodeMethod):
-    """Augment the embeddings instead of the graph alone: both views are mixed by one random matrix, then contrasted.
+    """Contrast node embeddings that are augmented too: one random matrix mixes the rows of both views.
 
     The matrix P has normal entries of variance 1 / k and is drawn anew in every step, so that the k mixtures have the
     covariance of the nodes in expectation. Mixture i of one view is the positive of mixture i of the other. This is the
@@ -102,5 +102,4 @@ class COSTA(NodeMethod):
         rows = max(1, round(self.ratio * nodes[0].size(0)))
         # Side by side, so that the matrix is drawn once.
         mixed = sketch(torch.cat(nodes, 1), views[0].sketch_key, rows).chunk(2, 1)
-        loss: Tensor = self.loss(*project_views(self.head, mixed))
-        return loss
+        return self.loss(*project_views(self.head, mixed))

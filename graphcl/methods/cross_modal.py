@@ -7,8 +7,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, fold
 from graphcl.distributed import joined_rows
 from graphcl.losses import CLIP
-from graphcl.methods.base import Method, View, view_of
-from graphcl.methods.graphs import num_graphs
+from graphcl.methods.base import Method, View, num_graphs, view_of
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["CrossModal"]
@@ -79,8 +78,7 @@ class CrossModal(Method):
         if self.view is not None:
             data = view_of(self.view, data, fold(key, 0))
         graph, vectors = joined_rows(self.encoder.encode(data).graph), joined_rows(vectors)
-        loss: Tensor = self.loss(self.head(graph), self.modality_head(vectors))
-        return loss
+        return self.loss(self.head(graph), self.modality_head(vectors))
 
     def check_needs(self, data: Data) -> None:
         self._vectors(data)

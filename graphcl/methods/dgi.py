@@ -9,15 +9,15 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl.augment import FeatureShuffle, Identity
 from graphcl.distributed import joined_groups
-from graphcl.methods.base import View
-from graphcl.methods.nodes import NodeMethod, align, graphs_of
+from graphcl.methods.base import View, graphs_of
+from graphcl.methods.nodes import NodeMethod, align
 from graphcl.nn import GraphEncoder, mean_readout
 
 __all__ = ["DGI", "Discriminator"]
 
 
 class Discriminator(nn.Module):
-    r"""Whether a node is part of a graph: :math:`h_i^\top W s`, with s the graph's summary.
+    r"""The bilinear discriminator of DGI: :math:`h_i^\top W s` scores whether node i is of the graph with summary s.
 
     Args:
         channels: D, the width of nodes and summaries.
@@ -49,13 +49,13 @@ class Discriminator(nn.Module):
 
 
 class DGI(NodeMethod):
-    r"""Tell the nodes of a graph from those of a corrupted one, by its summary s, the sigmoid of their mean.
+    r"""Deep Graph Infomax: tell the nodes of a graph from those of a corrupted one, by the summary s of the graph.
 
     .. math:: L = -\frac1{2N} \sum_i \big[ \log \sigma(h_i^\top W s)
         + \log (1 - \sigma(\hat h_i^\top W s)) \big]
 
-    Each graph of a batch has its own summary. It is a mean over the nodes that are scored: those that both views hold,
-    and of a loader's batch the seeds.
+    Each graph of a batch has its own summary, the sigmoid of the mean over the nodes that are scored: those that both
+    views hold, and of a loader's batch the seeds.
 
     Args:
         encoder: From graphs to node embeddings; the paper's for one graph is a one-layer GCN of width 512 with PReLU.
@@ -96,5 +96,4 @@ class DGI(NodeMethod):
         graph, _ = align(views, [graphs_of(view)[0] for view in views])
         graph, num_graphs = joined_groups(graph, graphs_of(views[0])[1])
         summary = self.discriminator.summary(real, graph, num_graphs)
-        loss: Tensor = self.loss(*(self.discriminator(node, summary, graph) for node in (real, corrupted)))
-        return loss
+        return self.loss(*(self.discriminator(node, summary, graph) for node in (real, corrupted)))

@@ -63,5 +63,4 @@ class GAE(Method):
                 f"expected edges to restore and pairs without one, got {data.edge_index.size(1)} edges between "
                 f"{data.num_nodes} nodes; leave out graphs that have no edges or all"
             )
-        loss: Tensor = self.loss(real, false)
-        return loss
+        return self.loss(real, false)

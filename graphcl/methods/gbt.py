@@ -14,7 +14,7 @@ __all__ = ["GBT"]
 
 
 class GBT(NodeViewMethod):
-    r"""The cross-correlation of the embeddings' dimensions over the nodes of two views is the identity.
+    r"""Barlow Twins on nodes: make the cross-correlation of the embedding dimensions of two views the identity.
 
     .. math:: L = \sum_i (1 - C_{ii})^2 + \frac1D \sum_{i \ne j} C_{ij}^2
 
@@ -61,5 +61,4 @@ class GBT(NodeViewMethod):
         self.loss = losses.BarlowTwins(redundancy=1 / encoder.out_channels) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -34,7 +34,7 @@ def adaptive_drop(
 
 
 class GCA(NodeViewMethod):
-    """Pull the two views of a node together and all other nodes, of both views, away; the views are adaptive.
+    """GRACE with adaptive views: pull the two views of a node together and push all other nodes away.
 
     The loss is that of :class:`GRACE`.
 
@@ -79,5 +79,4 @@ class GCA(NodeViewMethod):
         self.loss = losses.GRACE(temperature=0.4) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

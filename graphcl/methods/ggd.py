@@ -6,17 +6,18 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl import losses
+from graphcl._arguments import check_whole
 from graphcl.augment import Compose, FeatureMask, FeatureShuffle
-from graphcl.methods._smooth import check_power, smoothed
-from graphcl.methods.base import View
-from graphcl.methods.nodes import NodeViewMethod, graphs_of
+from graphcl.methods._smooth import smoothed
+from graphcl.methods.base import View, graphs_of
+from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import Embeddings, GraphEncoder
 
 __all__ = ["GGD"]
 
 
 class GGD(NodeViewMethod):
-    r"""Is a node of the true graph or of the corrupted one? Its projected embedding, summed up, has to say.
+    r"""Group discrimination: tell nodes of the graph from nodes of a corrupted one by the sum of a projected embedding.
 
     .. math:: L = -\frac1{2N} \sum_i \Big[ \log \sigma\big(\textstyle\sum_d g(h_i)_d\big)
         + \log \big(1 - \sigma\big(\textstyle\sum_d g(\hat h_i)_d\big)\big) \Big]
@@ -67,12 +68,11 @@ class GGD(NodeViewMethod):
         if head is None and isinstance(encoder, GraphEncoder):
             head = nn.Linear(encoder.out_channels, encoder.out_channels)
         super().__init__(encoder, views=authors if views is None else views, head=head, seed=seed)
-        self.power = check_power("power", power)
+        self.power = check_whole("power", power)
         self.loss = losses.GroupDiscrimination() if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)
 
     def represent(self, data: Data) -> Embeddings:
         found = self.encoder.encode(data)

@@ -35,7 +35,7 @@ def elu_head(in_channels: int, hidden_channels: int | None = None) -> nn.Sequent
 
 
 class GRACE(NodeViewMethod):
-    """Pull the two views of a node together and all other nodes, of both views, away.
+    """Pull the two views of a node together and push all other nodes, of both views, away.
 
     Args:
         encoder: From graphs to node embeddings; the authors' is a two-layer GCN with twice the width inside, on Cora
@@ -78,5 +78,4 @@ class GRACE(NodeViewMethod):
         self.loss = losses.GRACE(temperature=0.4) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -57,5 +57,4 @@ class GraphBarlowTwins(GraphViewMethod):
         self.loss = BarlowTwins(redundancy=1 / 256) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl.losses import Bootstrap
-from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_several, check_two_views, graph_rows, two_random_views, width_of
+from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows
+from graphcl.methods.graphs import two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, MLPHead, project_views
 
 __all__ = ["GraphBYOL"]

@@ -22,7 +22,7 @@ __all__ = ["GraphMAE", "scaled_cosine_error"]
 
 
 def scaled_cosine_error(found: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"], power: float) -> Float[Tensor, " n"]:
-    r""":math:`(1 - \cos(x_i, z_i))^\gamma` for each row: what is nearly right already weighs little.
+    r"""GraphMAE's reconstruction error :math:`(1 - \cos(x_i, z_i))^\gamma` of each row, small for what is nearly right.
 
     Example:
         >>> scaled_cosine_error(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.0]]), 3)

@@ -8,15 +8,15 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
-from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_two_views, two_random_views, width_of
+from graphcl.methods.base import View, ViewMethod, check_two_views
+from graphcl.methods.graphs import two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, projection_head
 
 __all__ = ["GraphMoCo"]
 
 
 class GraphMoCo(ViewMethod):
-    """Tell the key of a graph's other view from the keys of a queue.
+    """Momentum contrast: match a graph with the key of its other view, the keys of a queue being the negatives.
 
     The first view is encoded by the encoder, the second by its moving average. A batch of one graph will do, as the
     negatives are those of earlier steps. Where the graphs have names (``graph_id``, as the trainer gives them), a

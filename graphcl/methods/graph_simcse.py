@@ -10,15 +10,14 @@ from torch_geometric.data import Data
 from graphcl._random import Key, below, fold, hash_ids
 from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector
+from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphSimCSE"]
 
 
 class GraphSimCSE(Method):
-    """Contrast a graph with itself: only dropout tells the two passes apart.
+    """SimCSE on graphs: the two views of a graph are two passes that differ in their dropout alone.
 
     Dropout falls on the node features and on the node embeddings before the readout, with keyed masks, so that a step
     can be repeated. Dropout inside the encoder, if there is any, comes on top, from torch's own generator.
@@ -70,12 +69,11 @@ class GraphSimCSE(Method):
             if data.x is not None and data.x.is_floating_point():
                 view.x = _dropout(data.x, fold(key, i), self.drop)
             views.append(view)
-        batch, graphs = batch_vector(data), []
+        batch, graphs = graphs_of(data)[0], []
         for i, (node, graph) in enumerate(self.encoder.encode_views(views)):
             node = _dropout(node, fold(key, 2 + i), self.drop)
             graphs.append(joined_rows(self.encoder.readout(node, batch, graph.size(0))))
-        loss: Tensor = self.loss(*project_views(self.head, graphs))
-        return loss
+        return self.loss(*project_views(self.head, graphs))
 
 
 def _dropout(x: Tensor, key: Key, drop: float) -> Tensor:

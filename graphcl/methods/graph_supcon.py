@@ -8,8 +8,8 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import joined_rows
 from graphcl.losses import SupCon
-from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod, num_graphs
+from graphcl.methods.base import View, num_graphs
+from graphcl.methods.graphs import GraphViewMethod
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["GraphSupCon"]
@@ -64,8 +64,7 @@ class GraphSupCon(GraphViewMethod):
         return False  # what is split off from views of several steps has no labels
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        loss: Tensor = self.loss(torch.cat([z1, z2]), joined_rows(self._labels(views[0])).repeat(2))
-        return loss
+        return self.loss(torch.cat([z1, z2]), joined_rows(self._labels(views[0])).repeat(2))
 
     def check_needs(self, data: Data) -> None:
         self._labels(data)

@@ -60,8 +60,7 @@ class GraphSwAV(GraphViewMethod):
         self.loss = SwAV() if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        loss: Tensor = self.loss(z1, z2, self.prototypes.weight)
-        return loss
+        return self.loss(z1, z2, self.prototypes.weight)
 
     def after_step(self) -> None:
         """Bring the prototypes back to length one."""

@@ -58,5 +58,4 @@ class GraphVICReg(GraphViewMethod):
         self.loss = VICReg(invariance=25 / 256, variance=12.5) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -92,5 +92,4 @@ class GraphCL(ViewMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])  # before a norm complains of a view of a single node
         z1, z2 = project_views(self.head, graph_rows(self.encoder.encode_views(views)))
-        loss: Tensor = self.loss(z1, z2)
-        return loss
+        return self.loss(z1, z2)

@@ -67,5 +67,4 @@ class _Decoder(nn.Module):
         self.last = nn.Linear(in_channels, out_channels)
 
     def forward(self, h: Tensor, edge_index: Tensor) -> Tensor:
-        x: Tensor = self.last(self.gin(h, edge_index))
-        return x
+        return self.last(self.gin(h, edge_index))

@@ -1,28 +1,18 @@
 """What methods on the embeddings of whole graphs share."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl.methods.base import View, ViewMethod, check_several, graph_rows, num_graphs
+from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows
 from graphcl.methods.graphcl import random4
 from graphcl.nn import GraphEncoder, project_views
+from graphcl.nn._modes import evaluating
 
-__all__ = [
-    "GraphViewMethod",
-    "batch_vector",
-    "check_several",
-    "check_two_views",
-    "evaluating",
-    "graph_rows",
-    "num_graphs",
-    "two_random_views",
-    "width_of",
-]
+__all__ = ["GraphViewMethod", "two_random_views", "width_of"]
 
 
 class GraphViewMethod(ViewMethod):
@@ -69,12 +59,6 @@ def two_random_views() -> tuple[View, View]:
     return random4(), random4()
 
 
-def check_two_views(views: Sequence[View]) -> None:
-    """Refuse any other number."""
-    if len(views) != 2:
-        raise ValueError(f"expected two views, got {len(views)}")
-
-
 def width_of(head: nn.Module, in_channels: int) -> int:
     """The width of what a head makes of embeddings of a width.
 
@@ -85,36 +69,3 @@ def width_of(head: nn.Module, in_channels: int) -> int:
     weight = next(head.parameters(), torch.empty(0))
     with evaluating(head), torch.no_grad():
         return int(head(weight.new_zeros(1, in_channels)).size(1))
-
-
-def batch_vector(data: Data) -> Tensor:
-    """``[N]`` the graph of each node; zeros for a single graph.
-
-    Example:
-        >>> batch_vector(Data(x=torch.ones(2, 1)))
-        tensor([0, 0])
-    """
-    batch: Tensor | None = data._store.get("batch")
-    return torch.zeros(data.x.size(0), dtype=torch.int64, device=data.x.device) if batch is None else batch
-
-
-@contextmanager
-def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """The block inside which modules are in evaluation mode; afterwards every part is as it was.
-
-    Example:
-        >>> layer = nn.Dropout()
-        >>> with evaluating(layer):
-        ...     layer.training
-        False
-        >>> layer.training
-        True
-    """
-    modes = [(part, part.training) for module in modules for part in module.modules()]  # a part may be frozen
-    for module in modules:
-        module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

@@ -6,8 +6,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key
 from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector
+from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import GraphEncoder, ShortcutHead
 
 __all__ = ["InfoGraph"]
@@ -65,6 +64,5 @@ class InfoGraph(Method):
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         node, graph = self.encoder.encode(data)
-        owner, _ = joined_groups(batch_vector(data), graph.size(0))
-        loss: Tensor = self.loss(self.node_head(joined_rows(node)), self.graph_head(joined_rows(graph)), owner)
-        return loss
+        owner, _ = joined_groups(graphs_of(data)[0], graph.size(0))
+        return self.loss(self.node_head(joined_rows(node)), self.graph_head(joined_rows(graph)), owner)

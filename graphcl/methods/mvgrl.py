@@ -13,16 +13,16 @@ from graphcl import losses
 from graphcl._random import Key, fold
 from graphcl.augment import FeatureShuffle, Identity, PPRDiffusion
 from graphcl.distributed import joined_groups
-from graphcl.methods.base import View, view_of
+from graphcl.methods.base import View, graphs_of, view_of
 from graphcl.methods.dgi import Discriminator
-from graphcl.methods.nodes import NodeMethod, align, graphs_of
+from graphcl.methods.nodes import NodeMethod, align
 from graphcl.nn import GCN, Embeddings, GraphEncoder
 
 __all__ = ["MVGRL"]
 
 
 class MVGRL(NodeMethod):
-    r"""Tell nodes from corrupted ones by the summary of the other view: the graph, or its diffusion.
+    r"""Contrast the nodes of a graph with the summary of its diffusion, and those of the diffusion with the graph's.
 
     .. math:: L = -\frac1{4N} \sum_i \big[ \log \sigma(h^1_i W s^2) + \log \sigma(h^2_i W s^1)
         + \log (1 - \sigma(\hat h^1_i W s^2)) + \log (1 - \sigma(\hat h^2_i W s^1)) \big]
@@ -111,8 +111,7 @@ class MVGRL(NodeMethod):
             torch.cat([self.discriminator(a, s2, graph), self.discriminator(b, s1, graph)])
             for a, b in ((h1, h2), (c1, c2))
         )
-        loss: Tensor = self.loss(real, corrupted)
-        return loss
+        return self.loss(real, corrupted)
 
     def represent(self, data: Data) -> Embeddings:
         first, second = self.encoder.encode(data), self.second.encode(view_of(self.views[1], data, 0))

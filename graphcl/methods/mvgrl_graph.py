@@ -10,8 +10,7 @@ from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, PPRDiffusion
 from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector
+from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
 
@@ -91,7 +90,7 @@ class MVGRLGraph(Method):
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         first, second = self._encode(data, key)
-        batch, _ = joined_groups(batch_vector(data), first.graph.size(0))
+        batch, _ = joined_groups(graphs_of(data)[0], first.graph.size(0))
         first, second = (Embeddings(*map(joined_rows, each)) for each in (first, second))
         loss: Tensor = self.loss(self.node_head(first.node), self.graph_head(second.graph), batch)
         other: Tensor = self.loss(self.node_head(second.node), self.graph_head(first.graph), batch)

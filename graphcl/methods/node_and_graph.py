@@ -9,8 +9,7 @@ from graphcl import losses
 from graphcl.augment import Compose, EdgeDrop, NodeMask
 from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_several, check_two_views, graph_rows
+from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows
 from graphcl.methods.nodes import align
 from graphcl.nn import GraphEncoder, project_views, projection_head
 

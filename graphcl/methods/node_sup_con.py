@@ -72,8 +72,7 @@ class NodeSupCon(NodeMethod):
             )
         nodes = [z.index_select(0, known) for z in self.encode_aligned(views)]
         z1, z2 = project_views(self.head, nodes)
-        loss: Tensor = self.loss(torch.cat([z1, z2]), labels.index_select(0, known).repeat(2))
-        return loss
+        return self.loss(torch.cat([z1, z2]), labels.index_select(0, known).repeat(2))
 
     def check_needs(self, data: Data) -> None:
         _known_labels(data)

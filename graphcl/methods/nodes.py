@@ -10,10 +10,10 @@ from torch_geometric.data import Batch, Data
 
 from graphcl._random import Key
 from graphcl.distributed import is_one_batch, joined_rows
-from graphcl.methods.base import View, ViewMethod
+from graphcl.methods.base import View, ViewMethod, check_two_views
 from graphcl.nn import GraphEncoder, project_views
 
-__all__ = ["NodeMethod", "NodeViewMethod", "align", "graphs_of", "mark_seeds", "shared_nodes"]
+__all__ = ["NodeMethod", "NodeViewMethod", "align", "mark_seeds", "shared_nodes"]
 
 
 def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
@@ -109,8 +109,7 @@ class NodeMethod(ViewMethod):
 
     def __init__(self, encoder: GraphEncoder, *, views: Sequence[View], seed: int = 0) -> None:
         super().__init__(encoder, views=views, seed=seed)
-        if len(self.views) != 2:
-            raise ValueError(f"expected two views, got {len(self.views)}")
+        check_two_views(self.views)
 
     @property
     def can_look_ahead(self) -> bool:
@@ -159,14 +158,6 @@ def align(views: Sequence[Data], rows: Sequence[Tensor]) -> list[Tensor]:
     """The rows of the nodes that all views hold, in one order."""
     shared = shared_nodes(views)
     return [z if index is None else z.index_select(0, index) for z, index in zip(rows, shared, strict=True)]
-
-
-def graphs_of(view: Data) -> tuple[Tensor, int]:
-    """The graph of each node, ``[N]``, and how many graphs there are."""
-    batch, ptr = view._store.get("batch"), view._store.get("ptr")
-    if batch is None:
-        return view.edge_index.new_zeros(view.num_nodes or 0), 1
-    return batch, ptr.numel() - 1 if ptr is not None else int(batch.max()) + 1 if batch.numel() else 0
 
 
 def mark_seeds(data: Data) -> Data:

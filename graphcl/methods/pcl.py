@@ -10,15 +10,15 @@ from graphcl._random import fold
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
 from graphcl.losses.proto_nce import concentrations, proto_nce
-from graphcl.methods.base import View, ViewMethod
-from graphcl.methods.graphs import check_two_views, two_random_views, width_of
+from graphcl.methods.base import View, ViewMethod, check_two_views
+from graphcl.methods.graphs import two_random_views, width_of
 from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, kmeans, projection_head
 
 __all__ = ["PCL"]
 
 
 class PCL(ViewMethod):
-    r"""Momentum contrast of single graphs, plus contrast of each graph with the centre of its cluster.
+    r"""Prototypical contrast: MoCo on graphs, plus contrast of each graph with the centre of its cluster.
 
     .. math:: L = L_{\mathrm{MoCo}} + \frac1M \sum_m -\frac1N \sum_i
         \log \frac{e^{q_i \cdot c^m_{a(i)} / \phi^m_{a(i)}}}{\sum_k e^{q_i \cdot c^m_k / \phi^m_k}}

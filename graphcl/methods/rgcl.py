@@ -12,15 +12,14 @@ from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
 from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
-from graphcl.methods.base import Method
-from graphcl.methods.graphs import batch_vector, check_several
+from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["RGCL", "draw_nodes"]
 
 
 class RGCL(Method):
-    r"""Contrast two rationales of each graph, and tell them from what is left when the rationale is gone.
+    r"""Contrast two rationales (learned subgraphs) of each graph, with what they leave out as further negatives.
 
     A second network gives every node a probability p, a softmax over its graph. Two rationales are drawn by p without
     replacement, a complement by 1 - p; each is pooled with the weights p (1 - p), through which the network learns.
@@ -86,7 +85,8 @@ class RGCL(Method):
         self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False)
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        batch, num_graphs = batch_vector(data), check_several(data)
+        check_several(data)
+        batch, num_graphs = graphs_of(data)
         score = self.score(self.generator.encode(data).node).squeeze(1).float()
         p = log_softmax_by_graph(score, batch, num_graphs).exp()
         size = torch.bincount(batch, minlength=num_graphs)[batch]

@@ -7,12 +7,13 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphcl import losses
+from graphcl._arguments import check_whole
 from graphcl._random import Key
 from graphcl.distributed import joined_rows
-from graphcl.methods._smooth import check_power, smoothed
-from graphcl.methods.base import Method
+from graphcl.methods._smooth import smoothed
+from graphcl.methods.base import Method, graphs_of
 from graphcl.methods.bgrl import prelu_predictor
-from graphcl.methods.nodes import graphs_of, mark_seeds
+from graphcl.methods.nodes import mark_seeds
 from graphcl.nn import EMATarget, Embeddings, GraphEncoder
 
 __all__ = ["SGRL", "scattering"]
@@ -88,7 +89,7 @@ class SGRL(Method):
     ) -> None:
         super().__init__(encoder, seed=seed)
         self.predictor = prelu_predictor(encoder.out_channels) if predictor is None else predictor
-        self.power = check_power("power", power)
+        self.power = check_whole("power", power)
         self.target = EMATarget(encoder, momentum=momentum)
         self.target.module.requires_grad_(True)  # this target is trained as well, to scatter
         self.loss = losses.Bootstrap()
@@ -101,8 +102,7 @@ class SGRL(Method):
         if seeds is not None:
             online, target = online[seeds], target[seeds]
         online, target = self.predictor(joined_rows(online)), joined_rows(target)
-        loss: Tensor = scattering(target) + self.loss(online, target) / 2
-        return loss
+        return scattering(target) + self.loss(online, target) / 2
 
     def represent(self, data: Data) -> Embeddings:
         h = self.encoder.encode(data).node

@@ -15,7 +15,7 @@ __all__ = ["SimGRACE", "perturbed"]
 
 
 class SimGRACE(Method):
-    r"""Contrast what the encoder makes of a graph with what an encoder with noise on its weights makes of it.
+    r"""Contrast the embeddings of a graph by the encoder and by a copy of it with noise on its weights.
 
     .. math:: \theta'_l = \theta_l + \eta \, \Delta_l, \qquad \Delta_l \sim N(0, \mathrm{Var}(\theta_l))
 
@@ -71,8 +71,7 @@ class SimGRACE(Method):
         with torch.no_grad():
             noisy = _encode_with(perturbed(self.encoder, key, self.eta), self.encoder, data).graph
         z1, z2 = project_views(self.head, [joined_rows(clean), joined_rows(noisy)])
-        loss: Tensor = self.loss(z1, z2.detach())
-        return loss
+        return self.loss(z1, z2.detach())
 
 
 def perturbed(module: nn.Module, key: Key, eta: float) -> dict[str, Tensor]:
@@ -114,5 +113,4 @@ class _Encode(nn.Module):
 
 
 def _encode_with(tensors: dict[str, Tensor], encoder: GraphEncoder, data: Data) -> Embeddings:
-    out: Embeddings = functional_call(_Encode(encoder), {f"encoder.{n}": t for n, t in tensors.items()}, (data,))
-    return out
+    return functional_call(_Encode(encoder), {f"encoder.{n}": t for n, t in tensors.items()}, (data,))

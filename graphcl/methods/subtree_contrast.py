@@ -14,7 +14,7 @@ __all__ = ["SubtreeContrast"]
 
 
 class SubtreeContrast(Method):
-    r"""Push nodes apart that the network could tell apart, at every depth, without a single augmentation.
+    r"""Contrast nodes with different rooted subtrees, at every depth of the network, without augmentations.
 
     .. math:: L = \sum_l \frac1n \sum_i \Big( \log \sum_{j:\, c^l_j \ne c^l_i} e^{\cos(h^l_i, h^l_j) / \tau}
         - \frac1\tau \Big)

@@ -43,8 +43,7 @@ def remember(tensors: tuple[Tensor, ...], name: Hashable, make: Callable[[], T])
     if entry is not None and entry.state == state:
         if all(ref() is tensor for ref, tensor in zip(entry.tensors, tensors, strict=True)):
             _touch(key)
-            found: T = entry.value
-            return found
+            return entry.value
     with torch.inference_mode(False):  # else training could not use what an evaluation left behind
         value = make()
 

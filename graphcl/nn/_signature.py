@@ -17,8 +17,7 @@ OFFERED = ("batch", "edge_attr", "edge_weight")
 
 def inner(gnn: nn.Module) -> nn.Module:
     """The network itself, where ``torch.compile`` has been put around it: that takes whatever comes."""
-    network: nn.Module = getattr(gnn, "_orig_mod", gnn)
-    return network
+    return getattr(gnn, "_orig_mod", gnn)
 
 
 def takes(gnn: nn.Module, name: str) -> bool:

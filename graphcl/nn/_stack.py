@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._arguments import check_choice
 from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes, norm_layer
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU
@@ -44,8 +45,7 @@ class Stack(JointEncoder, ABC):
     ) -> None:
         super().__init__()
         for name, value, words in (("activation", activation, Activation), ("norm", norm, Norm), ("jk", jk, Jump)):
-            if value not in get_args(words):
-                raise ValueError(f"expected {name} to be one of {', '.join(map(repr, get_args(words)))}, got {value!r}")
+            check_choice(name, value, get_args(words))
         if not 0 <= dropout < 1:
             raise ValueError(f"expected dropout within [0, 1), got {dropout!r}")
         self.in_channels = in_channels

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcl.distributed import own_rows
 from graphcl.nn._fused import maps_first
 from graphcl.nn._signature import inner, takes, takes_weights
-from graphcl.nn.embeddings import Embeddings, GraphEncoder, _graphs
+from graphcl.nn.embeddings import Embeddings, GraphEncoder, batch_and_count
 from graphcl.nn.encoders import GIN
 from graphcl.nn.norm import BatchNorm
 
@@ -36,7 +36,7 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     """
     gnn = encoder.gnn
     check_takes_weights(encoder)
-    batch, num_graphs = _graphs(data)
+    batch, num_graphs = batch_and_count(data)
     if not isinstance(gnn, GIN):
         options = {"edge_attr": encoder.edge_attr_of(data), "edge_weight": weight}
         return encoder(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)

@@ -11,7 +11,7 @@ __all__ = ["EMATarget"]
 
 
 class EMATarget(nn.Module):
-    r"""A frozen copy of a network that moves towards it, a little with every step.
+    r"""An exponential moving average of a network: a frozen copy that moves a little towards it with every step.
 
     .. math:: \xi \leftarrow m_k \xi + (1 - m_k) \theta, \qquad
         m_k = 1 - (1 - m) \, \frac{\cos(\pi k / K) + 1}2

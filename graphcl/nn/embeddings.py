@@ -1,6 +1,7 @@
 """From any message-passing network to node and graph embeddings."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ __all__ = ["Embeddings", "GraphEncoder", "split_batch"]
 
 
 class Embeddings(NamedTuple):
-    """``node`` ``[N, D]`` and ``graph`` ``[G, D]``."""
+    """What an encoder returns: the embeddings of nodes ``[N, D]`` and of graphs ``[G, D]``."""
 
     node: Tensor
     graph: Tensor
@@ -97,25 +98,6 @@ class GraphEncoder(nn.Module):
         graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
-        options = {"edge_attr": edge_attr, "num_graphs": num_graphs, "splits": splits}
-        options |= {"edge_weight": edge_weight, "graph_splits": graph_splits}
-        if not is_one_batch():
-            return self._encode(x, edge_index, batch, **options)  # type: ignore[arg-type]
-        with own_rows():  # its norms are to look at the other ranks' rows
-            return self._encode(x, edge_index, batch, **options)  # type: ignore[arg-type]
-
-    def _encode(
-        self,
-        x: Tensor,
-        edge_index: Tensor,
-        batch: Tensor | None,
-        *,
-        edge_attr: Tensor | None,
-        num_graphs: int | None,
-        splits: Sequence[int] | None,
-        edge_weight: Tensor | None,
-        graph_splits: Sequence[int] | None,
-    ) -> Embeddings:
         if not isinstance(x, Tensor):
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
         if not isinstance(edge_index, Tensor):
@@ -129,11 +111,19 @@ class GraphEncoder(nn.Module):
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
             num_graphs = _count(batch)
-        if isinstance(inner(self.gnn), EdgeEncoder):
-            counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
-            node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
+        with own_rows() if is_one_batch() else nullcontext():  # its norms are to look at the other ranks' rows
+            if isinstance(inner(self.gnn), EdgeEncoder):
+                counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
+                node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
+            else:
+                x = x if x.is_floating_point() else x.float()
+                node = self._call(x, edge_index, self._options(batch, edge_attr, edge_weight, splits))
             return Embeddings(node, self.readout(node, batch, num_graphs))
-        x = x if x.is_floating_point() else x.float()
+
+    def _options(
+        self, batch: Tensor, edge_attr: Tensor | None, edge_weight: Tensor | None, splits: Sequence[int] | None
+    ) -> dict[str, Any]:
+        """What the network's ``forward`` takes of the rest of a graph."""
         options: dict[str, Any] = {"splits": splits} if isinstance(inner(self.gnn), JointEncoder) else {}
         if self.edge_attr:
             if edge_attr is None and requires(self.gnn, "edge_attr"):
@@ -148,7 +138,10 @@ class GraphEncoder(nn.Module):
             raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
         if edge_weight is not None or requires(self.gnn, "edge_weight"):
             options["edge_weight"] = edge_weight
-        node = self._call(x, edge_index, options)
+        return options
+
+    def _checked(self, x: Tensor, node: Any) -> Tensor:
+        """What the network has made of ``x``, if that is one embedding per node, as wide as it says."""
         if not isinstance(node, Tensor) or node.dim() != 2 or node.size(0) != x.size(0):
             got = list(node.shape) if isinstance(node, Tensor) else type(node).__name__
             raise ValueError(
@@ -160,14 +153,14 @@ class GraphEncoder(nn.Module):
                 f"expected {self._name} to return embeddings as wide as its out_channels, {width}, got "
                 f"{node.size(1)}; put it into a module whose out_channels is {node.size(1)}, and make a method of that"
             )
-        return Embeddings(node, self.readout(node, batch, num_graphs))
+        return node
 
-    def _call(self, x: Tensor, edge_index: Tensor, options: dict[str, Any]) -> Any:
-        """What the network returns; where it fails, its complaint says what it was given."""
+    def _call(self, x: Tensor, edge_index: Tensor, options: dict[str, Any]) -> Tensor:
+        """One embedding per node; where the network fails, its complaint says what it was given."""
         if torch.compiler.is_compiling():
-            return self.gnn(x, edge_index, **options)
+            return self._checked(x, self.gnn(x, edge_index, **options))
         try:
-            return self.gnn(x, edge_index, **options)
+            node = self.gnn(x, edge_index, **options)
         except (RuntimeError, IndexError) as error:
             weight = next((p for p in self.gnn.parameters() if p.is_floating_point()), None)
             own = "it has no weights" if weight is None else f"its weights are {weight.dtype} on {weight.device}"
@@ -175,10 +168,11 @@ class GraphEncoder(nn.Module):
             own += f", its in_channels {width}" if isinstance(width, int) else ""
             error.add_note(f"{self._name} was given x {list(x.shape)} of {x.dtype} on {x.device}; {own}.")
             raise
+        return self._checked(x, node)
 
     def encode(self, data: Data) -> Embeddings:
         """The embeddings of a ``Data`` or ``Batch``."""
-        batch, num_graphs = _graphs(data)
+        batch, num_graphs = batch_and_count(data)
         options = {"edge_attr": self.edge_attr_of(data)}
         if takes_weights(self.gnn):
             options["edge_weight"] = _weight(data)
@@ -194,7 +188,7 @@ class GraphEncoder(nn.Module):
         counts, batches, graph = [], [], 0
         attributes = [attr for view in views if (attr := self.edge_attr_of(view)) is not None]
         for view, size in zip(views, sizes, strict=True):
-            batch, count = _graphs(view)
+            batch, count = batch_and_count(view)
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
             graph += count
@@ -208,13 +202,11 @@ class GraphEncoder(nn.Module):
 
     def edge_attr_of(self, data: Data) -> Tensor | None:
         """The edge features of the data, if the network is to have them."""
-        attributes: Tensor | None = data._store.get("edge_attr") if self.edge_attr else None
-        return attributes
+        return data._store.get("edge_attr") if self.edge_attr else None
 
 
 def _weight(data: Data) -> Tensor | None:
-    weight: Tensor | None = data._store.get("edge_weight")
-    return weight
+    return data._store.get("edge_weight")
 
 
 def _is_dense(value: object) -> bool:
@@ -261,7 +253,7 @@ def _join_weights(views: Sequence[Data]) -> Tensor | None:
     return torch.cat([one if w is None else w.reshape(-1) for w, one in zip(weights, ones, strict=True)])
 
 
-def _graphs(data: Data) -> tuple[Tensor | None, int]:
+def batch_and_count(data: Data) -> tuple[Tensor | None, int]:
     """The batch vector, if there is one, and the number of graphs."""
     batch, ptr = data._store.get("batch"), data._store.get("ptr")
     if batch is None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._arguments import check_choice
 from graphcl.nn._cache import remember
 from graphcl.nn._fused import fused_layers, is_fusible, maps_first
 from graphcl.nn.norm import BatchNorm, check_rows
@@ -84,8 +85,7 @@ class GIN(JointEncoder):
     ) -> None:
         super().__init__()
         check_sizes(in_channels=in_channels, hidden_channels=hidden_channels, num_layers=num_layers)
-        if norm not in ("batch", "layer", "none"):
-            raise ValueError(f"expected norm to be 'batch', 'layer' or 'none', got {norm!r}")
+        check_choice("norm", norm, ("batch", "layer", "none"))
         self.in_channels = in_channels
         self.hidden_channels = hidden_channels
         self.num_layers = num_layers
@@ -130,8 +130,7 @@ def _neighbours(edge_index: Tensor, num_nodes: int) -> SparseSum:
 def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
     if maps_first(linear.weight):
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
-    mapped: Tensor = linear(neighbours.plus_self(x))
-    return mapped
+    return linear(neighbours.plus_self(x))
 
 
 def check_features(x: Tensor, in_channels: int, dtype: torch.dtype) -> None:

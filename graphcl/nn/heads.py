@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from graphcl._arguments import check_choice
 from graphcl.nn.norm import BatchNorm
 from graphcl.nn.prelu import PReLU
 
@@ -100,8 +101,7 @@ class MLPHead(nn.Module):
                 f"expected widths and num_layers of at least 1, got {in_channels}, {hidden_channels}, {out_channels} "
                 f"and {num_layers}"
             )
-        if norm not in ("batch", "layer", "none"):
-            raise ValueError(f"expected norm to be 'batch', 'layer' or 'none', got {norm!r}")
+        check_choice("norm", norm, ("batch", "layer", "none"))
         widths = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         between = zip(widths[:-2], widths[1:-1], strict=True)
         self.inner = nn.ModuleList(nn.Linear(a, b, bias=norm != "batch") for a, b in between)
@@ -117,8 +117,7 @@ class MLPHead(nn.Module):
         for linear, norm in zip(self.inner, self.norms, strict=True):
             z = linear(z)
             z = torch.relu(norm(z, splits) if isinstance(norm, BatchNorm) else norm(z))
-        projected: Tensor = self.last(z)
-        return projected
+        return self.last(z)
 
 
 def _check_rows(sizes: Sequence[int]) -> None:
@@ -130,7 +129,7 @@ def _check_rows(sizes: Sequence[int]) -> None:
 
 
 class ShortcutHead(nn.Module):
-    r"""A perceptron beside a linear map: the heads of InfoGraph and MVGRL.
+    r"""The projection head of InfoGraph and MVGRL: a perceptron with a linear shortcut.
 
     .. math:: f(z) = (\sigma \circ W_3 \circ \sigma \circ W_2 \circ \sigma \circ W_1)(z) + W_0 z
 
@@ -162,12 +161,11 @@ class ShortcutHead(nn.Module):
         self.shortcut = nn.Linear(in_channels, out_channels)
 
     def forward(self, z: Tensor) -> Tensor:
-        projected: Tensor = self.block(z) + self.shortcut(z)
-        return projected
+        return self.block(z) + self.shortcut(z)
 
 
 def project_views(head: nn.Module, views: Sequence[Tensor]) -> list[Tensor]:
-    """``[head(z) for z in views]``, in one pass where that is the same.
+    """The projections of several views, ``[head(z) for z in views]``, in one pass where that gives the same.
 
     That is where the head maps each row by itself, or keeps the views apart (:class:`MLPHead`). Anything else (another
     BatchNorm, dropout, a head of your own) sees one view at a time.

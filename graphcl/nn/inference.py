@@ -1,7 +1,6 @@
 """Embeddings of a graph that does not fit: layer after layer, and each layer a few nodes at a time."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from graphcl.nn._modes import evaluating
 from graphcl.nn._signature import inner, takes_weights
 from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.layers import Edges, layers_of
@@ -73,7 +73,7 @@ def embed_layerwise(
     _check_network(inner(model), x, edge_weight)
     where, kind = next(((p.device, p.dtype) for p in model.parameters()), (device, torch.get_default_dtype()))
     edges = Edges(edge_index, None if edge_weight is None else edge_weight.to(kind), edge_attr)
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         if layers.prepare is not None:
             edges = layers.prepare(edges, num_nodes)
         ptr, edges = _by_target(edges, num_nodes)
@@ -124,17 +124,6 @@ def _check_network(model: nn.Module, x: Any, weight: Tensor | None) -> None:
         raise ValueError(f"expected x of shape [N, {width}], got {list(x.shape)}")
     if weight is not None and not takes_weights(network):
         raise ValueError(f"expected no edge_weight, got one; {type(network).__name__} does not take it")
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _by_target(edges: Edges, num_nodes: int) -> tuple[Tensor, Edges]:

@@ -84,8 +84,7 @@ def _gin(model: GIN) -> Layers:
 
     def step(lower: nn.Module, upper: nn.Module, norm: nn.Module, x: Tensor, edges: Edges, n: int) -> Tensor:
         neighbours = SparseSum.of(edges.edge_index[1], edges.edge_index[0], n, x.size(0))
-        rows: Tensor = norm(upper(lower(x[:n] + neighbours(x)).relu()).relu())
-        return rows
+        return norm(upper(lower(x[:n] + neighbours(x)).relu()).relu())
 
     _check_norms(model)
     steps = [partial(step, *parts) for parts in zip(model.lower, model.upper, model.norms, strict=True)]
@@ -119,8 +118,7 @@ def _prepare_gcn(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -
 
 
 def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
-    rows: Tensor = conv.neighbours(_weighted_sum(x, edges, n)) + conv.root(x[:n])
-    return rows
+    return conv.neighbours(_weighted_sum(x, edges, n)) + conv.root(x[:n])
 
 
 def _prepare_sage(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
@@ -140,8 +138,7 @@ def _convolve_gat(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
     score = (mapped * conv.source).sum(2)[source] + (mapped * conv.target).sum(2)[target]
     share = softmax(F.leaky_relu(score, conv.negative_slope), target, num_nodes=n)
     mixed = mapped.new_zeros(n, *mapped.shape[1:]).index_add_(0, target, mapped[source] * share[..., None])
-    rows: Tensor = (mixed.flatten(1) if conv.concat else mixed.mean(1)) + conv.bias
-    return rows
+    return (mixed.flatten(1) if conv.concat else mixed.mean(1)) + conv.bias
 
 
 def _prepare_gat(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
@@ -191,8 +188,7 @@ def _basic_gnn(model: BasicGNN) -> Layers:
     several = model.jk_mode in ("cat", "max", "lstm")
 
     def head(outputs: list[Tensor]) -> Tensor:
-        joined: Tensor = model.lin(model.jk(outputs) if several else outputs[-1])
-        return joined
+        return model.lin(model.jk(outputs) if several else outputs[-1])
 
     return Layers(steps, widths, several, head if joins else None, prepare)
 

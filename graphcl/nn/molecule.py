@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
 from graphcl.nn.encoders import EdgeEncoder
 from graphcl.nn.norm import BatchNorm
@@ -18,7 +19,7 @@ __all__ = ["AtomEmbedding", "MoleculeEncoder", "bond_counts"]
 
 
 class AtomEmbedding(nn.Module):
-    r"""The sum of one embedding per column of x, without ever holding them side by side.
+    r"""The embedding of an atom: the sum of a learned embedding of each column of x, added up without holding them all.
 
     .. math:: h_i = \sum_c W_c[x_{ic}]
 
@@ -47,8 +48,7 @@ class AtomEmbedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         _check_codes("x", x, self.sizes, self.vocab)
-        embedded: Tensor = F.embedding_bag(x + self.offsets, self.weight, mode="sum")
-        return embedded
+        return F.embedding_bag(x + self.offsets, self.weight, mode="sum")
 
 
 def bond_counts(
@@ -150,10 +150,8 @@ class MoleculeEncoder(EdgeEncoder):
         for name, value in {"hidden_channels": hidden_channels, "num_layers": num_layers}.items():
             if value < 1:
                 raise ValueError(f"expected {name} of at least 1, got {value}")
-        if conv not in ("gin", "gcn"):
-            raise ValueError(f"expected conv to be 'gin' or 'gcn', got {conv!r}")
-        if jk not in ("last", "sum"):
-            raise ValueError(f"expected jk to be 'last' or 'sum', got {jk!r}")
+        check_choice("conv", conv, ("gin", "gcn"))
+        check_choice("jk", jk, ("last", "sum"))
         if not 0 <= dropout < 1:
             raise ValueError(f"expected dropout within [0, 1), got {dropout}")
         width = hidden_channels
@@ -278,8 +276,7 @@ class _VirtualUpdate(nn.Module):
 
     def forward(self, x: Tensor, splits: Sequence[int] | None) -> Tensor:
         inner, outer = self.norms
-        updated: Tensor = outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
-        return updated
+        return outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
 
 
 def _perceptron(width: int) -> nn.Sequential:

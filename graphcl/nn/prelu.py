@@ -30,8 +30,7 @@ class PReLU(nn.PReLU):
         plain = input.device.type != "cpu" or input.dtype != self.weight.dtype or torch.compiler.is_compiling()
         if plain or not torch.is_grad_enabled():
             return super().forward(input)
-        result: Tensor = _Slope.apply(input, self.weight)  # type: ignore[no-untyped-call]
-        return result
+        return _Slope.apply(input, self.weight)  # type: ignore[no-untyped-call]
 
 
 class _Slope(torch.autograd.Function):

@@ -10,7 +10,7 @@ __all__ = ["KeyQueue"]
 
 
 class KeyQueue(nn.Module):
-    """The last K keys, in a ring: new ones take the place of the oldest.
+    """The queue of MoCo: the last K keys, in a ring in which new ones take the place of the oldest.
 
     Keys, names and the place of the next key are buffers, so that a resumed run goes on with the very same queue. It
     begins with random unit vectors, drawn from ``seed``. Across the ranks of a process group every rank enqueues the

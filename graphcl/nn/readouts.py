@@ -129,8 +129,7 @@ class AggregationReadout(ReadoutModule):
             ) from error
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:
-        graph: Tensor = self.aggregation(x, batch, dim_size=num_graphs)
-        return graph
+        return self.aggregation(x, batch, dim_size=num_graphs)
 
 
 def as_readout(readout: Readout | Aggregation) -> Readout:
@@ -207,7 +206,7 @@ class AttentionReadout(ReadoutModule):
 
 
 class Set2SetReadout(ReadoutModule):
-    r"""Attention that is asked several times, by a recurrent network that remembers what it has been told.
+    r"""The Set2Set readout: several rounds of attention over each graph's nodes, whose queries an LSTM makes.
 
     .. math:: q_t = \mathrm{LSTM}(q^*_{t-1}), \quad a_{it} = \frac{e^{h_i \cdot q_t}}{\sum_j e^{h_j \cdot q_t}}, \quad
         q^*_t = q_t \,\Vert\, \sum_i a_{it} h_i
@@ -216,7 +215,7 @@ class Set2SetReadout(ReadoutModule):
 
     Args:
         channels: D, the width of the nodes.
-        steps: How often it is asked.
+        steps: The number of rounds.
 
     Raises:
         ValueError: ``steps`` is below 1.

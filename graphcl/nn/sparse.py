@@ -130,8 +130,7 @@ class _Product(torch.autograd.Function):
 
 @torch.compiler.disable
 def _product(x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
-    result: Tensor = _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
-    return result
+    return _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
 
 
 def _check_range(index: Tensor, size: int) -> None:

@@ -81,7 +81,7 @@ class Pattern:
 
 
 class SparseMatrix:
-    r"""The linear map :math:`y_i = \sum_{e: r_e = i} w_e x_{c_e}`; differentiable, twice, in x and in w.
+    r"""A sparse matrix: the linear map :math:`y_i = \sum_{e: r_e = i} w_e x_{c_e}`, twice differentiable in x and w.
 
     Args:
         pattern: Where the entries are.
@@ -125,8 +125,7 @@ class SparseMatrix:
 
 @torch.compiler.disable
 def _product(x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern) -> Tensor:
-    result: Tensor = _Product.apply(x, value, value_t, pattern, False)  # type: ignore[no-untyped-call]
-    return result
+    return _Product.apply(x, value, value_t, pattern, False)  # type: ignore[no-untyped-call]
 
 
 class _Product(torch.autograd.Function):

@@ -10,7 +10,7 @@ __all__ = ["diagnostic_curves", "lift_intervals", "loss_curve", "score_bars"]
 
 
 def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
-    """The loss by epoch.
+    """A figure of the loss by epoch.
 
     Args:
         metrics: Rows with ``epoch`` and ``loss``, as in ``metrics.jsonl``.
@@ -19,7 +19,7 @@ def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
         SVG text.
 
     Raises:
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     figure, axes = _new_figure(5.0, 3.0)
     axes.plot([row["epoch"] for row in metrics], [row["loss"] for row in metrics], marker=".", color="#33658a")
@@ -28,7 +28,7 @@ def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
 
 
 def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
-    """What was seen of the embeddings while the run went: alignment and uniformity, effective rank, similarities.
+    """Curves of a run's diagnostics by epoch: alignment and uniformity, effective rank, similarities.
 
     Args:
         metrics: Rows as in ``metrics.jsonl``; those with ``effective_rank`` were looked at.
@@ -38,7 +38,7 @@ def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
 
     Raises:
         ValueError: No row was looked at.
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     rows = [row for row in metrics if "effective_rank" in row]
     if not rows:
@@ -66,7 +66,7 @@ def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
 
 
 def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[float], metric: str) -> str:
-    """The score of each method with its spread over folds; the axis begins near the lowest, not at zero.
+    """A bar chart of scores with their spread over folds; the axis begins near the lowest, not at zero.
 
     Args:
         names: The methods.
@@ -78,7 +78,7 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
         SVG text.
 
     Raises:
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     figure, axes = _new_figure(5.0, 0.5 + 0.4 * len(names))
     rows = range(len(names))
@@ -93,7 +93,7 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
 def lift_intervals(
     names: Sequence[str], lifts: Sequence[float], lows: Sequence[float], highs: Sequence[float], metric: str
 ) -> str:
-    """What training has added, with its interval, beside the line of nothing; what excludes that line is dark.
+    """A figure of lifts over the untrained encoder with their intervals; those that exclude 0 are dark.
 
     Args:
         names: Of what each lift is.
@@ -106,7 +106,7 @@ def lift_intervals(
         SVG text.
 
     Raises:
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     figure, axes = _new_figure(6.0, 0.8 + 0.3 * len(names))
     for row, (lift, low, high) in enumerate(zip(lifts, lows, highs, strict=True)):

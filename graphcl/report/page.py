@@ -29,7 +29,7 @@ def write_report(folder: RunFolder) -> Path:
 
     Raises:
         RunError: There is no finished epoch, or the page cannot be written.
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     config, metrics = folder.read_config(), folder.read_metrics()
     if not metrics:
@@ -56,7 +56,7 @@ def write_table_report(folder: Path | str) -> Path:
 
     Raises:
         RunError: There are no scores, or the page cannot be written.
-        GraphCLError: matplotlib is not installed.
+        GraphCLError: Matplotlib is not installed.
     """
     path = Path(folder) / "scores.csv"
     if not path.is_file():

@@ -1,5 +1,7 @@
 """The options of a run that can be out of range."""
 
+from graphcl._arguments import check_choice
+
 __all__ = ["check_options", "check_positive"]
 
 
@@ -27,13 +29,12 @@ def check_options(
         >>> check_options(optimizer="sgd", weight_decay=0.0, **usual)
         Traceback (most recent call last):
         ...
-        ValueError: expected optimizer to be adam or adamw, got 'sgd'
+        ValueError: expected optimizer to be 'adam' or 'adamw', got 'sgd'
     """
     known = {"optimizer": ("adam", "adamw"), "schedule": ("constant", "cosine"), "precision": ("fp32", "bf16")}
     given = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
     for name, words in known.items():
-        if given[name] not in words:
-            raise ValueError(f"expected {name} to be {' or '.join(words)}, got {given[name]!r}")
+        check_choice(name, given[name], words)
     if warmup < 0:
         raise ValueError(f"expected warmup of at least 0 epochs, got {warmup}")
     if not weight_decay >= 0:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
 
+from graphcl._random import torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
@@ -194,8 +195,7 @@ class Loader(Source):
 
 
 def _state_for(seed: int, epoch: int) -> Tensor:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed((seed * 0x9E3779B1 + epoch) % 2**63)
+    with torch_seeded((seed * 0x9E3779B1 + epoch) % 2**63):
         return torch.get_rng_state()
 
 

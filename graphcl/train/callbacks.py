@@ -10,7 +10,7 @@ __all__ = ["Callback", "Moment"]
 
 
 class Moment(NamedTuple):
-    """Where a run stands at the end of an epoch.
+    """What a callback is told: where the run stands at the end of an epoch.
 
     Attributes:
         epoch: Epochs that are done.

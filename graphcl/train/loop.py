@@ -29,7 +29,7 @@ __all__ = ["History", "fit", "rate_at"]
 
 @dataclass
 class History:
-    """What a run did.
+    """The record of a training run.
 
     Attributes:
         epochs: One row per epoch: ``epoch``, ``loss`` (mean over graphs or nodes), ``graphs_per_s`` or ``nodes_per_s``,
@@ -130,21 +130,12 @@ def fit(
         >>> len(fit(method, dataset[:64], epochs=1, batch_size=32).epochs)
         1
     """
-    if not isinstance(method, Method):
-        raise TypeError(
-            f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
-            "GraphCL(GraphEncoder(network))"
-        )
+    _check_method(method)
     check_positive(epochs=epochs, batch_size=batch_size, lr=lr)
     check_options(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
         weight_decay=weight_decay,
     )  # fmt: skip
-    if world() > 1 and not method.joins_ranks:
-        raise NotImplementedError(
-            f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
-            "not say so; if it compares graphcl.distributed.joined_rows(...) alone, set its joins_ranks = True"
-        )
     if isinstance(folder, Path | str):
         folder = RunFolder(folder)
     elif not isinstance(folder, RunFolder | None):
@@ -164,10 +155,8 @@ def fit(
     settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
     settings |= {"ranks": world()}
     if world() > 1:
-        more = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
-        more |= {"method": type(method).__name__, "method.seed": method.seed, "dataset": source.content()}
-        weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
-        check_alike({**settings, **more, "the method's weights": weights}, device)
+        told = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
+        check_alike({**settings, **told, "dataset": source.content(), **_identity(method)}, device)
     state = State(method, optim, settings, None if folder is None else source.content())
     if resume:
         if folder is None:
@@ -234,6 +223,26 @@ def fit(
     if folder is not None and not history.interrupted:
         on_first(lambda: folder.save_weights(method), device)
     return history
+
+
+def _check_method(method: object) -> None:
+    """Refuse what is no method, and of several ranks a method whose loss may look at one rank's graphs alone."""
+    if not isinstance(method, Method):
+        raise TypeError(
+            f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
+            "GraphCL(GraphEncoder(network))"
+        )
+    if world() > 1 and not method.joins_ranks:
+        raise NotImplementedError(
+            f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
+            "not say so; if it compares graphcl.distributed.joined_rows(...) alone, set its joins_ranks = True"
+        )
+
+
+def _identity(method: Method) -> dict[str, Any]:
+    """What must be the same of the method on all ranks."""
+    weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
+    return {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
 
 
 def rate_at(

@@ -21,7 +21,7 @@ class TensorBoard:
         folder: Where the events go: ``tensorboard --logdir FOLDER`` shows them.
 
     Raises:
-        GraphCLError: tensorboard is not installed.
+        GraphCLError: Tensorboard is not installed.
     """
 
     def __init__(self, folder: Path | str) -> None:

@@ -20,7 +20,6 @@ from graphcl.augment import diffusion as module
 from graphcl.augment._cache import Cache, names
 from graphcl.augment._graph import Graph
 from graphcl.augment._matrices import Matrices
-from graphcl.augment.diffusion import diffuse_heat, diffuse_ppr
 
 Diffusion = PPRDiffusion | HeatDiffusion
 Make = Callable[..., Data]
@@ -167,15 +166,6 @@ def test_where_nothing_comes_in() -> None:
         view = build("ppr", normalisation=normalisation)(graph(3, []))
         assert torch.allclose(dense(view), torch.eye(3).double(), atol=1e-15)
         assert build("heat", normalisation=normalisation)(graph(0, [])).num_edges == 0
-
-
-def test_the_pure_functions_are_what_the_views_use() -> None:
-    data = GRAPHS["random"]
-    for function, kind, own in ((diffuse_ppr, "ppr", {"alpha": 0.2}), (diffuse_heat, "heat", {"t": 2.0})):
-        s = function(Graph.of(data), data.edge_weight, top_k=5, **own)
-        view = build(kind, top_k=5)(data)
-        assert torch.equal(s.edges(torch.device("cpu")), view.edge_index)
-        assert torch.equal(torch.from_numpy(s.value), view.edge_weight)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.int64])

@@ -166,5 +166,5 @@ def test_molecules_that_cannot_be_broken_stay_whole(molecule: Make) -> None:
 def test_fragments_must_be_marked(molecule: Make) -> None:
     with pytest.raises(ValueError, match=r"expected an attribute 'fragment'.*got none; apply MarkFragments\(\)"):
         BRICSFragment()(molecule("CCO"))
-    with pytest.raises(ValueError, match="vocab to be one of"):
+    with pytest.raises(ValueError, match="vocab to be 'ogb' or 'pyg'"):
         BRICSFragment(vocab="other")

@@ -372,7 +372,7 @@ def test_arguments_are_checked(kind: type, name: str) -> None:
         kind(**{name: "0.1"})
     with pytest.raises(ValueError, match="count to be 'round' or 'floor'"):
         kind(count="ceil")
-    with pytest.raises(ValueError, match="vocab to be one of"):
+    with pytest.raises(ValueError, match="vocab to be 'ogb' or 'pyg'"):
         kind(vocab="smiles")
     with pytest.raises(TypeError, match="Data or Batch"):
         kind()(None)

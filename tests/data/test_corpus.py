@@ -189,7 +189,7 @@ def test_refusals(mine: Path) -> None:
     assert not list(mine.parent.glob("molecules/*"))
     with pytest.raises(ValueError, match="expected workers of at least 0"):
         load(mine, workers=-1)
-    with pytest.raises(ValueError, match="expected vocab to be one of"):
+    with pytest.raises(ValueError, match="expected vocab to be 'ogb'"):
         load(mine, vocab="mine")
 
 

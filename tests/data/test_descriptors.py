@@ -95,7 +95,7 @@ def test_processes_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_refusals(tmp_path: Path) -> None:
     dataset = from_smiles_list(["CCO", "CC"])
-    with pytest.raises(ValueError, match="expected kind out of fingerprint, properties, descriptors, got 'morgan'"):
+    with pytest.raises(ValueError, match="to be 'fingerprint', 'properties' or 'descriptors', got 'morgan'"):
         with_vectors(dataset, "morgan", root=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="has its vectors already"):
         with_vectors(with_vectors(dataset, root=tmp_path), root=tmp_path)

@@ -9,7 +9,7 @@ from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import degree
 
 from graphcl.data import ListDataset, load_tu, with_features
-from graphcl.data.features import FEATURES, node_offsets
+from graphcl.data.features import node_offsets
 from graphcl.errors import DataError
 
 
@@ -121,7 +121,7 @@ def test_no_features_and_no_choice_lists_the_choices(featureless: ListDataset, f
 
 
 def test_wrong_arguments(featureless: ListDataset) -> None:
-    with pytest.raises(ValueError, match=f"expected features to be one of {', '.join(FEATURES)}, got 'ones'"):
+    with pytest.raises(ValueError, match="expected features to be 'original', .* or '.*', got 'ones'"):
         with_features(featureless, "ones")
     with pytest.raises(ValueError, match="expected cap >= 1, got 0"):
         with_features(featureless, "degree-onehot", cap=0)

@@ -65,7 +65,7 @@ def test_the_choice_of_features_is_card_then_caller(tmp_path: Path, write_tu: Wr
     assert load("TINY", root=tmp_path, features="degree")[0].x.flatten().tolist() == [2, 2, 2]
     with pytest.raises(DataError, match="TINY has no node features"):
         load("TINY", root=tmp_path, features="original")
-    with pytest.raises(ValueError, match="expected features to be one of"):
+    with pytest.raises(ValueError, match="expected features to be 'original'"):
         load("TINY", root=tmp_path, features="fancy")
 
 

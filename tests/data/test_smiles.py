@@ -106,7 +106,7 @@ def test_what_is_no_molecule_says_why(smiles: str, why: str) -> None:
 
 
 def test_an_unknown_table() -> None:
-    with pytest.raises(ValueError, match="expected vocab to be one of ogb, pyg, hu2020, got 'moleculenet'"):
+    with pytest.raises(ValueError, match="expected vocab to be 'ogb', 'pyg' or 'hu2020', got 'moleculenet'"):
         from_smiles("C", vocab="moleculenet")
 
 

@@ -193,7 +193,7 @@ def test_refusals(write: Write) -> None:
         read_molecules(path.with_name("absent.csv"))
     with pytest.raises(DataError, match="does not say by its name what it is"):
         read_molecules(write("molecules", CSV))
-    with pytest.raises(ValueError, match="expected file_format to be one of"):
+    with pytest.raises(ValueError, match="expected file_format to be '"):
         read_molecules(path, file_format="xlsx")
     with pytest.raises(TypeError, match="expected labels to be a list of column names"):
         read_molecules(path, labels="active")

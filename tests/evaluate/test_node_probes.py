@@ -208,7 +208,7 @@ def spoiled(index, value):
         (X, np.zeros(400, dtype=int), {}, "at least 2 classes, got only"),
         (X, Y, {"metric": "f1"}, "expected the metric accuracy or auc, got 'f1'"),
         (X, Y, {"metric": "auc"}, "expected two classes for the AUC, got 4"),
-        (X, Y, {"solver": "newton"}, "expected the solver auto, sklearn or torch"),
+        (X, Y, {"solver": "newton"}, "expected solver to be 'auto', 'sklearn' or 'torch'"),
     ],
 )
 def test_refusals(x, y, options, message):

@@ -45,7 +45,7 @@ def test_another_number_of_splits_changes_the_name():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"probe": "svm"}, "expected probe to be one of logistic"),
+        ({"probe": "svm"}, "expected probe to be 'logistic'"),
         ({"scaler": "minmax"}, "expected scaler"),
         ({"grid": ()}, "grid"),
         ({"grid": (0.0, 1.0)}, "positive"),

@@ -10,6 +10,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 from graphcl._random import fold, seed_from
 from graphcl.augment import EdgeDrop, Identity, NodeDrop, Views
 from graphcl.methods import MVGRL, CrossModal, GraphCL, Method
+from graphcl.methods.base import check_several, graphs_of
 from graphcl.nn import GIN, GraphEncoder
 
 
@@ -181,3 +182,23 @@ for kind in (GraphCL, MVGRLGraph, SimGRACE):
     torch._dynamo.reset()  # the next network looks the same
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+def test_several_graphs_are_needed(batch):
+    assert check_several(batch) == 8
+    assert check_several(Data(x=torch.ones(3, 1), batch=torch.tensor([0, 0, 1]))) == 2
+    single = batch[0]
+    for data in (single, Batch.from_data_list([single]), Data(x=torch.ones(2, 1), batch=torch.tensor([0, 0]))):
+        with pytest.raises(ValueError, match="got 1: .* in a batch of one graph there are none. Use a larger batch"):
+            check_several(data)
+
+
+def test_graphs_of_one_graph_a_batch_and_a_batch_put_together_by_hand(batch):
+    by_hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch)
+    none = Data(edge_index=batch.edge_index[:, :0], batch=batch.batch[:0])
+    rows, count = graphs_of(batch[0])
+    assert (rows.tolist(), count) == ([0] * batch[0].num_nodes, 1)
+    for data, expected in ((batch, 8), (by_hand, 8), (none, 0)):
+        rows, count = graphs_of(data)
+        assert rows is data.batch
+        assert count == expected

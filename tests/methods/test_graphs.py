@@ -3,18 +3,10 @@
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Batch, Data
 
 from graphcl.augment import Identity, RandomChoice
-from graphcl.methods.graphs import (
-    GraphViewMethod,
-    batch_vector,
-    check_several,
-    check_two_views,
-    evaluating,
-    two_random_views,
-    width_of,
-)
+from graphcl.methods.base import check_two_views
+from graphcl.methods.graphs import GraphViewMethod, two_random_views, width_of
 from graphcl.nn import GIN, GraphEncoder, MLPHead, project_views
 
 
@@ -54,20 +46,6 @@ def test_two_views_are_needed(count):
         Kept(GraphEncoder(GIN(4)), views=(Identity(),) * count)
 
 
-def test_several_graphs_are_needed(batch):
-    assert check_several(batch) == 8
-    assert check_several(Data(x=torch.ones(3, 1), batch=torch.tensor([0, 0, 1]))) == 2
-    single = batch[0]
-    for data in (single, Batch.from_data_list([single]), Data(x=torch.ones(2, 1), batch=torch.tensor([0, 0]))):
-        with pytest.raises(ValueError, match="got 1: .* in a batch of one graph there are none. Use a larger batch"):
-            check_several(data)
-
-
-def test_batch_vector(batch):
-    assert batch_vector(batch) is batch.batch
-    assert batch_vector(batch[0]).tolist() == [0] * batch[0].num_nodes
-
-
 def test_width_of_a_head_leaves_it_alone():
     head = MLPHead(4, 8, 3)
     before = {key: value.clone() for key, value in head.state_dict().items()}
@@ -75,16 +53,3 @@ def test_width_of_a_head_leaves_it_alone():
     assert width_of(nn.Identity(), 7) == 7
     assert head.training
     torch.testing.assert_close(dict(head.state_dict()), before, rtol=0, atol=0)
-
-
-def test_evaluating_restores_every_part_even_after_an_error():
-    module = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2).eval())
-
-    def fail():
-        with evaluating(module):
-            assert not any(part.training for part in module.modules())
-            raise RuntimeError("within")
-
-    with pytest.raises(RuntimeError, match="within"):
-        fail()
-    assert [part.training for part in module.modules()] == [True, True, False]

@@ -10,7 +10,7 @@ from torch_geometric.sampler import BaseSampler, SamplerOutput
 
 from graphcl.augment import EdgeDrop, Identity, NodeDrop, RandomWalkSubgraph
 from graphcl.methods import GRACE, shared_nodes
-from graphcl.methods.nodes import align, graphs_of, mark_seeds
+from graphcl.methods.nodes import align, mark_seeds
 from graphcl.nn import GIN, GraphEncoder
 
 
@@ -83,18 +83,6 @@ def test_align_takes_the_rows():
     views = [NodeDrop(drop=0.3)(data, generator=generator) for _ in range(2)]
     a, b = align(views, [view.x for view in views])
     assert torch.equal(a, b)
-
-
-def test_graphs_of_one_graph_a_batch_and_a_batch_put_together_by_hand():
-    single, batch = graph(3), Batch.from_data_list([graph(2), graph(3)])
-    by_hand = Data(x=batch.x, edge_index=batch.edge_index, batch=batch.batch)
-    none = Data(edge_index=batch.edge_index[:, :0], batch=batch.batch[:0])
-    assert [(rows.tolist(), count) for rows, count in map(graphs_of, (single, batch, by_hand, none))] == [
-        ([0, 0, 0], 1),
-        ([0, 0, 1, 1, 1], 2),
-        ([0, 0, 1, 1, 1], 2),
-        ([], 0),
-    ]
 
 
 def test_dropped_nodes_do_not_shift_the_others():

@@ -166,7 +166,7 @@ def test_refusals() -> None:
     for bad, said in (
         ({"conv": "gat"}, "expected conv to be"), ({"jk": "cat"}, "expected jk to be"),
         ({"dropout": 1.0}, "expected dropout within"), ({"num_layers": 0}, "expected num_layers of at least 1"),
-        ({"vocab": "mine"}, "expected vocab to be one of"),
+        ({"vocab": "mine"}, "expected vocab to be 'ogb'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             MoleculeEncoder(4, **{"num_layers": 1, **bad})
