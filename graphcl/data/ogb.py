@@ -27,7 +27,7 @@ from graphcl.data.home import no_empty_folders
 from graphcl.data.lists import ListDataset
 from graphcl.errors import DataError
 
-__all__ = ["import_ogb", "load_ogb"]
+__all__ = ["facts_of", "import_ogb", "load_ogb"]
 
 # The part of OGB and its class for each kind of name.
 _KINDS = {
@@ -80,20 +80,33 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
         ) from error
 
 
-def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str]]:
-    """OGB's class for a data set, and its row in OGB's table of sets."""
-    part, class_name = _KINDS.get(name.split("-")[0], ("", ""))
+def facts_of(name: str) -> Mapping[str, str]:
+    """What OGB's own table says about one of its sets: version, address, task, metric and so on.
+
+    Raises:
+        DataError: If OGB has no such set.
+
+    Example:
+        >>> facts_of("ogbg-molpcba")["eval metric"]
+        'ap'
+    """
+    part, _ = _KINDS.get(name.split("-")[0], ("", ""))
     if not part:
         raise DataError(f"expected a name that begins with ogbn-, ogbl- or ogbg-, got {name!r}.")
-    module = import_ogb(part)
-    with (Path(module.__file__).parent / "master.csv").open(newline="") as file:
+    with (Path(import_ogb(part).__file__).parent / "master.csv").open(newline="") as file:
         rows = {row[""]: row for row in csv.DictReader(file)}  # one row per fact, one column per set
     if name not in rows["version"]:
         raise DataError(f"OGB has no set {name!r}: expected one of {', '.join(sorted(set(rows['version']) - {''}))}.")
-    facts = {fact: row[name] for fact, row in rows.items()}
+    return {fact: row[name] for fact, row in rows.items()}
+
+
+def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str]]:
+    """OGB's class for a data set, and its row in OGB's table of sets."""
+    facts = facts_of(name)
     if facts.get("is hetero") == "True":
         raise DataError(f"{name} has several types of nodes or edges: expected a set with one of each.")
-    return getattr(module, class_name), facts
+    part, class_name = _KINDS[name.split("-")[0]]
+    return getattr(import_ogb(part), class_name), facts
 
 
 def import_ogb(part: str) -> Any:
