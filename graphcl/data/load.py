@@ -136,7 +136,7 @@ def load_raw(entry: Card, root: Path, *, vocab: str | None = None, attributes: b
     elif entry.loader == "ogb":
         from graphcl.data.ogb import load_ogb
 
-        dataset = load_ogb(entry.name, root / "ogb")
+        dataset = load_ogb(entry.name, root / "ogb", undirected=bool(entry.arguments.get("undirected")))
     else:
         from graphcl.data.lists import ListDataset
 
