@@ -124,6 +124,11 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
         lower = {known.lower(): known for known in paths}
         near = [lower[close] for close in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
         hint = f" Near names: {', '.join(near)}." if near else ""
+        if name.startswith(("ogbn-", "ogbl-", "ogbg-")):
+            raise DataError(
+                f"{name!r} is no set of the Open Graph Benchmark that can be scored here.{hint} 'graphcl datasets "
+                f"list' shows those that can; graphcl.data.load_ogb loads others with one type of nodes and edges."
+            )
         raise DataError(
             f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; "
             f"'graphcl datasets add {shlex.quote(name)} --from PATH' adds one from raw TU files, or with "

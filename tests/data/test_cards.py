@@ -101,7 +101,7 @@ def test_the_targets_of_the_main_job_are_on_the_cards() -> None:
 
 
 # As PyTorch Geometric's documentation has them; the edges of the heterophilous sets are counted once there, WikiCS's
-# with direction.
+# and ogbn-arxiv's with direction.
 NODE_SETS = {
     "Cora": (2708, 10556, 1433, 7),
     "CiteSeer": (3327, 9104, 3703, 6),
@@ -124,7 +124,7 @@ NODE_SETS = {
     "Questions": (48921, 2 * 153540, 301, 2),
     "Chameleon": (2277, 36101, 2325, 5),
     "Squirrel": (5201, 217073, 2089, 5),
-    "ogbn-arxiv": (169343, 1166243, 128, 40),
+    "ogbn-arxiv": (169343, 2315598, 128, 40),
     "ogbn-products": (2449029, 123718280, 100, 47),
 }
 
@@ -212,6 +212,15 @@ def test_the_folder_is_found_by_its_marker(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unknown_name_lists_near_ones(name: str, near: str) -> None:
     with pytest.raises(DataError, match=rf"unknown data set '{name}'\. Near names: .*{near}.*'graphcl datasets list'"):
         card(name)
+
+
+@pytest.mark.parametrize("name", ["ogbn-proteins", "ogbn-mag", "ogbl-citation2", "ogbg-code2"])
+def test_a_set_of_ogb_without_a_card_is_not_to_be_added_from_files(name: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"'{name}' is no set of the Open Graph Benchmark that can be scored here"
+    ) as e:
+        card(name)
+    assert "datasets add" not in str(e.value)
 
 
 def test_a_name_like_no_other_lists_none() -> None:
