@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl.data import PackedDataset
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
+from graphcl.methods.base import check_data
 from graphcl.train.ahead import losses_ahead
 from graphcl.train.ranks import every_rank
 
@@ -234,9 +235,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
 
     Raises:
         ValueError: Too few graphs or nodes, no features, or features that are not finite.
-        TypeError: A loader without a length.
+        TypeError: A loader without a length, or graphs of several types of nodes.
     """
     single = method.level == "node"
+    if isinstance(data, HeteroData):
+        check_data(data)
     if isinstance(data, Data):
         if not single and isinstance(data, Batch):
             raise ValueError(
@@ -306,6 +309,7 @@ def check_features(data: Data) -> None:
 
 
 def _features(data: Data) -> Tensor:
+    check_data(data)
     x = data._store.get("x")
     if x is None:
         raise ValueError("expected node features x, got none; load the set with features='constant' or 'degree'")
