@@ -36,9 +36,10 @@ class Plan:
         from graphcl.data.load import is_molecules
 
         if is_molecules(entry) or entry.task != "classification":
+            instead = "; use graphcl pretrain, then evaluate or finetune" if is_molecules(entry) else ""
             raise ConfigError(
                 f"expected a data set with a class per graph or node, got {entry.name} ({entry.task}, scored by "
-                f"{', '.join(entry.protocols) or 'nothing here'}); use graphcl pretrain, then evaluate or finetune"
+                f"{', '.join(entry.protocols) or 'nothing here'}){instead}"
             )
         self.entry, self.config, self.folder, self.device = entry, config, folder, device
         self.protocols = [_protocol(entry, name) for name in config.protocol or entry.protocols[:1] or [None]]

@@ -66,8 +66,8 @@ def _add_data(add: Any) -> None:
         "--features",
         type=str | None,
         default=None,
-        help="node features: original, constant, degree, degree-onehot, normalized; by default its own, else its "
-        "card's choice",
+        help="node features: original, constant, degree, degree-onehot, normalized, or attributes, those of a TU set "
+        "before its own; by default its own, else its card's choice",
     )
 
 

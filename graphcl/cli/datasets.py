@@ -53,7 +53,7 @@ def _list(chosen: Any) -> None:
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
         print(
-            f"{entry.name:<{width}}  {entry.counts['graphs']:>5} graphs  {entry.level:<5}  {entry.loader:<8}  "
+            f"{entry.name:<{width}}  {entry.counts.get('graphs', '?'):>5} graphs  {entry.level:<5}  {entry.loader:<8}  "
             f"{entry.title}"
         )
     print(f"data folder: {home(chosen['root'])}")

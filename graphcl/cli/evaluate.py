@@ -72,11 +72,16 @@ def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
     from graphcl.evaluate import compared_embeddings, evaluate_embeddings, protocol, wl_classes
 
     config, entry = scoring.config, scoring.entry
-    chosen = [protocol(name) for name in names or entry.protocols[:1] or ["tu-rbf-svm"]]
-    if entry.level != "graph" or entry.task != "classification":
+    if entry.level == "link":
         raise RunError(
-            f"expected a data set with a class per graph for {chosen[0].name}, "
-            f"got {entry.name} ({entry.task} of {entry.level}s)"
+            f"expected a data set with a class per graph or node, got {entry.name}, whose links are scored in Python, "
+            f"by ogb_link_split and evaluate_links"
+        )
+    chosen = [protocol(name) for name in names or entry.protocols[:1] or ["tu-rbf-svm"]]
+    if entry.task != "classification":
+        raise RunError(
+            f"expected a data set with a class per graph for {chosen[0].name}, got {entry.name} ({entry.task} of "
+            f"{entry.level}s), for which there is no protocol; graphcl embed writes its embeddings"
         )
     scoring.check_unseen()
     dataset = load(entry.name, root=scoring.root, features=config["features"])

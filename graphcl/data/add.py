@@ -72,7 +72,8 @@ def _card_for(name: str, folder: Path, scratch: Path) -> Card:
     """The package's card, or a user's card with counts measured on the files in the scratch folder."""
     if (card_folder() / name / "card.yaml").is_file():
         return card(name)
-    is_regression = raw_file(scratch / "TU" / name / "raw", name, "graph_attributes").is_file()
+    has = {kind for kind in KINDS if raw_file(scratch / "TU" / name / "raw", name, kind).is_file()}
+    is_regression = "graph_attributes" in has
     draft = Card(
         name=name,
         title=f"{name}, added by the user",
@@ -85,6 +86,8 @@ def _card_for(name: str, folder: Path, scratch: Path) -> Card:
         source="added from files",
         counts={},
         path=folder / "cards" / f"{name}.yaml",
+        # PyTorch Geometric leaves the attributes out, but without labels of nodes they are all that there is.
+        features="attributes" if "node_attributes" in has and "node_labels" not in has else None,
         protocols=() if is_regression else ("tu-rbf-svm", "tu-rbf-svm-scaled", "tu-linear-svm"),
     )
     counts = measure(load_raw(draft, scratch))

@@ -24,7 +24,7 @@ MARKER = "GRAPHCL_DATASETS"
 LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet", "labelled")
 LEVELS = ("graph", "node", "link")
 TASKS = ("classification", "regression", "link-prediction")
-DEFAULT_FEATURES = ("constant", "degree", "degree-onehot")
+DEFAULT_FEATURES = ("attributes", "constant", "degree", "degree-onehot")
 COUNTS = ("graphs", "nodes", "edges", "features", "edge_features", "classes")
 
 
@@ -57,7 +57,8 @@ class Card:
         citation: Whom to cite.
         source: Where the data come from.
         counts: Totals over the set, checked after loading: graphs, nodes, edges (both directions, as PyTorch
-            Geometric counts), features, edge_features, classes. Before any ``features=`` choice.
+            Geometric counts), features, edge_features, classes. Before any ``features=`` choice. What was neither
+            measured nor published is left out, and not checked.
         features: The choice made for a set without node features if the caller makes none; None if there is none.
         protocols: The names of the protocols that fit.
         traps: What a user should know before trusting a score.
@@ -123,6 +124,11 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
         lower = {known.lower(): known for known in paths}
         near = [lower[close] for close in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
         hint = f" Near names: {', '.join(near)}." if near else ""
+        if name.startswith(("ogbn-", "ogbl-", "ogbg-")):
+            raise DataError(
+                f"{name!r} is no set of the Open Graph Benchmark that can be scored here.{hint} 'graphcl datasets "
+                f"list' shows those that can; graphcl.data.load_ogb loads others with one type of nodes and edges."
+            )
         raise DataError(
             f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; "
             f"'graphcl datasets add {shlex.quote(name)} --from PATH' adds one from raw TU files, or with "
@@ -205,8 +211,7 @@ def _text(content: dict[Any, Any], key: str, path: Path) -> str:
 def _counts(counts: Any, path: Path) -> dict[str, int]:
     if not isinstance(counts, dict):
         raise DataError(f"{path}, key 'counts': expected a mapping with {', '.join(COUNTS)}, got {counts!r}.")
-    for key in (*COUNTS, *counts):
-        value = counts.get(key)
+    for key, value in counts.items():
         if key not in COUNTS or isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise DataError(
                 f"{path}, key 'counts.{key}': expected an integer >= 0 under one of {', '.join(COUNTS)}, got {value!r}."
@@ -266,9 +271,9 @@ def index_table(entries: tuple[Card, ...]) -> str:
     rows = ["| name | what | level | graphs | nodes | edges | features | classes | licence |", "| --- " * 9 + "|"]
     for entry in entries:
         counts = entry.counts
-        sizes = [f"{counts[key]:,}" for key in ("graphs", "nodes", "edges")]
-        features = str(counts["features"] or f"none ({entry.features or 'choose'})")
+        sizes = [f"{counts[key]:,}" if key in counts else "?" for key in ("graphs", "nodes", "edges")]
+        features = str(counts.get("features", "?") or f"none ({entry.features or 'choose'})")
         link = f"[{entry.name}]({entry.name}/card.yaml)"
-        cells = [link, entry.title, entry.level, *sizes, features, str(counts["classes"]), entry.licence]
+        cells = [link, entry.title, entry.level, *sizes, features, str(counts.get("classes", "?")), entry.licence]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"

@@ -66,7 +66,9 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
         if x is None or x.size(-1) == 0:
             own = ("original", "normalized")
             choices = "; ".join(f"{name}: {text}" for name, text in FEATURES.items() if name not in own)
-            raise DataError(f"{_name(dataset)} has no node features: choose some with features= ({choices}).")
+            raise DataError(
+                f"{_name(dataset)} has no node features: choose some with features= or --features ({choices})."
+            )
     elif features == "constant":
         x = torch.ones(int(offsets[-1]), 1)
     else:

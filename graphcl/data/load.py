@@ -31,9 +31,10 @@ def load(
     Args:
         name: A card's name: ``graphcl datasets list`` shows them.
         root: The data folder (:func:`graphcl.data.home` says which one if None). Embedded sets need none.
-        features: ``original``, ``constant``, ``degree`` or ``degree-onehot``
-            (:func:`graphcl.data.with_features`); None takes the card's choice for a set without node features, and the
-            set's own features otherwise.
+        features: ``original``, ``normalized``, ``constant``, ``degree`` or ``degree-onehot``
+            (:func:`graphcl.data.with_features`), or, for sets of the TU collection, ``attributes``: the numeric node
+            attributes before the set's own features. None takes the card's choice for a set without node features, and
+            the set's own features otherwise.
         vocab: For sets of molecules, the index table of atoms and bonds (:func:`graphcl.data.from_smiles`): ``ogb``
             unless given, which is the only one that OGB's own sets have.
 
@@ -44,7 +45,7 @@ def load(
     Raises:
         DataError: If the name is unknown, files are missing or damaged, a graph has no nodes, the counts differ from
             the card, or the set has no features and neither caller nor card chose some.
-        ValueError: If ``features`` is none of the choices.
+        ValueError: If ``features`` is none of the choices, or one that the set cannot have.
 
     Example:
         >>> karate = load("karate")
@@ -56,11 +57,18 @@ def load(
     entry = card(name, root=root)
     if vocab is not None and not is_molecules(entry):
         raise ValueError(f"expected vocab for a set of molecules alone, got vocab={vocab!r} for {name}")
-    dataset = load_raw(entry, home(root), vocab=vocab)
+    chosen = features if features is not None else entry.features
+    attributes = chosen == "attributes"
+    if attributes and entry.loader != "tu":
+        raise ValueError(f"expected features='attributes' on a set of the TU collection, got {name} ({entry.loader})")
+    dataset = load_raw(entry, home(root), vocab=vocab, attributes=attributes)
     counts, expected = measure(dataset), dict(entry.counts)
+    if attributes:  # the card's width is that without them
+        counts["features"] -= _attributes_of(dataset, home(root))
     if vocab is not None:  # the card's widths are those of OGB's table
         expected |= {"features": len(table(vocab).atom), "edge_features": len(table(vocab).bond)}
-    wrong = [f"{counts[key]} {key} (expected {expected[key]})" for key in COUNTS if counts[key] != expected[key]]
+    known = [key for key in COUNTS if key in expected]
+    wrong = [f"{counts[key]} {key} (expected {expected[key]})" for key in known if counts[key] != expected[key]]
     if wrong:
         message = f"{name} is not what its card {entry.path} says: got {', '.join(wrong)}."
         if entry.loader != "embedded":
@@ -77,11 +85,28 @@ def load(
                 f"structure choose features on a copy of another class"
             )
         return dataset
-    return with_features(dataset, features if features is not None else entry.features)
+    return with_features(dataset, "original" if attributes else chosen)
 
 
-def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryDataset":
+def _attributes_of(dataset: "InMemoryDataset", root: Path) -> int:
+    """How many columns of the features of a TU set are its attributes."""
+    count = int(dataset.num_node_attributes)
+    if not count:
+        raise DataError(
+            f"{dataset.name} has no node attributes, no {dataset.name}_node_attributes.txt in "
+            f"{root / 'TU' / dataset.name / 'raw'}: choose other features."
+        )
+    return count
+
+
+def load_raw(entry: Card, root: Path, *, vocab: str | None = None, attributes: bool = False) -> "InMemoryDataset":
     """Load what a card's loader gives: no counts compared, no features chosen; only that every graph has nodes.
+
+    Args:
+        entry: The card.
+        root: The data folder.
+        vocab: For sets of molecules, the index table.
+        attributes: For TU sets, whether the features are to hold the node attributes.
 
     Raises:
         DataError: If the loader fails or a graph has no nodes.
@@ -91,7 +116,7 @@ def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryD
     if entry.loader == "tu":
         from graphcl.data.tu import load_tu
 
-        dataset: InMemoryDataset = load_tu(entry.name, root)
+        dataset: InMemoryDataset = load_tu(entry.name, root, attributes=attributes)
     elif entry.loader == "pyg":
         dataset = _from_pyg(entry, root)
     elif entry.loader == "moleculenet":
@@ -111,7 +136,7 @@ def load_raw(entry: Card, root: Path, *, vocab: str | None = None) -> "InMemoryD
     elif entry.loader == "ogb":
         from graphcl.data.ogb import load_ogb
 
-        dataset = load_ogb(entry.name, root / "ogb")
+        dataset = load_ogb(entry.name, root / "ogb", undirected=bool(entry.arguments.get("undirected")))
     else:
         from graphcl.data.lists import ListDataset
 

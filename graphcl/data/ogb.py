@@ -27,7 +27,7 @@ from graphcl.data.home import no_empty_folders
 from graphcl.data.lists import ListDataset
 from graphcl.errors import DataError
 
-__all__ = ["import_ogb", "load_ogb"]
+__all__ = ["facts_of", "import_ogb", "load_ogb"]
 
 # The part of OGB and its class for each kind of name.
 _KINDS = {
@@ -38,7 +38,7 @@ _KINDS = {
 _PROCESSED = "geometric_data_processed.pt"
 
 
-def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
+def load_ogb(name: str, root: str | Path, *, undirected: bool = False) -> InMemoryDataset:
     """Load a set of the Open Graph Benchmark from ``root/ogbn_arxiv`` and the like, or download it.
 
     Raw files that are already there are used without any network. Beside OGB's ``raw`` and ``split`` folders the file
@@ -47,20 +47,25 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
     Args:
         name: OGB's name, such as ``ogbn-arxiv``, ``ogbl-collab`` or ``ogbg-molhiv``; one graph type per set.
         root: The folder of the OGB sets, ``$GRAPHCL_HOME/ogb`` for :func:`graphcl.data.load`.
+        undirected: Of a node set, whether each edge gets its reverse, as nearly all published scores on ``ogbn-arxiv``
+            have it. Its card says so to :func:`graphcl.data.load`.
 
     Returns:
         A data set with OGB's split as its attribute ``split``, a dictionary with ``train``, ``valid`` and ``test``,
         each positions of nodes or graphs, or for link sets a dictionary with ``edge``, ``edge_neg`` and so on. On node
         sets the graph carries the split as ``train_mask``, ``val_mask`` and ``test_mask`` too, and a single task's
-        ``y`` is flat. Edges are as OGB gives them: ``ogbn-arxiv`` is directed.
+        ``y`` is flat. Edges are as OGB gives them unless they are to be undirected: ``ogbn-arxiv`` is directed.
 
     Raises:
+        ValueError: If edges are to get their reverses that belong to no node set.
         DataError: If the name is unknown or heterogeneous, files are missing or damaged, the download fails or the
             folder cannot be written.
 
     Source: Hu et al., Open Graph Benchmark: Datasets for Machine Learning on Graphs, NeurIPS 2020.
     """
     cls, facts = _class_and_facts(name)
+    if undirected and not name.startswith("ogbn"):
+        raise ValueError(f"expected undirected=True for a node set, ogbn-..., got {name}")
     root = Path(root)
     folder = root / name.replace("-", "_")
     if folder.with_name(f"{folder.name}_pyg").is_dir():  # OGB prefers it
@@ -71,28 +76,42 @@ def load_ogb(name: str, root: str | Path) -> InMemoryDataset:
                 _download(name, facts, folder)
             _check_release(name, facts, folder)
             with also_safe(_harmless()), contextlib.redirect_stdout(io.StringIO()):
-                return _read(cls, name, root, folder)
+                dataset = _read(cls, name, root, folder)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be read or written ({error}): complete its files or mend its permissions, or choose "
             f"another folder with --root or $GRAPHCL_HOME."
         ) from error
+    return _with_reverses(dataset) if undirected else dataset
+
+
+def facts_of(name: str) -> Mapping[str, str]:
+    """What OGB's own table says about one of its sets: version, address, task, metric and so on.
+
+    Raises:
+        DataError: If OGB has no such set.
+
+    Example:
+        >>> facts_of("ogbg-molpcba")["eval metric"]
+        'ap'
+    """
+    part, _ = _KINDS.get(name.split("-")[0], ("", ""))
+    if not part:
+        raise DataError(f"expected a name that begins with ogbn-, ogbl- or ogbg-, got {name!r}.")
+    with (Path(import_ogb(part).__file__).parent / "master.csv").open(newline="") as file:
+        rows = {row[""]: row for row in csv.DictReader(file)}  # one row per fact, one column per set
+    if name not in rows["version"]:
+        raise DataError(f"OGB has no set {name!r}: expected one of {', '.join(sorted(set(rows['version']) - {''}))}.")
+    return {fact: row[name] for fact, row in rows.items()}
 
 
 def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str]]:
     """OGB's class for a data set, and its row in OGB's table of sets."""
-    part, class_name = _KINDS.get(name.split("-")[0], ("", ""))
-    if not part:
-        raise DataError(f"expected a name that begins with ogbn-, ogbl- or ogbg-, got {name!r}.")
-    module = import_ogb(part)
-    with (Path(module.__file__).parent / "master.csv").open(newline="") as file:
-        rows = {row[""]: row for row in csv.DictReader(file)}  # one row per fact, one column per set
-    if name not in rows["version"]:
-        raise DataError(f"OGB has no set {name!r}: expected one of {', '.join(sorted(set(rows['version']) - {''}))}.")
-    facts = {fact: row[name] for fact, row in rows.items()}
+    facts = facts_of(name)
     if facts.get("is hetero") == "True":
         raise DataError(f"{name} has several types of nodes or edges: expected a set with one of each.")
-    return getattr(module, class_name), facts
+    part, class_name = _KINDS[name.split("-")[0]]
+    return getattr(import_ogb(part), class_name), facts
 
 
 def import_ogb(part: str) -> Any:
@@ -185,6 +204,14 @@ def _tensors(part: Any) -> Any:
     if isinstance(part, dict):
         return {key: _tensors(value) for key, value in part.items()}
     return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
+
+
+def _with_reverses(dataset: Any) -> InMemoryDataset:
+    from torch_geometric.transforms import ToUndirected
+
+    result: Any = ListDataset([ToUndirected()(dataset[0])], name=dataset.name)
+    result.split = dataset.split
+    return result
 
 
 def _put_masks(data: Data, split: Mapping[str, torch.Tensor]) -> None:

@@ -216,7 +216,10 @@ def _count(dataset: Any) -> int:
     if isinstance(dataset, (list, tuple)):
         for i, graph in enumerate(dataset):
             if not isinstance(graph, BaseData):
-                raise TypeError(f"expected graphs (torch_geometric.data.Data), got {type(graph).__name__} at {i}")
+                raise TypeError(
+                    f"expected graphs (torch_geometric.data.Data), got {type(graph).__name__} at {i}; those of "
+                    "networkx become such by torch_geometric.utils.from_networkx"
+                )
     return len(dataset)
 
 

@@ -33,8 +33,18 @@ class Collection(NamedTuple):
 
 COLLECTIONS: Mapping[str, Collection] = {
     "Planetoid": Collection("Planetoid", {name: name for name in ("Cora", "CiteSeer", "PubMed")}),
-    "CitationFull": Collection("CitationFull", {"Cora_ML": "cora_ml"}, processed="data_undirected.pt"),
-    "HeterophilousGraphDataset": Collection("Heterophilous", {"Minesweeper": "minesweeper"}),
+    "CitationFull": Collection("CitationFull", {"Cora_ML": "cora_ml", "DBLP": "dblp"}, processed="data_undirected.pt"),
+    "HeterophilousGraphDataset": Collection(
+        "Heterophilous",
+        {
+            name: name.lower().replace("-", "_")
+            for name in ("Roman-empire", "Amazon-ratings", "Minesweeper", "Tolokers", "Questions")
+        },
+    ),
+    # Geom-GCN's edition, which is that of PyG's default and has classes and splits.
+    "WikipediaNetwork": Collection(
+        "WikipediaNetwork", {name: f"{name}/geom_gcn" for name in ("chameleon", "squirrel")}
+    ),
     "Actor": Collection("Actor", {"": ""}),
     "WebKB": Collection("WebKB", {name: name.lower() for name in ("Cornell", "Texas", "Wisconsin")}),
     # Left unsaid, `is_undirected` makes PyG warn of the default, which is this one.
@@ -65,10 +75,10 @@ def load_pyg(collection: str, name: str, root: str | Path) -> ListDataset:
     """Load a node-level set of PyTorch Geometric from ``root``, or by its own download.
 
     Raw files that are already there are used without any network, in PyG's layout: ``Planetoid/Cora/raw``,
-    ``CitationFull/cora_ml/raw``, ``Heterophilous/minesweeper/raw``, ``Actor/raw``, ``WebKB/cornell/raw``,
-    ``WikiCS/raw``, ``Amazon/Computers/raw``, ``Coauthor/CS/raw``. The processed file is written in one step. The files
-    of Planetoid are pickles: before PyG reads them for the first time they are searched, without running them, for
-    anything but arrays, sparse matrices and lists.
+    ``CitationFull/cora_ml/raw``, ``Heterophilous/minesweeper/raw``, ``WikipediaNetwork/chameleon/geom_gcn/raw``,
+    ``Actor/raw``, ``WebKB/cornell/raw``, ``WikiCS/raw``, ``Amazon/Computers/raw``, ``Coauthor/CS/raw``. The processed
+    file is written in one step. The files of Planetoid are pickles: before PyG reads them for the first time they are
+    searched, without running them, for anything but arrays, sparse matrices and lists.
 
     Args:
         collection: The name of the class in ``torch_geometric.datasets``, one of ``COLLECTIONS``.
@@ -89,8 +99,9 @@ def load_pyg(collection: str, name: str, root: str | Path) -> ListDataset:
     folder = base / kind.names[name]
     raw, processed = folder / "raw", folder / "processed"
     check_processed(processed, kind.processed)
+    inner = [place for place in (folder, *folder.parents) if place.is_relative_to(root)]
     try:
-        with no_empty_folders(processed, raw, folder, base, root):
+        with no_empty_folders(processed, raw, *inner):
             data = _read(collection, kind, name, base, processed)
     except OSError as error:
         raise DataError(

@@ -15,7 +15,7 @@ from graphcl.errors import DataError
 __all__ = ["load_tu"]
 
 
-def load_tu(name: str, root: str | Path) -> TUDataset:
+def load_tu(name: str, root: str | Path, *, attributes: bool = False) -> TUDataset:
     """Load a TU data set from ``root/TU/NAME``, from ``root/TU_zip/NAME.zip``, or by PyTorch Geometric's download.
 
     Raw files that are already in ``root/TU/NAME/raw`` are used without any network. They are checked before they are
@@ -24,9 +24,11 @@ def load_tu(name: str, root: str | Path) -> TUDataset:
     Args:
         name: The data set's name in the collection, such as ``MUTAG``.
         root: The data folder (:func:`graphcl.data.home`).
+        attributes: Whether ``x`` holds the numeric node attributes too, before the labels.
 
     Returns:
-        The data set; ``x`` holds the one-hot node labels, and is absent where the collection has none.
+        The data set; ``x`` holds the one-hot node labels, and has no columns, or is absent, where the collection has
+        none.
 
     Raises:
         DataError: If files are missing, half-written, stale or unreadable, if the download fails, if the folder cannot
@@ -44,7 +46,8 @@ def load_tu(name: str, root: str | Path) -> TUDataset:
     check_processed(processed)
     try:
         with no_empty_folders(processed, raw, folder, folder.parent, root):
-            dataset = _CheckedTUDataset(str(root / "TU"), name, archive=root / "TU_zip" / f"{name}.zip")
+            archive = root / "TU_zip" / f"{name}.zip"
+            dataset = _CheckedTUDataset(str(root / "TU"), name, archive=archive, attributes=attributes)
     except OSError as error:
         raise DataError(
             f"{folder} cannot be read or written ({error}): mend its permissions, or choose another folder with "
@@ -59,11 +62,11 @@ class _CheckedTUDataset(TUDataset):
 
     root: str
 
-    def __init__(self, root: str, name: str, archive: Path) -> None:
+    def __init__(self, root: str, name: str, archive: Path, attributes: bool) -> None:
         self._archive = archive
         self._processed_name = "data.pt"
         try:
-            super().__init__(root, name)
+            super().__init__(root, name, use_node_attr=attributes)
         except (RuntimeError, ValueError, KeyError, AttributeError, AssertionError) as error:
             raise damaged(Path(self.processed_paths[0]), str(error)) from error
 

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
+from graphcl.methods.base import check_data
 from graphcl.train.ahead import losses_ahead
 from graphcl.train.ranks import every_rank
 
@@ -234,11 +235,13 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
 
     Raises:
         ValueError: Too few graphs or nodes, no features, or features that are not finite.
-        TypeError: A loader without a length.
+        TypeError: A loader without a length, or graphs of several types of nodes.
     """
     single = method.level == "node"
     if single and isinstance(data, RandomWalkBatches | ClusterBatches):
         data = DataLoader(data, batch_size=None)  # each is a step as it is; put together, nodes would come twice
+    if isinstance(data, HeteroData):
+        check_data(data)
     if isinstance(data, Data):
         if not single and isinstance(data, Batch):
             raise ValueError(
@@ -308,6 +311,7 @@ def check_features(data: Data) -> None:
 
 
 def _features(data: Data) -> Tensor:
+    check_data(data)
     x = data._store.get("x")
     if x is None:
         raise ValueError(

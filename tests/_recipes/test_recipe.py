@@ -51,6 +51,14 @@ def test_recipes_lie_where_their_level_says() -> None:
     assert all(known.kind.level != "node" for known in GRAPHS.values())
 
 
+@pytest.mark.parametrize(("name", "epochs"), [("PubMed", 1500), ("DBLP", 1000)])
+def test_grace_on_the_larger_citation_graphs_is_as_in_its_authors_configuration(name: str, epochs: int) -> None:
+    settings = settings_for("grace", name)
+    assert (settings["features"], settings["temperature"], settings["lr"]) == ("normalized", 0.7, 1e-3)
+    assert (settings["hidden"], settings["last_width"], settings["epochs"]) == (512, 256, epochs)
+    make_method(settings, 10, seed=0)
+
+
 def test_a_data_set_s_settings_win() -> None:
     assert settings_for("grace")["hidden"] == 256 and settings_for("grace", "Cora")["features"] == "normalized"
     citeseer = settings_for("grace", "CiteSeer")

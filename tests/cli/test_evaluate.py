@@ -7,6 +7,8 @@ import pytest
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method
 from graphcl.cli import main
+from graphcl.data import Card, card
+from graphcl.data.cards import write_card
 from graphcl.evaluate import read_results
 from graphcl.train import RunFolder
 
@@ -95,6 +97,16 @@ def test_runs_that_cannot_be_scored(refused, run):
     Path("run/model.safetensors").unlink()
     assert "finish the run first" in refused("evaluate", "run")
     assert "found nothing" in refused("evaluate", "elsewhere")
+
+
+def test_what_has_no_class_per_graph_or_node_is_refused_in_words(refused, run):
+    assert "scored in Python, by ogb_link_split" in refused("evaluate", "run", "--dataset", "ogbl-collab")
+    entry = card("MUTAG")
+    path = Path("home/cards/numbers.yaml").resolve()
+    write_card(Card(**{**vars(entry), "name": "numbers", "task": "regression", "protocols": (), "path": path}))
+    assert "no protocol; graphcl embed writes its embeddings" in refused("evaluate", "run", "--dataset", "numbers")
+    said = refused("bench", "--dataset", "numbers", "--method", "graphcl")
+    assert "got numbers (regression, scored by nothing here)" in said and "then evaluate" not in said
 
 
 @pytest.mark.usefixtures("molecules")

@@ -59,6 +59,18 @@ def test_a_featureless_set_asks_for_a_choice_when_it_is_loaded(tmp_path: Path, h
     assert load("TINY", root=home, features="constant").num_node_features == 1
 
 
+def test_attributes_are_the_features_of_a_set_without_labels_of_nodes(
+    tmp_path: Path, home: Path, write_tu: WriteTU
+) -> None:
+    attributes = "".join(f"{i}, 0.5\n" for i in range(8))
+    entry = add("TINY", write_tu(tmp_path / "source", node_labels=None, node_attributes=attributes), root=home)
+    assert (entry.features, entry.counts["features"]) == ("attributes", 0)
+    assert load("TINY", root=home)[1].x.tolist() == [[3, 0.5], [4, 0.5]]
+    assert load("TINY", root=home, features="constant").num_node_features == 1
+    with_both = write_tu(tmp_path / "both", "BOTH", node_attributes=attributes)
+    assert add("BOTH", with_both, root=home).features is None  # as PyTorch Geometric has it
+
+
 def test_a_regression_set_is_recognised(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
     source = write_tu(tmp_path / "source", graph_labels=None, graph_attributes="0.5\n1.5\n-1\n")
     entry = add("TINY", source, root=home)

@@ -1,6 +1,7 @@
 """Cards: those that are shipped are true and complete, and a malformed one is named with its key."""
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -73,7 +74,7 @@ def test_the_sets_of_the_main_job_are_there() -> None:
 def test_a_shipped_card_is_complete(name: str) -> None:
     entry = card(name)
     assert entry.path == card_folder() / name / "card.yaml"
-    assert (entry.features is not None) == (entry.counts["features"] == 0)
+    assert (entry.features is not None) == (entry.counts.get("features") == 0)
     assert entry.protocols
     assert set(entry.protocols) <= PROTOCOLS
     for score in entry.published:
@@ -99,7 +100,8 @@ def test_the_targets_of_the_main_job_are_on_the_cards() -> None:
         assert [(score.mean, score.std) for score in scores] == [target]
 
 
-# As PyTorch Geometric's documentation has them; Minesweeper's edges are counted once there, WikiCS's with direction.
+# As PyTorch Geometric's documentation has them; the edges of the heterophilous sets are counted once there, WikiCS's
+# and ogbn-arxiv's with direction.
 NODE_SETS = {
     "Cora": (2708, 10556, 1433, 7),
     "CiteSeer": (3327, 9104, 3703, 6),
@@ -115,7 +117,14 @@ NODE_SETS = {
     "Coauthor-CS": (18333, 163788, 6805, 15),
     "Coauthor-Physics": (34493, 495924, 8415, 5),
     "WikiCS": (11701, 431726, 300, 10),
-    "ogbn-arxiv": (169343, 1166243, 128, 40),
+    "DBLP": (17716, 105734, 1639, 4),
+    "Roman-empire": (22662, 2 * 32927, 300, 18),
+    "Amazon-ratings": (24492, 2 * 93050, 300, 5),
+    "Tolokers": (11758, 2 * 519000, 10, 2),
+    "Questions": (48921, 2 * 153540, 301, 2),
+    "Chameleon": (2277, 36101, 2325, 5),
+    "Squirrel": (5201, 217073, 2089, 5),
+    "ogbn-arxiv": (169343, 2315598, 128, 40),
     "ogbn-products": (2449029, 123718280, 100, 47),
 }
 
@@ -129,10 +138,34 @@ def test_counts_of_node_sets_are_the_documented_ones(name: str) -> None:
     assert entry.loader == ("ogb" if name.startswith("ogb") else "pyg")
 
 
-@pytest.mark.parametrize("name", ["PubMed", "WikiCS", "Amazon-Photo", "Coauthor-CS", "ogbn-arxiv", "ogbl-collab"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PubMed",
+        "WikiCS",
+        "Amazon-Photo",
+        "Coauthor-CS",
+        "ogbn-arxiv",
+        "ogbl-collab",
+        "Questions",
+        "ogbg-molmuv",
+        "ENZYMES",
+    ],
+)
 def test_counts_that_were_not_measured_say_so(name: str) -> None:
-    assert any("have not been measured" in trap for trap in card(name).traps)
+    assert any(re.search("ha(s|ve) not been measured", trap) for trap in card(name).traps)
     assert not any("have not been measured" in trap for trap in card("Cora").traps)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith("ogb")])
+def test_ogbs_sets_have_ogbs_task_and_metric(name: str) -> None:
+    from graphcl.data.ogb import facts_of
+
+    entry, facts = card(name), facts_of(name)
+    of_ogb = {"auc": "rocauc", "acc": "accuracy"}.get(facts["eval metric"], facts["eval metric"])
+    assert (entry.metric, entry.source) == (of_ogb, facts["url"])
+    assert entry.task in ("link-prediction", "classification", "regression")
+    assert facts["task type"].replace(" ", "-").endswith(entry.task)
 
 
 def test_the_targets_of_node_classification_are_on_the_cards() -> None:
@@ -179,6 +212,15 @@ def test_the_folder_is_found_by_its_marker(tmp_path: Path, monkeypatch: pytest.M
 def test_an_unknown_name_lists_near_ones(name: str, near: str) -> None:
     with pytest.raises(DataError, match=rf"unknown data set '{name}'\. Near names: .*{near}.*'graphcl datasets list'"):
         card(name)
+
+
+@pytest.mark.parametrize("name", ["ogbn-proteins", "ogbn-mag", "ogbl-citation2", "ogbg-code2"])
+def test_a_set_of_ogb_without_a_card_is_not_to_be_added_from_files(name: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"'{name}' is no set of the Open Graph Benchmark that can be scored here"
+    ) as e:
+        card(name)
+    assert "datasets add" not in str(e.value)
 
 
 def test_a_name_like_no_other_lists_none() -> None:
@@ -247,7 +289,7 @@ def test_a_written_card_reads_back(tmp_path: Path) -> None:
         (minimal(licens="MIT"), r"key 'licens': unknown, did you mean 'licence'\?"),
         (minimal(xyzzy=1), r"key 'xyzzy': unknown\."),
         (minimal(counts=...), r"key 'counts': expected a mapping with graphs, nodes"),
-        (minimal(counts={"graphs": 3}), r"key 'counts\.nodes': expected an integer >= 0 .*, got None"),
+        (minimal(counts={"graphs": None}), r"key 'counts\.graphs': expected an integer >= 0 .*, got None"),
         (minimal(counts=minimal()["counts"] | {"edges": -1}), r"key 'counts\.edges': .*, got -1"),
         (minimal(counts=minimal()["counts"] | {"edges": 1.5}), r"key 'counts\.edges': .*, got 1\.5"),
         (
@@ -257,7 +299,10 @@ def test_a_written_card_reads_back(tmp_path: Path) -> None:
         (minimal(arguments=[1]), r"key 'arguments': expected a mapping, got \[1\]"),
         (minimal(traps="one"), r"key 'traps': expected a list of texts, got 'one'"),
         (minimal(protocols=[1]), r"key 'protocols': expected a list of texts"),
-        (minimal(features="original"), r"key 'features': expected one of constant, degree, .* or none, got 'original'"),
+        (
+            minimal(features="original"),
+            r"key 'features': expected one of attributes, constant, .* or none, got 'original'",
+        ),
         (minimal(published={}), None),
         (minimal(published="x"), r"key 'published': expected a list"),
         (minimal(published=[{"method": "A"}]), r"key 'published\[0\]': expected method, protocol, mean, source, std"),
@@ -288,7 +333,7 @@ def test_published_scores_may_lack_a_spread(tmp_path: Path) -> None:
 
 
 def test_the_choices_of_features_are_those_that_exist() -> None:
-    assert {"original", "normalized", *DEFAULT_FEATURES} == set(FEATURES)
+    assert {"original", "normalized", *DEFAULT_FEATURES} == {"attributes", *FEATURES}
 
 
 def test_the_index_has_one_row_per_card() -> None:

@@ -69,6 +69,35 @@ def test_the_choice_of_features_is_card_then_caller(tmp_path: Path, write_tu: Wr
         load("TINY", root=tmp_path, features="fancy")
 
 
+def test_the_attributes_of_a_tu_set_are_features_if_they_are_asked_for(tmp_path: Path, write_tu: WriteTU) -> None:
+    attributes = "".join(f"{i / 2}, {-i}\n" for i in range(8))
+    write_tu(tmp_path / "TU/TINY/raw", node_attributes=attributes)
+    put_card(tmp_path)
+    assert load("TINY", root=tmp_path)[0].x.tolist() == [[1, 0, 0], [1, 0, 0], [0, 1, 0]]
+    both = load("TINY", root=tmp_path, features="attributes")
+    assert both[1].x.tolist() == [[1.5, -3, 0, 1, 0], [2, -4, 1, 0, 0]]
+    put_card(tmp_path, {"features": 2})
+    with pytest.raises(DataError, match=r"got 3 features \(expected 2\)"):
+        load("TINY", root=tmp_path, features="attributes")
+    with pytest.raises(ValueError, match="expected features='attributes' on a set of the TU collection, got karate"):
+        load("karate", features="attributes")
+
+
+def test_attributes_that_are_not_there_are_missed(tiny: Path) -> None:
+    put_card(tiny)
+    with pytest.raises(DataError, match=r"TINY has no node attributes, no TINY_node_attributes\.txt in .*TU/TINY/raw"):
+        load("TINY", root=tiny, features="attributes")
+
+
+def test_counts_that_a_card_leaves_out_are_not_compared(tiny: Path) -> None:
+    entry = put_card(tiny)
+    write_card(Card(**{**vars(entry), "counts": {"graphs": 3, "classes": 2}}))
+    assert len(load("TINY", root=tiny)) == 3
+    write_card(Card(**{**vars(entry), "counts": {"graphs": 4}}))
+    with pytest.raises(DataError, match=r"got 3 graphs \(expected 4\)\."):
+        load("TINY", root=tiny)
+
+
 @pytest.mark.parametrize("key", list(COUNTS))
 def test_wrong_counts_are_named(tiny: Path, key: str) -> None:
     entry = put_card(tiny, {key: COUNTS[key] + 1})

@@ -77,6 +77,19 @@ def test_a_node_set_loads_twice(arxiv: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_directed_set_is_loaded_by_name_with_the_reverse_of_each_edge(arxiv: Path) -> None:
+    own: Any = load_ogb("ogbn-arxiv", arxiv, undirected=True)
+    assert own[0].edge_index.tolist() == [[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]
+    assert own[0].val_mask.tolist() == [False, True, False, False] and own.split["test"].tolist() == [3]
+    assert load_ogb("ogbn-arxiv", arxiv)[0].num_edges == 3
+    (arxiv / "ogb").mkdir()
+    (arxiv / "ogbn_arxiv").rename(arxiv / "ogb/ogbn_arxiv")
+    with pytest.raises(DataError, match=r"got 4 nodes .*, 6 edges \(expected 2315598\)"):
+        load("ogbn-arxiv", root=arxiv)
+    with pytest.raises(ValueError, match=r"expected undirected=True for a node set, ogbn-\.\.\., got ogbl-collab"):
+        load_ogb("ogbl-collab", arxiv, undirected=True)
+
+
 def test_a_link_set_with_arrays_in_its_split_loads_twice(collab: Path) -> None:
     for _ in range(2):
         dataset: Any = load_ogb("ogbl-collab", collab)

@@ -2,6 +2,7 @@
 
 import copy
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -420,6 +421,8 @@ def test_graphs_that_cannot_be_one_batch_are_named(change):
 
 @pytest.mark.parametrize("dataset", ["MUTAG", {"train": molecules(2)}])
 def test_a_name_and_a_mapping_are_no_data_set(dataset):
+    with pytest.raises(TypeError, match=r"got Graph at 0; those of networkx become such by .*from_networkx"):
+        PackedDataset([nx.path_graph(3)])
     with pytest.raises(TypeError, match=r"expected a data set or a list of graphs, got .*load\(NAME\)"):
         PackedDataset(dataset)
 

@@ -21,14 +21,15 @@ HEADER = "id\tfeature\tlabel\n"
 REAL = ["Cora", "CiteSeer", "Cora_ML", "Actor", "Minesweeper", "Cornell", "Texas", "Wisconsin"]
 
 
-def write_webkb(root: Path) -> Path:
-    raw = root / "WebKB/cornell/raw"
+def write_webkb(root: Path, folder: str = "WebKB/cornell", name: str = "cornell") -> Path:
+    """Also Geom-GCN's edition of WikipediaNetwork."""
+    raw = root / folder / "raw"
     raw.mkdir(parents=True)
     (raw / "out1_node_feature_label.txt").write_text(HEADER + "0\t1,0\t0\n1\t0,1\t1\n2\t1,1\t0\n")
     (raw / "out1_graph_edges.txt").write_text("a\tb\n0\t1\n1\t2\n")
     masks = dict(zip(("train_mask", "val_mask", "test_mask"), np.eye(3, dtype=np.int64), strict=True))
     for i in range(10):
-        np.savez(raw / f"cornell_split_0.6_0.2_{i}.npz", **masks)
+        np.savez(raw / f"{name}_split_0.6_0.2_{i}.npz", **masks)
     return raw
 
 
@@ -52,8 +53,8 @@ def write_npz(path: Path) -> None:
     np.savez(path, labels=np.array([0, 1, 0]), **parts)
 
 
-def write_minesweeper(root: Path) -> None:
-    path = root / "Heterophilous/minesweeper/raw/minesweeper.npz"
+def write_heterophilous(root: Path, name: str) -> None:
+    path = root / f"Heterophilous/{name}/raw/{name}.npz"
     path.parent.mkdir(parents=True)
     masks = {f"{part}_masks": np.eye(3, dtype=bool)[[i] * 10] for i, part in enumerate(("train", "val", "test"))}
     edges = np.array([[0, 1], [1, 2]])
@@ -88,15 +89,19 @@ def write_planetoid(root: Path, **changes: bytes) -> Path:
 def test_raw_files_are_enough(tmp_path: Path) -> None:
     write_webkb(tmp_path)
     write_actor(tmp_path)
-    write_minesweeper(tmp_path)
+    write_webkb(tmp_path, "WikipediaNetwork/squirrel/geom_gcn", "squirrel")
+    write_heterophilous(tmp_path, "minesweeper")
+    write_heterophilous(tmp_path, "amazon_ratings")
     write_wikics(tmp_path)
     write_npz(tmp_path / "CitationFull/cora_ml/raw/cora_ml.npz")
+    write_npz(tmp_path / "CitationFull/dblp/raw/dblp.npz")
     write_npz(tmp_path / "Amazon/Photo/raw/amazon_electronics_photo.npz")
     write_npz(tmp_path / "Coauthor/Physics/raw/ms_academic_phy.npz")
     sets = [
         ("WebKB", "Cornell", 2, 10), ("Actor", "", 2, 10), ("HeterophilousGraphDataset", "Minesweeper", 4, 10),
         ("WikiCS", "", 4, 20), ("CitationFull", "Cora_ML", 4, 0), ("Amazon", "Photo", 4, 0),
-        ("Coauthor", "Physics", 4, 0),
+        ("Coauthor", "Physics", 4, 0), ("CitationFull", "DBLP", 4, 0), ("WikipediaNetwork", "squirrel", 2, 10),
+        ("HeterophilousGraphDataset", "Amazon-ratings", 4, 10),
     ]  # fmt: skip
     for collection, name, edges, splits in sets:
         for _ in range(2):  # from the raw files, then from the processed file
@@ -176,6 +181,8 @@ def test_missing_files_are_named_and_not_fetched_over(tmp_path: Path) -> None:
 def test_without_files_and_network_the_error_says_where_they_belong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"could not be downloaded .*put the raw files .* in .*Amazon/Photo/raw"):
         load_pyg("Amazon", "Photo", tmp_path)
+    with pytest.raises(DataError, match=r"could not be downloaded .* in .*WikipediaNetwork/chameleon/geom_gcn/raw"):
+        load_pyg("WikipediaNetwork", "chameleon", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

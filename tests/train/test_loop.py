@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
 
 from graphcl.augment import EdgeDrop
@@ -238,6 +238,14 @@ def test_edges_between_two_graphs_are_refused(graphs, make, kind, change):
     size = 7 if change == "a row too few" else 8
     with pytest.raises(ValueError, match=rf"expected edges between the {size} nodes of graph 3, .*; mend edge_index"):
         fit(make(), data, epochs=1, batch_size=4)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_graphs_of_several_types_are_refused(make, several):
+    graph = HeteroData()
+    graph["actor"].x, graph["actor", "with", "actor"].edge_index = torch.ones(2, 3), torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(TypeError, match=r"expected a torch_geometric Data or Batch, got Hetero.*data\.to_homogeneous"):
+        fit(make(), [graph] * 4 if several else graph, epochs=1, batch_size=2)
 
 
 def test_edges_out_of_one_graph_are_refused():
