@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._descriptors import VECTOR_WIDTHS
-from graphcl.errors import ConfigError, DataError
+from graphcl.errors import ConfigError, DataError, RunError
 
-__all__ = ["leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
+__all__ = ["check_new", "leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
 
 
 def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
@@ -60,6 +60,14 @@ def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) 
         if not any(others[name]):
             raise DataError(f"{name} came without SMILES (its folder mapping is missing), by which to exclude it.")
     return without_overlap(dataset, others, by=by, root=root)  # type: ignore[arg-type]
+
+
+def check_new(file: Path, *, overwrite: bool) -> None:
+    """Refuse to write a file that is there already, or into a folder that is not."""
+    if file.exists() and not overwrite:
+        raise RunError(f"expected a new file, but {file} is there already; choose another --out, or --overwrite")
+    if not file.parent.is_dir():
+        raise RunError(f"expected the folder {file.parent} to exist; make it first")
 
 
 def tell_skipped(dataset: Any, path: Path) -> None:

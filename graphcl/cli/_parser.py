@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "bench": "train methods with several seeds, and tabulate their scores beside baselines",
     "audit": "score any encoder of graphs, whoever trained it, beside the same one untrained",
     "finetune": "tune a run's encoder on molecules, or on few labels of graphs, beside one from scratch",
+    "predict": "tune a run's encoder on labelled molecules, and predict the labels of others",
     "embed": "write a run's embeddings to a file",
     "export": "write a run's encoder, to share and to embed with",
     "report": "write the page of a run or of a table, report.html",

@@ -12,7 +12,7 @@ from graphcl._resolve import make_method
 from graphcl.cli._settings import run_config
 from graphcl.errors import ConfigError, RunError
 
-__all__ = ["Source", "add_source", "source_of_run", "source_that_is_asked_for"]
+__all__ = ["Source", "add_source", "check_named", "source_of_model", "source_of_run", "source_that_is_asked_for"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ def source_that_is_asked_for(options: Any) -> Iterator[Source]:
         ConfigError: Neither is named, or both, or ``out`` with a run.
         RunError: The folder for the scores is a run's, or cannot be made.
     """
-    if (options.run is None) == (options.model is None):
-        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if options.model else "neither"))
+    check_named(options)
     if options.out is not None and options.model is None:
         raise ConfigError("expected --out with --model, got it with a run, whose folder has its scores")
     from graphcl.data.home import no_empty_folders
@@ -75,7 +74,7 @@ def source_that_is_asked_for(options: Any) -> Iterator[Source]:
     if options.model is None:
         yield source_of_run(RunFolder(options.run))
         return
-    source = _of_model(options.model, options.out)
+    source = source_of_model(options.model, options.out)
     path = source.folder.path
     with no_empty_folders(path / "raw", path, path.parent):
         try:
@@ -85,13 +84,20 @@ def source_that_is_asked_for(options: Any) -> Iterator[Source]:
         yield source
 
 
+def check_named(options: Any) -> None:
+    """Refuse options that name neither a run nor a pretrained encoder, or both."""
+    if (options.run is None) == (options.model is None):
+        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if options.model else "neither"))
+
+
 def source_of_run(folder: Any) -> Source:
     """The encoder of a run."""
     config = run_config(folder)
     return Source(folder, config, recipe(config["method"]).name, shlex.quote(str(folder.path)))
 
 
-def _of_model(words: str, out: str | None) -> Source:
+def source_of_model(words: str, out: str | None = None) -> Source:
+    """A pretrained encoder, and the folder for its scores, which need not exist."""
     from graphcl.pretrained import load
     from graphcl.train import RunFolder
 

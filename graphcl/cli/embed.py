@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._resolve import make_method
-from graphcl.cli._data import load_data, tell_skipped
+from graphcl.cli._data import check_new, load_data, tell_skipped
 from graphcl.cli._settings import run_config
-from graphcl.errors import ConfigError, RunError
+from graphcl.cli._source import check_named
+from graphcl.errors import ConfigError
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -43,12 +44,8 @@ def run(config: Any) -> int:
     from graphcl.train.checkpoint import write_atomically
 
     out = Path(config.out)
-    if out.exists() and not config.overwrite:
-        raise RunError(f"expected a new file, but {out} is there already; choose another --out, or --overwrite")
-    if not out.parent.is_dir():
-        raise RunError(f"expected the folder {out.parent} to exist; make it first")
-    if (config.run is None) == (config.model is None):
-        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if config.model else "neither"))
+    check_new(out, overwrite=config.overwrite)
+    check_named(config)
     device = pick_device(config.device)
     encode, dataset = (_of_run if config.model is None else _of_model)(config, device)
     graphs = PackedDataset(dataset).to(device)

@@ -13,7 +13,7 @@ from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
-from graphcl.errors import ConfigError, RunError
+from graphcl.cli._tuning import add_tuning, is_bf16, tuning_protocols
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -38,7 +38,6 @@ def add_options(parser: Any) -> None:
         "for OGB's sets (its own evaluator); for other graphs semi-supervised-1 or semi-supervised-10, the percentage "
         "of labels (10 by default; tu-semi-1 and tu-semi-10 are the same)",
     )
-    add("--head-only", action="store_true", help="leave the encoder as it is and tune the head alone")
     add(
         "--seeds",
         type=int,
@@ -46,14 +45,7 @@ def add_options(parser: Any) -> None:
         default=None,
         help="of head, order and dropout; by default 0 to 9, on few labels 0 to 4",
     )
-    add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
-    add("--batch-size", type=int | None, default=None, help="graphs per step; by default 32, on few labels 128")
-    add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
-    add("--dropout", type=float | None, default=None, help="of an encoder of molecules; by default 0.5")
-    add("--precision", type=str, default="fp32", help="fp32 or bf16")
-    add("--root", type=str | None, default=None, help="data folder; by default the run's")
-    add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    add("--threads", type=int | None, default=None, help="CPU threads; by default as many as torch chooses")
+    add_tuning(add)
 
 
 def run(options: Any) -> int:
@@ -75,13 +67,11 @@ def _tune(source: Source, options: Any) -> None:
     device = pick_device(options.device)
     root = options.root or config["root"]
     entry = card(options.dataset, root=root)
-    base, chosen = (_protocols if is_molecules(entry) else few_labels_protocol)(options, entry)
-    if options.precision not in ("fp32", "bf16"):
-        raise ConfigError(f"expected precision to be fp32 or bf16, got {options.precision!r}")
+    base, chosen = (tuning_protocols if is_molecules(entry) else few_labels_protocol)(options, entry)
     scoring = Scoring(source, entry, root, device)
     scoring.check_unseen()
     seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
-    command, bf16 = _command(scoring, options, base.name, seeds), options.precision == "bf16"
+    command, bf16 = _command(scoring, options, base.name, seeds), is_bf16(options)
     if not is_molecules(entry):
         tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, bf16=bf16, command=command)
         return
@@ -101,18 +91,6 @@ def _tune(source: Source, options: Any) -> None:
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
     keep(scoring, evaluation, command, {scoring.name: config["epochs"], "scratch": 0})
-
-
-def _protocols(options: Any, entry: Any) -> tuple[Any, Any]:
-    """The protocol that is asked for, and the same with what the options change."""
-    from graphcl.evaluate import molecule_protocol, with_tuning
-
-    ogb = entry.loader == "ogb"
-    base = molecule_protocol(options.protocol or ("ogb-finetune" if ogb else "moleculenet-finetune"))
-    if base.ogb and not ogb:
-        raise RunError(f"expected a set of OGB for {base.name}, got {entry.name}; use moleculenet-finetune")
-    numbers = {key: options[key] for key in ("head_only", "epochs", "batch_size", "lr", "dropout")}
-    return base, with_tuning(base, **numbers)
 
 
 def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int], Any]]:

@@ -45,6 +45,7 @@ from graphcl.evaluate.molecule_protocols import (
     with_tuning,
 )
 from graphcl.evaluate.molecule_runner import MoleculeEvaluation, evaluate_molecules, finetune_molecules
+from graphcl.evaluate.molecule_tuning import finetune_by
 from graphcl.evaluate.multitask import (
     TargetScaler,
     TaskScores,
@@ -98,6 +99,7 @@ __all__ = [
     "MoleculeProtocol",
     "compared_molecule_embeddings",
     "evaluate_molecules",
+    "finetune_by",
     "finetune_molecules",
     "molecule_protocol",
     "OgbScorer",

@@ -15,10 +15,10 @@ from graphcl.data import split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_runs, to_numpy
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._raw import RawFile
-from graphcl.evaluate.finetune import finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores
 from graphcl.evaluate.molecule_probe import linear_scores
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
+from graphcl.evaluate.molecule_tuning import check_tunes, finetune_by
 from graphcl.evaluate.multitask import TaskScores
 from graphcl.nn import GraphEncoder
 
@@ -250,8 +250,7 @@ def finetune_molecules(
         >>> found.scores["scratch"].tolist()
         [[100.0]]
     """
-    if protocol.probe != "finetune":
-        raise ValueError(f"expected a protocol of fine-tuning, got {protocol.name}; use evaluate_molecules")
+    check_tunes(protocol)
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
@@ -261,20 +260,14 @@ def finetune_molecules(
         rows[method] = []
         for seed in seeds:
             encoder = make(seed)
-            if hasattr(encoder.gnn, "dropout"):
-                encoder.gnn.dropout = protocol.dropout  # type: ignore[assignment]
 
             def tune(seed: int = seed, encoder: GraphEncoder = encoder) -> tuple[TaskScores, TaskScores, int]:
-                found = finetune(
+                found = finetune_by(
+                    protocol,
                     encoder,
                     dataset,
                     split,
                     classification=classification,
-                    epochs=protocol.epochs,
-                    batch_size=protocol.batch_size,
-                    lr=protocol.lr,
-                    select=protocol.select,
-                    head_only=protocol.head_only,
                     seed=seed,
                     device=device,
                     bf16=bf16,

@@ -80,7 +80,7 @@ def test_tuning_is_scored_beside_scratch() -> None:
     )
     assert found.baseline == "scratch" and found.scores["Mine"].shape == (2, 1)
     assert all(1 <= epoch <= 3 for epoch in found.epochs["Mine"])
-    assert start.gnn.dropout == FEW.dropout == 0.5
+    assert start.gnn.dropout == 0.0  # that of the protocol is its copies'
     rows = result_rows(found, dataset="toy")
     assert rows[0].lift is None and rows[1].lift == pytest.approx(rows[1].mean - rows[0].mean)
     table = format_table(rows)
@@ -89,8 +89,8 @@ def test_tuning_is_scored_beside_scratch() -> None:
 
 def test_what_was_scored_is_not_scored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["graphcl.evaluate.molecule_runner"]
-    real, seen = module.finetune, []
-    monkeypatch.setattr(module, "finetune", lambda *a, **k: (seen.append(k["seed"]), real(*a, **k))[1])  # type: ignore[attr-defined]
+    real, seen = module.finetune_by, []
+    monkeypatch.setattr(module, "finetune_by", lambda *a, **k: (seen.append(k["seed"]), real(*a, **k))[1])  # type: ignore[attr-defined]
 
     def run(seeds: list[int], protocol: MoleculeProtocol = FEW, make: Any = scratch) -> Any:
         raw = tmp_path / "raw.csv"

@@ -1,0 +1,124 @@
+"""``graphcl predict``: tune a run's encoder on labelled molecules, and predict the labels of others."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from graphcl.cli._data import check_new, load_data, tell_skipped
+from graphcl.cli._score_molecules import check_run, judge, split_of
+from graphcl.cli._scoring import Scoring
+from graphcl.cli._settings import use_threads
+from graphcl.cli._source import check_named, source_of_model, source_of_run
+from graphcl.cli._tuning import add_tuning, is_bf16, tuning_protocols
+from graphcl.errors import RunError
+
+__all__ = ["ABOUT", "add_options", "run"]
+
+ABOUT = (
+    "Tune copies of a run's encoder, or of a pretrained one (--model), on a labelled set of molecules, one per seed, "
+    "each at its best epoch on the validation part, and write what they predict of a file of molecules: per task the "
+    "mean over the seeds and, of several, their standard deviation. Of labels 0 and 1 a prediction is the probability "
+    "of 1, of numbers it is in their own unit."
+)
+
+
+def add_options(parser: Any) -> None:
+    """The options of predict."""
+    add = parser.add_argument
+    add("run", type=str | None, nargs="?", help="the run folder")
+    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+    add("--dataset", type=str, required=True, help="the labelled set to learn from; see graphcl datasets list")
+    add("--data", type=str, required=True, help="the file of molecules to predict")
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
+    add("--out", type=str, required=True, help="the CSV file to write: row, smiles, and a column per task")
+    add("--overwrite", action="store_true", help="replace the file")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of head, order and dropout, one tuned copy each")
+    add(
+        "--protocol",
+        type=str | None,
+        default=None,
+        help="moleculenet-finetune (the best epoch on validation), moleculenet-finetune-last-epoch, or ogb-finetune",
+    )
+    add_tuning(add)
+
+
+def run(options: Any) -> int:
+    """Tune a copy per seed, predict with each, and write the means."""
+    import torch
+
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+    from graphcl.train import RunFolder, pick_device
+    from graphcl.train.checkpoint import write_atomically
+
+    use_threads(options.threads)
+    check_named(options)
+    out = Path(options.out)
+    check_new(out, overwrite=options.overwrite)
+    source = source_of_run(RunFolder(options.run)) if options.model is None else source_of_model(options.model)
+    check_run(source.config)
+    root = options.root or source.config["root"]
+    entry = card(options.dataset, root=root)
+    if not is_molecules(entry):
+        raise RunError(
+            f"expected a labelled set of molecules to learn from, got {entry.name}, which holds other graphs"
+        )
+    scoring = Scoring(source, entry, root, pick_device(options.device))
+    scoring.check_unseen()
+    asked = {"data": options.data, "smiles_column": options.smiles_column, "encoding": options.encoding}
+    molecules = load_data({**source.config, **asked, "dataset": None}, root=root)
+    predictions, tasks = _predictions(scoring, molecules, options)
+    table = _table(molecules, torch.stack(predictions), tasks)
+    write_atomically(out, lambda file: file.write(table.encode()))
+    print(
+        f"{out}: {len(molecules):,} molecules, {len(tasks)} tasks, by {len(predictions)} tuned copies of {source.name}"
+    )
+    tell_skipped(molecules, out.with_suffix(".skipped.csv"))
+    return 0
+
+
+def _predictions(scoring: Scoring, molecules: Any, options: Any) -> tuple[list[Any], list[str]]:
+    """``[N, tasks]`` by each seed, and the names of the tasks."""
+    from graphcl.data import load
+    from graphcl.evaluate import finetune_by
+
+    entry = scoring.entry
+    protocol, bf16 = tuning_protocols(options, entry)[1], is_bf16(options)
+    dataset: Any = load(entry.name, root=scoring.root, vocab=scoring.config["vocab"])
+    encoder = scoring.source.trained(dataset.num_features, scoring.config["seed"]).encoder
+    found = []
+    for seed in options.seeds:
+        tuned = finetune_by(
+            protocol,
+            encoder,
+            dataset,
+            split_of(dataset),
+            classification=entry.task == "classification",
+            seed=seed,
+            device=scoring.device,
+            bf16=bf16,
+            score=judge(entry),
+        )
+        found.append(tuned.predict(molecules))
+        valid, test = tuned.valid[tuned.epoch - 1], tuned.test.mean
+        print(
+            f"{entry.name}, seed {seed}: epoch {tuned.epoch}, {valid:.4g} on validation, {test:.4g} on the test part",
+            file=sys.stderr,
+        )
+    names = getattr(dataset, "tasks", ()) or [f"task {i}" for i in range(found[0].size(1))]
+    return found, list(names)
+
+
+def _table(molecules: Any, found: Any, tasks: list[str]) -> str:
+    """The predictions as CSV, a molecule per line; ``found`` is ``[seeds, N, tasks]``."""
+    means = found.mean(0).tolist()
+    spreads = found.std(0).tolist() if len(found) > 1 else [[]] * len(means)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["row", "smiles", *tasks, *(f"{task} std" for task in tasks if len(found) > 1)])
+    for row, smiles, mean, spread in zip(molecules._data.row.tolist(), molecules.smiles, means, spreads, strict=True):
+        writer.writerow([row, smiles, *(f"{value:.6g}" for value in (*mean, *spread))])
+    return text.getvalue()
