@@ -1,15 +1,28 @@
-"""Second derivatives of what computes its first ones by hand."""
+"""What computes its first derivatives by hand: when it may, and its second ones."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-__all__ = ["gradients_again"]
+__all__ = ["gradients_again", "is_looked_into"]
+
+
+def is_looked_into() -> bool:
+    """Whether a compiler, a transform of ``torch.func`` or forward-mode differentiation reads what runs.
+
+    They take formulas, and no backward pass that is written by hand.
+    """
+    if torch.compiler.is_compiling():
+        return True
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def gradients_again(
-    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor
+    function: Callable[..., Tensor | Sequence[Tensor]],
+    inputs: Sequence[Tensor | None],
+    grad: Tensor | Sequence[Tensor],
 ) -> list[Tensor | None]:
     """The gradients of ``function(*inputs)`` as functions that have gradients themselves.
 
@@ -19,7 +32,7 @@ def gradients_again(
     Args:
         function: The formula, in operations that torch can differentiate twice.
         inputs: What it was called with; those that require gradients get one.
-        grad: The gradient of the result.
+        grad: The gradient of the result, or of each of several.
 
     Example:
         >>> x = torch.ones(2, requires_grad=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphcl.similarity._precision import full_precision
 from graphcl.similarity.tiled import is_transformed
 
 __all__ = ["by_blocks"]
@@ -25,7 +26,7 @@ def by_blocks(
     """
     step = max(1, PAIRS // max(1, columns))
     total = rows[0].size(0)
-    with torch.autocast(rows[0].device.type, enabled=False):
+    with full_precision(rows[0]):
         if total <= step:
             return function(*rows, *others)
         blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
@@ -65,7 +66,7 @@ class _ByBlocks(torch.autograd.Function):
             grad.new_zeros(z.shape, dtype=z.dtype) if i in needed else None for i, z in enumerate(tensors)
         ]
         again = torch.is_grad_enabled()  # for second derivatives
-        with torch.autocast(grad.device.type, enabled=False), torch.enable_grad():
+        with full_precision(grad), torch.enable_grad():
             for part, block in _cut(tensors, ctx.step, ctx.count):
                 # Views, so that a tensor that stands in both lists is two here: else a share would count twice.
                 block = [z.view_as(z) for z in block]

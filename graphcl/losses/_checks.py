@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from inspect import signature
 from numbers import Real
 
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphcl.similarity._checks import is_readable
+from graphcl.similarity._fold import at_length_one, unit_rows
+from graphcl.similarity._precision import full_precision
 
 __all__ = [
     "Objective",
@@ -98,7 +99,7 @@ def check_index(name: str, index: Tensor, size: int) -> None:
     """Row numbers below ``size``; read on the CPU only, where that stalls nothing."""
     if index.numel() == 0 or not is_readable(index):
         return
-    low, high = int(index.min()), int(index.max())
+    low, high = (int(bound) for bound in index.aminmax())
     if low < 0 or high >= size:
         raise ValueError(f"expected {name} in [0, {size}), got values from {low} to {high}")
 
@@ -192,11 +193,6 @@ def check_range(name: str, value: float, low: float, high: float = math.inf) -> 
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
 
 
-def full_precision(z: Tensor) -> AbstractContextManager[object]:
-    """The block inside which autocast does not turn products of matrices into 16 bits."""
-    return torch.autocast(z.device.type, enabled=False)
-
-
 def widened(*tensors: Tensor) -> list[Tensor]:
     """The tensors in one precision: the finest of theirs, float32 at least."""
     dtype = torch.float32
@@ -205,30 +201,20 @@ def widened(*tensors: Tensor) -> list[Tensor]:
     return [z.to(dtype) for z in tensors]
 
 
-def unit_rows(z: Tensor) -> Tensor:
-    """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient.
-
-    A row that is too long for its squares to be summed becomes NaN: a diverged network must be seen in the loss.
-    """
-    z = z.to(torch.promote_types(torch.float32, z.dtype))
-    length = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-    return z / length.masked_fill(length == torch.inf, torch.nan).masked_fill(length == 0, torch.inf)
-
-
 def unit_views(z1: Tensor, z2: Tensor) -> Tensor:
-    """``[2N, D]`` the rows of both views at length one, one view after the other.
-
-    Joined afterwards: autocast refuses to join 16 bits of one kind where it makes those of the other.
-    """
-    return torch.cat([unit_rows(z1), unit_rows(z2)])
+    """``[2N, D]`` the rows of both views at length one, one view after the other."""
+    return unit_rows(torch.cat(widened(z1, z2)))
 
 
 def unit_columns(z: Tensor) -> Tensor:
     """The centred columns at length one, in float32 or better; a constant column becomes zero, without gradient."""
     z = z.to(torch.promote_types(torch.float32, z.dtype))
-    centred = z - z.mean(0)
-    length = torch.linalg.vector_norm(centred, dim=0)
     # What is left of a constant column is rounding error, which must not be blown up to length one.
-    noise = 4 * torch.finfo(z.dtype).eps * torch.linalg.vector_norm(z.detach(), dim=0)
-    seen = length.masked_fill(length <= noise, torch.inf)
-    return centred / seen.masked_fill(length == torch.inf, torch.nan)
+    noise = 4 * torch.finfo(z.dtype).eps * torch.linalg.vector_norm(z.detach(), dim=0, keepdim=True)
+
+    def lengths(centred: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(centred, dim=0, keepdim=True)
+        length = length.add(length, alpha=0)  # infinity becomes NaN
+        return length.masked_fill(length <= noise, torch.inf)
+
+    return at_length_one(z - z.mean(0), lengths, 0)

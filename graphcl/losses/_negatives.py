@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from graphcl.losses._across import Batch
 from graphcl.losses._checks import check_exclude, check_ids
-from graphcl.similarity import logsumexp, logsumexp_both, ranks
+from graphcl.similarity import ranks
+from graphcl.similarity.engine import log_sums
+from graphcl.similarity.using import Impl
 
 __all__ = [
     "barred_groups",
@@ -40,7 +43,8 @@ def barred_groups(
     check_exclude(exclude)
     for number, group in enumerate(exclude):
         check_ids(f"exclude[{number}]", group, z.size(0), z.device)
-    item = torch.arange(z.size(0), device=z.device) + (0 if batch is None else batch.start)
+    start = 0 if batch is None else batch.start
+    item = torch.arange(start, start + z.size(0), device=z.device)
     vectors = [item, *exclude] if copies == 1 else [group.repeat(copies) for group in (item, *exclude)]
     return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
 
@@ -52,6 +56,7 @@ def log_sum(
     scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[tuple[Tensor, Tensor]] = (),
     batch: Batch | None = None,
+    impl: Impl = "auto",
 ) -> Tensor:
     """``[M]`` log of the sum over keys of exp(scale <q, k>); ``[S, M]`` for S scales.
 
@@ -69,7 +74,7 @@ def log_sum(
             way=batch.way,
             counts=(batch.rows, batch.rows),
         )
-    return logsumexp(query, key, scale=scale, exclude=exclude, similarity="dot")
+    return log_sums(query, None if key is query else key, scale, exclude, impl=impl)[0]
 
 
 def log_sum_both(
@@ -79,6 +84,7 @@ def log_sum_both(
     scale: float | Tensor,
     exclude: Sequence[tuple[Tensor, Tensor]] = (),
     batch: Batch | None = None,
+    impl: Impl = "auto",
 ) -> tuple[Tensor, Tensor]:
     """``[N]`` and ``[N]``, the sums of :func:`log_sum` from each view to the other, in one pass."""
     if batch is not None:
@@ -91,7 +97,8 @@ def log_sum_both(
             way=batch.way,
             counts=(batch.rows, batch.rows),
         )
-    return logsumexp_both(z1, z2, scale=scale, exclude=exclude, similarity="dot")
+    rows, columns = log_sums(z1, z2, scale, exclude, impl=impl, columns=True)
+    return rows, columns
 
 
 def log_count(query: Tensor, key: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -110,7 +117,9 @@ def mean_cost(
     if positive_in_denominator:
         # log(1 + e^(negatives - positive)): taking the positive from a sum that it dominates would lose all digits of
         # the gradient of a nearly solved pair, which is the share of the negatives.
-        costs = torch.logaddexp(torch.zeros_like(positive), negatives - positive)
+        # A sum of nothing is made a number: the second derivative at -inf is NaN.
+        least = torch.finfo(negatives.dtype).min / 2
+        costs = softplus(negatives.clamp(min=least) - positive, threshold=40.0)  # beyond it e^-x is nothing in float64
     else:
         costs = (negatives - positive).masked_fill(negatives == -torch.inf, 0)
     return costs.mean() if batch is None else costs.sum() * batch.share

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, as_temperature, check_positive, check_temperature, check_views, unit_views
+from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
 
 __all__ = ["DCL", "dcl"]
@@ -59,8 +60,10 @@ def dcl(
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
     z = unit_views(z1, z2)
+    if sigma is None:
+        return mean_contrast(z, z, barred, scale=1.0 / temperature, positive_in_denominator=False, copies=2)
     cosine = (z[:n] * z[n:]).sum(1)
-    weighted = cosine if sigma is None else cosine * (2 - n * torch.softmax(cosine / sigma, 0))
+    weighted = cosine * (2 - n * torch.softmax(cosine / sigma, 0))
     negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     return mean_cost((weighted / temperature).repeat(2), negatives, positive_in_denominator=False)
 

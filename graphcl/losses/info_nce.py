@@ -8,7 +8,8 @@ from torch import Tensor
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
 from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, log_sum, log_sum_both, mean_cost
+from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._negatives import barred_groups
 
 __all__ = ["InfoNCE", "info_nce"]
 
@@ -71,21 +72,15 @@ def info_nce(
     temperature = as_temperature(temperature)
     batch = all_ranks(z1, across_ranks)
     barred = barred_groups(z1, exclude, batch=batch)
-    z1, z2 = unit_rows(z1), unit_rows(z2)
-    positive = (z1 * z2).sum(1) / temperature
-
-    # The positive stays out of the sum over pairs, where a nearly solved pair would cancel; it is added openly.
-    scale = 1.0 / temperature
-    sums = (
-        log_sum_both(z1, z2, scale=scale, exclude=barred, batch=batch)
-        if symmetric
-        else (log_sum(z1, z2, scale=scale, exclude=barred, batch=batch),)
+    return mean_contrast(
+        unit_rows(z1),
+        unit_rows(z2),
+        barred,
+        scale=1.0 / temperature,
+        positive_in_denominator=positive_in_denominator,
+        symmetric=symmetric,
+        batch=batch,
     )
-    costs = [
-        mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator, batch=batch)
-        for negatives in sums
-    ]
-    return sum(costs[1:], costs[0]) / len(costs)
 
 
 class InfoNCE(Objective):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import softplus
 
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
@@ -76,11 +76,15 @@ def logistic(
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
         scores = slope * query @ key.T + offset
-        return -logsigmoid(-scores).masked_fill(shares_group(own, theirs), 0).sum(1)
+        return _softplus(scores).masked_fill(shares_group(own, theirs), 0).sum(1)
 
-    positive = -logsigmoid(slope * (z1 * z2).sum(1) + offset)
+    positive = _softplus(-slope * (z1 * z2).sum(1) - offset)
     others = [z2, theirs, slope, offset]
     return (positive + by_blocks(negatives, [z1, own], others, columns=z2.size(0))).mean()
+
+
+def _softplus(x: Tensor) -> Tensor:
+    return softplus(x, threshold=40.0)  # beyond which e^-x is nothing in double precision
 
 
 class Logistic(Objective):

@@ -14,7 +14,8 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
-from graphcl.losses._negatives import group_pair, log_sum, mean_cost
+from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._negatives import group_pair
 
 __all__ = ["MoCo", "moco"]
 
@@ -75,8 +76,14 @@ def moco(
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
     positive = (query * key).sum(1) / temperature
     groups = [group_pair(own, queued) for own, queued in exclude]
-    negatives = log_sum(query, queue, scale=1.0 / temperature, exclude=groups)
-    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+    return mean_contrast(
+        query,
+        queue,
+        groups,
+        scale=1.0 / temperature,
+        positive=positive,
+        positive_in_denominator=positive_in_denominator,
+    )
 
 
 class MoCo(Objective):

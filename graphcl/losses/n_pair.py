@@ -6,7 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._checks import Objective, check_range, check_views, widened
-from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
+from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._negatives import barred_groups
 
 __all__ = ["NPair", "n_pair"]
 
@@ -49,7 +50,7 @@ def n_pair(
     check_range("l2", l2, 0)
     barred = barred_groups(z1, exclude)
     z1, z2 = widened(z1, z2)
-    cost = mean_cost((z1 * z2).sum(1), log_sum(z1, z2, scale=1.0, exclude=barred))
+    cost = mean_contrast(z1, z2, barred, scale=1.0)
     return cost + l2 * (z1.square().sum(1) + z2.square().sum(1)).mean() / 2
 
 

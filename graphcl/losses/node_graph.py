@@ -15,8 +15,8 @@ from graphcl.losses._checks import (
     unit_rows,
     widened,
 )
+from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._jsd import jsd
-from graphcl.losses._negatives import log_sum, mean_cost
 
 __all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
 
@@ -63,10 +63,8 @@ def node_graph_info_nce(
     _check(node, graph, batch)
     temperature = as_temperature(temperature)
     node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
-    positive = (node * graph.index_select(0, batch)).sum(1) / temperature
-    number = torch.arange(graph.size(0), device=batch.device)
-    negatives = log_sum(node, graph, scale=1.0 / temperature, exclude=[(batch, number)])
-    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+    items = batch, torch.arange(graph.size(0), device=batch.device)
+    return mean_contrast(node, graph, [items], scale=1.0 / temperature, positive_in_denominator=positive_in_denominator)
 
 
 def node_graph_jsd(

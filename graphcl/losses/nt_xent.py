@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
-from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_views
+from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._negatives import barred_groups
 
 __all__ = ["NTXent", "nt_xent"]
 
@@ -70,11 +70,16 @@ def nt_xent(
     batch = all_ranks(z1, across_ranks, copies=2)
     # A row is barred from itself and from its positive, which is added apart.
     barred = barred_groups(z1, exclude, copies=2, batch=batch)
-    z1, z2 = unit_rows(z1), unit_rows(z2)
-    positive = ((z1 * z2).sum(1) / temperature).repeat(2)
-    z = torch.cat([z1, z2])
-    negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred, batch=batch)
-    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator, batch=batch)
+    z = unit_views(z1, z2)
+    return mean_contrast(
+        z,
+        z,
+        barred,
+        scale=1.0 / temperature,
+        positive_in_denominator=positive_in_denominator,
+        copies=2,
+        batch=batch,
+    )
 
 
 class NTXent(Objective):

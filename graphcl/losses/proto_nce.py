@@ -14,7 +14,7 @@ from graphcl.losses._checks import (
     check_rows,
     unit_rows,
 )
-from graphcl.losses._negatives import log_sum, mean_cost
+from graphcl.losses._contrast import mean_contrast
 from graphcl.similarity._checks import is_readable
 
 __all__ = ["ProtoNCE", "concentrations", "proto_nce"]
@@ -63,14 +63,12 @@ def proto_nce(
         raise ValueError(f"expected concentration of shape [{prototypes.size(0)}], got {list(concentration.shape)}")
     if concentration.device != z.device:
         raise ValueError(f"expected concentration on {z.device}, got {concentration.device}")
-    if is_readable(concentration) and not bool((concentration > 0).all()):
+    if is_readable(concentration) and not concentration.min() > 0:
         raise ValueError(f"expected a positive concentration for each cluster, got {concentration.min().item()}")
     z, assignment = unit_rows(z), assignment.long()
     # Divided by its own temperature a prototype serves all items, with one scale for all pairs.
     sharp = unit_rows(prototypes.detach()) / concentration.detach().to(z.dtype)[:, None]
-    positive = (z * sharp.index_select(0, assignment)).sum(1)
-    cluster = torch.arange(sharp.size(0), device=z.device)
-    return mean_cost(positive, log_sum(z, sharp, scale=1.0, exclude=[(assignment, cluster)]))
+    return mean_contrast(z, sharp, [(assignment, torch.arange(sharp.size(0), device=z.device))], scale=1.0)
 
 
 def concentrations(

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows, unit_views
-from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
+from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._negatives import barred_groups
 from graphcl.losses._sample import check_samples, sample_items
 
 __all__ = ["SampledInfoNCE", "SampledNTXent", "sampled_info_nce", "sampled_nt_xent"]
@@ -65,13 +66,19 @@ def sampled_info_nce(
     barred = barred_groups(z1, exclude)
     z1, z2 = unit_rows(z1), unit_rows(z2)
     drawn = sample_items(z1.size(0), samples, generator, z1.device)
-    positive = (z1 * z2).sum(1) / temperature
+    # Only what the sum is more than the positive counts: N / K of the one is K / N of the other.
+    positive = (z1 * z2).sum(1) / temperature - math.log(z1.size(0) / drawn.numel())
+    few = [(groups, groups_too[drawn]) for groups, groups_too in barred]
 
     def one_way(query: Tensor, key: Tensor) -> Tensor:
-        few = [(groups, groups_too[drawn]) for groups, groups_too in barred]
-        negatives = log_sum(query, key[drawn], scale=1.0 / temperature, exclude=few)
-        negatives = negatives + math.log(query.size(0) / drawn.numel())
-        return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+        return mean_contrast(
+            query,
+            key[drawn],
+            few,
+            scale=1.0 / temperature,
+            positive=positive,
+            positive_in_denominator=positive_in_denominator,
+        )
 
     return (one_way(z1, z2) + one_way(z2, z1)) / 2 if symmetric else one_way(z1, z2)
 
@@ -123,10 +130,15 @@ def sampled_nt_xent(
     z = unit_views(z1, z2)
     drawn = sample_items(n, samples, generator, z.device)
     rows = torch.cat([drawn, drawn + n])
-    positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
-    few = [(groups, groups_too[rows]) for groups, groups_too in barred]
-    negatives = log_sum(z, z[rows], scale=1.0 / temperature, exclude=few) + math.log(n / drawn.numel())
-    return mean_cost(positive, negatives, positive_in_denominator=positive_in_denominator)
+    positive = ((z[:n] * z[n:]).sum(1) / temperature - math.log(n / drawn.numel())).repeat(2)
+    return mean_contrast(
+        z,
+        z[rows],
+        [(groups, groups_too[rows]) for groups, groups_too in barred],
+        scale=1.0 / temperature,
+        positive=positive,
+        positive_in_denominator=positive_in_denominator,
+    )
 
 
 class SampledInfoNCE(Objective):

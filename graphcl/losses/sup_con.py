@@ -14,7 +14,7 @@ from graphcl.losses._checks import (
     unit_rows,
 )
 from graphcl.losses._negatives import group_pair
-from graphcl.similarity import logsumexp
+from graphcl.similarity.engine import log_sums
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
 
@@ -139,7 +139,7 @@ def _denominator(
     """``[N]`` log of the sum over the other rows, without those of shared groups and single pairs."""
     item = torch.arange(z.size(0), device=z.device)
     exclude = [(item, item), *barred]
-    return logsumexp(z, z, scale=1.0 / temperature, exclude=exclude, skip=skip, similarity="dot")
+    return log_sums(z, None, 1.0 / temperature, exclude, skip=skip)[0]
 
 
 def _mean_cost(agreement: Tensor, positives: Tensor, denominator: Tensor, temperature: float | Tensor) -> Tensor:

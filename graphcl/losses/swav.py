@@ -1,7 +1,5 @@
 """SwAV: predict the cluster of one view from the other, with clusters of equal size."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -68,15 +66,12 @@ def swav(
     check_alike(z1=z1, z2=z2, prototypes=prototypes)
     temperature = as_temperature(temperature)
     _check_settings(epsilon, iterations)
-    z1, z2, centres = (unit_rows(z) for z in widened(z1, z2, prototypes))
-    with full_precision(centres):
-        first, second = z1 @ centres.T, z2 @ centres.T
-
-    def predict(codes: Tensor, scores: Tensor) -> Tensor:
-        return -(codes * torch.log_softmax(scores / temperature, 1)).sum(1).mean()
-
-    codes = [sinkhorn(scores, epsilon=epsilon, iterations=iterations) for scores in (first, second)]
-    return (predict(codes[1], first) + predict(codes[0], second)) / 2
+    z1, z2, prototypes = widened(z1, z2, prototypes)
+    z, centres = unit_rows(torch.cat([z1, z2])), unit_rows(prototypes)
+    with full_precision(z):
+        scores = (z @ centres.T).view(2, *z1.shape[:1], centres.size(0))
+    codes = _balanced(scores, epsilon, iterations).flip(0)
+    return -(codes * torch.log_softmax(scores / temperature, 2)).sum(2).mean()
 
 
 def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations: int = 3) -> Float[Tensor, "n k"]:
@@ -111,12 +106,17 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
         raise TypeError(f"expected scores to be a tensor, got {type(scores).__name__}")
     if scores.dim() != 2 or 0 in scores.shape:
         raise ValueError(f"expected scores [N, K] of at least one item and cluster, got {list(scores.shape)}")
-    with torch.no_grad():
-        log_codes = scores.detach().to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
-        for _ in range(iterations):
-            log_codes = log_codes - torch.logsumexp(log_codes, 0) + math.log(scores.size(0) / scores.size(1))
-            log_codes = torch.log_softmax(log_codes, 1)
-        return log_codes.exp().to(scores.dtype if scores.is_floating_point() else log_codes.dtype)
+    codes = _balanced(scores.to(torch.promote_types(scores.dtype, torch.float32)), epsilon, iterations)
+    return codes.to(scores.dtype) if scores.is_floating_point() else codes
+
+
+@torch.no_grad()
+def _balanced(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
+    """The codes of ``[..., N, K]`` scores; to scale all clusters alike would have no effect, so each is scaled to 1."""
+    log_codes = scores.detach() / epsilon
+    for _ in range(iterations - 1):
+        log_codes = torch.log_softmax(torch.log_softmax(log_codes, -2), -1)
+    return torch.softmax(torch.log_softmax(log_codes, -2), -1)
 
 
 def _check_settings(epsilon: float, iterations: int) -> None:

@@ -1,16 +1,24 @@
-"""How matrix products are rounded inside the tiles."""
+"""How matrix products are rounded: not by autocast, and inside the tiles as is asked for."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
 import torch
+from torch import Tensor
 
-__all__ = ["products"]
+__all__ = ["full_precision", "products"]
 
 _lock = Lock()
 _before: list[str] = []  # the setting that the first of the threads inside has found, once for each of them
+
+
+def full_precision(z: Tensor) -> AbstractContextManager[object]:
+    """The block inside which autocast does not turn products of matrices into 16 bits."""
+    if torch.compiler.is_compiling() or torch._C._is_any_autocast_enabled():
+        return torch.autocast(z.device.type, enabled=False)
+    return nullcontext()
 
 
 @contextmanager

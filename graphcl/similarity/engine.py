@@ -12,8 +12,9 @@ from graphcl.similarity._checks import check_choice, check_pairs, check_rows, ch
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
-from graphcl.similarity.dense import barred_pairs, logsumexp_dense
-from graphcl.similarity.explain import Choice, choose_for
+from graphcl.similarity._precision import full_precision
+from graphcl.similarity.dense import barred_pairs, logsumexps_dense
+from graphcl.similarity.explain import choose_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
 from graphcl.similarity.using import Impl, Precision, settled
@@ -99,21 +100,7 @@ def logsumexp(
     check_scale(scale)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
-    asked, products = settled(impl, precision)
-    choice = choose_for(query, keys, asked, products, skip)
-    kernels = _kernels(choice, products, query)
-    with torch.autocast(query.device.type, enabled=False):
-        folded = _fold(query, key, scale, similarity)
-        log_weight = _log_weight(weight, keys, folded.query.dtype)
-        if choice.impl == "dense":
-            (sums,) = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), (1,))
-        elif choice.impl == "triton":
-            folded = folded if _mirrored(exclude, only) else _apart(folded)
-            pairs = as_pairs(query, keys, exclude, only, skip)
-            sums = torch.cat([_tiled(one, log_weight, pairs, kernels) for one in _each_scale(folded)])
-        else:
-            sums = _tiled(folded, log_weight, as_pairs(query, keys, exclude, only, skip), products)
-    return sums if _several(scale) else sums[0]
+    return log_sums(query, key, scale, exclude, only, skip, weight, similarity, impl, precision)[0]
 
 
 def logsumexp_both(
@@ -162,26 +149,43 @@ def logsumexp_both(
     check_scale(scale)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
+    rows, columns = log_sums(query, key, scale, exclude, only, skip, None, similarity, impl, precision, columns=True)
+    return rows, columns
+
+
+def log_sums(
+    query: Tensor,
+    key: Tensor | None,
+    scale: float | Sequence[float | Tensor] | Tensor,
+    exclude: Sequence[Groups] = (),
+    only: Groups | None = None,
+    skip: Tensor | None = None,
+    weight: Tensor | None = None,
+    similarity: Similarity = "dot",
+    impl: Impl = "auto",
+    precision: Precision | None = None,
+    *,
+    columns: bool = False,
+) -> Sequence[Tensor]:
+    """The log-sums of :func:`logsumexp` or, with ``columns``, both of :func:`logsumexp_both`; of checked arguments."""
+    keys = query if key is None else key
     asked, products = settled(impl, precision)
-    choice = choose_for(query, key, asked, products, skip)
-    kernels = _kernels(choice, products, query)
-    with torch.autocast(query.device.type, enabled=False):
+    choice = choose_for(query, keys, asked, products, skip)
+    if choice.impl == "triton":  # before autocast, which decides their format too, is off
+        products = KERNELS + rounding(products, query.dtype, query.device)
+    with full_precision(query):
         folded = _fold(query, key, scale, similarity)
+        log_weight = _log_weight(weight, keys, folded.query.dtype)
         if choice.impl == "dense":
-            rows, columns = _dense(folded, None, barred_pairs(query, key, exclude, only, skip), (1, 0))
+            sums = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), columns)
         else:
-            pairs = as_pairs(query, key, exclude, only, skip)
+            pairs = as_pairs(query, keys, exclude, only, skip)
+            each = [folded]
             if choice.impl == "triton":
-                parts = [_tiled_both(one, pairs, kernels) for one in _each_scale(folded)]
-                rows, columns = (torch.cat(side) for side in zip(*parts, strict=True))
-            else:
-                rows, columns = _tiled_both(folded, pairs, products)
-    return (rows, columns) if _several(scale) else (rows[0], columns[0])
-
-
-def _kernels(choice: Choice, precision: str, query: Tensor) -> str:
-    """How the operators are told of the kernels and their format; before autocast, which decides it too, is off."""
-    return KERNELS + rounding(precision, query.dtype, query.device) if choice.impl == "triton" else ""
+                each = _each_scale(folded if _mirrored(exclude, only) else _apart(folded))
+            parts = [_tiled(one, log_weight, pairs, products, columns) for one in each]
+            sums = parts[0] if len(parts) == 1 else [torch.cat(side) for side in zip(*parts, strict=True)]
+    return sums if _several(scale) else [side.squeeze(0) for side in sums]
 
 
 def _several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
@@ -226,51 +230,33 @@ def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tenso
     return weight.to(dtype).log()
 
 
-def _dense(folded: Folded, log_weight: Tensor | None, barred: Tensor, dims: Sequence[int]) -> list[Tensor]:
+def _dense(folded: Folded, log_weight: Tensor | None, barred: Tensor, columns: bool) -> Sequence[Tensor]:
     key = folded.query if folded.key is None else folded.key
-    key_bias = folded.query_bias if folded.key is None else folded.key_bias
-    sums = []
-    for s, scale in enumerate(folded.scale):
-        own = None if folded.query_bias is None else folded.query_bias[s]
-        other = None if key_bias is None else key_bias[s]
-        if log_weight is not None:
-            other = log_weight if other is None else other + log_weight
-        sums.append(logsumexp_dense(folded.query, key, scale, barred, own, other, dims))
-    return [torch.stack(side) for side in zip(*sums, strict=True)]
+    key_bias = _add(folded.query_bias if folded.key is None else folded.key_bias, log_weight, folded.scale)
+    dims = (1, 0) if columns else (1,)
+    return logsumexps_dense(folded.query, key, folded.scale, folded.query_bias, key_bias, barred, dims)
 
 
-def _tiled(folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str) -> Tensor:
-    if folded.key is None:
+def _tiled(
+    folded: Folded, log_weight: Tensor | None, pairs: Pairs, precision: str, columns: bool
+) -> tuple[Tensor, ...]:
+    query, key, scale, query_bias, key_bias = folded.query, folded.key, folded.scale, folded.query_bias, folded.key_bias
+    if columns:
+        return logsumexp_tiled(query, key, scale, query_bias, key_bias, pairs, columns=True, precision=precision)
+    if key is None:
         # Weighted keys are made symmetric by weighting the queries alike, which only adds to their sums.
-        bias = _add(folded.query_bias, log_weight, folded.scale)
-        sums, _ = logsumexp_tiled(
-            folded.query, None, folded.scale, bias, None, pairs, columns=False, precision=precision
-        )
-        return sums if log_weight is None else sums - log_weight
-    bias = _add(folded.key_bias, log_weight, folded.scale)
-    fixed = not (folded.key.requires_grad or (bias is not None and bias.requires_grad))
+        bias = _add(query_bias, log_weight, scale)
+        sums, _ = logsumexp_tiled(query, None, scale, bias, None, pairs, columns=False, precision=precision)
+        return (sums if log_weight is None else sums - log_weight,)
+    bias = _add(key_bias, log_weight, scale)
+    fixed = not (key.requires_grad or (bias is not None and bias.requires_grad))
     fixed = fixed and not precision.startswith(KERNELS)  # their backward pass leaves out what nobody asks for
-    if fixed and folded.query.requires_grad and torch.is_grad_enabled() and len(folded.scale) == 1:
-        sums, _ = expected_keys_tiled(folded.query, folded.key, folded.scale, bias, pairs, precision=precision)
+    if fixed and query.requires_grad and torch.is_grad_enabled() and len(scale) == 1:
+        sums, _ = expected_keys_tiled(query, key, scale, bias, pairs, precision=precision)
     else:
-        sums, _ = logsumexp_tiled(
-            folded.query, folded.key, folded.scale, None, bias, pairs, columns=False, precision=precision
-        )
+        sums, _ = logsumexp_tiled(query, key, scale, None, bias, pairs, columns=False, precision=precision)
     # What only the query decides is the same for all keys.
-    return sums if folded.query_bias is None else sums + folded.query_bias
-
-
-def _tiled_both(folded: Folded, pairs: Pairs, precision: str) -> tuple[Tensor, Tensor]:
-    return logsumexp_tiled(
-        folded.query,
-        folded.key,
-        folded.scale,
-        folded.query_bias,
-        folded.key_bias,
-        pairs,
-        columns=True,
-        precision=precision,
-    )
+    return (sums if query_bias is None else sums + query_bias,)
 
 
 def _each_scale(folded: Folded) -> list[Folded]:

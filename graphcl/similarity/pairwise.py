@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphcl.similarity._checks import check_choice, check_rows
 from graphcl.similarity._fold import fold
+from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import scores_dense
 
 __all__ = ["pairwise"]
@@ -45,7 +46,7 @@ def pairwise(
     dtype = torch.promote_types(torch.float32, query.dtype)
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
-    with torch.autocast(query.device.type, enabled=False):
+    with full_precision(query):
         one = torch.ones(1, dtype=dtype, device=query.device)
         folded = fold(query.to(dtype), None if key is None else key.to(dtype), one, similarity)
         keys = folded.query if folded.key is None else folded.key

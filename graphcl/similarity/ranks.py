@@ -19,6 +19,7 @@ from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_
 from graphcl.similarity._fold import fold
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import is_symmetric
+from graphcl.similarity._precision import full_precision
 from graphcl.similarity.using import Precision, settled
 
 __all__ = ["logsumexp", "logsumexp_both"]
@@ -142,7 +143,7 @@ def _run(
     if counts is None:
         of_query = row_counts(query)
         counts = (of_query, of_query if key is None else row_counts(key))
-    with torch.autocast(query.device.type, enabled=False):
+    with full_precision(query):
         folded = fold(query.to(dtype), None if key is None else key.to(dtype), scales.reshape(-1), similarity)
         pairs = as_pairs(query, keys, exclude, None, None)
         rows, others = _call(

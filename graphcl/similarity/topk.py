@@ -13,6 +13,7 @@ from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import tile_shape
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import make_plan
+from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import barred_pairs
 from graphcl.similarity.pairwise import pairwise
 
@@ -88,7 +89,7 @@ def topk(
 def _tiled(query: Tensor, key: Tensor, k: int, similarity: str, pairs: Pairs) -> tuple[Tensor, Tensor]:
     dtype = torch.promote_types(torch.float32, torch.promote_types(query.dtype, key.dtype))
     rows, columns = tile_shape(query.device)
-    with torch.autocast(query.device.type, enabled=False):
+    with full_precision(query):
         folded = fold(query.to(dtype), key.to(dtype), torch.ones(1, dtype=dtype, device=query.device), similarity)
         plan = make_plan(len(query), len(key), pairs, triangle=False, rows=rows, columns=columns)
         values = query.new_full((len(query), k), -torch.inf, dtype=dtype)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from graphcl.similarity.dense import barred_pairs, logsumexp_dense
+from graphcl.similarity.dense import barred_pairs, logsumexp_dense, logsumexps_dense
 
 
 def rows(count, width, generator, dtype=torch.float64):
@@ -67,3 +67,32 @@ class TestLogsumexpDense:
     def test_no_keys_at_all(self, count):
         (value,) = logsumexp_dense(torch.ones(count, 2), torch.ones(0, 2), 1.0, torch.zeros(count, 0, dtype=torch.bool))
         assert value.tolist() == [-math.inf] * count
+
+
+@pytest.mark.parametrize("dims", [(1,), (1, 0)])
+@pytest.mark.parametrize("scales", [[2.0], [3.0, 0.5]])
+def test_the_backward_pass_by_hand_is_that_of_the_formula(dims, scales, generator):
+    query, key = rows(4, 3, generator).requires_grad_(), rows(6, 3, generator).requires_grad_()
+    scale = torch.tensor(scales, dtype=torch.float64, requires_grad=True)
+    biases = [rows(len(scales), n, generator).requires_grad_() for n in (4, 6)]
+    only = (torch.tensor([0, 1, 2, 0]), torch.tensor([0, 0, 2, 2, 3, 3]))  # query 1 and keys 4, 5 meet nothing
+    barred, inputs = barred_pairs(query, key, [], only, None), (query, key, scale, *biases)
+    found = logsumexps_dense(*inputs, barred, dims)
+    each = [logsumexp_dense(query, key, *of, barred, b, c, dims) for *of, b, c in zip(scale, *biases, strict=True)]
+    wanted = [torch.stack(side) for side in zip(*each, strict=True)]
+    weights = [torch.randn(side.shape, generator=generator, dtype=side.dtype) for side in wanted]
+    torch.testing.assert_close(list(found), wanted)
+    grads = [torch.autograd.grad(sides, inputs, weights, retain_graph=True) for sides in (found, wanted)]
+    torch.testing.assert_close(*grads)
+    several = [torch.stack([w, 2 * w]) for w in weights]
+    batched = torch.autograd.grad(found, inputs, several, is_grads_batched=True)
+    torch.testing.assert_close([grad[1] for grad in batched], [2 * grad for grad in grads[1]])
+
+
+def test_a_backward_pass_inside_autocast_is_in_full_precision(generator):
+    query, key = rows(4, 3, generator, torch.float32).requires_grad_(), rows(6, 3, generator, torch.float32)
+    (sums,) = logsumexps_dense(query, key, torch.ones(1), None, None, barred_pairs(query, key, [], None, None), (1,))
+    outside = torch.autograd.grad(sums.sum(), query, retain_graph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = torch.autograd.grad(sums.sum(), query)
+    assert torch.equal(*outside, *inside)

@@ -49,7 +49,7 @@ def test_blocks_of_two_threads_end_in_any_order() -> None:
 
 @pytest.mark.parametrize("loss", [losses.GRACE(), losses.InfoNCE(symmetric=True), losses.NTXent(), losses.DCL()])
 def test_losses_follow_it_forward_and_backward(loss: torch.nn.Module, seen: list[str]) -> None:
-    z1, z2 = rows(), rows().flip(0).detach()
+    z1, z2 = rows(1500), rows(1500).flip(0).detach()  # more pairs than make one matrix
     plain = loss(z1, z2)
     (grad,) = torch.autograd.grad(plain, z1)
     assert set(seen) == {"float32"}
