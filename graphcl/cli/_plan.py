@@ -1,7 +1,7 @@
 """What a table is made of on one data set: the methods that are trained, the protocols, and whose lift is over what."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class Plan:
     ) -> None:
         from tqdm import tqdm
 
-        from graphcl.evaluate import Provenance, format_table, raw_path, result_rows, write_results
+        from graphcl.evaluate import Provenance, format_table, raw_path, read_results, result_rows, write_results
 
         settings = {name: training.settings for name, training in self.trainings.items()}
         first = next(iter(self.trainings.values()))
@@ -123,8 +123,16 @@ class Plan:
         own = {row: settings[name]["features"] for name, row in over.items() if row is not None}
         own |= {name: settings[name]["features"] for name in settings}
         rows = [replace(row, features=own.get(row.method, usual) or self.entry.features or "original") for row in found]
-        write_results(self.folder / "scores.csv", rows)
+        table = self.folder / "scores.csv"
+        others = _left_behind(read_results(table), rows)
+        write_results(table, rows)
         print(format_table(rows), end="\n\n", flush=True)
+        if others:
+            print(
+                f"{table} keeps {', '.join(others)} on {self.entry.name} by other seeds or splits: what their lift is "
+                "over is no longer in it. Train them with the same seeds, or choose another --out\n",
+                flush=True,
+            )
 
     def _command(self, protocol: str) -> str:
         """What makes this table alone."""
@@ -204,3 +212,16 @@ def _score_nodes(
     models = {"supervised": SupervisedGCN(data)} if protocol.probe == "logistic" else None
     metric = "auc" if entry.metric == "auc" and protocol.probe != "liblinear" else "accuracy"
     return evaluate_nodes(embeddings, data, protocol, config.seeds, models=models, metric=metric, **shared)
+
+
+def _left_behind(old: Sequence[Any], new: Sequence[Any]) -> list[str]:
+    """The methods that stay in a table while what their lift is over, the untrained encoder, gets other seeds."""
+    keys = {row.key for row in new}
+    base = next((row for row in new if row.method == "untrained"), None)
+    if base is None:
+        return []
+    about = (base.dataset, base.protocol, base.features)
+    stay = [row for row in old if (row.dataset, row.protocol, row.features) == about and row.key not in keys]
+    own = {row.method for row in stay if row.method.startswith("untrained (")}
+    lifted = [row for row in stay if row.lift is not None and f"untrained ({row.method})" not in own]
+    return [row.method for row in lifted if (row.seeds, row.split_hash) != (base.seeds, base.split_hash)]

@@ -74,6 +74,23 @@ def test_methods_stand_beside_their_own_encoders_untrained(capsys):
 
 
 @pytest.mark.usefixtures("_rings")
+def test_rows_whose_untrained_encoder_gets_other_seeds_are_named(capsys):
+    bench("--method", "graphcl", "simgrace", "mvgrl-graph")
+    bench("--method", "graphcl")
+    assert "by other seeds" not in capsys.readouterr().out
+    rows = bench("--method", "graphcl", "--seeds", "0")
+    assert "table/scores.csv keeps SimGRACE on Rings by other seeds" in capsys.readouterr().out
+    seeds = {row.method: row.seeds for row in rows}
+    assert [seeds[name] for name in ("untrained", "GraphCL", "SimGRACE", "untrained (MVGRL)", "MVGRL")] == [
+        1,
+        1,
+        2,
+        2,
+        2,
+    ]
+
+
+@pytest.mark.usefixtures("_rings")
 def test_it_goes_on_where_it_stopped_and_adds(monkeypatch):
     bench("--method", "graphcl")
     before = vectors()
