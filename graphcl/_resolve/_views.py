@@ -91,7 +91,10 @@ def _one_view(words: str, vocab: str | None) -> Augmentation:
             raise ConfigError(f"expected {name} without a share, got {words!r}")
         return _ALONE[name]()
     if name in _OF_MOLECULES and vocab is None:
-        raise ConfigError(f"expected molecules for the view {name}, got other graphs; take node-drop, edge-drop, ...")
+        raise ConfigError(
+            f"expected graphs made from SMILES for the view {name} (--data FILE, or a set such as BBBP), got graphs "
+            "without an index table of atoms; for these take --views node-drop, edge-drop, ..."
+        )
     if name in _OF_MOLECULES and vocab not in VOCABULARIES:
         raise ConfigError(
             f"expected vocab {' or '.join(VOCABULARIES)} for the view {name}, got {vocab}, whose atoms have nothing "

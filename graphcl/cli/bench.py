@@ -61,6 +61,8 @@ def run(config: Any) -> int:
         raise ConfigError(f"expected workers of at least 1, got {config.workers}")
     if config.epochs is not None and config.epochs < 1:
         raise ConfigError(f"expected epochs of at least 1, got {config.epochs}")
+    if min(config.seeds) < 0:
+        raise ConfigError(f"expected seeds of at least 0, got {min(config.seeds)}")
     for option in ("dataset", "method", "seeds"):
         if len(set(config[option])) != len(config[option]):
             raise ConfigError(f"expected each {option} once, got {' '.join(map(str, config[option]))}")

@@ -56,6 +56,11 @@ def score(
     if name is None:
         raise RunError("expected --dataset NAME to score on, as what is scored is no run on a labelled set")
     entry = card(name, root=root)
+    if source.config["vocab"] is not None and not is_molecules(entry):
+        raise RunError(
+            f"expected a labelled set of molecules for {source.name}, whose encoder looks up atoms and bonds, got "
+            f"{entry.name}, whose graphs are others; graphcl datasets list shows them"
+        )
     scoring = Scoring(source, entry, root, pick_device(device))
     if not is_molecules(entry) and entry.level != "node":
         _score_graphs(scoring, protocols, jobs)

@@ -202,6 +202,7 @@ def test_the_page_of_a_table(capsys):
         (["--method", "graphcl", "graphcl"], "each method once"),
         (["--seeds", "1", "1"], "each seeds once"),
         (["--workers", "0"], "workers of at least 1"),
+        (["--seeds", "0", "-1"], "seeds of at least 0, got -1"),
         (["--epochs", "0"], "epochs of at least 1"),
         (["--features", "colour"], "degree"),
         (["--dataset", "synthetic-social", "--features", "original", "--protocol", "link"], "link_split"),

@@ -116,6 +116,8 @@ def test_runs_that_cannot_be_scored_on_molecules(refused, run, fast_molecules):
     tuning = ["--dataset", "Tiny", "--protocol", "ogb-finetune"]
     assert "use graphcl finetune" in refused("evaluate", "mine", *tuning)
     assert "expected --dataset NAME" in refused("evaluate", "mine")
+    others = refused("evaluate", "mine", "--dataset", "synthetic-molecules")
+    assert "expected a labelled set of molecules for GraphCL" in others
 
 
 @pytest.mark.usefixtures("molecules")

@@ -213,7 +213,7 @@ def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecule
         (["--dataset", "Tiny", "--encoder", "gin"], "expected encoder molecule for a set of molecules"),
         (["--encoder", "molecule"], "expected a set of molecules for encoder molecule"),
         (["--vocab", "ogb"], "expected vocab for a set of molecules alone"),
-        (["--method", "molclr"], "expected molecules for the view atom-mask"),
+        (["--method", "molclr"], "expected graphs made from SMILES for the view atom-mask"),
         (["--dataset", "Tiny", "--conv", "gat"], "out of gin, gcn"),
         (["--dataset", "Tiny", "--views", "atom-mask:2", "identity"], "within [0, 1]"),
         (["--dataset", "Tiny", "--method", "molclr", "--vocab", "hu2020"], "expected vocab ogb or pyg for the view"),
