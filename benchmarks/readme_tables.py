@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -180,11 +181,14 @@ def tuned_table() -> str:
 
 
 def molecule_rows(protocol: str, methods: tuple[str, ...]) -> str:
-    rows = [row for row in read("molecules") if row["protocol"] == protocol]
-    at = {(row["dataset"], row["method"]): row for row in rows}
+    """Under a protocol, and under the same with another number of epochs, which is then said."""
+    rows = [row for row in read("molecules") if re.fullmatch(rf"{protocol}(-\d+-epochs)?", row["protocol"])]
+    at = {(row["dataset"], row["protocol"], row["method"]): row for row in rows}
     lines = ["| | | " + " | ".join(methods) + " |", "| --- | --- |" + " --- |" * len(methods)]
-    for name, metric in dict.fromkeys((row["dataset"], row["metric"]) for row in rows):
-        lines.append(f"| {name} | {metric} | " + " | ".join(cell(at.get((name, m))) for m in methods) + " |")
+    for name, used, metric in dict.fromkeys((row["dataset"], row["protocol"], row["metric"]) for row in rows):
+        epochs = used.removeprefix(protocol).replace("-", " ").strip()
+        cells = [f"{name}, {epochs}" if epochs else name, metric, *(cell(at.get((name, used, m))) for m in methods)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
