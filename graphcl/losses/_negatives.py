@@ -127,6 +127,8 @@ def mean_cost(
 
 def stack_groups(groups: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """``[M, V]`` and ``[N, V]``: the V group vectors of the query and of the key, to be cut into blocks of rows."""
+    if len(groups) == 1:
+        return groups[0][0][:, None], groups[0][1][:, None]
     query, key = zip(*groups, strict=True)
     return torch.stack(query, 1), torch.stack(key, 1)
 

@@ -47,9 +47,10 @@ def alignment_uniformity(
     Source: Wang, Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere", ICML 2020, section 4.1.
     """
+    check_views(z1, z2)
     _check_settings(alpha, t, weight)
-    aligned = alignment(z1, z2, alpha=alpha)
-    return aligned + weight * (uniformity(z1, t=t) + uniformity(z2, t=t)) / 2
+    z1, z2 = unit_rows(z1), unit_rows(z2)
+    return _apart(z1, z2, alpha) + weight * (_potential(z1, t) + _potential(z2, t)) / 2
 
 
 def alignment(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, alpha: float = 2.0) -> Float[Tensor, ""]:
@@ -80,7 +81,11 @@ def alignment(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, alpha: floa
     """
     check_views(z1, z2)
     check_positive("alpha", alpha)
-    squared = (unit_rows(z1) - unit_rows(z2)).square().sum(1)
+    return _apart(unit_rows(z1), unit_rows(z2), alpha)
+
+
+def _apart(z1: Tensor, z2: Tensor, alpha: float) -> Tensor:
+    squared = (z1 - z2).square().sum(1)
     if alpha == 2:
         return squared.mean()
     # Where the views agree the slope of a root is infinite: there the gradient is taken as zero.
@@ -116,7 +121,10 @@ def uniformity(z: Float[Tensor, "n d"], *, t: float = 2.0) -> Float[Tensor, ""]:
     """
     check_rows("z", z, least=2)
     check_positive("t", t)
-    z = unit_rows(z)
+    return _potential(unit_rows(z), t)
+
+
+def _potential(z: Tensor, t: float) -> Tensor:
     item = torch.arange(z.size(0), device=z.device)
     # |z_i - z_j|^2 = 2 - 2 <z_i, z_j> between unit rows.
     rows = log_sum(z, z, scale=2.0 * t, exclude=[(item, item)]) - 2 * t
