@@ -49,6 +49,7 @@ def nt_xent(
         TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
+        >>> import torch
         >>> z = torch.ones(4, 3)
         >>> round(nt_xent(z, z).item(), 4)  # all equal: log(2N - 1)
         1.9459
