@@ -15,5 +15,5 @@ def test_views_in_words() -> None:
         isinstance(mask, AtomMask) and isinstance(bonds, BondDrop) and isinstance(view.augmentations[1], SubgraphRemove)
     )
     assert (mask.vocab, mask.mask, view.augmentations[1].remove) == ("pyg", 0.25, 0.25)
-    with pytest.raises(ConfigError, match="expected molecules"):
+    with pytest.raises(ConfigError, match="expected graphs made from SMILES"):
         make_view("atom-mask")
