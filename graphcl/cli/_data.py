@@ -1,6 +1,7 @@
 """The graphs that a command reads: by name or from a file of molecules, without those that a test needs."""
 
 import csv
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from graphcl._descriptors import VECTOR_WIDTHS
 from graphcl.errors import ConfigError, DataError, RunError
 
-__all__ = ["check_new", "leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
+__all__ = ["add_columns", "check_new", "leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
 
 
 def load_data(settings: Mapping[str, Any], *, root: str | None) -> Any:
@@ -62,12 +63,23 @@ def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) 
     return without_overlap(dataset, others, by=by, root=root)  # type: ignore[arg-type]
 
 
+def add_columns(add: Any) -> None:
+    """The options that say how a file of molecules is read."""
+    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
+    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
+
+
 def check_new(file: Path, *, overwrite: bool) -> None:
     """Refuse to write a file that is there already, or into a folder that is not."""
     if file.exists() and not overwrite:
         raise RunError(f"expected a new file, but {file} is there already; choose another --out, or --overwrite")
     if not file.parent.is_dir():
         raise RunError(f"expected the folder {file.parent} to exist; make it first")
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):  # what is long in the making would be lost
+            pass
+    except OSError as error:
+        raise RunError(f"expected a folder that can be written to, got {file.parent}: {error.strerror}") from error
 
 
 def tell_skipped(dataset: Any, path: Path) -> None:

@@ -12,7 +12,15 @@ from graphcl._resolve import make_method
 from graphcl.cli._settings import run_config
 from graphcl.errors import ConfigError, RunError
 
-__all__ = ["Source", "add_source", "check_named", "source_of_model", "source_of_run", "source_that_is_asked_for"]
+__all__ = [
+    "Source",
+    "add_named",
+    "add_source",
+    "check_named",
+    "source_of_model",
+    "source_of_run",
+    "source_that_is_asked_for",
+]
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,15 @@ class Source:
         return method
 
 
-def add_source(add: Any) -> None:
-    """The options that tell what is scored or tuned."""
+def add_named(add: Any) -> None:
+    """The options that name a run or a pretrained encoder."""
     add("run", type=str | None, nargs="?", help="the run folder")
     add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+
+
+def add_source(add: Any) -> None:
+    """The options that tell what is scored or tuned."""
+    add_named(add)
     add("--out", type=str | None, default=None, help="with --model, the folder of the scores; by default in runs/")
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._resolve import make_method
-from graphcl.cli._data import check_new, load_data, tell_skipped
+from graphcl.cli._data import add_columns, check_new, load_data, tell_skipped
 from graphcl.cli._settings import run_config
-from graphcl.cli._source import check_named
+from graphcl.cli._source import add_named, check_named
 from graphcl.errors import ConfigError
 
 __all__ = ["ABOUT", "add_options", "run"]
@@ -21,13 +21,11 @@ ABOUT = (
 def add_options(parser: Any) -> None:
     """The options of embed."""
     add = parser.add_argument
-    add("run", type=str | None, nargs="?", help="the run folder")
-    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+    add_named(add)
     add("--out", type=str, required=True, help="the file: arrays graph, y, row (of a file), node, ptr (first nodes)")
     add("--dataset", type=str | None, default=None, help="another data set than the run's")
     add("--data", type=str | None, default=None, help="instead of a data set a file of molecules")
-    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
-    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
+    add_columns(add)
     add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
     add("--root", type=str | None, default=None, help="data folder")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")

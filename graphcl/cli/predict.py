@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from graphcl.cli._data import check_new, load_data, tell_skipped
+from graphcl.cli._data import add_columns, check_new, load_data, tell_skipped
 from graphcl.cli._score_molecules import check_run, judge, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
-from graphcl.cli._source import check_named, source_of_model, source_of_run
+from graphcl.cli._source import add_named, check_named, source_of_model, source_of_run
 from graphcl.cli._tuning import add_tuning, is_bf16, tuning_protocols
-from graphcl.errors import RunError
+from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -27,12 +27,10 @@ ABOUT = (
 def add_options(parser: Any) -> None:
     """The options of predict."""
     add = parser.add_argument
-    add("run", type=str | None, nargs="?", help="the run folder")
-    add("--model", type=str | None, default=None, help="instead of a run an encoder: its name, folder or file")
+    add_named(add)
     add("--dataset", type=str, required=True, help="the labelled set to learn from; see graphcl datasets list")
     add("--data", type=str, required=True, help="the file of molecules to predict")
-    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
-    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
+    add_columns(add)
     add("--out", type=str, required=True, help="the CSV file to write: row, smiles, and a column per task")
     add("--overwrite", action="store_true", help="replace the file")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of head, order and dropout, one tuned copy each")
@@ -56,6 +54,8 @@ def run(options: Any) -> int:
 
     use_threads(options.threads)
     check_named(options)
+    if len(set(options.seeds)) != len(options.seeds) or min(options.seeds) < 0:
+        raise ConfigError(f"expected seeds of at least 0, each once, got {' '.join(map(str, options.seeds))}")
     out = Path(options.out)
     check_new(out, overwrite=options.overwrite)
     source = source_of_run(RunFolder(options.run)) if options.model is None else source_of_model(options.model)

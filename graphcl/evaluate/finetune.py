@@ -21,6 +21,7 @@ from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TargetScaler, TaskScores, masked_bce, masked_mse, task_rmse, task_roc_auc
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
+from graphcl.nn._modes import evaluating
 
 __all__ = ["Finetuned", "finetune"]
 
@@ -77,13 +78,8 @@ class Finetuned:
         packed = graphs if isinstance(graphs, PackedDataset) else PackedDataset(graphs)
         check_same_vocabulary(dataset=packed, encoder=encoder)
         batches = packed.to(next(self.model.parameters()).device).batches(PREDICTED_AT_ONCE)
-        modes = [(part, part.training) for part in self.model.modules()]
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             said = torch.cat([self.model[1](encoder.encode(batch).graph).float() for batch in batches])
-        finally:
-            for part, mode in modes:
-                part.training = mode
         return self.answer(said).cpu()
 
 

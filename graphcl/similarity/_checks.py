@@ -7,16 +7,9 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
-__all__ = ["Groups", "check_choice", "check_pairs", "check_rows", "check_scale", "is_readable"]
+__all__ = ["Groups", "check_pairs", "check_rows", "check_scale", "is_readable"]
 
 Groups = tuple[Tensor, Tensor]
-
-
-def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
-    """One of a few names."""
-    if value not in allowed:
-        quoted = [repr(a) for a in allowed]
-        raise ValueError(f"expected {name} to be {', '.join(quoted[:-1])} or {quoted[-1]}, got {value!r}")
 
 
 def check_rows(query: Tensor, key: Tensor) -> None:

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.similarity._checks import check_choice, check_pairs, check_rows, check_scale, is_readable
+from graphcl._arguments import check_choice
+from graphcl.similarity._checks import check_pairs, check_rows, check_scale, is_readable
 from graphcl.similarity._fold import Folded, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs

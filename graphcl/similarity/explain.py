@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.similarity._checks import check_choice, check_rows
+from graphcl._arguments import check_choice
+from graphcl.similarity._checks import check_rows
 from graphcl.similarity._trial import fault
 from graphcl.similarity.triton import is_available, rounding
 from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled

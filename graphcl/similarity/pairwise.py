@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.similarity._checks import check_choice, check_rows
+from graphcl._arguments import check_choice
+from graphcl.similarity._checks import check_rows
 from graphcl.similarity._fold import fold
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import scores_dense

@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from graphcl._arguments import check_choice
 from graphcl.distributed import all_gather_rows, rank, ring, row_counts
 from graphcl.similarity import _operators
-from graphcl.similarity._checks import Groups, check_choice, check_pairs, check_rows, check_scale
+from graphcl.similarity._checks import Groups, check_pairs, check_rows, check_scale
 from graphcl.similarity._fold import fold
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import is_symmetric

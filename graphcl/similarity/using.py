@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from graphcl.similarity._checks import check_choice
+from graphcl._arguments import check_choice
 
 __all__ = ["IMPLEMENTATIONS", "PRECISIONS", "Impl", "Precision", "settled", "using"]
 

@@ -76,8 +76,15 @@ def test_what_cannot_be_predicted(refused):
     assert "expected a run folder or --model NAME, got both" in refused(*TINY, *out, "--model", "zinc-gin")
     assert "expected a new file" in refused(*TINY, "--out", "new.csv")
     assert "expected the folder" in refused(*TINY, "--out", "nowhere/p.csv")
+    assert "expected seeds of at least 0, each once, got 1 1" in refused(*TINY, *out, "--seeds", "1", "1")
     assert "expected a run on molecules" in refused("predict", "run", *TINY[2:], *out)
     others = [*TINY[:3], "synthetic-molecules", *TINY[4:]]
     assert "expected a labelled set of molecules to learn from" in refused(*others, *out)
     assert "expected a protocol" in refused(*TINY, *out, "--protocol", "moleculenet-linear")
     assert "none.csv" in refused(*TINY[:5], "none.csv", *TINY[6:], *out)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can write")
+@pytest.mark.usefixtures("pretrained")
+def test_a_folder_that_cannot_be_written_to_is_refused_before_tuning(refused):
+    assert "expected a folder that can be written to, got /proc" in refused(*TINY, "--out", "/proc/p.csv")
