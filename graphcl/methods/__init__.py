@@ -20,9 +20,9 @@ from graphcl.methods.graph_simcse import GraphSimCSE
 from graphcl.methods.graph_supcon import GraphSupCon
 from graphcl.methods.graph_swav import GraphSwAV
 from graphcl.methods.graph_vicreg import GraphVICReg
-from graphcl.methods.graphcl import GraphCL, random4
+from graphcl.methods.graphcl import GraphCL
 from graphcl.methods.graphmae_graph import GraphMAEGraph
-from graphcl.methods.graphs import GraphViewMethod
+from graphcl.methods.graphs import GraphViewMethod, random4
 from graphcl.methods.infograph import InfoGraph
 from graphcl.methods.joao import JOAO, JOAOv2
 from graphcl.methods.mvgrl import MVGRL

@@ -5,39 +5,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl.augment import (
-    EdgePerturb,
-    Identity,
-    NodeDrop,
-    NodeMask,
-    RandomChoice,
-    RandomWalkSubgraph,
-)
+from graphcl.augment import Identity
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import View, ViewMethod, check_several, graph_rows
-from graphcl.nn import GraphEncoder, project_views, projection_head
+from graphcl.methods.base import View
+from graphcl.methods.graphs import GraphViewMethod, random4
+from graphcl.nn import GraphEncoder, projection_head
 
-__all__ = ["GraphCL", "random4"]
-
-
-def random4() -> RandomChoice:
-    """One of GraphCL's four augmentations per graph, at the strengths of the authors' TU code.
-
-    Example:
-        >>> len(random4().augmentations)
-        4
-    """
-    return RandomChoice(
-        [
-            NodeDrop(drop=0.1, count="floor"),
-            EdgePerturb(drop=0.1, add=0.1, count="floor"),
-            NodeMask(mask=0.1, fill="gaussian", count="floor"),
-            RandomWalkSubgraph(keep=0.2, count="floor"),
-        ]
-    )
+__all__ = ["GraphCL"]
 
 
-class GraphCL(ViewMethod):
+class GraphCL(GraphViewMethod):
     """Pull the two views of a graph together and the views of different graphs apart.
 
     The loss is InfoNCE between the projected graph embeddings of the two views, at temperature 0.2 and without the
@@ -45,8 +22,8 @@ class GraphCL(ViewMethod):
 
     Args:
         encoder: From graphs to embeddings; the paper's is ``GraphEncoder(GIN(in_channels))``.
-        views: Two transforms. By default the clean graph and :func:`random4`, as in the authors' code for TU data;
-            ``(random4(), random4())`` augments both, as the paper describes.
+        views: Two transforms. By default the clean graph and :func:`graphcl.methods.random4`, as in the authors' code
+            for TU data; ``(random4(), random4())`` augments both, as the paper describes.
         head: From graph embeddings to what the loss compares; a two-layer perceptron of the encoder's width by default.
         loss: From two ``[G, D]`` tensors to a scalar.
         seed: The seed of the views.
@@ -72,8 +49,6 @@ class GraphCL(ViewMethod):
     the last have.
     """
 
-    joins_ranks = True
-
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -84,12 +59,9 @@ class GraphCL(ViewMethod):
         seed: int = 0,
     ) -> None:
         super().__init__(encoder, views=(Identity(), random4()) if views is None else views, seed=seed)
-        if len(self.views) != 2:
-            raise ValueError(f"expected two views, got {len(self.views)}")
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
-    def contrast(self, views: Sequence[Data]) -> Tensor:
-        check_several(views[0])  # before a norm complains of a view of a single node
-        z1, z2 = project_views(self.head, graph_rows(self.encoder.encode_views(views)))
-        return self.loss(z1, z2)
+    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+        found: Tensor = self.loss(z1, z2)
+        return found

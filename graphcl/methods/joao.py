@@ -12,7 +12,7 @@ from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, Identity
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method, check_several, graph_rows
-from graphcl.methods.graphcl import random4
+from graphcl.methods.graphs import random4
 from graphcl.nn import GraphEncoder, projection_head
 from graphcl.nn._modes import evaluating
 
