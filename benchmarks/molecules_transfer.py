@@ -28,7 +28,7 @@ from graphcl.data import PackedDataset, card, load, load_molecules, with_vectors
 from graphcl.data.home import home
 from graphcl.data.overlap import Overlap
 from graphcl.evaluate import (
-    MoleculeEvaluation,
+    Evaluation,
     Note,
     Provenance,
     compared_molecule_embeddings,
@@ -223,7 +223,7 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
         report(evaluation, name, options, command)
 
 
-def report(evaluation: MoleculeEvaluation, name: str, options: argparse.Namespace, command: str) -> None:
+def report(evaluation: Evaluation, name: str, options: argparse.Namespace, command: str) -> None:
     """Put the rows of an evaluation into the table."""
     tuned = evaluation.protocol.probe == "finetune"
     by = "best validation epoch" if tuned else "fixed epoch"

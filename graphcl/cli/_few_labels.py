@@ -73,6 +73,7 @@ def tune_on_few(
         features=config["features"] or entry.features or "",
         notes={"scratch": Note(epochs=0, selected_by=by), scoring.name: Note(epochs=config["epochs"], selected_by=by)},
     )
+    assert evaluation.sizes is not None  # there are folds
     tested, seen = evaluation.sizes
     print(
         f"A fold tests {tested:.0f} graphs and learns from {seen - tested:.0f} labels; those of a fold as large as the "

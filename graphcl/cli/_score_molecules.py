@@ -84,15 +84,15 @@ def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, i
     chosen = evaluation.protocol
     by = "last epoch" if chosen.select == "last" else "best validation epoch"
     by = "fixed epoch" if chosen.probe == "linear" else by
-    notes = {}
-    for method, skipped in evaluation.skipped.items():
-        without = f"; {skipped} of {evaluation.tasks} tasks without a score" if skipped else ""
-        chosen_by = by if method in epochs else ""
-        notes[method] = Note(epochs=epochs.get(method), selected_by=f"{chosen_by}{without}".removeprefix("; "))
+    few = f"{evaluation.skipped} of {evaluation.tasks} tasks"
+    without = [f"{few} without a score"] if evaluation.skipped else []
+    notes = {
+        method: Note(epochs=epochs.get(method), selected_by="; ".join([*([by] if method in epochs else []), *without]))
+        for method in evaluation.scores
+    }
     scoring.keep(evaluation, command, features=scoring.config["vocab"], notes=notes)
-    skipped = max(evaluation.skipped.values())
-    if skipped:
-        print(f"{skipped} of {evaluation.tasks} tasks have molecules of one class only in the test part: not counted")
+    if without:
+        print(f"{few} have molecules of one class only in the test part: not counted")
     if evaluation.num_tested < FEW:
         print(f"{evaluation.num_tested} molecules are tested: expect several points between runs")
     print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")

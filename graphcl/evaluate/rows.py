@@ -6,17 +6,12 @@ from dataclasses import dataclass, field
 
 from graphcl import __version__
 from graphcl.evaluate._checks import FloatArray
+from graphcl.evaluate.evaluation import Evaluation
 from graphcl.evaluate.lift import lift_of_one, paired_lift
-from graphcl.evaluate.molecule_runner import MoleculeEvaluation
-from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
-from graphcl.evaluate.runner import Evaluation
-from graphcl.evaluate.semi_runner import SemiEvaluation
 
 __all__ = ["Note", "Provenance", "result_rows"]
 
-AnyEvaluation = Evaluation | NodeEvaluation | MoleculeEvaluation | SemiEvaluation
-BASELINE = "untrained"
 ERRORS = ("rmse",)  # the less the better: a lift is how much less
 
 
@@ -57,7 +52,7 @@ class Provenance:
 
 
 def result_rows(
-    evaluation: AnyEvaluation,
+    evaluation: Evaluation,
     *,
     dataset: str,
     features: str = "",
@@ -109,7 +104,7 @@ def result_rows(
     baselines = {method for method in over.values() if method is not None}
     if unknown := sorted((baselines | set(over)) - set(methods)):
         raise ValueError(f"expected lifts of and over {', '.join(methods)}, got {', '.join(unknown)}")
-    usual = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
+    usual = evaluation.baseline
     baseline_of = {m: None if m in baselines or m == usual else over.get(m, usual) for m in methods}
     return [
         _result(
@@ -129,7 +124,7 @@ def result_rows(
 
 
 def _result(
-    evaluation: AnyEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
+    evaluation: Evaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
     one_draw: bool, baseline: str | None,
 ) -> Result:  # fmt: skip
     scores = evaluation.tables[metric][method]
