@@ -1,13 +1,12 @@
 """Scores on a labelled set of molecules, and what tuning on one does alike."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from graphcl.cli._scoring import Scoring
 from graphcl.errors import DataError, RunError
 
-__all__ = ["check_run", "judge", "keep", "raw_file", "score_molecules", "split_of"]
+__all__ = ["check_run", "judge", "keep", "score_molecules", "split_of"]
 
 FEW = 500  # tested molecules, below which a score of one run says little
 
@@ -15,7 +14,7 @@ FEW = 500  # tested molecules, below which a score of one run says little
 def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
     """Score a run's frozen embeddings of a labelled set beside raw counts, the untrained encoder and fingerprints."""
     from graphcl.data import PackedDataset, load
-    from graphcl.evaluate import compared_molecule_embeddings, evaluate_molecules, molecule_protocol
+    from graphcl.evaluate import compared_molecule_embeddings, evaluate_molecules, molecule_protocol, raw_path
 
     config, entry = scoring.config, scoring.entry
     chosen = molecule_protocol(protocol_name or "moleculenet-linear")
@@ -38,7 +37,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
         classification=entry.task == "classification",
         smiles=smiles if all(smiles) else None,
         score=judge(entry),
-        raw=raw_file(scoring, chosen.name),
+        raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
         jobs=jobs,
     )
     keep(
@@ -68,13 +67,6 @@ def judge(entry: Any) -> Any:
     from graphcl.evaluate import ogb_scorer
 
     return ogb_scorer(entry.name) if entry.loader == "ogb" else None
-
-
-def raw_file(scoring: Scoring, protocol_name: str) -> Path:
-    """Where the scores of each seed and task are kept."""
-    path: Path = scoring.folder.path / "raw" / f"{scoring.entry.name}.{protocol_name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    return path
 
 
 def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, int | None]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate._raw import PartRow, RawFile, Rows
-from graphcl.evaluate.evaluation import Evaluation
+from graphcl.evaluate.evaluation import AnyProtocol, Evaluation
 from graphcl.evaluate.node_probes import quiet
 
 
@@ -101,7 +101,7 @@ def in_threads(score: Callable[[int], PartScore], n_jobs: int) -> Compute:
 
 def collect(
     rows: Mapping[str, list[list[PartRow]]],
-    protocol: Any,
+    protocol: AnyProtocol,
     seeds: Sequence[int],
     metrics: Sequence[str],
     *,

@@ -8,7 +8,9 @@ from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.semi_protocols import SemiProtocol
 
-__all__ = ["Evaluation"]
+__all__ = ["AnyProtocol", "Evaluation"]
+
+AnyProtocol = Protocol | NodeProtocol | MoleculeProtocol | SemiProtocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Evaluation:
         tasks: How many tasks there are.
     """
 
-    protocol: Protocol | NodeProtocol | MoleculeProtocol | SemiProtocol
+    protocol: AnyProtocol
     seeds: tuple[int, ...]
     tables: dict[str, dict[str, FloatArray]]
     choice: dict[str, FloatArray]

@@ -1,8 +1,7 @@
 """Scores of encoders of molecules under one protocol, seed by seed, kept on disk and gone on with."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 
 from graphcl.data import split_digest
-from graphcl.evaluate._checks import FloatArray, IntArray, check_embeddings, check_runs, to_numpy
+from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split
@@ -30,41 +29,47 @@ Score = Callable[[Any, Any], TaskScores]
 """Signature: (target [N, T], prediction [N, T]) -> TaskScores."""
 
 
-@dataclass(frozen=True)
 class _Task:
     """What every score here has in common."""
 
-    protocol: MoleculeProtocol
-    labels: FloatArray
-    split: dict[str, IntArray]
-    split_hash: str
-    classification: bool
-    score: Score | None
-
-    @property
-    def metric(self) -> str:
-        return getattr(self.score, "metric", None) or ("auc" if self.classification else "rmse")
+    def __init__(
+        self,
+        labels: Any,
+        split: Mapping[str, Any],
+        protocol: MoleculeProtocol,
+        seeds: Sequence[int],
+        classification: bool,
+        score: Score | None,
+    ) -> None:
+        check_runs(seeds)
+        self.labels = to_numpy(labels).astype(np.float64)
+        if self.labels.ndim != 2:
+            raise ValueError(f"expected labels [N, tasks], got {list(self.labels.shape)}; a single task is [N, 1]")
+        self.split = check_split(split, len(self.labels))
+        check_tasks(self.labels, self.split, classification=classification)
+        self.split_hash = split_digest({part: torch.from_numpy(index) for part, index in self.split.items()})
+        self.protocol, self.seeds, self.classification, self.score = protocol, seeds, classification, score
+        self.metric: str = getattr(score, "metric", None) or ("auc" if classification else "rmse")
 
     def key(self, made_of: str) -> str:
         return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification)
 
     def evaluate(
         self,
-        methods: Sequence[str],
-        seeds: Sequence[int],
+        methods: Iterable[str],
         task_of: TaskOf,
         raw: str | Path | None,
         progress: Callable[[str, int], None] | None,
     ) -> Evaluation:
         metrics, tested = (self.metric,), self.labels[self.split["test"]]
         # Of forests, heads and orders the seed is not in the key.
-        rows = run_parts(methods, seeds, 1, metrics, task_of, RawFile(raw), seeded=True, progress=progress)
+        rows = run_parts(methods, self.seeds, 1, metrics, task_of, RawFile(raw), seeded=True, progress=progress)
         # Which tasks have a score is for their labels to say, whatever is predicted.
         score = self.score or (task_roc_auc if self.classification else task_rmse)
         return collect(
             rows,
             self.protocol,
-            seeds,
+            self.seeds,
             metrics,
             num_tested=len(tested),
             sizes=None,  # there is one split
@@ -119,14 +124,8 @@ def evaluate_molecules(
     """
     if protocol.probe != "linear":
         raise ValueError(f"expected a protocol for frozen embeddings, got {protocol.name}; use finetune_molecules")
-    task = _task(labels, split, protocol, seeds, classification, score)
-    for method, matrices in embeddings.items():
-        if len(matrices) != len(seeds):
-            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
-    checked = {
-        method: [check_embeddings(x, f"embeddings of {method}") for x in matrices]
-        for method, matrices in embeddings.items()
-    }
+    task = _Task(labels, split, protocol, seeds, classification, score)
+    checked = check_methods(embeddings, seeds, check_embeddings)
 
     def linear(x: FloatArray) -> PartScore:
         found = linear_scores(x, task.labels, task.split, classification=classification, score=score)
@@ -145,7 +144,7 @@ def evaluate_molecules(
         x = checked[method][index]
         return task.key(_digest(x)), lambda _: [linear(x)]
 
-    return task.evaluate([*checked, *([FINGERPRINT] if smiles is not None else [])], seeds, task_of, raw, progress)
+    return task.evaluate([*checked, *([FINGERPRINT] if smiles is not None else [])], task_of, raw, progress)
 
 
 def finetune_molecules(
@@ -199,7 +198,7 @@ def finetune_molecules(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    task = _task(dataset.y, split, protocol, seeds, classification, score)
+    task = _Task(dataset.y, split, protocol, seeds, classification, score)
 
     def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
         encoder = encoders[method](seed)
@@ -220,25 +219,7 @@ def finetune_molecules(
 
         return task.key(_digest(encoder.state_dict(), bf16)), compute
 
-    return task.evaluate(list(encoders), seeds, task_of, raw, progress)
-
-
-def _task(
-    labels: Any,
-    split: Mapping[str, Any],
-    protocol: MoleculeProtocol,
-    seeds: Sequence[int],
-    classification: bool,
-    score: Score | None,
-) -> _Task:
-    check_runs(seeds)
-    y = to_numpy(labels).astype(np.float64)
-    if y.ndim != 2:
-        raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
-    parts = check_split(split, len(y))
-    check_tasks(y, parts, classification=classification)
-    digest = split_digest({part: torch.from_numpy(positions) for part, positions in parts.items()})
-    return _Task(protocol, y, parts, digest, classification, score)
+    return task.evaluate(encoders, task_of, raw, progress)
 
 
 def _digest(*parts: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.evaluate._checks import IntArray, check_graph, check_protocol, check_runs, to_numpy
+from graphcl.evaluate._checks import IntArray, check_graph, check_methods, check_protocol, check_runs, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, in_threads, run_parts, warn_unconverged
 from graphcl.evaluate._raw import RawFile
@@ -79,24 +79,23 @@ def evaluate_nodes(
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
     check_runs(seeds, n_jobs)
-    if (models or {}) and protocol.probe not in ("logistic", "liblinear"):
+    models = models or {}
+    if models and protocol.probe not in ("logistic", "liblinear"):
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
     num_nodes = check_graph(data)
-    checked = _check_embeddings(embeddings, num_nodes, seeds, models or {})
+    checked = _check_embeddings(embeddings, num_nodes, seeds, models)
     splits = node_splits(data, protocol)
     used = np.unique(np.concatenate([part for split in splits for part in split])) if splits else None
     y = check_node_labels(data.y, num_nodes, used)
-    if protocol.probe == "kmeans":
-        _check_clusters(y)
-    else:
+    if protocol.probe != "kmeans":
         check_task(y, splits, protocol, metric)
     metrics = ("nmi", "ari") if protocol.probe == "kmeans" else (metric,)
     number = protocol.count if protocol.probe == "kmeans" else len(splits)
-
     common = digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
 
     def task_of(method: str, index: int, seed: int) -> tuple[str, Compute]:
-        if model := (models or {}).get(method):
+        if method in models:
+            model = models[method]
             key = digest_text(common, model.key + str(seed))
             return key, in_threads(lambda part: _model_scores(model, y, splits[part], seed, metric), n_jobs)
         x, settings = checked[method][index], _settings_of(method, protocol)
@@ -106,7 +105,7 @@ def evaluate_nodes(
             compute = in_threads(lambda part: _probe_scores(x, y, splits[part], settings, metric), n_jobs)
         return digest_text(common, _digest(x)), compute
 
-    rows = run_parts([*checked, *(models or {})], seeds, number, metrics, task_of, RawFile(raw), progress=progress)
+    rows = run_parts([*checked, *models], seeds, number, metrics, task_of, RawFile(raw), progress=progress)
     tested = float(np.mean([len(split.test) for split in splits])) if splits else float(len(y))
     seen = float(np.mean([len(split.train) + len(split.validation) for split in splits])) if splits else 0.0
     resampled = protocol.splits == "random" or (protocol.splits == "fixed" and len(splits) > 1)
@@ -224,25 +223,16 @@ def _check_embeddings(
     embeddings: Mapping[str, Sequence[Any]], num_nodes: int, seeds: Sequence[int], models: Mapping[str, NodeModel]
 ) -> dict[str, list[Rows]]:
     """Check everything before the first fit, as a fit may come an hour later."""
-    if twice := sorted(set(embeddings) & set(models)):
+    checked = check_methods(embeddings, seeds, check_rows)
+    if twice := sorted(set(checked) & set(models)):
         raise ValueError(f"expected a method under embeddings or under models, got both for {', '.join(twice)}")
-    if not embeddings and not models:
+    if not checked and not models:
         raise ValueError("expected embeddings or models of at least one method, got none")
-    checked: dict[str, list[Rows]] = {}
-    for method, matrices in embeddings.items():
-        if len(matrices) != len(seeds):
-            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
-        checked[method] = [check_rows(x, f"embeddings of {method}") for x in matrices]
-        for x in checked[method]:
+    for method, matrices in checked.items():
+        for x in matrices:
             if len(x) != num_nodes:
                 raise ValueError(f"expected {num_nodes} rows in the embeddings of {method}, one per node, got {len(x)}")
     return checked
-
-
-def _check_clusters(y: IntArray) -> None:
-    clusters = int(y.max()) + 1
-    if clusters > len(y):
-        raise ValueError(f"expected at most one cluster per node ({len(y)}), got {clusters} clusters")
 
 
 def _settings(protocol: NodeProtocol) -> str:

@@ -13,6 +13,7 @@ from graphcl.evaluate._checks import (
     check_groups,
     check_kernel,
     check_labels,
+    check_methods,
     check_protocol,
     check_runs,
 )
@@ -27,8 +28,7 @@ from graphcl.evaluate._parts import (
 )
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate._unsupervised import kernel_rows, score_run
-from graphcl.evaluate.evaluation import Evaluation
-from graphcl.evaluate.node_protocols import NodeProtocol
+from graphcl.evaluate.evaluation import AnyProtocol, Evaluation
 from graphcl.evaluate.probes import fold_scores, folds_of
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.splits import split_hash
@@ -134,7 +134,7 @@ def evaluate_embeddings(
     return evaluation
 
 
-def raw_path(folder: str | Path, dataset: str, protocol: Protocol | NodeProtocol, features: str = "") -> Path:
+def raw_path(folder: str | Path, dataset: str, protocol: AnyProtocol, features: str = "") -> Path:
     """Where the scores per seed and fold of a data set and protocol lie.
 
     Args:
@@ -160,22 +160,9 @@ def _matrices(
 ) -> tuple[dict[str, list[FloatArray]], IntArray]:
     """Check everything before the first fit, as a fit may come an hour later."""
     check_protocol(protocol, Protocol, "protocol")
-    if not isinstance(embeddings, Mapping):
-        raise TypeError(
-            f"expected embeddings by method, one array per seed, got {type(embeddings).__name__}; write "
-            "{'mine': [embeddings]}"
-        )
-    if twice := sorted(set(embeddings) & set(kernels)):
+    checked = check_methods(embeddings, seeds, check_embeddings)
+    if twice := sorted(set(checked) & set(kernels)):
         raise ValueError(f"expected a method under embeddings or under kernels, got both for {', '.join(twice)}")
-    checked: dict[str, list[FloatArray]] = {}
-    for method, matrices in embeddings.items():
-        if getattr(matrices, "ndim", 3) < 3:
-            raise TypeError(
-                f"expected one array per seed for {method}, got one alone; write {{{method!r}: [embeddings]}}"
-            )
-        if len(matrices) != len(seeds):
-            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
-        checked[method] = [check_embeddings(x, f"embeddings of {method}") for x in matrices]
     for method, kernel in kernels.items():
         checked[method] = [check_kernel(kernel)] * len(seeds)
     if not checked:

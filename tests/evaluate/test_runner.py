@@ -244,7 +244,5 @@ def test_refusals(tmp_path):
     with pytest.raises(DataError, match=r"bad.csv, row 1: .*zero"):
         evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
     bad.write_text("method,seed,fold,accuracy,penalty,unconverged,seconds,key\nraw,0,0,0.5,1.0,0,0.1,abc\n")
-    with pytest.raises(
-        DataError, match="expected the columns method,seed,split,.* got method,seed,fold,.* move"
-    ):
+    with pytest.raises(DataError, match="expected the columns method,seed,split,.* got method,seed,fold,.* move"):
         evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
