@@ -56,5 +56,5 @@ class Evaluation:
 
     @property
     def baseline(self) -> str:
-        """The method that the others are compared with: ``untrained``, or ``scratch`` where encoders were tuned."""
+        """The method that others are compared with, ``untrained``, or ``scratch`` where encoders were tuned."""
         return self.protocol.baseline

@@ -51,7 +51,7 @@ class MoleculeProtocol:
 
     @property
     def baseline(self) -> str:
-        """What lifts are over: the same encoder untrained, or tuned from random weights."""
+        """What lifts are over, the same encoder untrained, or tuned from random weights."""
         return "scratch" if self.probe == "finetune" else "untrained"
 
 
