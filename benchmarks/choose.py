@@ -15,7 +15,7 @@ import datetime
 import hashlib
 import statistics
 import sys
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,9 @@ from tu import RESULTS, embed
 
 from graphcl import __version__
 from graphcl.evaluate import fold_scores, protocol
-from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate._raw import PartRow, RawFile
 
+NONE = float("nan")
 METHODS = ["graphcl", "infograph", "joao-v2", "ad-gcl", "simgrace", "mvgrl-graph", "graph-moco", "graph-byol"]
 METHODS += ["graph-swav", "graph-barlow-twins", "graph-vicreg", "subtree-contrast"]
 
@@ -55,22 +56,11 @@ def main() -> None:
         print(f"{method:<20} {statistics.mean(found):+.2f}   {' '.join(f'{lift:+.2f}' for lift in found)}")
 
 
-@dataclass(frozen=True)
-class Inner:
-    """The accuracy on the inner folds of one training part, as the raw file keeps it."""
-
-    method: str
-    seed: int
-    part: int
-    validation: float
-    key: str
-
-
 def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, object]]:
     rules, seeds = protocol(arguments.protocol), range(arguments.seeds)
     graphs, embeddings, _, over, _ = embed(name, seeds, arguments.methods, arguments.cache)
     labels = graphs.y.numpy()
-    store = RawFile(arguments.out.parent / "raw" / f"{name}.choose.csv", Inner)
+    store = RawFile(arguments.out.parent / "raw" / f"{name}.choose.csv")
 
     def inner(method: str, seed: int, z: np.ndarray) -> list[float]:
         rows = np.ascontiguousarray(z)
@@ -78,10 +68,17 @@ def of_one_set(name: str, arguments: argparse.Namespace) -> list[dict[str, objec
         found = store.find(method, seed, key)
         if not found:
             print(name, method, seed, file=sys.stderr, flush=True)
+            start = time.perf_counter()
             scores = fold_scores(z, labels, rules, seed=seed, n_jobs=arguments.jobs)
-            found = {i: Inner(method, seed, i, 100 * score.validation, key) for i, score in enumerate(scores)}
-            store.put(method, seed, found.values())
-        return [row.validation for row in found.values()]
+            each = round((time.perf_counter() - start) / len(scores), 3)
+            # The score of the test fold is not kept: nothing may be chosen by it.
+            kept = [
+                PartRow(method, seed, i, "accuracy", NONE, s.penalty, s.validation, s.unconverged, each, key)
+                for i, s in enumerate(scores)
+            ]
+            store.put(method, seed, kept)
+            found = store.find(method, seed, key)
+        return [100 * row.validation for row in found.values()]
 
     wanted = dict.fromkeys([*over, *over.values()])
     found = {

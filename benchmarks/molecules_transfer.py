@@ -28,7 +28,7 @@ from graphcl.data import PackedDataset, card, load, load_molecules, with_vectors
 from graphcl.data.home import home
 from graphcl.data.overlap import Overlap
 from graphcl.evaluate import (
-    MoleculeEvaluation,
+    Evaluation,
     Note,
     Provenance,
     compared_molecule_embeddings,
@@ -37,6 +37,7 @@ from graphcl.evaluate import (
     format_table,
     molecule_protocol,
     ogb_scorer,
+    raw_path,
     result_rows,
     with_tuning,
     write_results,
@@ -182,7 +183,6 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
     shared = {"classification": entry.task == "classification"}
     shared |= {"score": ogb_scorer(name) if name.startswith("ogbg-") else None}
     raw = options.out.parent / "raw"
-    raw.mkdir(parents=True, exist_ok=True)
     linear = molecule_protocol("moleculenet-linear")
     embeddings = compared_molecule_embeddings(
         PackedDataset(molecules, graph_id=True).to(options.device),
@@ -201,7 +201,7 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
         linear,
         seeds,
         smiles=smiles if all(smiles) else None,
-        raw=raw / f"{name}.{linear.name}.csv",
+        raw=raw_path(raw, name, linear),
         **shared,
     )
     report(frozen, name, options, command)
@@ -216,14 +216,14 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
             seeds,
             device=options.device,
             bf16=options.precision == "bf16",
-            raw=raw / f"{name}.{tuned.name}.csv",
+            raw=raw_path(raw, name, tuned),
             progress=lambda method, seed: print(name, tuned.name, method, seed, file=sys.stderr),
             **shared,
         )
         report(evaluation, name, options, command)
 
 
-def report(evaluation: MoleculeEvaluation, name: str, options: argparse.Namespace, command: str) -> None:
+def report(evaluation: Evaluation, name: str, options: argparse.Namespace, command: str) -> None:
     """Put the rows of an evaluation into the table."""
     tuned = evaluation.protocol.probe == "finetune"
     by = "best validation epoch" if tuned else "fixed epoch"

@@ -114,7 +114,7 @@ def inner_lifts(method: str, datasets: list[str]) -> list[float]:
     for name in datasets:
         scores: dict[tuple[str, str], list[float]] = {}
         for row in read(f"raw/{name}.choose"):
-            scores.setdefault((row["method"], row["seed"]), []).append(float(row["validation"]))
+            scores.setdefault((row["method"], row["seed"]), []).append(100 * float(row["validation"]))
         own = f"untrained ({method})"
         twin = own if any(row == own for row, _ in scores) else "untrained"
         seeds = sorted(seed for row, seed in scores if row == method)

@@ -18,7 +18,16 @@ import torch
 from graphcl._recipes import recipe, settings_for
 from graphcl._resolve import make_method
 from graphcl.data import PackedDataset, card, load
-from graphcl.evaluate import Note, Provenance, finetune_on_few, format_table, result_rows, semi_protocol, write_results
+from graphcl.evaluate import (
+    Note,
+    Provenance,
+    finetune_on_few,
+    format_table,
+    raw_path,
+    result_rows,
+    semi_protocol,
+    write_results,
+)
 from graphcl.train import fit
 
 RESULTS = Path(__file__).parent / "results"
@@ -53,7 +62,7 @@ def table(name: str, protocol_name: str, arguments: argparse.Namespace) -> None:
         graphs,
         rules,
         seeds,
-        raw=arguments.out.parent / "raw" / f"{name}.{rules.name}.csv",
+        raw=raw_path(arguments.out.parent / "raw", name, rules),
         progress=lambda method, seed: print(name, rules.name, method, seed, file=sys.stderr, flush=True),
     )
     words = f"other: {100 * rules.share:.0f} % of the labels"

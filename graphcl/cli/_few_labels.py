@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphcl.cli._score_molecules import raw_file
 from graphcl.cli._scoring import Scoring
 from graphcl.errors import ConfigError, RunError
 
@@ -50,7 +49,7 @@ def tune_on_few(
         command: What makes these scores.
     """
     from graphcl.data import load
-    from graphcl.evaluate import Note, finetune_on_few
+    from graphcl.evaluate import Note, finetune_on_few, raw_path
 
     config, entry = scoring.config, scoring.entry
     if config["vocab"] is not None:
@@ -63,7 +62,7 @@ def tune_on_few(
         seeds,
         device=scoring.device,
         bf16=bf16,
-        raw=raw_file(scoring, chosen.name),
+        raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
     by = "best validation epoch"
@@ -73,6 +72,7 @@ def tune_on_few(
         features=config["features"] or entry.features or "",
         notes={"scratch": Note(epochs=0, selected_by=by), scoring.name: Note(epochs=config["epochs"], selected_by=by)},
     )
+    assert evaluation.sizes is not None  # there are folds
     tested, seen = evaluation.sizes
     print(
         f"A fold tests {tested:.0f} graphs and learns from {seen - tested:.0f} labels; those of a fold as large as the "

@@ -1,13 +1,12 @@
 """Scores on a labelled set of molecules, and what tuning on one does alike."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from graphcl.cli._scoring import Scoring
 from graphcl.errors import DataError, RunError
 
-__all__ = ["check_run", "judge", "keep", "raw_file", "score_molecules", "split_of"]
+__all__ = ["check_run", "judge", "keep", "score_molecules", "split_of"]
 
 FEW = 500  # tested molecules, below which a score of one run says little
 
@@ -15,7 +14,7 @@ FEW = 500  # tested molecules, below which a score of one run says little
 def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
     """Score a run's frozen embeddings of a labelled set beside raw counts, the untrained encoder and fingerprints."""
     from graphcl.data import PackedDataset, load
-    from graphcl.evaluate import compared_molecule_embeddings, evaluate_molecules, molecule_protocol
+    from graphcl.evaluate import compared_molecule_embeddings, evaluate_molecules, molecule_protocol, raw_path
 
     config, entry = scoring.config, scoring.entry
     chosen = molecule_protocol(protocol_name or "moleculenet-linear")
@@ -38,7 +37,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
         classification=entry.task == "classification",
         smiles=smiles if all(smiles) else None,
         score=judge(entry),
-        raw=raw_file(scoring, chosen.name),
+        raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
         jobs=jobs,
     )
     keep(
@@ -70,13 +69,6 @@ def judge(entry: Any) -> Any:
     return ogb_scorer(entry.name) if entry.loader == "ogb" else None
 
 
-def raw_file(scoring: Scoring, protocol_name: str) -> Path:
-    """Where the scores of each seed and task are kept."""
-    path: Path = scoring.folder.path / "raw" / f"{scoring.entry.name}.{protocol_name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    return path
-
-
 def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, int | None]) -> None:
     """Append the scores to the run's and print them, with what is to be known about them."""
     from graphcl.evaluate import Note
@@ -84,15 +76,15 @@ def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, i
     chosen = evaluation.protocol
     by = "last epoch" if chosen.select == "last" else "best validation epoch"
     by = "fixed epoch" if chosen.probe == "linear" else by
-    notes = {}
-    for method, skipped in evaluation.skipped.items():
-        without = f"; {skipped} of {evaluation.tasks} tasks without a score" if skipped else ""
-        chosen_by = by if method in epochs else ""
-        notes[method] = Note(epochs=epochs.get(method), selected_by=f"{chosen_by}{without}".removeprefix("; "))
+    few = f"{evaluation.skipped} of {evaluation.tasks} tasks"
+    without = [f"{few} without a score"] if evaluation.skipped else []
+    notes = {
+        method: Note(epochs=epochs.get(method), selected_by="; ".join([*([by] if method in epochs else []), *without]))
+        for method in evaluation.scores
+    }
     scoring.keep(evaluation, command, features=scoring.config["vocab"], notes=notes)
-    skipped = max(evaluation.skipped.values())
-    if skipped:
-        print(f"{skipped} of {evaluation.tasks} tasks have molecules of one class only in the test part: not counted")
+    if without:
+        print(f"{few} have molecules of one class only in the test part: not counted")
     if evaluation.num_tested < FEW:
         print(f"{evaluation.num_tested} molecules are tested: expect several points between runs")
     print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")

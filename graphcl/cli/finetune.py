@@ -9,7 +9,7 @@ from typing import Any
 from graphcl._random import torch_seeded
 from graphcl._resolve import make_encoder
 from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
-from graphcl.cli._score_molecules import check_run, judge, keep, raw_file, split_of
+from graphcl.cli._score_molecules import check_run, judge, keep, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
@@ -60,7 +60,7 @@ def _tune(source: Source, options: Any) -> None:
     """Tune what is asked for, keep its scores and print them."""
     from graphcl.data import card, load
     from graphcl.data.load import is_molecules
-    from graphcl.evaluate import finetune_molecules
+    from graphcl.evaluate import finetune_molecules, raw_path
     from graphcl.train import pick_device
 
     config = source.config
@@ -87,7 +87,7 @@ def _tune(source: Source, options: Any) -> None:
         score=judge(entry),
         device=device,
         bf16=bf16,
-        raw=raw_file(scoring, chosen.name),
+        raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
     keep(scoring, evaluation, command, {scoring.name: config["epochs"], "scratch": 0})

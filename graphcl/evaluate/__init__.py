@@ -22,6 +22,7 @@ from graphcl.evaluate.diagnostics import (
     singular_values,
 )
 from graphcl.evaluate.duplicates import grouped_folds, wl_classes
+from graphcl.evaluate.evaluation import Evaluation
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
@@ -44,7 +45,7 @@ from graphcl.evaluate.molecule_protocols import (
     molecule_protocol,
     with_tuning,
 )
-from graphcl.evaluate.molecule_runner import MoleculeEvaluation, evaluate_molecules, finetune_molecules
+from graphcl.evaluate.molecule_runner import evaluate_molecules, finetune_molecules
 from graphcl.evaluate.molecule_tuning import finetune_by
 from graphcl.evaluate.multitask import (
     TargetScaler,
@@ -64,7 +65,7 @@ from graphcl.evaluate.node_baselines import (
 )
 from graphcl.evaluate.node_probes import SplitScore, node_score
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
-from graphcl.evaluate.node_runner import NodeEvaluation, evaluate_links, evaluate_nodes
+from graphcl.evaluate.node_runner import evaluate_links, evaluate_nodes
 from graphcl.evaluate.node_splits import NodeSplit, mask_splits, node_split_hash, node_splits, random_splits
 from graphcl.evaluate.ogb_scores import OgbScorer, ogb_scorer
 from graphcl.evaluate.probes import FoldScore, fold_scores, kernel_fold_scores
@@ -72,9 +73,9 @@ from graphcl.evaluate.protocols import PROTOCOLS, Protocol, protocol, with_folds
 from graphcl.evaluate.results import COLUMNS, Result, merge_results, read_results, summarise, write_results
 from graphcl.evaluate.retrieval import retrieval_precision
 from graphcl.evaluate.rows import Note, Provenance, result_rows
-from graphcl.evaluate.runner import Evaluation, evaluate_embeddings, raw_path
+from graphcl.evaluate.runner import evaluate_embeddings, raw_path
 from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS, SemiProtocol, semi_protocol, with_semi_tuning
-from graphcl.evaluate.semi_runner import SemiEvaluation, finetune_on_few, normalised_head
+from graphcl.evaluate.semi_runner import finetune_on_few, normalised_head
 from graphcl.evaluate.semi_splits import LabelSplit, label_splits
 from graphcl.evaluate.splits import Fold, split_hash, stratified_folds
 from graphcl.evaluate.suite import compared_embeddings
@@ -86,7 +87,6 @@ from graphcl.evaluate.wl import wl_features, wl_kernel
 __all__ = [
     "LabelSplit",
     "SEMI_PROTOCOLS",
-    "SemiEvaluation",
     "SemiProtocol",
     "finetune_on_few",
     "label_splits",
@@ -95,7 +95,6 @@ __all__ = [
     "semi_protocol",
     "with_semi_tuning",
     "MOLECULE_PROTOCOLS",
-    "MoleculeEvaluation",
     "MoleculeProtocol",
     "compared_molecule_embeddings",
     "evaluate_molecules",
@@ -157,7 +156,6 @@ __all__ = [
     "NodeProtocol",
     "node_protocol",
     "with_splits",
-    "NodeEvaluation",
     "NodeModel",
     "evaluate_links",
     "evaluate_nodes",

@@ -1,7 +1,7 @@
 """Checks of embeddings and labels before any classifier sees them: a wrong input costs a message, not an hour."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from graphcl.evaluate.protocols import Protocol
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Checked = TypeVar("Checked")
 
 
 def check_protocol(given: object, kind: type, maker: str) -> None:
@@ -85,6 +86,25 @@ def check_embeddings(embeddings: Any, name: str = "embeddings") -> FloatArray:
             "check the training loss and the node features"
         )
     return x
+
+
+def check_methods(
+    embeddings: object, seeds: Sequence[int], check: Callable[[Any, str], Checked]
+) -> dict[str, list[Checked]]:
+    """What ``check`` makes of the embeddings of each method and seed, all of them before the first fit."""
+    if not isinstance(embeddings, Mapping):
+        raise TypeError(
+            f"expected embeddings by method, one array per seed, got {type(embeddings).__name__}; write "
+            "{'mine': [embeddings]}"
+        )
+    for method, matrices in embeddings.items():
+        if getattr(matrices, "ndim", 3) < 3:
+            raise TypeError(
+                f"expected one array per seed for {method}, got one alone; write {{{method!r}: [embeddings]}}"
+            )
+        if len(matrices) != len(seeds):
+            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
+    return {method: [check(x, f"embeddings of {method}") for x in own] for method, own in embeddings.items()}
 
 
 def check_kernel(kernel: Any) -> FloatArray:

@@ -3,19 +3,19 @@
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray
-from graphcl.evaluate._parts import NONE, Scores
+from graphcl.evaluate._parts import PartScore
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.knn import unit
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.retrieval import retrieval_precision
 
 
-def score_run(x: FloatArray, y: IntArray, protocol: Protocol, run: int) -> Scores:
+def score_run(x: FloatArray, y: IntArray, protocol: Protocol, run: int) -> PartScore:
     """One run of a protocol that learns from no label."""
     if protocol.probe == "kmeans":
-        return kmeans_scores(unit(x), y, run=run), 0.0, NONE, 0
+        return PartScore(kmeans_scores(unit(x), y, run=run))
     found = retrieval_precision(x, y, k=[int(k) for k in protocol.grid])
-    return {f"precision@{k}": precision for k, precision in found.items()}, 0.0, NONE, 0
+    return PartScore({f"precision@{k}": precision for k, precision in found.items()})
 
 
 def kernel_rows(gram: FloatArray) -> FloatArray:

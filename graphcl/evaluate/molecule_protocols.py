@@ -49,6 +49,11 @@ class MoleculeProtocol:
                 f"{self.batch_size}, {self.lr} and {self.dropout}"
             )
 
+    @property
+    def baseline(self) -> str:
+        """What lifts are over, the same encoder untrained, or tuned from random weights."""
+        return "scratch" if self.probe == "finetune" else "untrained"
+
 
 _HU = "Hu et al., Strategies for Pre-training Graph Neural Networks, ICLR 2020"
 MOLECULE_PROTOCOLS: dict[str, MoleculeProtocol] = {

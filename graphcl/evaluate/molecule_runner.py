@@ -1,132 +1,82 @@
 """Scores of encoders of molecules under one protocol, seed by seed, kept on disk and gone on with."""
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from graphcl.data import split_digest
-from graphcl.evaluate._checks import FloatArray, check_embeddings, check_runs, to_numpy
+from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
+from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate.evaluation import Evaluation
 from graphcl.evaluate.fingerprints import fingerprint_scores
 from graphcl.evaluate.molecule_probe import linear_scores
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
 from graphcl.evaluate.molecule_tuning import check_tunes, finetune_by
-from graphcl.evaluate.multitask import TaskScores
+from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
 from graphcl.nn import GraphEncoder
 
-__all__ = ["MoleculeEvaluation", "evaluate_molecules", "finetune_molecules"]
+__all__ = ["evaluate_molecules", "finetune_molecules"]
 
+FINGERPRINT = "fingerprint"
 Score = Callable[[Any, Any], TaskScores]
 """Signature: (target [N, T], prediction [N, T]) -> TaskScores."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MoleculeEvaluation:
-    """Scores of several methods under one protocol, on the same split.
-
-    Attributes:
-        protocol: How they were scored.
-        seeds: The seeds.
-        metric: ``auc`` or ``ap`` (average precision) in percent, or ``rmse`` in the target's unit.
-        scores: For each method ``[seeds, 1]``, on the test part.
-        valid: For each method ``[seeds, 1]``, on the validation part, at the same epoch or penalty.
-        epochs: For each method the chosen epochs, one per seed; 0 where nothing was tuned.
-        skipped: For each method how many tasks of the test part had no score.
-        tasks: How many tasks there are.
-        seconds: For each method the time its scores took.
-        num_tested: Molecules in the test part.
-        split_hash: :func:`graphcl.data.split_digest` of the split.
-        baseline: The method that the others are compared with.
-    """
-
-    protocol: MoleculeProtocol
-    seeds: tuple[int, ...]
-    metric: str
-    scores: dict[str, FloatArray]
-    valid: dict[str, FloatArray]
-    epochs: dict[str, list[int]]
-    skipped: dict[str, int]
-    tasks: int
-    seconds: dict[str, float]
-    num_tested: int
-    split_hash: str
-    baseline: str
-
-    @property
-    def tables(self) -> dict[str, dict[str, FloatArray]]:
-        """For each metric and method, ``[seeds, 1]``."""
-        return {self.metric: self.scores}
-
-    @property
-    def sizes(self) -> tuple[float, float] | None:
-        """None, as there is one split; the interval of a lift is over the seeds."""
-        return None
-
-
-@dataclass(frozen=True)
-class _Row:
-    """The score of one seed as the raw file keeps it."""
-
-    method: str
-    seed: int
-    test: float
-    valid: float
-    epoch: int
-    skipped: int
-    seconds: float
-    key: str
-    part: int = field(default=0)
-
-
-@dataclass(frozen=True)
 class _Task:
     """What every score here has in common."""
 
-    protocol: MoleculeProtocol
-    labels: FloatArray
-    split: dict[str, Tensor]
-    classification: bool
-    metric: str
-    store: RawFile[_Row]
-    progress: Callable[[str, int], None] | None
+    def __init__(
+        self,
+        labels: Any,
+        split: Mapping[str, Any],
+        protocol: MoleculeProtocol,
+        seeds: Sequence[int],
+        classification: bool,
+        score: Score | None,
+    ) -> None:
+        check_runs(seeds)
+        self.labels = to_numpy(labels).astype(np.float64)
+        if self.labels.ndim != 2:
+            raise ValueError(f"expected labels [N, tasks], got {list(self.labels.shape)}; a single task is [N, 1]")
+        self.split = check_split(split, len(self.labels))
+        check_tasks(self.labels, self.split, classification=classification)
+        self.split_hash = split_digest({part: torch.from_numpy(index) for part, index in self.split.items()})
+        self.protocol, self.seeds, self.classification, self.score = protocol, seeds, classification, score
+        self.metric: str = getattr(score, "metric", None) or ("auc" if classification else "rmse")
 
-    def row(self, method: str, seed: int, key: str, make: Callable[[], tuple[TaskScores, TaskScores, int]]) -> _Row:
-        """The stored row, or one made now: ``make`` gives test and validation scores, and the epoch."""
-        key = _digest(key, self.protocol, self.labels, split_digest(self.split), self.classification)
-        done = self.store.find(method, seed, key)
-        if 0 not in done:
-            start = time.perf_counter()
-            test, valid, epoch = make()
-            row = _Row(method, seed, test.mean, valid.mean, epoch, test.skipped, time.perf_counter() - start, key)
-            self.store.put(method, seed, [row])
-            done = {0: row}
-        if self.progress is not None:
-            self.progress(method, seed)
-        return done[0]
+    def key(self, made_of: str) -> str:
+        return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification)
 
-    def collect(self, rows: Mapping[str, list[_Row]], seeds: Sequence[int], baseline: str) -> MoleculeEvaluation:
-        factor = 100.0 if self.classification else 1.0
-        return MoleculeEvaluation(
-            protocol=self.protocol,
-            seeds=tuple(seeds),
-            metric=self.metric,
-            scores={name: factor * np.array([[row.test] for row in own]) for name, own in rows.items()},
-            valid={name: factor * np.array([[row.valid] for row in own]) for name, own in rows.items()},
-            epochs={name: [row.epoch for row in own] for name, own in rows.items()},
-            skipped={name: own[0].skipped for name, own in rows.items()},
+    def evaluate(
+        self,
+        methods: Iterable[str],
+        task_of: TaskOf,
+        raw: str | Path | None,
+        progress: Callable[[str, int], None] | None,
+    ) -> Evaluation:
+        metrics, tested = (self.metric,), self.labels[self.split["test"]]
+        # Of forests, heads and orders the seed is not in the key.
+        rows = run_parts(methods, self.seeds, 1, metrics, task_of, RawFile(raw), seeded=True, progress=progress)
+        # Which tasks have a score is for their labels to say, whatever is predicted.
+        score = self.score or (task_roc_auc if self.classification else task_rmse)
+        return collect(
+            rows,
+            self.protocol,
+            self.seeds,
+            metrics,
+            num_tested=len(tested),
+            sizes=None,  # there is one split
+            split_hash=self.split_hash,
+            unit=100.0 if self.classification else 1.0,
+            skipped=score(tested, np.nan_to_num(tested)).skipped,
             tasks=self.labels.shape[1],
-            seconds={name: sum(row.seconds for row in own) for name, own in rows.items()},
-            num_tested=len(self.split["test"]),
-            split_hash=split_digest(self.split),
-            baseline=baseline,
         )
 
 
@@ -143,7 +93,7 @@ def evaluate_molecules(
     raw: str | Path | None = None,
     jobs: int | None = None,
     progress: Callable[[str, int], None] | None = None,
-) -> MoleculeEvaluation:
+) -> Evaluation:
     """Score frozen embeddings by linear models, and Morgan fingerprints by random forests beside them.
 
     Args:
@@ -174,33 +124,27 @@ def evaluate_molecules(
     """
     if protocol.probe != "linear":
         raise ValueError(f"expected a protocol for frozen embeddings, got {protocol.name}; use finetune_molecules")
-    task = _task(labels, split, protocol, seeds, classification, score, raw, progress)
-    for method, matrices in embeddings.items():
-        if len(matrices) != len(seeds):
-            raise ValueError(f"expected {len(seeds)} embeddings of {method}, one for each seed, got {len(matrices)}")
-    rows: dict[str, list[_Row]] = {}
-    for method, matrices in embeddings.items():
-        rows[method] = []
-        for seed, matrix in zip(seeds, matrices, strict=True):
-            x = check_embeddings(matrix, f"embeddings of {method}")
+    task = _Task(labels, split, protocol, seeds, classification, score)
+    checked = check_methods(embeddings, seeds, check_embeddings)
 
-            def probe(x: FloatArray = x) -> tuple[TaskScores, TaskScores, int]:
-                found = linear_scores(x, task.labels, task.split, classification=classification, score=score)
-                return found.test, found.valid, 0
+    def linear(x: FloatArray) -> PartScore:
+        found = linear_scores(x, task.labels, task.split, classification=classification, score=score)
+        return PartScore({task.metric: found.test.mean}, found.penalty, found.valid.mean, found.unfinished)
 
-            rows[method].append(task.row(method, seed, _digest(x), probe))
-    if smiles is not None:
-        rows["fingerprint"] = []
-        for seed in seeds:
+    def forest(seed: int) -> PartScore:
+        assert smiles is not None
+        found = fingerprint_scores(
+            smiles, task.labels, task.split, classification=classification, seed=seed, jobs=jobs, score=score
+        )
+        return PartScore({task.metric: found["test"].mean}, validation=found["valid"].mean)
 
-            def forest(seed: int = seed) -> tuple[TaskScores, TaskScores, int]:
-                found = fingerprint_scores(
-                    smiles, task.labels, task.split, classification=classification, seed=seed, jobs=jobs, score=score
-                )
-                return found["test"], found["valid"], 0
+    def task_of(method: str, index: int, seed: int) -> tuple[str, Compute]:
+        if method == FINGERPRINT and smiles is not None:
+            return task.key(_digest("\n".join(smiles))), lambda _: [forest(seed)]
+        x = checked[method][index]
+        return task.key(_digest(x)), lambda _: [linear(x)]
 
-            rows["fingerprint"].append(task.row("fingerprint", seed, _digest("\n".join(smiles)), forest))
-    return task.collect(rows, seeds, "untrained")
+    return task.evaluate([*checked, *([FINGERPRINT] if smiles is not None else [])], task_of, raw, progress)
 
 
 def finetune_molecules(
@@ -216,7 +160,7 @@ def finetune_molecules(
     bf16: bool = False,
     raw: str | Path | None = None,
     progress: Callable[[str, int], None] | None = None,
-) -> MoleculeEvaluation:
+) -> Evaluation:
     """Fine-tune encoders on a labelled set, seed by seed, and score each once on the test part.
 
     Args:
@@ -254,50 +198,28 @@ def finetune_molecules(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    task = _task(dataset.y, split, protocol, seeds, classification, score, raw, progress)
-    rows: dict[str, list[_Row]] = {}
-    for method, make in encoders.items():
-        rows[method] = []
-        for seed in seeds:
-            encoder = make(seed)
+    task = _Task(dataset.y, split, protocol, seeds, classification, score)
 
-            def tune(seed: int = seed, encoder: GraphEncoder = encoder) -> tuple[TaskScores, TaskScores, int]:
-                found = finetune_by(
-                    protocol,
-                    encoder,
-                    dataset,
-                    split,
-                    classification=classification,
-                    seed=seed,
-                    device=device,
-                    bf16=bf16,
-                    score=score,
-                )
-                best = found.valid[found.epoch - 1]
-                return found.test, TaskScores(best, found.test.each, 0), found.epoch
+    def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
+        encoder = encoders[method](seed)
 
-            rows[method].append(task.row(method, seed, _digest(encoder.state_dict(), bf16), tune))
-    return task.collect(rows, seeds, "scratch")
+        def compute(_: Sequence[int]) -> list[PartScore]:
+            found = finetune_by(
+                protocol,
+                encoder,
+                dataset,
+                split,
+                classification=classification,
+                seed=seed,
+                device=device,
+                bf16=bf16,
+                score=score,
+            )
+            return [PartScore({task.metric: found.test.mean}, found.epoch, found.valid[found.epoch - 1])]
 
+        return task.key(_digest(encoder.state_dict(), bf16)), compute
 
-def _task(
-    labels: Any,
-    split: Mapping[str, Any],
-    protocol: MoleculeProtocol,
-    seeds: Sequence[int],
-    classification: bool,
-    score: Score | None,
-    raw: str | Path | None,
-    progress: Callable[[str, int], None] | None,
-) -> _Task:
-    check_runs(seeds)
-    y = to_numpy(labels).astype(np.float64)
-    if y.ndim != 2:
-        raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
-    parts = {part: torch.from_numpy(positions) for part, positions in check_split(split, len(y)).items()}
-    store = RawFile(Path(raw) if raw is not None else None, _Row)
-    metric = getattr(score, "metric", None) or ("auc" if classification else "rmse")
-    return _Task(protocol, y, parts, classification, metric, store, progress)
+    return task.evaluate(encoders, task_of, raw, progress)
 
 
 def _digest(*parts: Any) -> str:

@@ -10,6 +10,7 @@ split: 52.9 against 60.4), and a baseline must not be made weak.
 """
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from graphcl._arguments import check_choice
 from graphcl.evaluate._names import named
@@ -58,6 +59,7 @@ class NodeProtocol:
     inner: str = ""
     max_iter: int = 1000
     source: str = ""
+    baseline: ClassVar[str] = "untrained"  # what lifts are over
 
     def __post_init__(self) -> None:
         words = {"probe": PROBES, "splits": SPLITS, "scaler": SCALERS, "inner": INNER}

@@ -7,6 +7,7 @@ Scores under different protocols are not comparable: the kernel alone moves Grap
 """
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from graphcl._arguments import check_choice
 from graphcl.evaluate._names import named
@@ -58,6 +59,7 @@ class Protocol:
     max_iter: int = 1000
     grouped: bool = False
     source: str = ""
+    baseline: ClassVar[str] = "untrained"  # what lifts are over
 
     def __post_init__(self) -> None:
         check_choice("probe", self.probe, PROBES)

@@ -3,20 +3,16 @@
 import datetime
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphcl import __version__
 from graphcl.evaluate._checks import FloatArray
+from graphcl.evaluate.evaluation import Evaluation
 from graphcl.evaluate.lift import lift_of_one, paired_lift
-from graphcl.evaluate.molecule_runner import MoleculeEvaluation
-from graphcl.evaluate.node_runner import NodeEvaluation
 from graphcl.evaluate.results import Result, summarise
-from graphcl.evaluate.runner import Evaluation
-from graphcl.evaluate.semi_runner import SemiEvaluation
 
 __all__ = ["Note", "Provenance", "result_rows"]
 
-AnyEvaluation = Evaluation | NodeEvaluation | MoleculeEvaluation | SemiEvaluation
-BASELINE = "untrained"
 ERRORS = ("rmse",)  # the less the better: a lift is how much less
 
 
@@ -57,7 +53,7 @@ class Provenance:
 
 
 def result_rows(
-    evaluation: AnyEvaluation,
+    evaluation: Evaluation,
     *,
     dataset: str,
     features: str = "",
@@ -109,72 +105,48 @@ def result_rows(
     baselines = {method for method in over.values() if method is not None}
     if unknown := sorted((baselines | set(over)) - set(methods)):
         raise ValueError(f"expected lifts of and over {', '.join(methods)}, got {', '.join(unknown)}")
-    usual = evaluation.baseline if isinstance(evaluation, MoleculeEvaluation | SemiEvaluation) else BASELINE
+    usual = evaluation.baseline
     baseline_of = {m: None if m in baselines or m == usual else over.get(m, usual) for m in methods}
-    return [
-        _result(
-            evaluation,
-            metric,
-            method,
-            dataset,
-            features,
-            origin,
-            notes.get(method, Note()),
-            method in one_draw,
-            baseline_of[method],
-        )  # fmt: skip
-        for metric, table in evaluation.tables.items()
-        for method in table
-    ]
-
-
-def _result(
-    evaluation: AnyEvaluation, metric: str, method: str, dataset: str, features: str, origin: Provenance, note: Note,
-    one_draw: bool, baseline: str | None,
-) -> Result:  # fmt: skip
-    scores = evaluation.tables[metric][method]
-    mean, over_seeds, over_folds = summarise(scores)
-    lift, sign = None, -1 if metric in ERRORS else 1
-    if baseline is not None and baseline in evaluation.tables[metric]:
-        lift = _lift(sign * scores, sign * evaluation.tables[metric][baseline], evaluation.sizes, one_draw)
-    interval = lift is not None and len(lift) > 1
-    return Result(
-        dataset=dataset,
-        method=method,
-        protocol=evaluation.protocol.name,
-        features=features,
-        metric=metric,
-        mean=mean,
-        std=over_seeds,
-        std_folds=over_folds,
-        seeds=len(evaluation.seeds),
-        folds=scores.shape[1],
-        n_test=evaluation.num_tested,
-        epochs=note.epochs,
-        selected_by=note.selected_by,
-        lift=lift[0] if lift else None,
-        lift_low=lift[1] if lift and interval else None,
-        lift_high=lift[2] if lift and interval else None,
-        p=lift[3] if lift and interval else None,
-        published=note.published,
-        published_source=note.published_source,
-        split_hash=evaluation.split_hash,
-        version=origin.version,
-        device=origin.device,
-        seconds=evaluation.seconds[method] if note.seconds is None else note.seconds,
-        command=origin.command,
-        date=origin.date,
-    )
+    rows = []
+    for metric, table in evaluation.tables.items():
+        for method, scores in table.items():
+            note, baseline = notes.get(method, Note()), baseline_of[method]
+            mean, over_seeds, over_folds = summarise(scores)
+            sign = -1 if metric in ERRORS else 1
+            lift: dict[str, Any] = {}
+            if baseline in table:
+                lift = _lift(sign * scores, sign * table[baseline], evaluation.sizes, method in one_draw)
+            rows.append(
+                Result(
+                    dataset=dataset,
+                    method=method,
+                    protocol=evaluation.protocol.name,
+                    features=features,
+                    metric=metric,
+                    mean=mean,
+                    std=over_seeds,
+                    std_folds=over_folds,
+                    seeds=len(evaluation.seeds),
+                    folds=scores.shape[1],
+                    n_test=evaluation.num_tested,
+                    **lift,
+                    split_hash=evaluation.split_hash,
+                    **vars(origin),
+                    **vars(note) | {"seconds": evaluation.seconds[method] if note.seconds is None else note.seconds},
+                )
+            )
+    return rows
 
 
 def _lift(
     scores: FloatArray, untrained: FloatArray, sizes: tuple[float, float] | None, one_draw: bool
-) -> tuple[float, ...]:
+) -> dict[str, float]:
     """The mean difference, and where there are at least two independent ones its interval and p value."""
     if sizes is None:
         # One split, or none: the parts of a seed are no new sample of the data, and only seeds count.
         scores, untrained, sizes = scores.mean(axis=1)[:, None], untrained.mean(axis=1)[:, None], (0.0, 1.0)
     if scores.size < 2:
-        return (float((scores - untrained).mean()),)
-    lift = lift_of_one if one_draw else paired_lift
-    return lift(scores, untrained, n_test=sizes[0], n_train=sizes[1])
+        return {"lift": float((scores - untrained).mean())}
+    interval = lift_of_one if one_draw else paired_lift
+    mean, low, high, p = interval(scores, untrained, n_test=sizes[0], n_train=sizes[1])
+    return {"lift": mean, "lift_low": low, "lift_high": high, "p": p}

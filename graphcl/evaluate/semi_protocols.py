@@ -7,6 +7,7 @@ validation fold, everything else is fixed, and the test fold is read once: expec
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graphcl.evaluate._names import named, retuned
 
@@ -41,6 +42,7 @@ class SemiProtocol:
     head_only: bool = False
     seeds: int = 5
     source: str = ""
+    baseline: ClassVar[str] = "scratch"  # what lifts are over
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1 or self.folds < 3:

@@ -1,7 +1,6 @@
 """Scores of encoders that are tuned on few labels, fold by fold and seed by seed, kept on disk and gone on with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +9,17 @@ import torch
 from torch import nn
 
 from graphcl.data import PackedDataset
-from graphcl.evaluate._checks import FloatArray, check_runs, to_numpy
-from graphcl.evaluate._parts import PartRow, Scores, digest_text, run_parts
+from graphcl.evaluate._checks import check_runs, to_numpy
+from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate.evaluation import Evaluation
 from graphcl.evaluate.finetune import finetune
 from graphcl.evaluate.node_splits import node_split_hash
 from graphcl.evaluate.semi_protocols import SemiProtocol
 from graphcl.evaluate.semi_splits import LabelSplit, label_splits
 from graphcl.nn import GraphEncoder
 
-__all__ = ["SemiEvaluation", "finetune_on_few", "normalised_head"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SemiEvaluation:
-    """Scores of several methods under one protocol of few labels, on the same folds and labels.
-
-    Attributes:
-        protocol: How they were scored.
-        seeds: The seeds.
-        accuracy: For each method, percent ``[seeds, folds]`` of the test folds.
-        valid: For each method, percent ``[seeds, folds]`` of the validation folds, at the chosen epoch.
-        epochs: For each method the chosen epochs ``[seeds, folds]``.
-        seconds: For each method the time its scores took.
-        num_tested: Graphs that one seed tests, over all its folds.
-        sizes: Graphs that a fold tests, and those whose labels it looks at before: to learn and to validate.
-        split_hash: Hash of the parts of all folds of all seeds.
-        baseline: The method that the others are compared with.
-    """
-
-    protocol: SemiProtocol
-    seeds: tuple[int, ...]
-    accuracy: dict[str, FloatArray]
-    valid: dict[str, FloatArray]
-    epochs: dict[str, FloatArray]
-    seconds: dict[str, float]
-    num_tested: int
-    sizes: tuple[float, float]
-    split_hash: str
-    baseline: str = "scratch"
-
-    @property
-    def tables(self) -> dict[str, dict[str, FloatArray]]:
-        """For each metric and method, percent ``[seeds, folds]``."""
-        return {"accuracy": self.accuracy}
+__all__ = ["finetune_on_few", "normalised_head"]
 
 
 def finetune_on_few(
@@ -66,7 +32,7 @@ def finetune_on_few(
     bf16: bool = False,
     raw: str | Path | None = None,
     progress: Callable[[str, int], None] | None = None,
-) -> SemiEvaluation:
+) -> Evaluation:
     """Tune encoders on a small share of the labels, fold by fold, and score each once on its test fold.
 
     Every method sees the same folds and the same labels, and its head, :func:`normalised_head`, begins with the same
@@ -94,7 +60,7 @@ def finetune_on_few(
         >>> graphs = load("synthetic-molecules")[:60]
         >>> few = with_semi_tuning(semi_protocol("semi-supervised-10"), folds=3, epochs=2)
         >>> scratch = lambda seed: GraphEncoder(GIN(graphs.num_features, 8, 2))
-        >>> finetune_on_few({"scratch": scratch}, graphs, few, [0]).accuracy["scratch"].shape
+        >>> finetune_on_few({"scratch": scratch}, graphs, few, [0]).scores["scratch"].shape
         (1, 3)
 
     Source: You et al., "Graph Contrastive Learning with Augmentations", NeurIPS 2020, section 5 (pretrained on all
@@ -112,30 +78,26 @@ def finetune_on_few(
     y = to_numpy(packed.y)
     splits = {seed: label_splits(y, protocol, seed=seed) for seed in seeds}
 
-    def task_of(method: str, _: int, seed: int) -> tuple[str, Callable[[int], Scores]]:
-        encoder = encoders[method](seed)
-        weights = [part for name, value in encoder.state_dict().items() for part in (name, to_numpy(value))]
-        made_of = digest_text(seed, node_split_hash(splits[seed]), *weights)
-        return made_of, lambda fold: _tune(encoder, packed, splits[seed][fold], protocol, seed, device, bf16)
-
     settings = {key: value for key, value in vars(protocol).items() if key not in ("name", "source", "seeds")}
     common = digest_text(sorted(settings.items()), bf16, y)
-    store = RawFile(Path(raw) if raw is not None else None, PartRow)
-    rows = run_parts(
-        list(encoders), seeds, protocol.folds, ("accuracy",), task_of, common, store, n_jobs=1, progress=progress
-    )
 
-    def table(method: str, value: Callable[[PartRow], float]) -> FloatArray:
-        return np.array([[value(row) for row in folds] for folds in rows[method]], dtype=np.float64)
+    def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
+        encoder = encoders[method](seed)
+        weights = [part for name, value in encoder.state_dict().items() for part in (name, to_numpy(value))]
+        key = digest_text(common, digest_text(seed, node_split_hash(splits[seed]), *weights))
 
+        def compute(folds: Sequence[int]) -> list[PartScore]:
+            return [_tune(encoder, packed, splits[seed][fold], protocol, seed, device, bf16) for fold in folds]
+
+        return key, compute
+
+    rows = run_parts(encoders, seeds, protocol.folds, ("accuracy",), task_of, RawFile(raw), progress=progress)
     every = [split for seed in seeds for split in splits[seed]]
-    return SemiEvaluation(
-        protocol=protocol,
-        seeds=tuple(seeds),
-        accuracy={method: table(method, lambda row: 100 * row.score) for method in rows},
-        valid={method: table(method, lambda row: 100 * row.validation) for method in rows},
-        epochs={method: table(method, lambda row: row.choice) for method in rows},
-        seconds={method: round(sum(row.seconds for own in rows[method] for row in own), 3) for method in rows},
+    return collect(
+        rows,
+        protocol,
+        seeds,
+        ("accuracy",),
         num_tested=len(y),
         sizes=(
             float(np.mean([len(split.test) for split in every])),
@@ -178,7 +140,7 @@ def _tune(
     seed: int,
     device: torch.device | str,
     bf16: bool,
-) -> Scores:
+) -> PartScore:
     found = finetune(
         encoder,
         packed,
@@ -193,4 +155,4 @@ def _tune(
         bf16=bf16,
         head=normalised_head,
     )
-    return {"accuracy": found.test.mean}, found.epoch, found.valid[found.epoch - 1], 0
+    return PartScore({"accuracy": found.test.mean}, found.epoch, found.valid[found.epoch - 1])

@@ -1,11 +1,12 @@
 """Result rows as a text table for terminals."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphcl.evaluate.lift import holm
 from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProtocol
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
-from graphcl.evaluate.protocols import PROTOCOLS
+from graphcl.evaluate.protocols import PROTOCOLS, Protocol
 from graphcl.evaluate.results import Result
 from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
@@ -41,11 +42,13 @@ def format_table(rows: Sequence[Result]) -> str:
     texts = []
     for (dataset, features, protocol, metric), block in blocks.items():
         first = block[0]
-        seeds = f"{first.seeds} {'seed' if first.seeds == 1 else 'seeds'}{_parts(first)}"
+        parts, tested, baseline = _words(first)
+        seeds = f"{first.seeds} {'seed' if first.seeds == 1 else 'seeds'}{parts}"
+        unit = "the target's unit" if metric == "rmse" else "%"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
-        texts.append(f"{title}: {metric} in {_unit(metric)}, {seeds}, {first.n_test} {_tested(first)}")
+        texts.append(f"{title}: {metric} in {unit}, {seeds}, {first.n_test} {tested}")
         p_title = "p (Holm)" if many else "p"
-        lift = f"lift over {_baseline(first)} [95 %]"
+        lift = f"lift over {baseline} [95 %]"
         lines = [("method", "mean ± over seeds", "± over folds", lift, p_title)]
         lines += [_cells(row, corrected.get(row.key)) for row in block]
         texts += _align(lines)
@@ -53,49 +56,23 @@ def format_table(rows: Sequence[Result]) -> str:
     return "\n".join(texts[:-1])
 
 
-def _base(row: Result) -> NodeProtocol | None:
-    """The node-level protocol of a row, also under a changed number of splits."""
-    return next((entry for name, entry in NODE_PROTOCOLS.items() if row.protocol.startswith(name)), None)
-
-
-def _molecules(row: Result) -> MoleculeProtocol | None:
-    """The protocol for molecules of a row, also under changed numbers; the longest name that fits."""
-    names = [name for name in MOLECULE_PROTOCOLS if row.protocol.startswith(name)]
-    return MOLECULE_PROTOCOLS[max(names, key=len)] if names else None
-
-
-def _baseline(row: Result) -> str:
-    base = _molecules(row)
-    tuned = base is not None and base.probe == "finetune" or row.protocol.startswith(tuple(SEMI_PROTOCOLS))
-    return "scratch" if tuned else "untrained"
-
-
-def _unit(metric: str) -> str:
-    return "the target's unit" if metric == "rmse" else "%"
-
-
-def _parts(row: Result) -> str:
-    """What the scores of a seed are over: `` x 10 folds``; nothing for retrieval, which is one look at all graphs."""
-    base, probe = _base(row), _probe(row)
-    if probe == "retrieval":
-        return ""
-    word = (
-        "split" if _molecules(row) is not None else "run" if probe == "kmeans" else "fold" if base is None else "split"
-    )
-    return f" x {row.folds} {word}" + ("" if row.folds == 1 and word != "fold" else "s")
-
-
-def _probe(row: Result) -> str:
-    """The probe of a node-level protocol, or of one for graphs; also under changed numbers."""
-    base = _base(row) or next((entry for name, entry in PROTOCOLS.items() if row.protocol.startswith(name)), None)
-    return "" if base is None else base.probe
-
-
-def _tested(row: Result) -> str:
-    base = _base(row)
-    if _molecules(row) is not None:
-        return "molecules"
-    return "graphs" if base is None else "pairs a split" if base.probe == "link" else "nodes a split"
+def _words(row: Result) -> tuple[str, str, str]:
+    """What the scores of a seed are over, what is tested, and what lifts are over; also under changed numbers."""
+    known: dict[str, Any] = {**PROTOCOLS, **NODE_PROTOCOLS, **MOLECULE_PROTOCOLS, **SEMI_PROTOCOLS}
+    base = known.get(max((name for name in known if row.protocol.startswith(name)), key=len, default=""))
+    part, tested = "fold", "graphs"
+    match base:
+        case NodeProtocol():
+            part, tested = "split", "pairs a split" if base.probe == "link" else "nodes a split"
+        case MoleculeProtocol():
+            part, tested = "split", "molecules"
+    match base:
+        case Protocol(probe="retrieval"):  # one look at all graphs
+            return "", tested, base.baseline
+        case Protocol(probe="kmeans") | NodeProtocol(probe="kmeans"):
+            part = "run"
+    plural = "" if row.folds == 1 and part != "fold" else "s"
+    return f" x {row.folds} {part}{plural}", tested, "untrained" if base is None else base.baseline
 
 
 def _cells(row: Result, p: float | None) -> tuple[str, str, str, str, str]:

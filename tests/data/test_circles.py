@@ -81,10 +81,10 @@ def test_an_untrained_encoder_is_above_chance_and_the_sum_of_interests_hardly() 
     raw, statistics = raw_embeddings(graphs.batches(512)), list(graphs.batches(128))
     encoded = untrained_embeddings(lambda: make(0), graphs.batches(512), statistics=statistics)
     rbf = evaluate_embeddings({"raw": [raw], "untrained": [encoded]}, Y, with_folds(protocol("tu-rbf-svm"), 5, 2), [0])
-    assert 60 <= np.mean(rbf.accuracy["untrained"]) <= 85
-    assert np.mean(rbf.accuracy["raw"]) < 67
+    assert 60 <= np.mean(rbf.scores["untrained"]) <= 85
+    assert np.mean(rbf.scores["raw"]) < 67
     linear = evaluate_embeddings({"raw": [raw]}, Y, with_folds(protocol("tu-linear-svm"), 5, 2), [0])
-    assert np.mean(linear.accuracy["raw"]) < 56
+    assert np.mean(linear.scores["raw"]) < 56
 
 
 @pytest.mark.parametrize("num_graphs", [0, -3])

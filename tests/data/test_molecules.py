@@ -95,7 +95,7 @@ def test_the_classes_are_balanced_and_composition_says_next_to_nothing() -> None
     assert int(y.sum()) == len(MOLECULES) // 2
     counts = torch.stack([molecule.x.sum(0) for molecule in MOLECULES])
     evaluation = evaluate_embeddings({"counts": [counts]}, y, protocol("tu-rbf-svm-scaled"), [0])
-    assert evaluation.accuracy["counts"].mean() < 62
+    assert evaluation.scores["counts"].mean() < 62
 
 
 @pytest.mark.parametrize("num_graphs", [0, -3])
@@ -126,7 +126,7 @@ def test_training_beats_the_untrained_encoder() -> None:
 
     embeddings, _ = compared_embeddings(graphs, [0], make=make, trained={"GraphCL": trained})
     evaluation = evaluate_embeddings(embeddings, graphs.y, protocol("tu-rbf-svm"), [0])
-    score = {name: float(np.mean(accuracy)) for name, accuracy in evaluation.accuracy.items()}
+    score = {name: float(np.mean(accuracy)) for name, accuracy in evaluation.scores.items()}
     assert 60 <= score["untrained"] <= 85
     assert score["GraphCL"] >= score["untrained"] + 3
     assert score["raw"] < score["untrained"]

@@ -46,8 +46,8 @@ def test_the_interval_takes_in_how_far_untrained_networks_lie_apart(graphs, monk
     def scores_of(*arguments, **options):
         found = evaluate(*arguments, **options)
         for name, level in weights.items():
-            found.accuracy[name][:] = level + 0.1 * rng.normal(size=found.accuracy[name].shape)
-        kept.update(found.accuracy)
+            found.scores[name][:] = level + 0.1 * rng.normal(size=found.scores[name].shape)
+        kept.update(found.scores)
         return found
 
     module = sys.modules[audit.__module__]

@@ -107,7 +107,7 @@ def test_evaluation_of_embeddings_and_kernels(tmp_path):
     assert evaluation.split_hash != standard.split_hash
     # Scores that are on disk are those of these groups only.
     other = evaluate_embeddings({"untrained": [x]}, y, kept, [0], groups=np.arange(40), raw=tmp_path / "raw.csv")
-    assert other.split_hash != evaluation.split_hash and other.accuracy != evaluation.accuracy
+    assert other.split_hash != evaluation.split_hash and other.scores != evaluation.scores
 
 
 def test_refusals():

@@ -52,11 +52,12 @@ def test_frozen_scores_are_those_of_the_probe_and_of_fingerprints() -> None:
     for seed in range(2):
         expected = linear_scores(x[seed], LABELS, SPLIT, classification=True)
         assert found.scores["Mine"][seed, 0] == 100 * expected.test.mean
-        assert found.valid["Mine"][seed, 0] == 100 * expected.valid.mean
+        assert found.validation["Mine"][seed, 0] == 100 * expected.valid.mean
         forest = fingerprint_scores(SMILES, LABELS, SPLIT, classification=True, seed=seed)
         assert found.scores["fingerprint"][seed, 0] == 100 * forest["test"].mean
-    assert found.metric == "auc" and found.skipped == {"untrained": 1, "Mine": 1, "fingerprint": 1}
-    assert (found.tasks, found.num_tested, found.split_hash) == (2, 8, split_digest(SPLIT))
+        assert found.choice["Mine"][seed, 0] == expected.penalty and found.choice["fingerprint"][seed, 0] == 0
+    assert list(found.tables) == ["auc"] and found.unconverged == dict.fromkeys(found.scores, 0)
+    assert (found.skipped, found.tasks, found.num_tested, found.split_hash) == (1, 2, 8, split_digest(SPLIT))
     rows = {row.method: row for row in result_rows(found, dataset="toy")}
     assert rows["Mine"].lift == pytest.approx((found.scores["Mine"] - found.scores["untrained"]).mean())
     assert rows["untrained"].lift is None and rows["Mine"].folds == 1 and rows["Mine"].seeds == 2
@@ -79,7 +80,7 @@ def test_tuning_is_scored_beside_scratch() -> None:
         {"scratch": scratch, "Mine": lambda seed: start}, molecules(), FEW, [0, 1], split=SPLIT, classification=True
     )
     assert found.baseline == "scratch" and found.scores["Mine"].shape == (2, 1)
-    assert all(1 <= epoch <= 3 for epoch in found.epochs["Mine"])
+    assert ((found.choice["Mine"] >= 1) & (found.choice["Mine"] <= 3)).all()
     assert start.gnn.dropout == 0.0  # that of the protocol is its copies'
     rows = result_rows(found, dataset="toy")
     assert rows[0].lift is None and rows[1].lift == pytest.approx(rows[1].mean - rows[0].mean)
@@ -104,6 +105,9 @@ def test_what_was_scored_is_not_scored_again(tmp_path: Path, monkeypatch: pytest
     run([0], with_tuning(FEW, epochs=2))
     run([0], make=lambda seed: scratch(seed + 5))
     assert seen == [0, 1, 0, 0]
+    # A pretrained encoder is the same for all seeds; its head and the order of the molecules are not.
+    run([2, 3], make=lambda seed: scratch(0))
+    assert seen[4:] == [2, 3]
 
 
 def test_another_judge() -> None:
@@ -114,7 +118,7 @@ def test_another_judge() -> None:
     found = finetune_molecules(
         {"scratch": scratch}, molecules(y), FEW, [0], split=SPLIT, classification=False, score=judge
     )
-    assert found.scores["scratch"].item() == 42.0 and found.epochs["scratch"] == [1]
+    assert found.scores["scratch"].item() == 42.0 and found.choice["scratch"].item() == 1
     frozen = evaluate_molecules({"raw": [y.numpy()]}, y, SPLIT, LINEAR, [0], classification=False, score=judge)
     assert frozen.scores["raw"].item() == 42.0
 

@@ -14,11 +14,13 @@ def evaluation(**accuracy):
     return Evaluation(
         protocol=protocol("tu-rbf-svm"),
         seeds=(0, 1, 2, 3, 4),
-        accuracy=accuracy,
-        penalty={name: np.ones((5, 10)) for name in accuracy},
+        tables={"accuracy": accuracy},
+        choice={name: np.ones((5, 10)) for name in accuracy},
+        validation=accuracy,
         unconverged=dict.fromkeys(accuracy, 0),
         seconds=dict.fromkeys(accuracy, 2.5),
-        num_graphs=200,
+        num_tested=200,
+        sizes=(20, 180),
         split_hash="abc",
     )
 

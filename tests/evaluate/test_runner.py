@@ -43,15 +43,16 @@ def computed(monkeypatch):
 
 
 def same(a, b):
-    for method in a.accuracy:
-        np.testing.assert_array_equal(a.accuracy[method], b.accuracy[method])
-        np.testing.assert_array_equal(a.penalty[method], b.penalty[method])
+    for method in a.scores:
+        np.testing.assert_array_equal(a.scores[method], b.scores[method])
+        np.testing.assert_array_equal(a.choice[method], b.choice[method])
+        np.testing.assert_array_equal(a.validation[method], b.validation[method])
 
 
 def test_scores_are_those_of_the_probe_with_the_seed_of_the_model():
     kernel = RAW @ RAW.T
     found = evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, kernels={"wl": kernel})
-    assert list(found.accuracy) == ["raw", "GraphCL", "wl"]
+    assert list(found.scores) == ["raw", "GraphCL", "wl"]
     for row, seed in enumerate(SEEDS):
         expected = {
             "raw": fold_scores(RAW, Y, FEW, seed=seed),
@@ -59,10 +60,11 @@ def test_scores_are_those_of_the_probe_with_the_seed_of_the_model():
             "wl": kernel_fold_scores(kernel, Y, FEW, seed=seed),
         }
         for method, scores in expected.items():
-            assert found.accuracy[method][row].tolist() == [100 * score.accuracy for score in scores]
-            assert found.penalty[method][row].tolist() == [score.penalty for score in scores]
+            assert found.scores[method][row].tolist() == [100 * score.accuracy for score in scores]
+            assert found.choice[method][row].tolist() == [score.penalty for score in scores]
+            assert found.validation[method][row].tolist() == [100 * score.validation for score in scores]
     assert found.split_hash == split_hash([stratified_folds(Y, 4, seed=seed) for seed in SEEDS])
-    assert found.num_graphs == 48
+    assert (found.num_tested, found.sizes, found.baseline) == (48, (12, 36), "untrained")
 
 
 def test_second_run_reads_and_gives_the_same(tmp_path, computed):
@@ -157,7 +159,7 @@ def test_neighbours_are_scored_on_the_same_folds():
         expected = [100 * score.accuracy for score in fold_scores(TRAINED[row], Y, few, seed=seed)]
         assert found.tables["accuracy"]["GraphCL"][row].tolist() == expected
     # The cosine in the space of a linear kernel is the cosine of the rows.
-    np.testing.assert_array_equal(found.accuracy["wl"], found.accuracy["raw"])
+    np.testing.assert_array_equal(found.scores["wl"], found.scores["raw"])
 
 
 def test_clusters_and_retrieval_are_those_of_their_functions():
@@ -172,7 +174,7 @@ def test_clusters_and_retrieval_are_those_of_their_functions():
     for k, value in retrieval_precision(TRAINED[1], Y, k=(1, 5, 10)).items():
         assert nearest.tables[f"precision@{k}"]["GraphCL"][1].tolist() == [100 * value]
     assert nearest.sizes is clusters.sizes is None
-    assert not nearest.accuracy and nearest.num_tested == 48
+    assert nearest.num_tested == 48 and np.isnan(nearest.validation["raw"]).all()
 
 
 @pytest.mark.parametrize("name", ["graph-kmeans", "graph-retrieval"])
@@ -240,4 +242,7 @@ def test_refusals(tmp_path):
     evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
     bad.write_text(bad.read_text().replace("raw,0,0", "raw,zero,0"))
     with pytest.raises(DataError, match=r"bad.csv, row 1: .*zero"):
+        evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
+    bad.write_text("method,seed,fold,accuracy,penalty,unconverged,seconds,key\nraw,0,0,0.5,1.0,0,0.1,abc\n")
+    with pytest.raises(DataError, match="expected the columns method,seed,split,.* got method,seed,fold,.* move"):
         evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)

@@ -70,11 +70,11 @@ def test_scores_are_those_of_finetune_on_the_splits_of_the_seed() -> None:
                 seed=seed,
                 head=normalised_head,
             )
-            assert found.accuracy["GraphCL"][row, fold] == 100 * one.test.mean
-            assert found.valid["GraphCL"][row, fold] == 100 * max(one.valid)
-            assert found.epochs["GraphCL"][row, fold] == one.epoch == 1 + int(np.argmax(one.valid))
+            assert found.scores["GraphCL"][row, fold] == 100 * one.test.mean
+            assert found.validation["GraphCL"][row, fold] == 100 * max(one.valid)
+            assert found.choice["GraphCL"][row, fold] == one.epoch == 1 + int(np.argmax(one.valid))
     assert found.num_tested == 90 and found.sizes == (30.0, 33.0)
-    assert not np.array_equal(found.accuracy["GraphCL"], found.accuracy["scratch"])
+    assert not np.array_equal(found.scores["GraphCL"], found.scores["scratch"])
 
 
 def test_only_the_labels_that_were_drawn_are_looked_at() -> None:
@@ -112,8 +112,8 @@ def test_interrupted_it_goes_on_where_it_stopped(tmp_path: Path, tuned: list[Any
     assert len(tuned) == 6
     again = finetune_on_few(encoders, GRAPHS, FEW, [0, 1], raw=path)
     assert len(tuned) == 6
-    np.testing.assert_array_equal(whole.accuracy["scratch"], again.accuracy["scratch"])
-    np.testing.assert_array_equal(whole.epochs["scratch"], again.epochs["scratch"])
+    np.testing.assert_array_equal(whole.scores["scratch"], again.scores["scratch"])
+    np.testing.assert_array_equal(whole.choice["scratch"], again.choice["scratch"])
     finetune_on_few(encoders, GRAPHS, with_semi_tuning(FEW, lr=0.1), [0], raw=path)
     finetune_on_few({"scratch": lambda seed: scratch(9)}, GRAPHS, FEW, [0], raw=path)
     assert len(tuned) == 12  # other settings, other weights
@@ -126,7 +126,7 @@ def test_rows_compare_with_scratch() -> None:
         ("scratch", "semi-supervised-10-3-folds-12-epochs-lr-0.03", "accuracy"),
         ("GraphCL", "semi-supervised-10-3-folds-12-epochs-lr-0.03", "accuracy"),
     ]
-    lift = (found.accuracy["GraphCL"] - found.accuracy["scratch"]).mean()
+    lift = (found.scores["GraphCL"] - found.scores["scratch"]).mean()
     assert rows[1].lift == pytest.approx(lift) and rows[0].lift is None
     assert rows[1].lift_low is not None and rows[1].lift_low < lift
     assert (rows[1].folds, rows[1].n_test, rows[1].split_hash) == (3, 90, found.split_hash)
