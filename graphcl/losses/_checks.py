@@ -175,7 +175,7 @@ def check_one_number(name: str, value: Tensor) -> None:
 
 def check_number(name: str, value: object) -> None:
     """A real number, or a tensor of one."""
-    if not isinstance(value, int | float | Real | Tensor):
+    if not isinstance(value, (int, float, Real, Tensor)):
         raise TypeError(f"expected {name} to be a number, got {type(value).__name__}")
 
 

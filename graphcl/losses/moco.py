@@ -65,7 +65,7 @@ def moco(
     temperature = as_temperature(temperature)
     check_exclude(exclude, "(query_groups, queue_groups)")
     for number, pair in enumerate(exclude):
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise TypeError(
                 f"expected exclude[{number}] to be a pair of group vectors, of the queries and of the queue, "
                 f"got {type(pair).__name__}"

@@ -14,6 +14,7 @@ from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 __all__ = ["Triplet", "triplet"]
 
 Mining = Literal["all", "hard", "semi-hard"]
+_MININGS = get_args(Mining)  # here, as compilers do not follow it everywhere
 
 
 def triplet(
@@ -95,8 +96,8 @@ def triplet(
 
 def _check_settings(margin: float, mining: str) -> None:
     check_positive("margin", margin)
-    if mining not in get_args(Mining):
-        raise ValueError(f"expected mining to be one of {', '.join(get_args(Mining))}, got {mining!r}")
+    if mining not in _MININGS:
+        raise ValueError(f"expected mining to be one of {', '.join(_MININGS)}, got {mining!r}")
 
 
 class Triplet(Objective):

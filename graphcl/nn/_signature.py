@@ -78,6 +78,8 @@ def _arguments(network: nn.Module) -> Mapping[str, bool]:
     """The names of the arguments, and whether each has to be given."""
     if isinstance(network, Sequential):  # the class has the forward of the last one made, or one of any arguments
         return dict.fromkeys(network.signature.param_dict, True)
+    if torch.compiler.is_compiling():  # which in torch before 2.7 can pass on functions, and no methods
+        return _named(type(network).forward)
     forward = network.forward
     return _named(getattr(forward, "__func__", forward))
 

@@ -182,7 +182,7 @@ class GraphEncoder(nn.Module):
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         # What lacks something, or is sparse, is told so one by one.
         complete = all(_is_dense(view.x) and _is_dense(view.edge_index) for view in views)
-        if not isinstance(inner(self.gnn), JointEncoder | EdgeEncoder) or not complete:
+        if not isinstance(inner(self.gnn), (JointEncoder, EdgeEncoder)) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
         counts, batches, graph = [], [], 0

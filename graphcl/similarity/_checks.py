@@ -29,9 +29,9 @@ def check_rows(query: Tensor, key: Tensor) -> None:
 
 def check_scale(scale: object) -> None:
     """A number, several, or a tensor."""
-    if isinstance(scale, int | float | Tensor):
+    if isinstance(scale, (int, float, Tensor)):
         return
-    if isinstance(scale, str) or not isinstance(scale, Real | Sequence):
+    if isinstance(scale, str) or not isinstance(scale, (Real, Sequence)):
         raise TypeError(
             f"expected scale to be a number, a list of numbers or a tensor, got {type(scale).__name__}; "
             "write torch.as_tensor(scale) for an array"
@@ -49,7 +49,7 @@ def check_pairs(
     query: Tensor, key: Tensor, exclude: Sequence[Groups], only: Groups | None, skip: Tensor | None
 ) -> None:
     """Groups of whole numbers, one for each row; single pairs within the rows."""
-    if not isinstance(exclude, Sequence | Tensor):  # what can be gone through once is used up by this very check
+    if not isinstance(exclude, (Sequence, Tensor)):  # what can be gone through once is used up by this very check
         raise TypeError(
             f"expected exclude=[(query_group, key_group), ...], a list, got {type(exclude).__name__}; "
             "write exclude=list(...), or leave it out"
@@ -79,7 +79,7 @@ def check_pairs(
 
 
 def _is_pair(groups: object) -> bool:
-    return isinstance(groups, tuple | list) and len(groups) == 2 and all(isinstance(g, Tensor) for g in groups)
+    return isinstance(groups, (tuple, list)) and len(groups) == 2 and all(isinstance(g, Tensor) for g in groups)
 
 
 def _whole(name: str, query: Tensor, *tensors: Tensor) -> None:

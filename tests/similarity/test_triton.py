@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ from graphcl.similarity.explain import choose
 module = sys.modules[choose.__module__]  # the function of that name hides it
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
-needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton: pip install triton")
+needs_triton = pytest.mark.skipif(not triton.is_available(), reason="needs Triton 3.5 or newer: pip install triton")
 
 
 @pytest.fixture
