@@ -108,6 +108,8 @@ def _bandwidth(pairs: Tensor, num_nodes: int, num_parts: int) -> Tensor:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+    if num_nodes < 2**31:  # csgraph of SciPy before 1.15 takes no wider numbers
+        pairs = pairs.int()
     entries: Any = (np.ones(pairs.size(1), np.int8), (pairs[0].numpy(), pairs[1].numpy()))
     order = reverse_cuthill_mckee(csr_array(entries, shape=(num_nodes, num_nodes)), symmetric_mode=True)
     return _runs(torch.from_numpy(order.astype(np.int64)), num_parts)
