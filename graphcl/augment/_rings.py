@@ -10,6 +10,7 @@ from graphcl.augment._select import smallest_k
 
 __all__ = ["nearest", "rings"]
 
+
 def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tensor | None = None) -> Tensor:
     """``[N]`` the number of steps from the nodes ``start`` [N] to each node, -1 where it was not reached.
 
