@@ -319,6 +319,13 @@ def test_at_least_one_member(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", [Compose, RandomChoice])
+def test_members_come_in_a_list(kind: type) -> None:
+    for wrong in (NodeDrop(), None):
+        with pytest.raises(TypeError, match="expected a list of augmentations, got .*; write \\[first, second\\]"):
+            kind(wrong)
+
+
+@pytest.mark.parametrize("kind", [Compose, RandomChoice])
 @pytest.mark.parametrize("wrong", [NodeDrop, "NodeDrop", ToUndirected()], ids=["class", "name", "transform"])
 def test_members_are_augmentations(kind: type, wrong: Any) -> None:
     with pytest.raises(TypeError, match="expected instances of") as refusal:
@@ -356,6 +363,9 @@ def test_the_weights_are_those_of_the_members() -> None:
     for wrong in ([0.5, -0.1], [0.0, 0.0], [1.0, float("nan")], [1.0, float("inf")]):
         with pytest.raises(ValueError, match="expected p of numbers"):
             RandomChoice([NodeDrop(), Identity()], p=wrong)
+    for none in (0.5, ["often", "rarely"], [None, 1.0], torch.tensor(0.5)):
+        with pytest.raises(TypeError, match="expected p as one number for each of 2 augmentations, got"):
+            RandomChoice([NodeDrop(), Identity()], p=none)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
