@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from graphcl._host import columns, put, where
 from graphcl.augment._attributes import (
+    check_ids,
     holds_edge_ids,
     holds_node_ids,
     levels,
@@ -161,9 +162,11 @@ def _carry(
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
+            check_ids(data, key, graph.ptr)
             value = renumber(key, value, nodes.keep, nodes.number)
             ids[key] = "node"
         elif holds_edge_ids(data, key, value, edges.whole) and not holds_node_ids(data, key, value, first):
+            check_ids(data, key, graph.edge_ptr, what="edges")
             value = renumber(key, value, edges.stays, edges.number, what="edges")
             ids[key] = "edge"
         if value is not store[key]:

@@ -18,6 +18,7 @@ from graphcl.augment._graph import Graph
 
 __all__ = [
     "STRUCTURE",
+    "check_ids",
     "holds_edge_ids",
     "holds_node_ids",
     "is_of_links",
@@ -202,9 +203,34 @@ def like_first(added: Tensor, first: Tensor) -> Tensor:
     return first.reshape(-1, *[1] * (added.dim() - 1)).expand_as(added).contiguous()
 
 
+def check_ids(data: Data, key: str, ptr: Tensor, *, what: str = "nodes") -> None:
+    """``ValueError`` unless the attribute, taken for ids, names nodes (or edges) of the graph that it belongs to.
+
+    Where it counts something else, such as molecules of a data set, a node would be renumbered that it does not mean.
+
+    Args:
+        ptr: ``[G + 1]`` the first node (edge) of each graph.
+    """
+    value, slices = data._store[key], data._store.__dict__.get("_slice_dict", {}).get(key)
+    first, end = ptr.new_zeros(()), ptr[-1]
+    dim = data.__cat_dim__(key, value, data._store) or 0
+    if isinstance(slices, Tensor) and value.shape[dim : dim + 1 or None] == (int(slices[-1]),):
+        home = torch.repeat_interleave(slices.diff().to(ptr.device))
+        shape = [1] * value.dim()
+        shape[dim] = -1
+        first, end = (bound.index_select(0, home).view(shape) for bound in (ptr[:-1], ptr[1:]))
+    wrong = (value < first) | (value >= end)
+    if bool(wrong.any()):
+        raise ValueError(
+            f"expected {key!r} to hold numbers of {what} of its graph, as PyG counts it up by the number of {what}, "
+            f"got {int((value - first)[wrong][0])}; give it a name without 'index' if it counts something else, or "
+            f"delete data.{key} before the augmentation"
+        )
+
+
 def renumber(key: str, value: Tensor, keep: Tensor, number: Tensor, *, what: str = "nodes") -> Tensor:
     """Ids of nodes, or of edges, after some were dropped or others put between them."""
-    lost = (value < 0) | ~keep[value]
+    lost = ~keep[value]
     if bool(lost.any()):
         others = "NodeMask, EdgeDrop" if what == "nodes" else "NodeMask, EdgeAdd"
         raise ValueError(

@@ -575,6 +575,19 @@ def test_the_seeds_of_a_loader_are_those_that_stay(aug: Augmentation, make: Make
         assert view.input_id.tolist() == [i for i in view.n_id.tolist() if i < 1004]
 
 
+@pytest.mark.parametrize("number", [-1, 5, 12])
+def test_an_index_of_something_else_is_not_taken_for_a_node(number: int, make: Make) -> None:
+    # Two graphs of five nodes: in the batch 12 is no node of any graph, and -1 or 5 would be one of the other.
+    graphs = [make(5, ring(5), graph_id=i) for i in range(2)]
+    graphs[0].mol_index, graphs[1].mol_index = torch.tensor([number]), torch.tensor([number])
+    for data in (graphs[0], Batch.from_data_list(graphs)):
+        with pytest.raises(
+            ValueError, match=f"'mol_index' to hold numbers of nodes of its graph, .* got {number}; give"
+        ):
+            NodeDrop(drop=0.2).view(data, 0)
+        assert torch.equal(EdgeDrop(drop=0.5).view(data, 0).mol_index, data.mol_index)
+
+
 @every
 def test_links_of_another_kind_are_no_edges(aug: Augmentation, make: Make) -> None:
     # As RandomLinkSplit leaves them: one negative link for each positive one, so as many links as edges.

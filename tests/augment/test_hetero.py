@@ -546,6 +546,14 @@ def test_columns_are_masked_by_type() -> None:
     assert stats.binomtest(int(equal), 2000, 0.5).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("number", [-1, 6])
+def test_refuses_numbers_of_no_node(number: int) -> None:
+    data = make(6, 8, graph_id=0)
+    data[RATES].edge_label_index = torch.tensor([[number], [0]])
+    with pytest.raises(ValueError, match=f"'edge_label_index' of .* numbers of nodes, from 0 to 5, got {number}"):
+        HeteroNodeDrop(drop={"user": 0.2}).view(data, 0)
+
+
 # --- what they refuse -------------------------------------------------------------------------------------------------
 
 
