@@ -214,7 +214,7 @@ def check_ids(data: Data, key: str, ptr: Tensor, *, what: str = "nodes") -> None
     value, slices = data._store[key], data._store.__dict__.get("_slice_dict", {}).get(key)
     first, end = ptr.new_zeros(()), ptr[-1]
     dim = data.__cat_dim__(key, value, data._store) or 0
-    if isinstance(slices, Tensor) and value.shape[dim : dim + 1 or None] == (int(slices[-1]),):
+    if isinstance(slices, Tensor) and value.dim() > 0 and value.size(dim) == int(slices[-1]):
         home = torch.repeat_interleave(slices.diff().to(ptr.device))
         shape = [1] * value.dim()
         shape[dim] = -1

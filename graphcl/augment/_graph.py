@@ -133,6 +133,12 @@ class Graph:
         if "batch" in stored and (slices is None or int(slices[-1]) != graph.num_edges):
             # Not as PyG has collated them: put together by hand, or changed afterwards.
             check_grouped(batch, graph.edge_batch)
+            astray = graph.edge_batch != batch.index_select(0, edge_index[1])
+            if bool(astray.any()):
+                raise ValueError(
+                    f"expected edges within graphs, got {int(astray.sum())} from one graph of the batch into another; "
+                    "if it is one graph, delete data.batch, else drop such edges"
+                )
         return graph
 
     @property

@@ -777,6 +777,16 @@ def test_refuses_graphs_that_are_mixed_up(aug: Augmentation) -> None:
         aug(Data(x=torch.ones(3, 1), edge_index=edge_index, batch=torch.tensor([0, 1, 0])))
 
 
+@every
+def test_refuses_edges_between_graphs(aug: Augmentation) -> None:
+    edge_index = torch.tensor([[0, 0, 1, 2], [1, 2, 0, 0]])
+    data = Data(x=torch.ones(3, 1), edge_index=edge_index, batch=torch.tensor([0, 0, 1]))
+    with pytest.raises(
+        ValueError, match="expected edges within graphs, got 2 from one graph of the batch into another"
+    ):
+        aug(data)
+
+
 # Features and masks with a fill of their own do not ask which edges are whose.
 BY_GRAPH = [aug for aug in ALL if "Edge" in repr(aug) or not isinstance(aug, KEEP_NODES)]
 BY_GRAPH = [aug for aug in BY_GRAPH if not (isinstance(aug, EdgeMask) and aug.fill != "mean")]
