@@ -23,6 +23,7 @@ from graphcl.augment import (
     Identity,
     NodeDrop,
     NodeMask,
+    PPRDiffusion,
     RandomApply,
     RandomChoice,
     RandomWalkSubgraph,
@@ -307,6 +308,30 @@ def test_a_data_set_of_views_loads_as_one_batch_per_view(graphs: list[Data]) -> 
     assert first.num_nodes == sum(data.num_nodes for data in graphs[:8])
     assert second.ptr.tolist() == third.ptr.tolist()
     assert second.n_id.tolist() != third.n_id.tolist()
+
+
+@pytest.mark.parametrize("key", range(3))
+def test_what_an_attribute_belongs_to_is_not_forgotten_on_the_way(key: int) -> None:
+    # After the first view the ring of 6 has as many edges as nodes, after the third 4 nodes: sizes alone would mislead.
+    ring = torch.stack([torch.arange(6), (torch.arange(6) + 1) % 6])
+    data = Data(
+        x=torch.arange(6.0)[:, None],
+        edge_index=torch.cat([ring, ring.flip(0)], 1),
+        length=torch.arange(12),
+        edge_number=torch.arange(12),
+        four=torch.arange(4),
+        six=torch.arange(6),  # by its size of the nodes, and so it stays
+    )
+    for between in (FeatureMask(mask=0.0), Identity()):
+        aug = Compose([EdgeDrop(drop=0.5, count="round"), between, NodeDrop(drop=0.34), NodeDrop(drop=0.5)])
+        view = aug.view(data, key)
+        assert torch.equal(view.length, view.edge_number)
+        assert view.four.tolist() == [0, 1, 2, 3]
+        assert view.six.tolist() == view.x.flatten().tolist()
+    mixed = Compose([EdgeDrop(drop=0.5, count="round"), PPRDiffusion(top_k=2), NodeDrop(drop=0.34), NodeDrop(drop=0.5)])
+    view = mixed.view(data, key)
+    assert "length" not in view
+    assert view.four.tolist() == [0, 1, 2, 3]
 
 
 # --- what they refuse -------------------------------------------------------------------------------------------------
