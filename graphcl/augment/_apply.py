@@ -9,10 +9,13 @@ from torch_geometric.data import Data
 
 from graphcl._host import columns, put, where
 from graphcl.augment._attributes import (
+    check_ids,
+    hand_on_levels,
     holds_edge_ids,
     holds_node_ids,
     levels,
     like_first,
+    note_levels,
     renumber,
     seeds_kept,
     take,
@@ -28,6 +31,7 @@ __all__ = ["apply"]
 def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
     out = copy.copy(data)
+    hand_on_levels(data, out)
     store = out._store
     for name, values in edit.values.items():
         store[name] = values.to(store[name].dtype)
@@ -44,6 +48,8 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
         if nodes is not None:
             _name_nodes(out, level, graph, nodes)
         _update_bookkeeping(out, level, ids, nodes, edges)
+        if "_slice_dict" not in store.__dict__:
+            note_levels(out, level)
     if edit.node_mask is not None:
         _mark_nodes(out, graph, edit.node_mask, nodes)
     if edit.edge_pair is not None:
@@ -161,9 +167,11 @@ def _carry(
         elif kind == "node" and nodes is not None:
             value = take(out, key, value, nodes.index)
         if nodes is not None and holds_node_ids(data, key, value, first):
+            check_ids(data, key, graph.ptr)
             value = renumber(key, value, nodes.keep, nodes.number)
             ids[key] = "node"
         elif holds_edge_ids(data, key, value, edges.whole) and not holds_node_ids(data, key, value, first):
+            check_ids(data, key, graph.edge_ptr, what="edges")
             value = renumber(key, value, edges.stays, edges.number, what="edges")
             ids[key] = "edge"
         if value is not store[key]:

@@ -4,13 +4,14 @@ The level of an attribute is read from the slices where PyG has collated a batch
 graph for one per node. Elsewhere PyG's own rules decide.
 """
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.data.storage import BaseStorage
+from torch_geometric.data.storage import AttrType, BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl import _host
@@ -18,11 +19,14 @@ from graphcl.augment._graph import Graph
 
 __all__ = [
     "STRUCTURE",
+    "check_ids",
+    "hand_on_levels",
     "holds_edge_ids",
     "holds_node_ids",
     "is_of_links",
     "levels",
     "like_first",
+    "note_levels",
     "renumber",
     "seeds_kept",
     "take",
@@ -98,6 +102,33 @@ def _level_by_size(data: Data, key: str, graph: Graph) -> str:
         return "node"
     one_each = graph.num_edges == graph.num_graphs and "edge" not in key
     return "edge" if data.is_edge_attr(key) and not one_each else "graph"
+
+
+def note_levels(out: Data, level: dict[str, str]) -> None:
+    """Note what the attributes belong to where PyG notes what it has found, until they are set anew.
+
+    Sizes would mislead the next view: of a graph that has lost edges, so that there are as many as nodes, for instance.
+    """
+    kinds = {"node": AttrType.NODE, "edge": AttrType.EDGE, "graph": AttrType.OTHER}
+    noted: defaultdict[AttrType, set[str]] = defaultdict(set)
+    for key, kind in level.items():
+        if kind in kinds:
+            noted[kinds[kind]].add(key)
+    out._store.__dict__["_cached_attr"] = noted
+
+
+def hand_on_levels(data: Data, out: Data) -> None:
+    """Give ``out``, a copy, what has been noted of the attributes, except where their size speaks against it."""
+    noted = data._store.__dict__.get("_cached_attr")
+    if noted is None or "_slice_dict" in data._store.__dict__:
+        return
+    counts = {AttrType.NODE: data.num_nodes, AttrType.EDGE: data.num_edges}
+    kept: defaultdict[AttrType, set[str]] = defaultdict(set)
+    for kind, keys in noted.items():
+        values = {key: data._store[key] for key in keys if key in data._store}
+        fits = (k for k, v in values.items() if kind not in counts or counts[kind] in getattr(v, "shape", ()))
+        kept[kind].update(fits)
+    out._store.__dict__["_cached_attr"] = kept
 
 
 def seeds_kept(store: BaseStorage, keep: Tensor) -> dict[str, Any]:
@@ -202,9 +233,34 @@ def like_first(added: Tensor, first: Tensor) -> Tensor:
     return first.reshape(-1, *[1] * (added.dim() - 1)).expand_as(added).contiguous()
 
 
+def check_ids(data: Data, key: str, ptr: Tensor, *, what: str = "nodes") -> None:
+    """``ValueError`` unless the attribute, taken for ids, names nodes (or edges) of the graph that it belongs to.
+
+    Where it counts something else, such as molecules of a data set, a node would be renumbered that it does not mean.
+
+    Args:
+        ptr: ``[G + 1]`` the first node (edge) of each graph.
+    """
+    value, slices = data._store[key], data._store.__dict__.get("_slice_dict", {}).get(key)
+    first, end = ptr.new_zeros(()), ptr[-1]
+    dim = data.__cat_dim__(key, value, data._store) or 0
+    if isinstance(slices, Tensor) and value.dim() > 0 and value.size(dim) == int(slices[-1]):
+        home = torch.repeat_interleave(slices.diff().to(ptr.device))
+        shape = [1] * value.dim()
+        shape[dim] = -1
+        first, end = (bound.index_select(0, home).view(shape) for bound in (ptr[:-1], ptr[1:]))
+    wrong = (value < first) | (value >= end)
+    if bool(wrong.any()):
+        raise ValueError(
+            f"expected {key!r} to hold numbers of {what} of its graph, as PyG counts it up by the number of {what}, "
+            f"got {int((value - first)[wrong][0])}; give it a name without 'index' if it counts something else, or "
+            f"delete data.{key} before the augmentation"
+        )
+
+
 def renumber(key: str, value: Tensor, keep: Tensor, number: Tensor, *, what: str = "nodes") -> Tensor:
     """Ids of nodes, or of edges, after some were dropped or others put between them."""
-    lost = (value < 0) | ~keep[value]
+    lost = ~keep[value]
     if bool(lost.any()):
         others = "NodeMask, EdgeDrop" if what == "nodes" else "NodeMask, EdgeAdd"
         raise ValueError(

@@ -1,5 +1,7 @@
 """Results per graph, found again by what the graph is: a cache that cannot mistake one graph for another."""
 
+import threading
+
 import numpy as np
 import torch
 
@@ -27,11 +29,13 @@ def names(a: Matrices, key: Key) -> Array:
 class Cache:
     """Matrices under their names, up to ``limit`` bytes; the least recently used go first.
 
-    All entries lie in three arrays, so that reading and writing many matrices takes a few operations.
+    All entries lie in three arrays, so that reading and writing many matrices takes a few operations. Several threads
+    may share it: places move as matrices come and go, so who has found one must hold the ``lock`` until it is read.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.lock = threading.RLock()
         self.clock = 0
         self.name = np.empty((0, 2), dtype=np.int64)  # ascending in the first half
         self.size = self.begin = self.count = self.used = np.empty(0, dtype=np.int64)
@@ -53,6 +57,12 @@ class Cache:
         at = np.minimum(np.searchsorted(self.name[:, 0], name[:, 0]), self.size.size - 1)
         return np.where((self.name[at] == name).all(1), at, -1)
 
+    def recall(self, name: Array) -> tuple[Array, Matrices]:
+        """``[G]`` which of the names are here, and the matrices of those that are."""
+        with self.lock:
+            at = self.find(name)
+            return at >= 0, self.read(at[at >= 0])
+
     def read(self, at: Array) -> Matrices:
         """The matrices at the places that :meth:`find` gave."""
         self.clock += 1
@@ -63,7 +73,12 @@ class Cache:
         return Matrices(self.size[at], count, row, col, self.value[index])
 
     def write(self, name: Array, s: Matrices) -> None:
-        """Keep matrices whose (distinct) names are not here yet."""
+        """Keep matrices under their (distinct) names, those that are not here yet."""
+        with self.lock:
+            new = np.flatnonzero(self.find(name) < 0)  # another thread may have brought some in the meantime
+            self._write(name[new], s if new.size == s.sizes.size else s.pick(new))
+
+    def _write(self, name: Array, s: Matrices) -> None:
         need = s.row.size * self.ENTRY + s.sizes.size * self.MATRIX
         if need > self.limit:
             return

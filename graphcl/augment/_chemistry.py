@@ -62,10 +62,13 @@ class Molecule:
         x, bonds = graph.x, stored.get("edge_attr")
         if x is None or x.dtype != torch.int64 or x.dim() != 2 or x.size(1) != 9:
             raise ValueError(
-                f"expected molecules with x [atoms, 9] of int64, got {_told(x)}; make them with ogb.utils.smiles2graph "
-                f"(vocab='ogb') or torch_geometric.utils.from_smiles (vocab='pyg'), or use NodeDrop, NodeMask, EdgeDrop"
+                f"expected molecules with x [atoms, 9] of int64, got {_told(stored.get('x'))}; make them with "
+                f"ogb.utils.smiles2graph (vocab='ogb') or torch_geometric.utils.from_smiles (vocab='pyg'), or use "
+                f"NodeDrop, NodeMask, EdgeDrop"
             )
-        if bonds is not None and (bonds.dtype != torch.int64 or bonds.dim() != 2 or bonds.size(1) != 3):
+        if bonds is not None and (
+            not isinstance(bonds, Tensor) or bonds.dtype != torch.int64 or bonds.dim() != 2 or bonds.size(1) != 3
+        ):
             raise ValueError(f"expected molecules with edge_attr [bonds, 3] of int64, got {_told(bonds)}")
         if bonds is not None and graph.edge_rows is not None:
             bonds = bonds.index_select(0, graph.edge_rows)
@@ -93,7 +96,9 @@ class Molecule:
 
 
 def _told(value: object) -> str:
-    return f"{value.dtype} {list(value.shape)}" if isinstance(value, Tensor) else "none"
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {list(value.shape)}"
+    return "none" if value is None else f"a {type(value).__name__}"
 
 
 def node_attribute(graph: Graph, name: str, marker: str) -> Tensor:

@@ -94,6 +94,8 @@ def means(value: Tensor, rows: Tensor | None, ptr: Tensor) -> Tensor:
     sizes = ptr.diff()
     if value.size(0) == 0 or width == 0:
         return value.new_zeros(sizes.numel(), width)
+    if value.is_complex():  # embedding_bag knows none
+        return torch.view_as_complex(means(torch.view_as_real(value.resolve_conj()), rows, ptr).view(-1, width, 2))
     rows = torch.arange(value.size(0), device=value.device) if rows is None else rows
     total = F.embedding_bag(rows, value.reshape(value.size(0), width), ptr, mode="sum", include_last_offset=True)
     return total / sizes.clamp(min=1)[:, None].to(value.dtype)

@@ -127,11 +127,18 @@ class Graph:
         if isinstance(x, Tensor) and x.shape[:1] != batch.shape:
             raise ValueError(f"expected x with one row for each of {batch.numel()} nodes, got {list(x.shape)}")
         names = names_of(stored.get("graph_id"), ptr.numel() - 1, ptr.device)
-        graph = cls(edge_index, batch, ptr, names, x, stored=stored)
+        features = x if isinstance(x, Tensor) or is_sparse(x) else None
+        graph = cls(edge_index, batch, ptr, names, features, stored=stored)
         slices = data._store.__dict__.get("_slice_dict", {}).get("edge_index")
         if "batch" in stored and (slices is None or int(slices[-1]) != graph.num_edges):
             # Not as PyG has collated them: put together by hand, or changed afterwards.
             check_grouped(batch, graph.edge_batch)
+            astray = graph.edge_batch != batch.index_select(0, edge_index[1])
+            if bool(astray.any()):
+                raise ValueError(
+                    f"expected edges within graphs, got {int(astray.sum())} from one graph of the batch into another; "
+                    "if it is one graph, delete data.batch, else drop such edges"
+                )
         return graph
 
     @property
@@ -162,8 +169,15 @@ class Graph:
 
         Raises:
             ValueError: There are none, or they are sparse; ``purpose`` says what they are needed for.
+            TypeError: They are no tensor.
         """
         if self.features is None:
+            given = self.stored.get("x")
+            if given is not None:
+                raise TypeError(
+                    f"expected a tensor of node features to {purpose}, got a {type(given).__name__}; write "
+                    "data.x = torch.as_tensor(data.x)"
+                )
             raise ValueError(
                 f"expected node features to {purpose}, got data without x; choose features when loading "
                 "(features='constant'), give data of your own some (torch_geometric.transforms.Constant) or "

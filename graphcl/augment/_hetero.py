@@ -251,6 +251,12 @@ def _holds_ends(value: Any) -> bool:
 
 def _renumber(kind: EdgeType, key: str, row: Tensor, end: _Kept) -> Tensor:
     """Node ids after nodes were dropped."""
+    wrong = (row < 0) | (row >= end.keep.numel())
+    if bool(wrong.any()):
+        raise ValueError(
+            f"expected {key!r} of {kind} to hold numbers of nodes, from 0 to {end.keep.numel() - 1}, got "
+            f"{int(row[wrong][0])}; give it a name without 'index' if it counts something else"
+        )
     lost = ~end.keep[row]
     if bool(lost.any()):
         raise ValueError(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels
+from graphcl.augment._attributes import hand_on_levels, holds_edge_ids, holds_node_ids, levels
 from graphcl.augment._graph import Graph, offsets
 
 __all__ = ["replace_edges"]
@@ -20,6 +20,7 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     What belongs to nodes and graphs is carried; what belonged to the old edges is left out. ``counts`` is on the host.
     """
     out = copy.copy(data)
+    hand_on_levels(data, out)
     store = out._store
     old = graph.ptr.cpu()
     level = levels(out, graph, old)

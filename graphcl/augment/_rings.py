@@ -10,8 +10,6 @@ from graphcl.augment._select import smallest_k
 
 __all__ = ["nearest", "rings"]
 
-_FAR = (1 << 15) - 1
-
 
 def rings(graph: Graph, start: Tensor, *, hops: int | None = None, wanted: Tensor | None = None) -> Tensor:
     """``[N]`` the number of steps from the nodes ``start`` [N] to each node, -1 where it was not reached.
@@ -46,14 +44,17 @@ def _reached(graph: Graph, ring: Tensor) -> Tensor:
 def nearest(graph: Graph, key: Key, ring: Tensor, k: Tensor) -> Tensor:
     """``[N]`` true for the ``k[g]`` nodes of each graph in the lowest rings, at random in the one that is cut.
 
-    Those in no ring (-1) are left out.
+    Those in no ring (-1) are left out. The rings are those of a search for ``wanted=k``: there is room for all of a
+    graph's rings but the last one.
     """
     nodes = where(ring >= 0)
     home = graph.batch.index_select(0, nodes)
     hashes = hash_ids(graph.keys(key).index_select(0, home), nodes - graph.ptr.index_select(0, home))
-    # One number that puts near nodes first and those of one ring in the order of their hashes.
+    # One number that puts the last ring behind the others, and its nodes in the order of their hashes.
+    ring_of = ring.index_select(0, nodes)
+    last = ring_of.new_zeros(k.numel()).scatter_reduce_(0, home, ring_of, "amax")
     chance = (hashes >> 16).bitwise_and_((1 << 48) - 1)
-    rank = (ring.index_select(0, nodes).clamp_(max=_FAR) << 48) | chance
+    rank = ((ring_of == last.index_select(0, home)).long() << 48) | chance
     sizes = torch.searchsorted(nodes, graph.ptr).diff()
     chosen = smallest_k(rank, home, torch.minimum(k, sizes), sizes)
     return torch.zeros_like(ring, dtype=torch.bool).scatter_(0, nodes, chosen)

@@ -44,7 +44,7 @@ def feature_probabilities(
     rows = torch.arange(graph.num_nodes, device=x.device) if graph.rows is None else graph.rows
     weight = F.embedding_bag(
         rows,
-        x.detach().reshape(x.size(0), -1).double().abs(),
+        (x.abs() if x.is_complex() else x).detach().reshape(x.size(0), -1).double().abs(),
         graph.ptr,
         mode="sum",
         per_sample_weights=centralities(graph, centrality),

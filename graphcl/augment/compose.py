@@ -74,7 +74,7 @@ class RandomChoice(Augmentation):
 
     Raises:
         ValueError: There is no augmentation; ``p`` has another length, a negative number, or a sum of zero.
-        TypeError: A member cannot share a pass with others.
+        TypeError: A member cannot share a pass with others; ``p`` is no list of numbers.
 
     Example:
         >>> from graphcl.augment import EdgePerturb, NodeDrop
@@ -256,6 +256,8 @@ def _is_made_of_edits(augmentation: Any) -> bool:
 
 
 def _checked(augmentations: Sequence[Augmentation], kind: str, test: Callable[[Any], bool]) -> list[Augmentation]:
+    if not isinstance(augmentations, Sequence):
+        raise TypeError(f"expected a list of augmentations, got {augmentations!r}; write [first, second]")
     if not augmentations:
         raise ValueError("expected at least one augmentation, got none")
     for augmentation in augmentations:
@@ -267,7 +269,11 @@ def _checked(augmentations: Sequence[Augmentation], kind: str, test: Callable[[A
 
 
 def _check_weights(p: Sequence[float] | Tensor, count: int) -> list[float]:
-    weights = [float(weight) for weight in (p.tolist() if isinstance(p, Tensor) else p)]
+    given = p.tolist() if isinstance(p, Tensor) else p
+    try:
+        weights = [float(weight) for weight in given]
+    except (TypeError, ValueError):  # a single number, or words
+        raise TypeError(f"expected p as one number for each of {count} augmentations, got {p!r}") from None
     if len(weights) != count:
         raise ValueError(f"expected one number in p for each of {count} augmentations, got {len(weights)}")
     if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or sum(weights) == 0:

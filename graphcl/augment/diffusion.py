@@ -85,17 +85,17 @@ class _Diffusion(Augmentation):
             return self._sparsified(a)
         # The arguments are part of the name, so that changing one cannot bring back what it was.
         name = names(a, int.from_bytes(blake2b(repr(self).encode(), digest_size=8).digest(), signed=True))
-        at = self._cache.find(name)
-        if (at >= 0).all():
-            return self._cache.read(at)
+        known, kept = self._cache.recall(name)
+        if known.all():
+            return kept
         _, first, same = np.unique(name, axis=0, return_index=True, return_inverse=True)
-        missing = at[first] < 0
-        found = [self._sparsified(a.pick(first[missing]))]
-        if not missing.all():
-            found.append(self._cache.read(at[first[~missing]]))
-        place = np.argsort(np.concatenate([missing.nonzero()[0], (~missing).nonzero()[0]]))
-        self._cache.write(name[first[missing]], found[0])
-        return Matrices.join(found).pick(place[same.reshape(-1)])
+        missing = first[~known[first]]
+        found = self._sparsified(a.pick(missing))
+        self._cache.write(name[missing], found)
+        # Of equal graphs that were known each has been read, of those that were not one has been computed.
+        place = np.where(known, found.sizes.size + known.cumsum() - 1, 0)
+        place[missing] = np.arange(missing.size)
+        return Matrices.join([found, kept]).pick(place[first][same.reshape(-1)])
 
     def _sparsified(self, a: Matrices) -> Matrices:
         rule = Rule(self.top_k, self.threshold, self.normalisation, self.self_loops, self.directed)

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from graphcl._random import Key, hash_ids
 from graphcl.augment._edit import Edit
-from graphcl.augment._elements import features
 from graphcl.augment._graph import Graph
 from graphcl.augment.base import EditAugmentation
 
@@ -14,12 +13,10 @@ __all__ = ["FeatureShuffle", "shuffle_features"]
 
 def shuffle_features(graph: Graph, key: Key, *, across: bool = False) -> Edit:
     """Permute the rows of the features, within each graph or across all of them."""
-    if graph.features is None:
-        features(graph)  # refuses
-    assert graph.features is not None
+    x = graph.stored_features("change")
     order = _across(graph, key) if across else _within(graph, key)
     rows = order if graph.rows is None else graph.rows.index_select(0, order)
-    return Edit(values={"x": graph.features.index_select(0, rows)})
+    return Edit(values={"x": x.index_select(0, rows)})
 
 
 def _within(graph: Graph, key: Key) -> Tensor:

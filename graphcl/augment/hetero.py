@@ -70,8 +70,19 @@ def _forward(kinds: Mapping[EdgeType, Any], reverse: Reverse) -> dict[EdgeType, 
     unknown = sorted({*reverse, *reverse.values()} - kinds.keys())
     if unknown:
         raise ValueError(f"expected reverse to name edge types of the data, got {unknown[0]}; there are {list(kinds)}")
-    back = {second: first for first, second in reverse.items()}
+    back = _back(reverse)
     return {kind: back.get(kind, kind) for kind in kinds}
+
+
+def _back(reverse: Mapping[EdgeType, EdgeType]) -> dict[EdgeType, EdgeType]:
+    """From the second type of each pair to the first; a pair may be there both ways."""
+    back: dict[EdgeType, EdgeType] = {}
+    for first, second in reverse.items():
+        if second in back or reverse.get(second, first) != first:
+            raise ValueError(f"expected one reverse for each edge type, got two for {second} in {dict(reverse)}")
+        if first == second or first not in back:
+            back[second] = first
+    return back
 
 
 def _is_symmetric(kind: EdgeType, kinds: Sequence[EdgeType], reverse: Reverse) -> bool:
@@ -154,12 +165,13 @@ class HeteroEdgeDrop(HeteroAugmentation):
             a probability given for one type is that of the other. ``True`` goes by PyG's names: ``(b, "rev_r", a)``, as
             ``ToUndirected`` adds it, is the reverse of ``(a, "r", b)``, and a type from nodes of one type to the same
             without such a partner is its own. A mapping names the pairs, ``{("user", "rates", "item"): ("item",
-            "rated_by", "user")}``; the same type twice is its own reverse. ``False``: no type has a reverse.
+            "rated_by", "user")}``, once or both ways; the same type twice is its own reverse. ``False``: no type has a
+            reverse.
 
     Raises:
         ValueError: A probability lies outside [0, 1]; a type is not in the data; a reverse type does not join the same
-            node types; a pair of types has two probabilities.
-        TypeError: The data are no ``HeteroData``.
+            node types; a type has two reverses; a pair of types has two probabilities.
+        TypeError: ``reverse`` is neither a truth value nor a mapping; the data are no ``HeteroData``.
 
     Example:
         >>> import torch
@@ -179,11 +191,16 @@ class HeteroEdgeDrop(HeteroAugmentation):
 
     def __init__(self, drop: float | Mapping[EdgeType, float] = 0.1, *, reverse: Reverse = True) -> None:
         self.drop = _check_rates("drop", drop)
-        self.reverse = dict(reverse) if isinstance(reverse, Mapping) else bool(reverse)
+        if not isinstance(reverse, bool | Mapping):
+            raise TypeError(
+                f"expected reverse to be True, False or a mapping from edge type to edge type, got {reverse!r}"
+            )
+        self.reverse = reverse if isinstance(reverse, bool) else dict(reverse)
         if isinstance(self.reverse, dict):
             for first, second in self.reverse.items():
                 if (first[0], first[2]) != (second[2], second[0]):
                     raise ValueError(f"expected the reverse of {first} to join the same node types, got {second}")
+            _back(self.reverse)
 
     def edit(self, graph: HeteroGraph, key: Key) -> HeteroEdit:
         return drop_hetero_edges(graph, key, drop=self.drop, reverse=self.reverse)

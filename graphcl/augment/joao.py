@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from graphcl._arguments import check_whole
 from graphcl._random import Key, hash_ids
 
 __all__ = ["JOAO", "project_to_simplex"]
@@ -60,6 +61,7 @@ class JOAO(nn.Module):
 
     Raises:
         ValueError: There is no augmentation, ``gamma`` is negative, or ``step`` not positive.
+        TypeError: ``num_augmentations`` is no whole number.
 
     Example:
         >>> joao = JOAO(3, gamma=0.1)
@@ -79,8 +81,7 @@ class JOAO(nn.Module):
 
     def __init__(self, num_augmentations: int, *, pairs: bool = True, gamma: float = 0.1, step: float = 1.0) -> None:
         super().__init__()
-        if num_augmentations < 1:
-            raise ValueError(f"expected at least one augmentation, got {num_augmentations}")
+        check_whole("num_augmentations", num_augmentations, 1)
         if not (gamma >= 0 and math.isfinite(gamma)):
             raise ValueError(f"expected gamma >= 0 (the weight of the distance from uniform), got {gamma}")
         if not (step > 0 and math.isfinite(step)):

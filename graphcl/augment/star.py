@@ -12,7 +12,7 @@ from graphcl.augment.growth import random_roots
 
 __all__ = ["StarSubgraph", "star_subgraph"]
 
-_NEVER = (1 << 47) - 1
+_NEVER = (1 << 63) - 1
 
 
 def star_subgraph(graph: Graph, key: Key, *, keep: float, count: Count = "floor") -> Edit:
@@ -27,8 +27,8 @@ def star_subgraph(graph: Graph, key: Key, *, keep: float, count: Count = "floor"
     time = _first_draws(graph, key, home.numel(), first)
     wanted = how_many(keep, graph.sizes, count)
     new = (time < _NEVER) & ~kept.index_select(0, near)
-    # smallest_k compares the upper 47 bits.
-    rank = time.masked_fill(~new, _NEVER) << 17
+    # smallest_k compares the upper bits, unsigned, fewer of them in a large batch: hence the shift, and -1 for never.
+    rank = (time << 32).masked_fill_(~new, -1)
     kept[near[smallest_k(rank, home, torch.minimum(wanted, first.diff()), first.diff()) & new]] = True
     return Edit(keep_nodes=kept)
 

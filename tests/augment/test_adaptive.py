@@ -158,6 +158,15 @@ def test_features_that_no_node_has_get_the_cutoff() -> None:
     assert alone.tolist() == [pytest.approx([0.3] * 4)]
 
 
+def test_complex_features_count_by_their_size() -> None:
+    x = torch.tensor([[3 + 4j, 0 + 2j, 1], [0, 1j, 1]])
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    found, expected = (
+        feature_probabilities(Graph.of(Data(x=features, edge_index=edge_index)), mask=0.4) for features in (x, x.abs())
+    )
+    assert torch.equal(found, expected)
+
+
 def test_features_of_any_shape() -> None:
     for shape in ((5,), (5, 0), (5, 2, 3)):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

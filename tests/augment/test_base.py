@@ -18,6 +18,7 @@ from graphcl.augment import (
     FeatureMask,
     FeatureNoise,
     FeatureScale,
+    FeatureShuffle,
     HeteroEdgeDrop,
     NodeDrop,
     NodeMask,
@@ -175,3 +176,16 @@ def test_sparse_features_are_refused_by_name(view: Augmentation) -> None:
     graph = Data(x=torch.eye(4).to_sparse(), edge_index=torch.tensor([[0, 1], [1, 2]]))
     with pytest.raises(ValueError, match=r"write data.x = data.x.to_dense\(\)"):
         view(graph)
+
+
+@pytest.mark.parametrize(
+    "aug",
+    [NodeMask(), FeatureMask(), FeatureNoise(), FeatureShuffle(), AdaptiveFeatureMask()],
+    ids=lambda aug: type(aug).__name__,
+)
+def test_features_are_a_tensor(aug: Augmentation) -> None:
+    data = triangle()
+    data.num_nodes, data.x = 3, data.x.numpy()
+    with pytest.raises(TypeError, match=r"expected a tensor of node features .*got a ndarray; write data.x = torch.as"):
+        aug(data)
+    assert NodeDrop(0.4)(data).x.shape == (2, data.x.shape[1])

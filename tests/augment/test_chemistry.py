@@ -310,6 +310,12 @@ def test_refuses_what_is_no_molecule(molecule: Make, make: Make) -> None:
     data.edge_attr = data.edge_attr.float()
     with pytest.raises(ValueError, match=r"edge_attr \[bonds, 3\] of int64, got torch.float32"):
         BondDrop()(data)
+    data.edge_attr = ["single", "single"]
+    with pytest.raises(ValueError, match=r"edge_attr \[bonds, 3\] of int64, got a list"):
+        BondDrop()(data)
+    data.num_nodes, data.x = 2, data.x.numpy()
+    with pytest.raises(ValueError, match=r"x \[atoms, 9\] of int64, got a ndarray"):
+        BondDrop()(data)
 
 
 def test_refuses_pygs_bonds_as_ogbs(molecule: Make) -> None:

@@ -23,6 +23,7 @@ from graphcl.augment import (
     Identity,
     NodeDrop,
     NodeMask,
+    PPRDiffusion,
     RandomApply,
     RandomChoice,
     RandomWalkSubgraph,
@@ -309,6 +310,30 @@ def test_a_data_set_of_views_loads_as_one_batch_per_view(graphs: list[Data]) -> 
     assert second.n_id.tolist() != third.n_id.tolist()
 
 
+@pytest.mark.parametrize("key", range(3))
+def test_what_an_attribute_belongs_to_is_not_forgotten_on_the_way(key: int) -> None:
+    # After the first view the ring of 6 has as many edges as nodes, after the third 4 nodes: sizes alone would mislead.
+    ring = torch.stack([torch.arange(6), (torch.arange(6) + 1) % 6])
+    data = Data(
+        x=torch.arange(6.0)[:, None],
+        edge_index=torch.cat([ring, ring.flip(0)], 1),
+        length=torch.arange(12),
+        edge_number=torch.arange(12),
+        four=torch.arange(4),
+        six=torch.arange(6),  # by its size of the nodes, and so it stays
+    )
+    for between in (FeatureMask(mask=0.0), Identity()):
+        aug = Compose([EdgeDrop(drop=0.5, count="round"), between, NodeDrop(drop=0.34), NodeDrop(drop=0.5)])
+        view = aug.view(data, key)
+        assert torch.equal(view.length, view.edge_number)
+        assert view.four.tolist() == [0, 1, 2, 3]
+        assert view.six.tolist() == view.x.flatten().tolist()
+    mixed = Compose([EdgeDrop(drop=0.5, count="round"), PPRDiffusion(top_k=2), NodeDrop(drop=0.34), NodeDrop(drop=0.5)])
+    view = mixed.view(data, key)
+    assert "length" not in view
+    assert view.four.tolist() == [0, 1, 2, 3]
+
+
 # --- what they refuse -------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +341,13 @@ def test_a_data_set_of_views_loads_as_one_batch_per_view(graphs: list[Data]) -> 
 def test_at_least_one_member(kind: type) -> None:
     with pytest.raises(ValueError, match="expected at least one augmentation, got none"):
         kind([])
+
+
+@pytest.mark.parametrize("kind", [Compose, RandomChoice])
+def test_members_come_in_a_list(kind: type) -> None:
+    for wrong in (NodeDrop(), None):
+        with pytest.raises(TypeError, match="expected a list of augmentations, got .*; write \\[first, second\\]"):
+            kind(wrong)
 
 
 @pytest.mark.parametrize("kind", [Compose, RandomChoice])
@@ -356,6 +388,9 @@ def test_the_weights_are_those_of_the_members() -> None:
     for wrong in ([0.5, -0.1], [0.0, 0.0], [1.0, float("nan")], [1.0, float("inf")]):
         with pytest.raises(ValueError, match="expected p of numbers"):
             RandomChoice([NodeDrop(), Identity()], p=wrong)
+    for none in (0.5, ["often", "rarely"], [None, 1.0], torch.tensor(0.5)):
+        with pytest.raises(TypeError, match="expected p as one number for each of 2 augmentations, got"):
+            RandomChoice([NodeDrop(), Identity()], p=none)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])

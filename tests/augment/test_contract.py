@@ -575,6 +575,19 @@ def test_the_seeds_of_a_loader_are_those_that_stay(aug: Augmentation, make: Make
         assert view.input_id.tolist() == [i for i in view.n_id.tolist() if i < 1004]
 
 
+@pytest.mark.parametrize("number", [-1, 5, 12])
+def test_an_index_of_something_else_is_not_taken_for_a_node(number: int, make: Make) -> None:
+    # Two graphs of five nodes: in the batch 12 is no node of any graph, and -1 or 5 would be one of the other.
+    graphs = [make(5, ring(5), graph_id=i) for i in range(2)]
+    graphs[0].mol_index, graphs[1].mol_index = torch.tensor([number]), torch.tensor([number])
+    for data in (graphs[0], Batch.from_data_list(graphs)):
+        with pytest.raises(
+            ValueError, match=f"'mol_index' to hold numbers of nodes of its graph, .* got {number}; give"
+        ):
+            NodeDrop(drop=0.2).view(data, 0)
+        assert torch.equal(EdgeDrop(drop=0.5).view(data, 0).mol_index, data.mol_index)
+
+
 @every
 def test_links_of_another_kind_are_no_edges(aug: Augmentation, make: Make) -> None:
     # As RandomLinkSplit leaves them: one negative link for each positive one, so as many links as edges.
@@ -762,6 +775,16 @@ def test_refuses_graphs_that_are_mixed_up(aug: Augmentation) -> None:
     edge_index = torch.tensor([[0, 1], [1, 0]])
     with pytest.raises(ValueError, match="grouped by graph"):
         aug(Data(x=torch.ones(3, 1), edge_index=edge_index, batch=torch.tensor([0, 1, 0])))
+
+
+@every
+def test_refuses_edges_between_graphs(aug: Augmentation) -> None:
+    edge_index = torch.tensor([[0, 0, 1, 2], [1, 2, 0, 0]])
+    data = Data(x=torch.ones(3, 1), edge_index=edge_index, batch=torch.tensor([0, 0, 1]))
+    with pytest.raises(
+        ValueError, match="expected edges within graphs, got 2 from one graph of the batch into another"
+    ):
+        aug(data)
 
 
 # Features and masks with a fill of their own do not ask which edges are whose.

@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import sys
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -553,6 +555,35 @@ def test_reading_and_writing_many() -> None:
         assert (cache.find(name) >= 0).all()
         assert (cache.find(rng.integers(-(2**62), 2**62, (3, 2))) == -1).all()
         assert cache.nbytes <= cache.limit
+
+
+def test_threads_may_share_a_cache() -> None:
+    members = [random_graph(8, 12, seed) for seed in range(40)]
+    plain = PPRDiffusion(top_k=3, cache_bytes=0)
+    expected = [plain(data) for data in members]
+    aug = PPRDiffusion(top_k=3, cache_bytes=4000)  # room for a few only: matrices come, go and move all the time
+
+    def wrong(seed: int) -> int:
+        order = np.random.default_rng(seed).integers(0, len(members), 200).tolist()
+        views = [(aug(members[i]), expected[i]) for i in order]
+        same = (torch.equal(a.edge_index, b.edge_index) and torch.equal(a.edge_weight, b.edge_weight) for a, b in views)
+        return sum(not equal for equal in same)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(wrong, range(4))) == [0, 0, 0, 0]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_what_another_thread_has_kept_is_not_kept_twice() -> None:
+    aug = PPRDiffusion(top_k=3)
+    aug(random_graph(8, 12, 0))
+    name, size = aug._cache.name.copy(), aug._cache.nbytes
+    aug._cache.write(name, aug._cache.recall(name)[1])
+    assert aug._cache.nbytes == size
 
 
 def test_the_cache_stays_at_home(differences: Compare) -> None:

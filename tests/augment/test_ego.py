@@ -7,6 +7,8 @@ from scipy import stats
 from torch_geometric.data import Batch, Data
 
 from graphcl.augment import EgoSubgraph
+from graphcl.augment._graph import Graph
+from graphcl.augment._rings import nearest
 
 
 def graph(n: int, edges: list[tuple[int, int]], *, directed: bool = False) -> Data:
@@ -61,6 +63,14 @@ def test_the_ring_that_does_not_fit_is_cut_at_random() -> None:
     # Three of eight leaves: the variance of a count is that of a draw without replacement.
     spread = ((hits[1:].double() - 1500) ** 2 / (4000 * 3 / 8 * 5 / 8) * 7 / 8).sum()
     assert stats.chi2.sf(float(spread), 7) > 1e-3
+
+
+def test_a_graph_may_have_very_many_rings() -> None:
+    # A road of 40,000 nodes, one per ring, that ends in a square of 100.
+    ring = torch.cat([torch.arange(40_000), torch.full((100,), 40_000)])
+    road = Graph.of(Data(edge_index=torch.empty(2, 0, dtype=torch.int64), num_nodes=40_100))
+    chosen = nearest(road, 0, ring, torch.tensor([40_050]))
+    assert bool(chosen[:40_000].all()) and int(chosen.sum()) == 40_050
 
 
 def test_roots_are_uniform() -> None:

@@ -437,6 +437,32 @@ def test_the_reverse_type_may_have_any_name() -> None:
     assert pairs(view[FOLLOWS].edge_index) != pairs(view[FOLLOWS].edge_index.flip(0))
 
 
+def test_a_pair_of_types_may_be_named_both_ways() -> None:
+    data = with_reverse(many_edges(), BACK)
+    for drop in (0.4, {RATES: 0.4}, {BACK: 0.4}):
+        once = HeteroEdgeDrop(drop=drop, reverse={RATES: BACK}).view(data, 1)
+        twice = HeteroEdgeDrop(drop=drop, reverse={RATES: BACK, BACK: RATES}).view(data, 1)
+        for kind in (RATES, BACK):
+            assert torch.equal(once[kind].edge_index, twice[kind].edge_index)
+
+
+def test_a_type_has_one_reverse() -> None:
+    other, more = ("item", "sold_to", "user"), ("user", "buys", "item")
+    for reverse in (
+        {RATES: BACK, BACK: more},
+        {RATES: BACK, more: BACK},
+        {FOLLOWS: FOLLOWS, RATES: other, more: other},
+    ):
+        with pytest.raises(ValueError, match="expected one reverse for each edge type, got two for"):
+            HeteroEdgeDrop(reverse=reverse)
+
+
+@pytest.mark.parametrize("reverse", ["rev_", 1, [(RATES, BACK)], None])
+def test_refuses_what_names_no_reverse_types(reverse: Any) -> None:
+    with pytest.raises(TypeError, match="expected reverse to be True, False or a mapping"):
+        HeteroEdgeDrop(reverse=reverse)
+
+
 def test_without_a_reverse_both_types_draw_for_themselves() -> None:
     data = with_reverse(many_edges(), BACK)
     view = HeteroEdgeDrop(drop=0.5, reverse=False).view(data, 1)
@@ -518,6 +544,14 @@ def test_columns_are_masked_by_type() -> None:
     both = HeteroFeatureMask(mask=0.5).view(data, 0)
     equal = (both["user"].x[0] == both["item"].x[0, :2000]).sum()
     assert stats.binomtest(int(equal), 2000, 0.5).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("number", [-1, 6])
+def test_refuses_numbers_of_no_node(number: int) -> None:
+    data = make(6, 8, graph_id=0)
+    data[RATES].edge_label_index = torch.tensor([[number], [0]])
+    with pytest.raises(ValueError, match=f"'edge_label_index' of .* numbers of nodes, from 0 to 5, got {number}"):
+        HeteroNodeDrop(drop={"user": 0.2}).view(data, 0)
 
 
 # --- what they refuse -------------------------------------------------------------------------------------------------

@@ -166,8 +166,10 @@ def test_draws_leave_torchs_state_alone() -> None:
 
 
 def test_refuses() -> None:
-    with pytest.raises(ValueError, match="at least one augmentation, got 0"):
+    with pytest.raises(ValueError, match="expected num_augmentations of at least 1, got 0"):
         JOAO(0)
+    with pytest.raises(TypeError, match="expected num_augmentations as a whole number, got 2.5"):
+        JOAO(2.5)
     for wrong in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="gamma >= 0"):
             JOAO(2, gamma=wrong)

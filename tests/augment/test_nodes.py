@@ -180,6 +180,16 @@ def test_the_mean_is_that_of_the_graph() -> None:
         assert torch.allclose(part.x, data.x.mean(0).expand_as(data.x))
 
 
+def test_the_mean_of_complex_features() -> None:
+    graphs = [
+        Data(x=torch.randn(n, 3, dtype=torch.complex64), edge_index=torch.empty(2, 0, dtype=torch.int64))
+        for n in (4, 1, 6)
+    ]
+    view = NodeMask(mask=1.0, fill="mean").view(Batch.from_data_list(graphs), 0)
+    for data, part in zip(graphs, view.to_data_list(), strict=True):
+        assert torch.allclose(part.x, data.x.mean(0).expand_as(data.x), atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)], ids=["1-d", "2-d", "3-d"])
 @pytest.mark.parametrize("fill", ["mean", "gaussian", 7.0])
 def test_features_of_any_shape(shape: tuple[int, ...], fill: str | float) -> None:

@@ -77,3 +77,18 @@ def test_a_large_star_has_the_wanted_number() -> None:
 def test_isolated_nodes_and_empty_graphs() -> None:
     members = [graph(4, []), graph(0, []), graph(1, [(0, 0)])]
     assert StarSubgraph(keep=1.0).view(Batch.from_data_list(members), 0).ptr.diff().tolist() == [1, 0, 1]
+
+
+def test_the_view_does_not_depend_on_how_many_graphs_there_are() -> None:
+    # Above 65,536 graphs, fewer bits are left to tell apart the nodes of one.
+    spokes, count = graph(13, [(0, i) for i in range(1, 13)]), (1 << 16) + 1
+    first = 13 * torch.arange(count)
+    many = Data(
+        edge_index=(spokes.edge_index[:, None, :] + first[:, None]).reshape(2, -1),
+        batch=torch.arange(count).repeat_interleave(13),
+        ptr=13 * torch.arange(count + 1),
+        num_nodes=13 * count,
+    )
+    few = Batch.from_data_list([spokes] * 500)
+    expected = StarSubgraph(keep=0.3).view(few, 0).n_id
+    assert torch.equal(StarSubgraph(keep=0.3).view(many, 0).n_id[: expected.numel()], expected)
