@@ -101,7 +101,7 @@ def audit(
     fresh = make or (lambda seed: reinitialised(given, seed))
 
     def audited(seed: int) -> Any:
-        subject = _Audited(copy.deepcopy(given), readout)
+        subject = _Audited(_copied(given), readout)
         if _never_used(subject):
             order = graphs.loader(batch_size, shuffle=True, seed=seed).order.split(batch_size)
             collect_statistics(subject, (graphs.batch(index) for index in order if index.numel() > 1), seed=seed)
@@ -132,7 +132,7 @@ def audit(
 
 def reinitialised(network: nn.Module, seed: int) -> nn.Module:
     """A copy whose parts have drawn their weights again; torch's own generator is left as it was."""
-    network = copy.deepcopy(network)
+    network = _copied(network)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for path, part in network.named_modules():
@@ -145,6 +145,11 @@ def reinitialised(network: nn.Module, seed: int) -> nn.Module:
                     f"{path or 'the top'}, which has none; give make=, from a seed to the network untrained"
                 )
     return network
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    with torch.random.fork_rng():  # PyG 2.6 makes its linear layers anew, weights drawn and all
+        return copy.deepcopy(network)
 
 
 class _Audited(nn.Module):

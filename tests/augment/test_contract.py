@@ -852,7 +852,7 @@ def test_an_edge_index_of_pyg(aug: Augmentation, make: Make, differences: Compar
         plain = copy.copy(kind)
         plain.edge_index = kind.edge_index.as_tensor()
         view, expected = aug.view(kind, 1), aug.view(plain, 1)
-        view.edge_index = torch.Tensor(view.edge_index.tolist()).long()
+        view.edge_index = torch.stack(view.edge_index.unbind())
         assert differences(view, expected) == []
 
 

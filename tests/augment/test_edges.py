@@ -61,7 +61,7 @@ def test_edges_are_dropped_at_their_rate_and_one_by_one(drop: float, directed: b
         *([float(counts[torch.tensor(rare)].sum())] if rare.any() else []),
     ]
     wanted = [*expected[~rare], *([expected[rare].sum()] if rare.any() else [])]
-    assert stats.chisquare(observed, wanted, sum_check=False).pvalue > 1e-3
+    assert stats.chisquare(observed, np.array(wanted) * sum(observed) / sum(wanted)).pvalue > 1e-3
 
 
 def test_both_directions_and_duplicates_share_one_fate() -> None:
