@@ -333,9 +333,7 @@ def test_an_edge_index_of_pyg(aug: HeteroAugmentation, differences: Compare) -> 
         store.edge_index = EdgeIndex(store.edge_index)
     view = aug.view(data, 2)
     for store in view.edge_stores:
-        store.edge_index = torch.tensor(store.edge_index.as_subclass(torch.Tensor).tolist(), dtype=torch.int64).view(
-            2, -1
-        )
+        store.edge_index = torch.stack(store.edge_index.unbind())
     assert compared(differences, view, aug.view(same, 2)) == []
 
 
