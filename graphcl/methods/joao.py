@@ -36,6 +36,8 @@ class _Joint(Method):
     ) -> None:
         super().__init__(encoder, seed=seed)
         known = [*random4().augmentations, Identity()] if augmentations is None else augmentations
+        if not known:
+            raise ValueError("expected at least one augmentation, got none")
         for augmentation in known:
             if not isinstance(augmentation, Augmentation):
                 raise TypeError(f"expected augmentations of graphcl.augment, got {augmentation!r}")

@@ -13,6 +13,7 @@ from torch_geometric.nn import Sequential
 __all__ = ["OFFERED", "check_forward", "inner", "reads_edge_attr", "requires", "takes", "takes_batch", "takes_weights"]
 
 OFFERED = ("batch", "edge_attr", "edge_weight")
+OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7)
 
 
 def inner(gnn: nn.Module) -> nn.Module:
@@ -78,15 +79,21 @@ def _arguments(network: nn.Module) -> Mapping[str, bool]:
     """The names of the arguments, and whether each has to be given."""
     if isinstance(network, Sequential):  # the class has the forward of the last one made, or one of any arguments
         return dict.fromkeys(network.signature.param_dict, True)
-    if torch.compiler.is_compiling():  # which in torch before 2.7 can pass on functions, and no methods
-        return _named(type(network).forward)
+    if OLD and torch.compiler.is_compiling():
+        return _named_of(type(network))
     forward = network.forward
     return _named(getattr(forward, "__func__", forward))
 
 
-@torch.compiler.assume_constant_result  # signatures are not for a compiler to trace
+# Signatures are not for a compiler to trace. What it can pass on is the class in torch 2.6, and the function later.
+@torch.compiler.assume_constant_result
 def _named(function: Callable[..., Any]) -> Mapping[str, bool]:
     return _read(function)
+
+
+@torch.compiler.assume_constant_result
+def _named_of(kind: type[nn.Module]) -> Mapping[str, bool]:
+    return _read(kind.forward)
 
 
 @lru_cache(maxsize=64)
