@@ -77,7 +77,7 @@ def _by_dijkstra(graph: Graph, steps: Tensor, roots: Tensor) -> Tensor:
         src, order = torch.sort(src, stable=True)
         dst, steps = dst.index_select(0, order), steps.index_select(0, order)
     first = begins(src.contiguous(), graph.num_nodes)
-    if dst.numel() < 2**31:  # csgraph of SciPy before 1.15 takes no wider numbers
+    if dst.numel() < 2**31:  # csgraph of SciPy 1.12 takes no wider numbers
         dst, first = dst.int(), first.int()
     ways = csr_array((steps.double().numpy(), dst.numpy(), first.numpy()), shape=(graph.num_nodes,) * 2)
     if roots.numel() == 0:

@@ -22,7 +22,7 @@ def add_options(parser: Any) -> None:
     add_source(add)
     add(
         "--protocol",
-        action="append",  # and no type beside it, which jsonargparse before 4.41 refuses
+        action="append",  # and no type beside it, which jsonargparse 4.40 refuses
         default=[],
         help="for graphs tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, graph-knn, graph-kmeans or graph-retrieval; for "
         "nodes node-linear-public, node-linear-random, node-fixed-splits, node-bgrl-20-80, node-grace-10-90, "

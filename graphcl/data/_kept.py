@@ -42,7 +42,7 @@ def kept(kind: str, form: str, texts: Sequence[str], root: str | Path | None, ma
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_suffix(f".{os.getpid()}.tmp")
             with scratch.open("wb") as file:
-                # NumPy before 2.1 would take allow_pickle=False for one more array.
+                # NumPy 1.26 would take allow_pickle=False for one more array.
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             os.replace(scratch, path)
     except OSError as error:

@@ -108,7 +108,7 @@ def _bandwidth(pairs: Tensor, num_nodes: int, num_parts: int) -> Tensor:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-    if num_nodes < 2**31:  # csgraph of SciPy before 1.15 takes no wider numbers
+    if num_nodes < 2**31:  # csgraph of SciPy 1.12 takes no wider numbers
         pairs = pairs.int()
     entries: Any = (np.ones(pairs.size(1), np.int8), (pairs[0].numpy(), pairs[1].numpy()))
     order = reverse_cuthill_mckee(csr_array(entries, shape=(num_nodes, num_nodes)), symmetric_mode=True)

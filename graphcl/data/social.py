@@ -160,5 +160,5 @@ def _both_directions(pairs: IntArray) -> Tensor:
 def _sparse(pairs: IntArray, weight: npt.NDArray[np.float64], size: int):  # type: ignore[no-untyped-def]
     from scipy.sparse import coo_array
 
-    ends = pairs.astype(np.int32)  # csgraph of SciPy before 1.15 takes no wider ones
+    ends = pairs.astype(np.int32)  # csgraph of SciPy 1.12 takes no wider ones
     return coo_array((weight, (ends[0], ends[1])), shape=(size, size)).tocsr()

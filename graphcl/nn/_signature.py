@@ -85,7 +85,7 @@ def _arguments(network: nn.Module) -> Mapping[str, bool]:
     return _named(getattr(forward, "__func__", forward))
 
 
-# Signatures are not for a compiler to trace. What it can pass on is the class in torch 2.6, and the function later.
+# Signatures are not for a compiler to trace. What it can pass on is the class in torch 2.6, and in 2.13 the function.
 @torch.compiler.assume_constant_result
 def _named(function: Callable[..., Any]) -> Mapping[str, bool]:
     return _read(function)
