@@ -59,8 +59,7 @@ class MVGRL(NodeMethod):
     Source: Hassani, Khasahmadi, "Contrastive Multi-View Representation Learning on Graphs", ICML 2020, and the authors'
     code for node classification.
     Differs from the authors' code: a step takes the whole graph and not four of its diagonal blocks of 2000 nodes; the
-    diffusion is sparse, where theirs is dense on Cora; self-loops are added once to the graph, not twice; the
-    discriminator has no bias, and its weights start larger, as those of a D x D map.
+    diffusion is sparse, where theirs is dense on Cora; self-loops are added once to the graph, not twice.
     """
 
     def __init__(

@@ -72,8 +72,15 @@ def test_scores_before_the_sigmoid():
     discriminator = Discriminator(2)
     with torch.no_grad():
         discriminator.weight.copy_(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        discriminator.bias.fill_(0.5)
     h, summary = torch.tensor([[1.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.5, 1.0]])
-    assert discriminator(h, summary, torch.tensor([0, 1])).tolist() == [1.0, 5.0]
+    assert discriminator(h, summary, torch.tensor([0, 1])).tolist() == [1.5, 5.5]
+
+
+def test_discriminator_starts_as_a_bilinear_layer_of_one_output():
+    discriminator = Discriminator(64)
+    bound = (6 / (64 * 64 + 64)) ** 0.5  # Xavier's rule for D x D inputs to each of D: torch's fans of [1, D, D]
+    assert discriminator.bias == 0 and 0.95 * bound < discriminator.weight.abs().max() <= bound
 
 
 @pytest.mark.parametrize("count", [1, 3])
