@@ -130,6 +130,9 @@ class _Product(torch.autograd.Function):
 
 @torch.compiler.disable
 def _product(x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
+    num_cols = matrix.col_t.numel() if matrix.ptr_t is None else matrix.ptr_t.numel() - 1
+    if x.size(0) != num_cols:  # further rows would be left out without a word
+        raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
     return _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
 
 
