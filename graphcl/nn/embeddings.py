@@ -114,6 +114,7 @@ class GraphEncoder(nn.Module):
         with own_rows() if is_one_batch() else nullcontext():  # its norms are to look at the other ranks' rows
             if isinstance(inner(self.gnn), EdgeEncoder):
                 counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
+                counts |= self._weights_of(edge_weight)
                 node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
             else:
                 x = x if x.is_floating_point() else x.float()
@@ -134,11 +135,14 @@ class GraphEncoder(nn.Module):
             options["edge_attr"] = edge_attr
         if takes_batch(self.gnn):
             options["batch"] = batch
+        return options | self._weights_of(edge_weight)
+
+    def _weights_of(self, edge_weight: Tensor | None) -> dict[str, Any]:
+        """The edge weights, for a network that takes them."""
         if edge_weight is not None and not takes_weights(self.gnn):
             raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
-        if edge_weight is not None or requires(self.gnn, "edge_weight"):
-            options["edge_weight"] = edge_weight
-        return options
+        given = edge_weight is not None or requires(self.gnn, "edge_weight")
+        return {"edge_weight": edge_weight} if given else {}
 
     def _checked(self, x: Tensor, node: Any) -> Tensor:
         """What the network has made of ``x``, if that is one embedding per node, as wide as it says."""
@@ -227,7 +231,8 @@ def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
         for edges, size in zip(parts, sizes, strict=True):
             _check_ends(edges, size)
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        return torch.cat([edges + start for edges, start in zip(parts, starts, strict=True)], 1)
+        # In int64: numbers of few bytes suffice for one view, and wrap around in the next.
+        return torch.cat([edges.long() + start for edges, start in zip(parts, starts, strict=True)], 1)
 
     return remember(tuple(parts), ("join", *sizes), join)
 
