@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -49,9 +50,7 @@ class Parts:
             if name in ("edge_index", "num_nodes"):
                 continue
             chosen = nodes if self.data.is_node_attr(name) else edges if self.data.is_edge_attr(name) else None
-            if chosen is not None and isinstance(value, Tensor):
-                value = value.index_select(self.data.__cat_dim__(name, value), chosen.to(value.device))
-            part[name] = value
+            part[name] = value if chosen is None else _cut(value, self.data.__cat_dim__(name, value), chosen)
         for name, ids in (("n_id", nodes), ("e_id", edges)):
             if name not in part:
                 part[name] = ids
@@ -59,3 +58,14 @@ class Parts:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_numbering": None}
+
+
+def _cut(value: Any, dim: int, chosen: Tensor) -> Any:
+    """What ``value``, one of something for each node or edge, has for the chosen ones."""
+    if isinstance(value, Tensor):
+        return value.index_select(dim, chosen.to(value.device))
+    if isinstance(value, np.ndarray):
+        return value.take(chosen.cpu().numpy(), dim)
+    if isinstance(value, list | tuple):
+        return type(value)(value[i] for i in chosen.tolist())
+    return value[chosen]  # such as a TensorFrame

@@ -1,5 +1,6 @@
 """Parts of a graph: the induced subgraph, with all that belongs to its nodes and edges."""
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
@@ -18,6 +19,8 @@ def graph(generator: torch.Generator) -> Data:
         edge_index=torch.randint(SIZE - 5, (2, EDGES), generator=generator),
         edge_attr=torch.randn(EDGES, 2, generator=generator),
         y=torch.arange(SIZE),
+        array=np.arange(SIZE),
+        names=[str(i) for i in range(SIZE)],
         name="a graph",
     )
 
@@ -32,6 +35,7 @@ def test_a_part_is_the_induced_subgraph(graph: Data, nodes: list[int]) -> None:
         torch.tensor(nodes, dtype=torch.int64), graph.edge_index, num_nodes=SIZE, return_edge_mask=True
     )
     assert part.e_id.sort().values.tolist() == mask.nonzero().squeeze(1).tolist()
+    assert part.array.tolist() == nodes and part.names == [str(i) for i in nodes]
     assert part.name == "a graph"
 
 
