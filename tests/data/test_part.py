@@ -46,6 +46,14 @@ def test_parts_of_parts_keep_their_first_numbers(graph: Data) -> None:
     assert torch.equal(again.n_id[again.edge_index], graph.edge_index[:, again.e_id])
 
 
+def test_links_that_are_not_the_edges_stay_whole(graph: Data) -> None:
+    """There are as many as edges, where a split adds a negative link to each positive one."""
+    graph.edge_label_index = torch.randint(SIZE, (2, EDGES))
+    graph.edge_label = torch.ones(EDGES)
+    part = Parts(graph).cut(torch.tensor([30, 2, 9, 11]))
+    assert torch.equal(part.edge_label_index, graph.edge_label_index) and part.edge_label.numel() == EDGES
+
+
 def test_each_cut_starts_clean(graph: Data) -> None:
     parts = Parts(graph)
     parts.cut(torch.arange(SIZE))
