@@ -98,8 +98,10 @@ class GraphEncoder(nn.Module):
         graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
-        if not isinstance(x, Tensor):
+        if x is None:
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected node features x as a tensor [N, F], got {type(x).__name__}")
         if not isinstance(edge_index, Tensor):
             raise ValueError(
                 f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0], and where there "
@@ -283,6 +285,9 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight``,
         ``graph_id`` and ``n_id`` where the batch has them.
 
+    Raises:
+        ValueError: The counts do not add up.
+
     Example:
         >>> from torch_geometric.data import Batch
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -290,6 +295,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         >>> second.edge_index.tolist(), second.ptr.tolist()
         ([[0, 3], [1, 4]], [0, 3, 5])
     """
+    if sum(counts) != batch.num_graphs:
+        raise ValueError(f"expected counts that add up to the batch's {batch.num_graphs} graphs, got {list(counts)}")
     ends = torch.tensor([0, *counts]).cumsum(0)
     edges = batch._slice_dict["edge_index"][ends].tolist()
     attributes = batch._store.get("edge_attr")

@@ -119,6 +119,9 @@ def test_parts_of_a_batch_keep_the_names_of_their_graphs(generator):
     batch.graph_id = torch.tensor([7, 3, 9, 1])
     first, second = split_batch(batch, [1, 3])
     assert (first.graph_id.tolist(), second.graph_id.tolist()) == ([7], [3, 9, 1])
+    for counts in ([1, 2], [1, 4]):
+        with pytest.raises(ValueError, match=r"expected counts that add up to the batch's 4 graphs, got \[1, [24]\]"):
+            split_batch(batch, counts)
 
 
 class TestViews:
@@ -377,6 +380,10 @@ class TestRefusals:
             encoder.encode(self.graph)
         with pytest.raises(ValueError, match="expected node features x, got none; choose features"):
             encoder.encode_views([self.graph, self.graph])
+
+    def test_features_that_are_no_tensor(self):
+        with pytest.raises(TypeError, match=r"expected node features x as a tensor \[N, F\], got list"):
+            GraphEncoder(GIN(4)).encode(Data(x=[[1.0] * 4] * 2, edge_index=self.graph.edge_index))
 
     def test_no_edges_given(self):
         encoder = GraphEncoder(GIN(4))
