@@ -15,6 +15,7 @@ from torch_geometric.data.storage import AttrType, BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl import _host
+from graphcl._links import is_of_links
 from graphcl.augment._graph import Graph
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "hand_on_levels",
     "holds_edge_ids",
     "holds_node_ids",
-    "is_of_links",
     "levels",
     "like_first",
     "note_levels",
@@ -66,21 +66,6 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
         else:
             found[key] = _level_by_size(data, key, graph)
     return found
-
-
-def is_of_links(store: BaseStorage, key: str) -> bool:
-    """Whether an attribute tells of other links than the edges: of those to be predicted, or of a second edge_index.
-
-    There may be just as many of them as edges, or as nodes. PyG's ``RandomLinkSplit`` makes one negative link for each
-    positive one, which is two for each undirected edge; a tetrahedron has as many faces as corners.
-    """
-    name = key.removesuffix("_batch")
-    if "index" in name and name != "edge_index" and ("edge" not in name or name.endswith("edge_index")):
-        value = store.get(name)
-        return isinstance(value, Tensor) and value.dim() > 1  # of one dimension it tells of each node or edge
-    if name == "face":
-        return True
-    return "edge_label" in key and any("edge_label_index" in other for other in store.keys())
 
 
 def _level_by_slices(key: str, slices: Any, node_slices: Tensor, edge_slices: Tensor) -> str:

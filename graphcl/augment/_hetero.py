@@ -16,8 +16,9 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
+from graphcl._links import is_of_links
 from graphcl._random import Key, fold
-from graphcl.augment._attributes import is_of_links, seeds_kept
+from graphcl.augment._attributes import seeds_kept
 from graphcl.augment._graph import Graph, check_grouped, check_int64, check_num_graphs, names_of, offsets, plain
 
 __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]

@@ -107,7 +107,10 @@ def increments_by_graph(
                     raise NotPackable(f"__cat_dim__ of '{key}' depends on the graph")
                 if column.cat_dim is None or value.dim() == 0:
                     value = value.unsqueeze(0)
-            incs[key].append(graph.__inc__(key, value, store))
+            try:
+                incs[key].append(graph.__inc__(key, value, store))
+            except RuntimeError as error:  # PyG looks for the largest number in a batch vector of nothing
+                raise NotPackable(f"__inc__ of '{key}' fails for a graph: {error}") from error
     if any(type(count) is not int for count in counts):
         raise NotPackable("num_nodes is not an integer")
     return torch.tensor(counts) if counts else None, {key: _stack(key, inc) for key, inc in incs.items()}

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl._host import where
+from graphcl._links import is_of_links
 from graphcl.data._adjacency import Adjacency, check_structure
 from graphcl.data._numbering import Numbering
 
@@ -26,7 +28,8 @@ class Parts:
         """The subgraph of ``nodes`` (different ones), in their order, with edges by ascending source.
 
         It has ``n_id`` and ``e_id``, where its nodes and edges stand in the graph. An ``n_id`` or ``e_id`` that the
-        data have already is cut like any other attribute.
+        data have already is cut like any other attribute. Other links than the edges, such as ``edge_label_index``,
+        stay whole, in the numbers of the graph, even if there are as many of them as edges.
         """
         first = self.leaving.ptr.index_select(0, nodes)
         degree = self.leaving.ptr.index_select(0, nodes + 1) - first
@@ -48,14 +51,29 @@ class Parts:
         for name, value in self.data._store.items():
             if name in ("edge_index", "num_nodes"):
                 continue
-            chosen = nodes if self.data.is_node_attr(name) else edges if self.data.is_edge_attr(name) else None
-            if chosen is not None and isinstance(value, Tensor):
-                value = value.index_select(self.data.__cat_dim__(name, value), chosen.to(value.device))
-            part[name] = value
+            chosen = self._chosen(name, nodes, edges)
+            part[name] = value if chosen is None else _cut(value, self.data.__cat_dim__(name, value), chosen)
         for name, ids in (("n_id", nodes), ("e_id", edges)):
             if name not in part:
                 part[name] = ids
         return part
 
+    def _chosen(self, name: str, nodes: Tensor, edges: Tensor) -> Tensor | None:
+        """Which of an attribute's values the part has; None where they are neither of nodes nor of edges."""
+        if is_of_links(self.data._store, name):
+            return None
+        return nodes if self.data.is_node_attr(name) else edges if self.data.is_edge_attr(name) else None
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_numbering": None}
+
+
+def _cut(value: Any, dim: int, chosen: Tensor) -> Any:
+    """What ``value``, one of something for each node or edge, has for the chosen ones."""
+    if isinstance(value, Tensor):
+        return value.index_select(dim, chosen.to(value.device))
+    if isinstance(value, np.ndarray):
+        return value.take(chosen.cpu().numpy(), dim)
+    if isinstance(value, list | tuple):
+        return type(value)(value[i] for i in chosen.tolist())
+    return value[chosen]  # such as a TensorFrame

@@ -46,6 +46,9 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
     os.close(handle)
     try:
         _write(Path(scratch), parts, num_rows)
+        umask = os.umask(0)  # mkstemp makes files that only the owner reads; these get the usual rights
+        os.umask(umask)
+        os.chmod(scratch, 0o666 & ~umask)
         os.replace(scratch, path)
     finally:
         Path(scratch).unlink(missing_ok=True)

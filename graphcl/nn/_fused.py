@@ -6,7 +6,7 @@ been written side by side. Here each layer keeps what its gradient needs and not
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,25 +17,36 @@ from graphcl.distributed import is_part
 from graphcl.nn.norm import BatchNorm, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
 
-__all__ = ["fused_layers", "is_fusible"]
+__all__ = ["fused_layers", "is_fusible", "is_plain", "maps_first"]
+
+M = TypeVar("M", bound=nn.Module)
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
 
-def is_fusible(x: Tensor, layers: Sequence[tuple[nn.Linear, nn.Linear, nn.Module]]) -> bool:
+def is_fusible(x: Tensor, layers: Sequence[tuple[nn.Module, nn.Module, nn.Module]]) -> bool:
     """Whether :func:`fused_layers` gives what the modules would: on a CPU, in training, with nobody listening in."""
     if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
     if torch.is_autocast_enabled("cpu") or is_part() or x.dtype not in (torch.float32, torch.float64):
         return False
     for lower, upper, norm in layers:
-        if not (isinstance(norm, BatchNorm) and norm.training and norm.momentum is not None):
+        if not (is_plain(lower, nn.Linear) and is_plain(upper, nn.Linear) and is_plain(norm, BatchNorm)):
             return False
-        if norm.weight is None or norm.running_mean is None or lower.weight.dtype != x.dtype:
+        if not norm.training or norm.momentum is None or norm.weight is None or norm.running_mean is None:
             return False
-        if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in (lower, upper, norm)):
+        if lower.weight.dtype != x.dtype:
             return False
     return True
+
+
+def is_plain(module: nn.Module, kind: type[M]) -> TypeGuard[M]:
+    """Whether a module can be computed from its weights: it is of that very class, and has no hooks.
+
+    What stands in its place (an adapter, a quantised map) may have weights of the same names and make more of them.
+    """
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return type(module) is kind and not any(hooks)
 
 
 def fused_layers(
@@ -77,12 +88,13 @@ class _Layers(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         transposed, sizes, depth = ctx.neighbours.T, ctx.sizes, len(ctx.eps)
-        given, *parameters = ctx.saved_tensors[: 6 * depth + 1]
+        saved = ctx.saved_tensors  # read once: checkpointing unpacks no tensor twice
+        given, *parameters = saved[: 6 * depth + 1]
         if torch.is_grad_enabled():  # a second derivative is wanted
             again = partial(_formula, neighbours=ctx.neighbours, sizes=sizes, eps=ctx.eps)
             grad_x, *of_parameters = gradients_again(again, [given, *parameters], grad)
             return grad_x, None, None, None, *of_parameters
-        kept = ctx.saved_tensors[6 * depth + 1 :]
+        kept = saved[6 * depth + 1 :]
         width, each = grad.size(1) // depth, len(kept) // depth
         grads: list[Tensor | None] = [None] * (6 * depth)
         above: Tensor | None = None

@@ -40,12 +40,13 @@ class Looped:
     @cached_property
     def void(self) -> Tensor:
         """``[E + N]`` bool: the entries that weigh nothing."""
-        return (self.pattern.row == self.pattern.col) & (self.pattern.pair < self.num_edges)
+        with torch.inference_mode(False):  # autograd keeps it, also where an evaluation asked first
+            return (self.pattern.row == self.pattern.col) & (self.pattern.pair < self.num_edges)
 
     @cached_property
     def source(self) -> Tensor:
         """``[E + N]``, for each entry the position of its weight in the edges' weights, 1, 0."""
-        with torch.inference_mode(False):  # autograd keeps it, also where an evaluation asked first
+        with torch.inference_mode(False):  # as above
             pair, row, num_nodes = self.pattern.pair.long(), self.pattern.row, self.pattern.ptr.numel() - 1
             # A node's self-loop weighs what the last of its own did, else 1.
             last = torch.full((num_nodes + 1,), -1, device=pair.device)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes, norm_layer
-from graphcl.nn.norm import BatchNorm
+from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.prelu import PReLU
 
 __all__ = ["Activation", "Jump", "Norm", "Stack", "is_mapped_first", "layer_widths"]
@@ -75,7 +75,7 @@ class Stack(JointEncoder, ABC):
 
     def check(self, x: Tensor, edge_index: Tensor) -> None:
         """Refuse what is not ``[N, in_channels]`` in the precision of the weights, and what is no list of edges."""
-        check_features(x, self.in_channels, next(self.parameters()).dtype)
+        check_features(x, self.in_channels, next((p.dtype for p in self.parameters()), x.dtype))
         check_edges(edge_index)
 
     def run(self, x: Tensor, structure: Any, splits: Sequence[int] | None) -> Tensor:
@@ -86,8 +86,7 @@ class Stack(JointEncoder, ABC):
                 x = F.dropout(x, self.dropout, self.training)
             x = conv(x, structure)
             if i < len(self.norms):
-                norm = self.norms[i]
-                x = self.activations[i](norm(x, splits) if isinstance(norm, BatchNorm) else norm(x))
+                x = self.activations[i](normalise_views(self.norms[i], x, splits))
             outputs.append(x)
         return torch.cat(outputs, 1) if self.jk == "cat" else x
 

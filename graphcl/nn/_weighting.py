@@ -3,16 +3,16 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphcl.distributed import own_rows
-from graphcl.nn._fused import maps_first
+from graphcl.nn._fused import is_plain, maps_first
 from graphcl.nn._signature import inner, takes, takes_weights
 from graphcl.nn.embeddings import Embeddings, GraphEncoder, batch_and_count
 from graphcl.nn.encoders import GIN
-from graphcl.nn.norm import BatchNorm
+from graphcl.nn.norm import normalise_views
 
 __all__ = ["encode_weighted", "check_takes_weights"]
 
@@ -53,12 +53,12 @@ def _weighted_gin(gin: GIN, x: Tensor, edge_index: Tensor, weight: Tensor) -> Te
     lower: Any
     for lower, upper, norm in layers:
         # As in GIN: the sum and the linear map commute, and wide features are mapped first.
-        first = maps_first(lower.weight)
+        first = is_plain(lower, nn.Linear) and maps_first(lower.weight)
         h = F.linear(x, lower.weight) if first else x
         message = h.index_select(0, source) * weight[:, None].to(h.dtype)
         h = h.index_add(0, target, message)
-        h = h + lower.bias if first else F.linear(h, lower.weight, lower.bias)
+        h = h + lower.bias if first else lower(h)
         x = torch.relu(upper(torch.relu(h)))
-        x = norm(x, None) if isinstance(norm, BatchNorm) else norm(x)
+        x = normalise_views(norm, x, None)
         outputs.append(x)
     return torch.cat(outputs, 1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl.nn._signature import inner
 from graphcl.nn._stack import Stack
 from graphcl.nn.encoders import GIN, JointEncoder
 
@@ -74,6 +75,7 @@ def depths_of(gnn: nn.Module) -> list[Depth]:
         >>> [(depth.steps, depth.columns.start, depth.columns.stop) for depth in depths_of(GIN(4, 8, 2))]
         [(1, 0, 8), (2, 8, 16)]
     """
+    gnn = inner(gnn)  # of a compiled network the layers are not
     first, widths = (0, gnn.widths) if isinstance(gnn, UnitDepths) else (1, _widths(gnn)[1:])
     if not widths:
         steps = getattr(gnn, "num_layers", None)

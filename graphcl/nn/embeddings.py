@@ -98,8 +98,10 @@ class GraphEncoder(nn.Module):
         graph_splits: Sequence[int] | None = None,
     ) -> Embeddings:
         """Encode the graphs that ``batch`` ``[N]`` tells apart (one graph without it)."""
-        if not isinstance(x, Tensor):
+        if x is None:
             raise ValueError("expected node features x, got none; choose features when loading (features='constant')")
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected node features x as a tensor [N, F], got {type(x).__name__}")
         if not isinstance(edge_index, Tensor):
             raise ValueError(
                 f"expected edge_index of shape [2, E], got {edge_index}; without edges it is [2, 0], and where there "
@@ -114,6 +116,7 @@ class GraphEncoder(nn.Module):
         with own_rows() if is_one_batch() else nullcontext():  # its norms are to look at the other ranks' rows
             if isinstance(inner(self.gnn), EdgeEncoder):
                 counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
+                counts |= self._weights_of(edge_weight)
                 node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
             else:
                 x = x if x.is_floating_point() else x.float()
@@ -134,11 +137,14 @@ class GraphEncoder(nn.Module):
             options["edge_attr"] = edge_attr
         if takes_batch(self.gnn):
             options["batch"] = batch
+        return options | self._weights_of(edge_weight)
+
+    def _weights_of(self, edge_weight: Tensor | None) -> dict[str, Any]:
+        """The edge weights, for a network that takes them."""
         if edge_weight is not None and not takes_weights(self.gnn):
             raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
-        if edge_weight is not None or requires(self.gnn, "edge_weight"):
-            options["edge_weight"] = edge_weight
-        return options
+        given = edge_weight is not None or requires(self.gnn, "edge_weight")
+        return {"edge_weight": edge_weight} if given else {}
 
     def _checked(self, x: Tensor, node: Any) -> Tensor:
         """What the network has made of ``x``, if that is one embedding per node, as wide as it says."""
@@ -227,7 +233,8 @@ def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
         for edges, size in zip(parts, sizes, strict=True):
             _check_ends(edges, size)
         starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        return torch.cat([edges + start for edges, start in zip(parts, starts, strict=True)], 1)
+        # In int64: numbers of few bytes suffice for one view, and wrap around in the next.
+        return torch.cat([edges.long() + start for edges, start in zip(parts, starts, strict=True)], 1)
 
     return remember(tuple(parts), ("join", *sizes), join)
 
@@ -278,6 +285,9 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight``,
         ``graph_id`` and ``n_id`` where the batch has them.
 
+    Raises:
+        ValueError: The counts do not add up.
+
     Example:
         >>> from torch_geometric.data import Batch
         >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
@@ -285,6 +295,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         >>> second.edge_index.tolist(), second.ptr.tolist()
         ([[0, 3], [1, 4]], [0, 3, 5])
     """
+    if sum(counts) != batch.num_graphs:
+        raise ValueError(f"expected counts that add up to the batch's {batch.num_graphs} graphs, got {list(counts)}")
     ends = torch.tensor([0, *counts]).cumsum(0)
     edges = batch._slice_dict["edge_index"][ends].tolist()
     attributes = batch._store.get("edge_attr")

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl.nn._cache import remember
-from graphcl.nn._fused import fused_layers, is_fusible, maps_first
-from graphcl.nn.norm import BatchNorm, check_rows
+from graphcl.nn._fused import fused_layers, is_fusible, is_plain, maps_first
+from graphcl.nn.norm import BatchNorm, check_rows, normalise_views
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["GIN", "EdgeEncoder", "JointEncoder"]
@@ -107,7 +107,7 @@ class GIN(JointEncoder):
                 norm.reset_parameters()
 
     def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        check_features(x, self.in_channels, next(self.parameters()).dtype)
+        check_features(x, self.in_channels, next((p.dtype for p in self.parameters()), x.dtype))
         check_edges(edge_index)
         neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
@@ -117,8 +117,8 @@ class GIN(JointEncoder):
             return fused_layers(x, neighbours, layers, sizes)
         outputs = []
         for lower, upper, norm in layers:
-            x = upper(_sum_and_map(neighbours, lower, x).relu_()).relu_()
-            x = norm(x, splits) if isinstance(norm, BatchNorm) else norm(x)
+            x = upper(_sum_and_map(neighbours, lower, x).relu()).relu()
+            x = normalise_views(norm, x, splits)
             outputs.append(x)
         return torch.cat(outputs, 1)
 
@@ -127,10 +127,11 @@ def _neighbours(edge_index: Tensor, num_nodes: int) -> SparseSum:
     return remember((edge_index,), ("sum", num_nodes), lambda: SparseSum.adjacency(edge_index, num_nodes))
 
 
-def _sum_and_map(neighbours: SparseSum, linear: nn.Linear, x: Tensor) -> Tensor:
-    if maps_first(linear.weight):
+def _sum_and_map(neighbours: SparseSum, linear: nn.Module, x: Tensor) -> Tensor:
+    if is_plain(linear, nn.Linear) and maps_first(linear.weight):
         return neighbours.plus_self(F.linear(x, linear.weight)) + linear.bias
-    return linear(neighbours.plus_self(x))
+    mapped: Tensor = linear(neighbours.plus_self(x))
+    return mapped
 
 
 def check_features(x: Tensor, in_channels: int, dtype: torch.dtype) -> None:

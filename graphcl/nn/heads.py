@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl._arguments import check_choice
-from graphcl.nn.norm import BatchNorm
+from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.prelu import PReLU
 
 __all__ = ["MLPHead", "ShortcutHead", "project_views", "projection_head"]
@@ -116,7 +116,7 @@ class MLPHead(nn.Module):
             _check_rows([z.size(0)] if splits is None else splits)
         for linear, norm in zip(self.inner, self.norms, strict=True):
             z = linear(z)
-            z = torch.relu(norm(z, splits) if isinstance(norm, BatchNorm) else norm(z))
+            z = torch.relu(normalise_views(norm, z, splits))
         return self.last(z)
 
 
@@ -181,7 +181,7 @@ def project_views(head: nn.Module, views: Sequence[Tensor]) -> list[Tensor]:
     sizes = [z.size(0) for z in views]
     if type(head) is MLPHead and not head._forward_hooks:
         return list(head(torch.cat(list(views)), sizes).split(sizes))
-    parts = head if isinstance(head, nn.Sequential) else [head]
+    parts = head if type(head) is nn.Sequential else [head]
     if not all(type(part) in _ROW_BY_ROW for part in parts) or head._forward_hooks:
         return [head(z) for z in views]
     return list(head(torch.cat(list(views))).split(sizes))

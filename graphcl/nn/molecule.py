@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
 from graphcl.nn.encoders import EdgeEncoder
-from graphcl.nn.norm import BatchNorm
+from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.readouts import sum_readout
 from graphcl.nn.sparse import SparseSum
 
@@ -211,10 +211,9 @@ class MoleculeEncoder(EdgeEncoder):
                 h = self.updates[layer](neighbours.plus_self(h) + counts @ self.bonds[layer])
             else:
                 h = root * (neighbours.plus_self(root * self.updates[layer](h)) + counts @ self.bonds[layer])
-            norm: Any = self.norms[layer]
-            h = norm(h, splits)
+            h = normalise_views(self.norms[layer], h, splits)
             if layer < self.num_layers - 1:
-                h = h.relu_()
+                h = h.relu()
             h = F.dropout(h, self.dropout, self.training)
             outputs.append(h)
             if virtual is not None and self.virtual is not None and layer < self.num_layers - 1:
@@ -276,7 +275,8 @@ class _VirtualUpdate(nn.Module):
 
     def forward(self, x: Tensor, splits: Sequence[int] | None) -> Tensor:
         inner, outer = self.norms
-        return outer(self.upper(inner(self.lower(x), splits).relu()), splits).relu()
+        x = normalise_views(inner, self.lower(x), splits).relu()
+        return normalise_views(outer, self.upper(x), splits).relu()
 
 
 def _perceptron(width: int) -> nn.Sequential:

@@ -75,6 +75,15 @@ class BatchNorm(nn.BatchNorm1d):
         self.running_var.lerp_(variance.to(self.running_var), share)
 
 
+def normalise_views(norm: nn.Module, x: Tensor, splits: Sequence[int] | None) -> Tensor:
+    """``norm`` of several views in one tensor: by row, or, of whatever stands in a norm's place, view by view."""
+    if isinstance(norm, BatchNorm):
+        return norm(x, splits)
+    if splits is None or isinstance(norm, nn.LayerNorm | nn.Identity):
+        return norm(x)
+    return torch.cat([norm(part) for part in x.split(list(splits))])
+
+
 def check_rows(sizes: list[int]) -> None:
     if min(sizes) < 2:
         raise ValueError(

@@ -85,13 +85,15 @@ def kmeans(z: Tensor, num_clusters: int, *, key: Key = 0, iterations: int = 10) 
     if z.dim() != 2 or z.size(0) < num_clusters:
         raise ValueError(f"expected z of shape [N, D] with N >= {num_clusters}, got {list(z.shape)}")
     z = z.to(torch.promote_types(z.dtype, torch.float32))
+    mean = z.mean(0)  # clusters move with the rows; squares of what all rows share would drown what they do not
+    z = z - mean
     centres = z[hash_ids(key, torch.arange(z.size(0), device=z.device)).argsort()[:num_clusters]]
     for _ in range(iterations):
         assignment = _nearest(z, centres)
         sums = torch.zeros_like(centres).index_add_(0, assignment, z)
         counts = torch.bincount(assignment, minlength=num_clusters)[:, None]
         centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
-    return centres, _nearest(z, centres)
+    return centres + mean, _nearest(z, centres)
 
 
 def _nearest(z: Tensor, centres: Tensor) -> Tensor:

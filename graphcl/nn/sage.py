@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl.nn._cache import remember
+from graphcl.nn._fused import is_plain
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
@@ -109,7 +110,7 @@ class _Convolution(nn.Module):
 
     def forward(self, x: Tensor, mean: SparseMatrix) -> Tensor:
         own: Tensor = self.root(x)
-        if is_mapped_first(x, self.neighbours.weight):
+        if is_plain(self.neighbours, nn.Linear) and is_mapped_first(x, self.neighbours.weight):
             return mean(F.linear(x, self.neighbours.weight)) + self.neighbours.bias + own
         summed: Tensor = self.neighbours(mean(x))
         return summed + own

@@ -130,6 +130,9 @@ class _Product(torch.autograd.Function):
 
 @torch.compiler.disable
 def _product(x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
+    num_cols = matrix.col_t.numel() if matrix.ptr_t is None else matrix.ptr_t.numel() - 1
+    if x.size(0) != num_cols:  # further rows would be left out without a word
+        raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
     return _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
 
 
@@ -145,6 +148,11 @@ def _counting_sort(index: Tensor, value: Tensor, size: int) -> tuple[Tensor, Ten
     """``ptr``, the positions sorted by index, and the values there; in linear time: torch has only comparison sorts."""
     from scipy.sparse import csr_array
 
+    if torch._C._are_functorch_transforms_active():  # under which there are no numbers for SciPy to read
+        raise NotImplementedError(
+            "expected derivatives by torch.autograd, got a transform of torch.func around a sum over neighbours; take "
+            "torch.autograd.grad, which works with functional_call too"
+        )
     _check_range(index, size)
     # A matrix with one entry a row; its transpose has the entries of each column together, in order.
     kind = _index_type(index)

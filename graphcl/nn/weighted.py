@@ -120,6 +120,9 @@ class SparseMatrix:
         """``[num_rows, D]`` from ``x`` ``[num_cols, D]``, in the dtype of ``x``."""
         if self.value.dim() == 2 and x.size(1) % self.value.size(1):
             raise ValueError(f"expected x with a multiple of {self.value.size(1)} columns, got {list(x.shape)}")
+        num_cols = self.pattern.ptr_t.numel() - 1
+        if x.size(0) != num_cols:  # further rows would be left out without a word
+            raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
         return _product(x, self.value, self.value_t if torch.is_grad_enabled() else self.value, self.pattern)
 
 

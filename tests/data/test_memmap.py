@@ -32,6 +32,12 @@ def test_rows_come_back_as_they_were(x: Tensor, tmp_path: Path, dtype: torch.dty
     assert np.array_equal(np.load(tmp_path / "x.npy"), x.to(dtype).numpy())
 
 
+def test_others_may_read_the_file_as_any_other(x: Tensor, tmp_path: Path) -> None:
+    write_rows(tmp_path / "x.npy", [x], 20)
+    np.save(tmp_path / "y.npy", x.numpy())
+    assert (tmp_path / "x.npy").stat().st_mode == (tmp_path / "y.npy").stat().st_mode
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_fetches_the_rows_of_its_batches(tmp_path: Path, workers: int) -> None:
     graph = power_law_graph(200, 800, num_features=5, num_classes=2)

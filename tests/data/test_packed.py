@@ -355,6 +355,16 @@ def test_subset_of_a_data_set(held):
     assert len(packed) == packed.num_graphs == 4
 
 
+def test_a_batch_vector_of_a_graph_without_nodes():
+    """PyG asks it for its largest number, which it has not: only batches with that graph are impossible."""
+    graphs = [Data(x=torch.ones(n, 1), sub_batch=torch.arange(n)) for n in (2, 0, 3)]
+    packed = PackedDataset(graphs)
+    assert "__inc__ of 'sub_batch' fails for a graph" in packed.reason
+    assert_contract(graphs, [2, 0])
+    with pytest.raises(ValueError, match="expected graphs that PyG can collate"):
+        packed.batch([0, 1])
+
+
 def test_graphs_of_next_to_nothing():
     assert assert_contract([Data(num_nodes=i) for i in range(3)], [2, 0], graph_id=True).packed
     assert assert_contract([Data(num_nodes=i) for i in range(3)], [2, 0]).packed

@@ -1,5 +1,6 @@
 """Parts of a graph: the induced subgraph, with all that belongs to its nodes and edges."""
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
@@ -18,6 +19,8 @@ def graph(generator: torch.Generator) -> Data:
         edge_index=torch.randint(SIZE - 5, (2, EDGES), generator=generator),
         edge_attr=torch.randn(EDGES, 2, generator=generator),
         y=torch.arange(SIZE),
+        array=np.arange(SIZE),
+        names=[str(i) for i in range(SIZE)],
         name="a graph",
     )
 
@@ -32,6 +35,7 @@ def test_a_part_is_the_induced_subgraph(graph: Data, nodes: list[int]) -> None:
         torch.tensor(nodes, dtype=torch.int64), graph.edge_index, num_nodes=SIZE, return_edge_mask=True
     )
     assert part.e_id.sort().values.tolist() == mask.nonzero().squeeze(1).tolist()
+    assert part.array.tolist() == nodes and part.names == [str(i) for i in nodes]
     assert part.name == "a graph"
 
 
@@ -40,6 +44,14 @@ def test_parts_of_parts_keep_their_first_numbers(graph: Data) -> None:
     again = Parts(part).cut(torch.tensor([2, 0]))
     assert again.n_id.tolist() == [9, 30] and again.y.tolist() == [9, 30]
     assert torch.equal(again.n_id[again.edge_index], graph.edge_index[:, again.e_id])
+
+
+def test_links_that_are_not_the_edges_stay_whole(graph: Data) -> None:
+    """There are as many as edges, where a split adds a negative link to each positive one."""
+    graph.edge_label_index = torch.randint(SIZE, (2, EDGES))
+    graph.edge_label = torch.ones(EDGES)
+    part = Parts(graph).cut(torch.tensor([30, 2, 9, 11]))
+    assert torch.equal(part.edge_label_index, graph.edge_label_index) and part.edge_label.numel() == EDGES
 
 
 def test_each_cut_starts_clean(graph: Data) -> None:

@@ -7,7 +7,7 @@ import weakref
 import pytest
 import torch
 
-from graphcl.nn import GCN, GIN
+from graphcl.nn import GAT, GCN, GIN
 from graphcl.nn import _cache as cache
 from graphcl.nn._cache import remember
 
@@ -113,7 +113,7 @@ def test_inference_tensors_are_not_kept():
     assert make.calls == 2
 
 
-@pytest.mark.parametrize("encoder", [GCN(3, 4, 2), GIN(3, 4, 2, norm="none")], ids=["GCN", "GIN"])
+@pytest.mark.parametrize("encoder", [GCN(3, 4, 2), GIN(3, 4, 2, norm="none"), GAT(3, 4, 2)], ids=["GCN", "GIN", "GAT"])
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
 def test_training_uses_what_an_evaluation_left(encoder, mode, generator):
     x, edge_index = torch.randn(6, 3, generator=generator), torch.randint(6, (2, 12), generator=generator)

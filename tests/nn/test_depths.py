@@ -64,6 +64,22 @@ def test_depths():
     assert starts(torch.nn.Linear(4, 4)) == [(3, None, None)]
 
 
+class Compiled(torch.nn.Module):
+    """What ``torch.compile`` puts around a network, as far as it matters here."""
+
+    def __init__(self, network):
+        super().__init__()
+        self._orig_mod = network
+
+    def forward(self, x, edge_index, **options):
+        return self._orig_mod(x, edge_index, **options)
+
+
+@pytest.mark.parametrize("gnn", [GIN(4, 8, 2), UnitDepths(GIN(4, 8, 2))])
+def test_depths_of_a_compiled_network(gnn):
+    assert depths_of(Compiled(gnn)) == depths_of(gnn)
+
+
 def test_a_network_that_gives_its_last_layer_is_refused():
     with pytest.raises(TypeError, match="expected a network that gives out all of its layers .* got GCN"):
         UnitDepths(GCN(4, 8, 2))

@@ -16,7 +16,19 @@ from torch_geometric.nn import GATConv, GCNConv, GINEConv, GraphNorm, Sequential
 
 from graphcl.augment import PPRDiffusion
 from graphcl.methods import GraphCL
-from graphcl.nn import GAT, GCN, GIN, SAGE, Embeddings, GraphEncoder, mean_readout, split_batch, sum_readout
+from graphcl.nn import (
+    GAT,
+    GCN,
+    GIN,
+    SAGE,
+    EdgeEncoder,
+    Embeddings,
+    GraphEncoder,
+    MoleculeEncoder,
+    mean_readout,
+    split_batch,
+    sum_readout,
+)
 
 
 def random_graph(num_nodes, num_edges, generator):
@@ -107,6 +119,9 @@ def test_parts_of_a_batch_keep_the_names_of_their_graphs(generator):
     batch.graph_id = torch.tensor([7, 3, 9, 1])
     first, second = split_batch(batch, [1, 3])
     assert (first.graph_id.tolist(), second.graph_id.tolist()) == ([7], [3, 9, 1])
+    for counts in ([1, 2], [1, 4]):
+        with pytest.raises(ValueError, match=r"expected counts that add up to the batch's 4 graphs, got \[1, [24]\]"):
+            split_batch(batch, counts)
 
 
 class TestViews:
@@ -173,6 +188,24 @@ class TestViews:
         with pytest.raises(TypeError, match="expected edge_index as a list of edges"):
             GraphEncoder(GIN(4, 8, 2).double()).encode_views([view, view])
 
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+    def test_edges_numbered_in_few_bytes(self, dtype, generator):
+        views = [random_graph(200, 300, generator) for _ in range(2)]
+        for view in views:
+            view.edge_index = view.edge_index.to(dtype)
+        encoder = GraphEncoder(GIN(4, 8, 2).double())
+        for found, view in zip(encoder.encode_views(views), views, strict=True):
+            torch.testing.assert_close(found, encoder.encode(view))
+
+
+class Weighing(EdgeEncoder):
+    """Gives every node the sum of the edge weights."""
+
+    out_channels = 1
+
+    def forward(self, x, edge_index, edge_attr=None, *, edge_weight=None, **counts):
+        return x.new_zeros(len(x), 1, dtype=torch.float32) + (0 if edge_weight is None else edge_weight.sum())
+
 
 class TestWeights:
     """Edge weights reach the networks that take them, alone and jointly."""
@@ -206,6 +239,18 @@ class TestWeights:
         torch.testing.assert_close(encoder.encode(view), wanted)
         with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
             encoder(view.x, view.edge_index, view.batch, edge_weight=view.edge_weight)
+
+    def test_an_encoder_of_edge_features_takes_them_or_says_so(self, generator):
+        view = batch_of([4, 6], generator)
+        view.edge_attr = torch.rand(20, 1, generator=generator)
+        weight = torch.rand(20, generator=generator)
+        encoder = GraphEncoder(Weighing())
+        found = encoder(view.x, view.edge_index, view.batch, edge_attr=view.edge_attr, edge_weight=weight).node
+        assert torch.equal(found, weight.sum().expand(10, 1))
+        assert torch.equal(encoder.encode(view).node, torch.zeros(10, 1))
+        molecules = GraphEncoder(MoleculeEncoder(8, 2))
+        with pytest.raises(ValueError, match="expected no edge_weight, got one; MoleculeEncoder does not take it"):
+            molecules(view.x, view.edge_index, view.batch, edge_attr=view.edge_attr, edge_weight=weight)
 
     def test_each_sequential_network_by_its_own_arguments(self, generator):
         """PyG's ``Sequential`` writes the forward of the last one that was made into the class."""
@@ -335,6 +380,10 @@ class TestRefusals:
             encoder.encode(self.graph)
         with pytest.raises(ValueError, match="expected node features x, got none; choose features"):
             encoder.encode_views([self.graph, self.graph])
+
+    def test_features_that_are_no_tensor(self):
+        with pytest.raises(TypeError, match=r"expected node features x as a tensor \[N, F\], got list"):
+            GraphEncoder(GIN(4)).encode(Data(x=[[1.0] * 4] * 2, edge_index=self.graph.edge_index))
 
     def test_no_edges_given(self):
         encoder = GraphEncoder(GIN(4))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GAT as PyGGAT
 from torch_geometric.nn import GCN as PyGGCN
@@ -19,6 +20,7 @@ from graphcl.nn import (
     SAGE,
     GraphEncoder,
     JointEncoder,
+    MLPHead,
     UnitDepths,
     max_readout,
     mean_readout,
@@ -356,6 +358,23 @@ class TestFusedLayers:
         ).sum().backward()
         assert encoder.lower[0].weight.grad is None and encoder.upper[0].weight.grad is not None
 
+    @pytest.mark.parametrize("width", [3, 16], ids=["map last", "map first"])
+    def test_gradient_checkpointing(self, generator, width):
+        x, edges = torch.randn(9, width, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        encoder = GIN(width, 4, 2)
+        wanted = torch.autograd.grad(encoder(x, edges).sin().sum(), list(encoder.parameters()))
+        out = checkpoint(encoder, x, edges, use_reentrant=False)
+        torch.testing.assert_close(torch.autograd.grad(out.sin().sum(), list(encoder.parameters())), wanted)
+
+    @pytest.mark.parametrize("hook", ["register_full_backward_hook", "register_full_backward_pre_hook"])
+    @pytest.mark.parametrize("part", ["lower", "upper", "norms"])
+    def test_hooks_on_gradients_are_called(self, generator, hook, part):
+        encoder, seen = GIN(F_IN, 4, 2), []
+        getattr(getattr(encoder, part)[0], hook)(lambda *args: seen.append(args))
+        x, edges = torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        encoder(x.requires_grad_(), edges).sum().backward()
+        assert len(seen) == 1
+
     def test_autocast_and_evaluation_take_the_modules(self, generator):
         encoder = GIN(F_IN, 4, 2)
         x, edges = torch.randn(9, F_IN, generator=generator), torch.randint(9, (2, 20), generator=generator)
@@ -363,3 +382,78 @@ class TestFusedLayers:
             assert encoder(x, edges).dtype in (torch.bfloat16, torch.float32)
         torch.testing.assert_close(encoder.eval()(x, edges), encoder(x, edges))
         assert int(encoder.norms[0].num_batches_tracked) == 1
+
+
+class Adapted(nn.Linear):
+    """An adapter has the weights of the map that it stands in for, and more."""
+
+    def __init__(self, linear):
+        super().__init__(linear.in_features, linear.out_features, bias=linear.bias is not None)
+        self.load_state_dict(linear.state_dict())
+        self.shift = nn.Parameter(torch.full((linear.out_features,), 0.5))
+
+    def forward(self, input):
+        return super().forward(input) + self.shift
+
+
+class Packed(nn.Module):
+    """A quantised map has no parameters, and its ``weight`` is a function."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.held = [linear]
+
+    def weight(self):
+        return self.held[0].weight
+
+    def forward(self, x):
+        return self.held[0](x)
+
+
+class TestReplacedParts:
+    """What stands in the place of a linear map or a norm is called, not read."""
+
+    @pytest.mark.parametrize("make", [GIN, SAGE])
+    @pytest.mark.parametrize("width", [3, 40], ids=["map last", "map first"])
+    @pytest.mark.parametrize("training", [True, False])
+    def test_an_adapter(self, make, width, training, generator):
+        encoder = make(width, 4, 2).train(training)
+        owner = encoder.convs[0] if make is SAGE else encoder
+        modules, name = (owner, "neighbours") if make is SAGE else (owner.lower, "0")
+        linear = getattr(modules, name)
+        x, edges = torch.randn(9, width, generator=generator), torch.randint(9, (2, 20), generator=generator)
+        setattr(modules, name, Adapted(linear))
+        found = encoder(x, edges)
+        grad = torch.autograd.grad(found.square().sum(), getattr(modules, name).shift)[0]
+        with torch.no_grad():
+            linear.bias += 0.5
+        setattr(modules, name, linear)
+        wanted = encoder(x, edges)
+        torch.testing.assert_close(found, wanted)
+        torch.testing.assert_close(grad, torch.autograd.grad(wanted.square().sum(), linear.bias)[0])
+
+    @pytest.mark.parametrize("make", [lambda: GIN(20, 8, 2, norm="none"), lambda: SAGE(20, 8, 2)])
+    def test_packed_maps(self, make, generator):
+        x, edges = torch.randn(30, 20, generator=generator), torch.randint(30, (2, 90), generator=generator)
+        encoder = make().eval()
+        wanted = encoder(x, edges)
+        for module in list(encoder.modules()):
+            for name, part in list(module.named_children()):
+                if isinstance(part, nn.Linear):
+                    setattr(module, name, Packed(part))
+        assert not list(encoder.parameters())
+        torch.testing.assert_close(encoder(x, edges), wanted)
+
+    @pytest.mark.parametrize("make", [lambda: GIN(5, 4, 2), lambda: GCN(5, 4, 2, norm="batch"), lambda: MLPHead(5, 4)])
+    def test_a_norm_of_another_kind_sees_one_view_at_a_time(self, make, generator):
+        model = make()
+        model.norms[0] = nn.BatchNorm1d(4)
+        views = [torch.randn(n, 5, generator=generator) + n for n in (6, 4)]
+        edges = [torch.randint(len(view), (2, 12), generator=generator) for view in views]
+        if isinstance(model, MLPHead):
+            found, wanted = model(torch.cat(views), [6, 4]), [model(view) for view in views]
+        else:
+            joined = torch.cat([edges[0], edges[1] + 6], 1)
+            found = model(torch.cat(views), joined, splits=[6, 4])
+            wanted = [model(*view) for view in zip(views, edges, strict=True)]
+        torch.testing.assert_close(found, torch.cat(wanted))

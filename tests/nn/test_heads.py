@@ -54,6 +54,14 @@ class Centred(nn.Module):
         return x - x.mean(0)
 
 
+class CentredSequence(nn.Sequential):
+    """The same, after what it is made of."""
+
+    def forward(self, input):
+        z = super().forward(input)
+        return z - z.mean(0)
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -67,6 +75,7 @@ class Centred(nn.Module):
         ShortcutHead(4),
         Centred(),
         nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), Centred())),
+        CentredSequence(nn.Linear(4, 4)),
     ],
     ids=[
         "default",
@@ -79,6 +88,7 @@ class Centred(nn.Module):
         "shortcut",
         "own",
         "nested",
+        "own sequence",
     ],
 )
 def test_views_are_projected_as_one_by_one(head, generator):

@@ -69,6 +69,13 @@ class TestKMeans:
         assert (labels == labels[:, :1]).all()
         assert labels[:, 0].unique().numel() == 4
 
+    def test_far_from_the_origin(self, generator):
+        z = blobs(generator)
+        centres, assignment = kmeans(z + 10_000, 4)
+        wanted = kmeans(z, 4)
+        assert torch.equal(assignment, wanted[1])
+        torch.testing.assert_close(centres - 10_000, wanted[0], atol=0.01, rtol=0)
+
     def test_keyed(self, generator):
         z = torch.randn(100, 3, generator=generator)
         assert torch.equal(kmeans(z, 7, key=1)[0], kmeans(z, 7, key=1)[0])

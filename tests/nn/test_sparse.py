@@ -143,6 +143,19 @@ class TestProduct:
         with pytest.raises(IndexError, match="expected indices from 0 to 2, got"):
             SparseSum.adjacency(torch.tensor(edge), 3)
 
+    @pytest.mark.parametrize("rows", [2, 4])
+    def test_rows_of_another_number_are_refused(self, rows):
+        index = torch.tensor([0, 2, 1])
+        for matrix in (SparseSum.adjacency(torch.stack([index, index]), 3), SparseSum.membership(index, 3)):
+            with pytest.raises(ValueError, match=rf"expected x with 3 rows, .* got \[{rows}, 2\]"):
+                matrix(torch.ones(rows, 2))
+
+    def test_transforms_of_functions_are_refused_by_name(self):
+        index = torch.tensor([0, 2, 1])
+        for make in (lambda: SparseSum.of(index, index, 3, 3), lambda: SparseSum.membership(index, 3)):
+            with pytest.raises(NotImplementedError, match="expected derivatives by torch.autograd, got a transform"):
+                torch.func.grad(lambda x, make=make: make()(x).sum())(torch.ones(3, 2))
+
     def test_nothing_at_all(self):
         empty = torch.zeros(0, dtype=torch.int64)
         assert SparseSum.of(empty, empty, 3, 0)(torch.zeros(0, 2)).tolist() == [[0.0, 0.0]] * 3

@@ -205,3 +205,9 @@ class TestProduct:
         pairs = torch.tensor([0, 1])
         with pytest.raises(ValueError, match=r"expected x with a multiple of 2 columns, got \[2, 3\]"):
             SparseMatrix.of(pairs, pairs, torch.ones(2, 2), 2, 2)(torch.ones(2, 3))
+
+    @pytest.mark.parametrize("rows", [2, 4])
+    def test_rows_of_another_number_are_refused(self, rows):
+        pairs = torch.tensor([0, 2])
+        with pytest.raises(ValueError, match=rf"expected x with 3 rows, .* got \[{rows}, 1\]"):
+            SparseMatrix.of(pairs, pairs, torch.ones(2), 3, 3)(torch.ones(rows, 1))

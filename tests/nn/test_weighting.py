@@ -79,3 +79,10 @@ def test_a_norm_over_graphs_keeps_them_apart(batch):
     weights = weight.split([graph.num_edges for graph in batch.to_data_list()])
     alone = [encode_weighted(encoder, graph, w).graph for graph, w in zip(batch.to_data_list(), weights, strict=True)]
     torch.testing.assert_close(encode_weighted(encoder, batch, weight).graph, torch.cat(alone))
+
+
+@pytest.mark.parametrize("width", [1, 8])  # features mapped before the sum, and after it
+def test_what_stands_in_for_a_linear_map_is_called(batch, width):
+    encoder = GraphEncoder(GIN(4, width, 2).double()).eval()
+    encoder.gnn.lower[0] = nn.Sequential(encoder.gnn.lower[0], nn.Tanh())
+    torch.testing.assert_close(encode_weighted(encoder, batch, torch.ones(batch.num_edges)), encoder.encode(batch))
