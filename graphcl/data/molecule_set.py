@@ -127,6 +127,11 @@ class MoleculeDataset(InMemoryDataset):
             graph[key] = value.long() if key in WIDE else value
         return graph
 
+    def __getattr__(self, key: str) -> Any:
+        """An attribute of all graphs, such as ``dataset.y``, of the type that it has in each."""
+        value = super().__getattr__(key)
+        return value.long() if key in WIDE else value
+
     def copy(self, idx: Any = None) -> "MoleculeDataset":
         """A set of its own of the molecules at ``idx``, or of all, with what belongs to each."""
         part = self if idx is None else self.index_select(idx)

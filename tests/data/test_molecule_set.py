@@ -86,6 +86,8 @@ def test_without_labels(dataset: MoleculeDataset) -> None:
 
 def test_atoms_are_kept_in_bytes(dataset: MoleculeDataset) -> None:
     assert dataset._data.x.dtype == torch.uint8 and dataset[0].x.dtype == torch.int64
+    for part in (dataset, dataset[1:]):  # 120 times carbon's 5 is more than a byte holds
+        assert set((part.x[:, 0] * 120).tolist()) == {600} and part.edge_attr.dtype == torch.int64
 
 
 def test_texts() -> None:
