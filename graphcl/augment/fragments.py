@@ -45,6 +45,8 @@ FUNCTIONAL_GROUPS: dict[str, str] = {
 }
 """Names and SMARTS patterns of common functional groups, each with the carbon that it hangs on where it names one."""
 
+_ALL = 2**31 - 1  # RDKit stops at 1,000 matches unless told, which a polymer exceeds
+
 
 def _rdkit_molecule(data: Any) -> Any:
     """The RDKit molecule of ``data.smiles``, whose atoms are the nodes of ``data`` in their order."""
@@ -70,7 +72,24 @@ def _rdkit_molecule(data: Any) -> Any:
             f"expected as many nodes as atoms, got {data.num_nodes} for {smiles!r}, with or without hydrogens; "
             f"mark molecules before augmenting them"
         )
+    _check_order(molecule, data)
     return molecule
+
+
+def _check_order(molecule: Any, data: Data) -> None:
+    """Refuse nodes in another order than the atoms of the SMILES, as where it was written of a molecule in a file."""
+    edge_index = data._store.get("edge_index")
+    if edge_index is None:
+        return
+    joined = {frozenset(pair) for pair in edge_index.t().tolist()}
+    for bond in molecule.GetBonds():
+        first, second = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if frozenset((first, second)) not in joined:
+            raise ValueError(
+                f"expected the nodes to be the atoms of {data.smiles!r} in their order, got no edge between {first} "
+                f"and {second}, which are bonded there; make the graph from this SMILES, and mark molecules before "
+                f"augmenting them"
+            )
 
 
 class MarkScaffold(BaseTransform):
@@ -137,7 +156,7 @@ class MarkFunctionalGroups(BaseTransform):
             pattern = Chem.MolFromSmarts(smarts)
             if pattern is None:
                 raise ValueError(f"expected a SMARTS pattern for {name!r}, got {smarts!r}")
-            for match in molecule.GetSubstructMatches(pattern):
+            for match in molecule.GetSubstructMatches(pattern, maxMatches=_ALL):
                 data.functional_group[list(match)] = True
         return data
 

@@ -51,7 +51,8 @@ def run(options: Any) -> int:
         version=__version__,
     )
     size = sum(file.stat().st_size for file in path.iterdir())
-    embedding = f"graphcl embed --model {shlex.quote(str(path))} --data FILE --out z.npz"
+    graphs = "--dataset NAME" if config["vocab"] is None else "--data FILE"
+    embedding = f"graphcl embed --model {shlex.quote(str(path))} {graphs} --out z.npz"
     print(f"{path}: {size / 1e6:.1f} MB in float16   (next: {embedding})")
     return 0
 

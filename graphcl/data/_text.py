@@ -1,5 +1,6 @@
 """The bytes and the lines of a file, plain or gzip, in whatever encoding it is said to have."""
 
+import codecs
 import gzip
 import io
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ def lines_of(path: Path, encoding: str) -> Iterator[str]:
         raise ValueError(
             f"expected an encoding that Python knows, such as utf-8, latin-1 or cp1252, got {encoding!r}"
         ) from error
+    if codecs.lookup(encoding).name == "utf-8":
+        encoding = ENCODING
     with open_bytes(path) as file:
         if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
             encoding = "utf-16"

@@ -173,18 +173,18 @@ def _task_of(path: Path, arguments: Mapping[str, Any]) -> str:
 
 
 def _put(entry: Card, source: Path, folder: Path) -> Card:
-    """Copy, measure, and write the card last, so that a set with a card is whole."""
+    """Measure, copy, and write the card last, so that a set with a card is whole."""
     from graphcl.data.load import measure
 
     _check_absent(entry, source, folder)
     target = _place(entry, folder)
     with no_empty_folders(target.parent.parent, folder):
         folder.mkdir(parents=True, exist_ok=True)
+        entry = Card(**{**vars(entry), "counts": measure(_load(source, entry, folder, "ogb"))})
         with tempfile.TemporaryDirectory(dir=folder, prefix=".add-") as scratch:
             copied = Path(scratch) / entry.name / source.name
             copied.parent.mkdir()
             shutil.copyfile(source, copied)
-            entry = Card(**{**vars(entry), "counts": measure(_load(copied, entry, folder, "ogb"))})
             if not target.is_file():
                 target.parent.parent.mkdir(exist_ok=True)
                 copied.parent.rename(target.parent)

@@ -1,9 +1,10 @@
 """A set of molecules that knows its index table, the rows of the file it came from, and what could not be read."""
 
 import bisect
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -126,6 +127,27 @@ class MoleculeDataset(InMemoryDataset):
             graph[key] = value.long() if key in WIDE else value
         return graph
 
+    def __getattr__(self, key: str) -> Any:
+        """An attribute of all graphs, such as ``dataset.y``, of the type that it has in each."""
+        value = super().__getattr__(key)
+        return value.long() if key in WIDE else value
+
+    def copy(self, idx: Any = None) -> "MoleculeDataset":
+        """A set of its own of the molecules at ``idx``, or of all, with what belongs to each."""
+        part = self if idx is None else self.index_select(idx)
+        chosen = torch.tensor(list(part.indices()), dtype=torch.int64)
+        out = copy.copy(self)
+        out._indices, out._data, out.slices = None, Data(), {}
+        for key, ends in self.slices.items():
+            value, lengths = self._data[key], ends.diff()[chosen]
+            out.slices[key] = _ends(lengths)
+            places = torch.arange(int(lengths.sum()))
+            places += (ends[chosen] - out.slices[key][:-1]).repeat_interleave(lengths)
+            dim = self._data.__cat_dim__(key, value)
+            out._data[key] = value.index_select(dim, places.to(value.device))
+        out._smiles, out._scaffolds, out._split = Texts.of(part.smiles), part.scaffolds, part.split
+        return out
+
     @property
     def smiles(self) -> Sequence[str]:
         """The SMILES of each molecule, at its position."""
@@ -187,7 +209,7 @@ class MoleculeDataset(InMemoryDataset):
         wanted = wanted.long()
         if wanted.numel() and not 0 <= int(wanted.min()) <= int(wanted.max()) < num_rows:
             raise IndexError(f"expected rows from 0 to {num_rows - 1}, got {wanted.min()} to {wanted.max()}")
-        own = self._data.row
+        own, order = self._data.row.sort()  # a copy may have them in any order
         place = torch.searchsorted(own, wanted).clamp_(max=own.numel() - 1)
         there = own[place] == wanted
         if missing == "raise" and not bool(there.all()):
@@ -196,7 +218,7 @@ class MoleculeDataset(InMemoryDataset):
                 f"{len(absent)} of the rows asked for are no molecules of {self.name}, row {absent[0]} the first "
                 f"({self._why(absent[0])}); pass missing='drop' to go on without them"
             )
-        return place[there]
+        return order[place[there]]
 
     def _why(self, row: int) -> str:
         at = bisect.bisect_left(self.skipped, (row, "", ""))

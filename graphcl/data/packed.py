@@ -13,7 +13,7 @@ from torch_geometric.data.data import BaseData
 from graphcl.data._columns import NotPackable
 from graphcl.data._plan import Plan
 from graphcl.data._read import read, with_id
-from graphcl.data._recognise import recognised
+from graphcl.data._recognise import vocabulary_of
 
 __all__ = ["PackedDataset", "PackedLoader", "shuffled"]
 
@@ -59,7 +59,7 @@ class PackedDataset:
         self._num_graphs = _count(dataset)
         self._device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
         self._graph_id = graph_id
-        self.vocab: str | None = getattr(dataset, "vocab", None) or recognised(dataset)  # the index table of molecules
+        self.vocab: str | None = vocabulary_of(dataset)  # the index table of molecules
         self._source: Any = None
         self._plan: Plan | None = None
         self.reason = ""

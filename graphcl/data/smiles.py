@@ -20,6 +20,9 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
     are implied again, an atom alone has no edges. An atom or bond that the table does not list has its 'misc' index.
     PyG's table has none: there it is 'OTHER' where a column has that, else element 0, no charge, degree 0.
 
+    Chirality is told by the order of an atom's bonds, in every table: a chiral molecule that is written in another way
+    may have the other of two marks, and a slightly different embedding. Canonical SMILES give each molecule one graph.
+
     Args:
         smiles: The SMILES.
         vocab: The index table: ``"ogb"`` (equal to ``ogb.utils.smiles2graph``), ``"pyg"`` (equal to

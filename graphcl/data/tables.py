@@ -119,10 +119,23 @@ def _kind(path: Path, file_format: str | None) -> str:
 
 
 def _rows(path: Path, encoding: str, separator: str) -> Iterator[Sequence[str]]:
-    reader = csv.reader(lines_of(path, encoding), delimiter=separator)
+    ended = False
+
+    def lines() -> Iterator[str]:
+        nonlocal ended
+        yield from lines_of(path, encoding)
+        ended = True
+
+    reader = csv.reader(lines(), delimiter=separator)
+    begins, width = 1, 0
     try:
-        width = 0
         for row in reader:
+            if ended:  # the reader has asked for more lines than there are
+                raise DataError(
+                    f"{path}, line {begins}: a quotation mark that is never closed makes one cell of all that follows. "
+                    f"Close it, or write it twice in a quoted text."
+                )
+            begins = reader.line_num + 1
             if not row:
                 continue  # an empty line is no row
             width = width or len(row)

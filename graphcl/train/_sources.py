@@ -16,6 +16,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
+from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
 from graphcl.methods.base import check_data
@@ -143,7 +144,7 @@ class Loader(Source):
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
-        self.vocab = getattr(getattr(loader, "dataset", None), "vocab", None)
+        self.vocab = vocabulary_of(getattr(loader, "dataset", None))
         self.loader, self.device, self.level = loader, device, level
         self.steps = self.size = len(loader)
         self.unit = "nodes" if level == "node" else "graphs"

@@ -119,6 +119,21 @@ def test_markers_say_what_they_need(marker: Any, molecule: Make, monkeypatch: py
         marker(data)
 
 
+def test_nodes_in_another_order_than_the_atoms_are_refused() -> None:
+    data = from_smiles("CCc1ccccc1O")
+    data.edge_index = data.num_nodes - 1 - data.edge_index  # numbered from the other end, as a file may have it
+    with pytest.raises(ValueError, match=r"in their order, got no edge between 7 and 2, which are bonded there"):
+        MarkScaffold()(data)
+    pairs = torch.cartesian_prod(torch.arange(9), torch.arange(9)).t()
+    assert MarkScaffold()(Data(x=data.x, edge_index=pairs, smiles=data.smiles)).scaffold.sum() == 6
+    assert MarkScaffold()(Data(x=data.x, smiles=data.smiles)).scaffold.sum() == 6
+
+
+def test_all_groups_of_a_polymer_are_marked() -> None:
+    polymer = MarkFunctionalGroups({"amide": "C(=O)N"})(from_smiles("C(=O)N" * 1001))
+    assert polymer.functional_group.all()
+
+
 def test_patterns_must_be_smarts() -> None:
     with pytest.raises(ValueError, match=r"expected a SMARTS pattern for 'mine', got '\[\['"):
         MarkFunctionalGroups({"mine": "[["})(from_smiles("CC"))

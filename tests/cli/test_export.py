@@ -31,3 +31,12 @@ def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_mole
     assert main(["pretrain", "--data", "my mols.smi", "--out", "spaced", *fast_molecules]) == 0
     assert main(["export", "spaced", "--out", "also mine"]) == 0
     assert "graphcl pretrain --data 'my mols.smi' --method" in Path("also mine/card.md").read_text()
+
+
+def test_an_encoder_of_other_graphs_is_said_to_embed_those(capsys, refused):
+    few = ("--epochs", "1", "--hidden", "4", "--last-width", "4")
+    assert main(["pretrain", "--method", "grace", "--dataset", "karate", "--out", "run", *few]) == 0
+    assert main(["export", "run", "--out", "mine"]) == 0
+    assert "embed --model mine --dataset NAME --out z.npz" in capsys.readouterr().out
+    assert main(["embed", "--model", "mine", "--dataset", "karate", "--out", "z.npz"]) == 0
+    assert "node [34, 4]" in capsys.readouterr().out

@@ -63,6 +63,22 @@ def test_a_subset_has_what_belongs_to_it_and_no_split_of_the_whole(dataset: Mole
         part.positions([0], num_rows=6)
 
 
+def test_a_copy_has_what_belongs_to_it(dataset: MoleculeDataset) -> None:
+    dataset.split = {part: torch.tensor([i]) for i, part in enumerate(("train", "valid", "test"))}
+    dataset._scaffolds = {False: torch.tensor([0, 1, 0, 2])}
+    for chosen in ([3, 1], [2], []):
+        for part in (dataset.copy(chosen), dataset[chosen].copy()):
+            assert list(part.smiles) == [dataset.smiles[i] for i in chosen]
+            for graph, i in zip(part, chosen, strict=True):
+                assert all(torch.equal(graph[key], value) for key, value in dataset[i].to_dict().items())
+            assert part.scaffolds[False].tolist() == [[0, 1, 0, 2][i] for i in chosen] and part.split is None
+    assert dataset.copy([3, 1]).positions([2, 5], num_rows=6).tolist() == [1, 0]
+    whole = dataset.copy()
+    assert list(whole.smiles) == list(dataset.smiles) and whole.split == dataset.split
+    whole._data.x += 1
+    assert not torch.equal(whole[0].x, dataset[0].x)
+
+
 def test_without_labels(dataset: MoleculeDataset) -> None:
     with pytest.raises(AttributeError, match="has no attribute 'y'"):
         _ = dataset.y
@@ -70,6 +86,8 @@ def test_without_labels(dataset: MoleculeDataset) -> None:
 
 def test_atoms_are_kept_in_bytes(dataset: MoleculeDataset) -> None:
     assert dataset._data.x.dtype == torch.uint8 and dataset[0].x.dtype == torch.int64
+    for part in (dataset, dataset[1:]):  # 120 times carbon's 5 is more than a byte holds
+        assert set((part.x[:, 0] * 120).tolist()) == {600} and part.edge_attr.dtype == torch.int64
 
 
 def test_texts() -> None:

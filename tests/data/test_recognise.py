@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils.data import ConcatDataset, Subset
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 from torch_geometric.utils import from_smiles as of_pyg
@@ -52,7 +53,12 @@ def test_molecules_of_another_table_are_refused() -> None:
     for given in (graphs, Kept(graphs), PackedDataset(graphs, graph_id=True)):
         with pytest.raises(ValueError, match=message):
             fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), given, epochs=1, batch_size=3)
-    loader = DataLoader(from_smiles_list(["CCO", "CCN"], vocab="pyg"), batch_size=2)
+    molecules = from_smiles_list(["CCO", "CCN"], vocab="pyg")
+    for given in (molecules, graphs, Subset(molecules, [1, 0]), ConcatDataset([molecules, Subset(molecules, [0])])):
+        with pytest.raises(ValueError, match=message):
+            fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), DataLoader(given, batch_size=2), epochs=1)
     with pytest.raises(ValueError, match=message):
-        fit(GraphCL(GraphEncoder(MoleculeEncoder(8, 2))), loader, epochs=1)
+        graphcl.load("zinc-gin").embed(Subset(molecules, [1, 0]))
+    with pytest.raises(ValueError, match="expected parts of one table of atoms and bonds, got 'pyg' and 'ogb'"):
+        PackedDataset(ConcatDataset([molecules, from_smiles_list(["CCO"])]))
     assert torch.isfinite(graphcl.load("zinc-gin").embed([from_smiles("CCO")])).all()

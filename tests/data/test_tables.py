@@ -44,6 +44,7 @@ def test_csv_and_tsv_plain_and_gzip(write: Write) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_byte_order_marks(write: Write, encoding: str) -> None:
     check(write("a.csv", CSV.encode(encoding)))
+    assert read_molecules(write("a.smi", "CCO\n".encode(encoding)), encoding="UTF8").smiles == ["CCO"]
 
 
 def test_windows_line_ends_and_empty_lines(write: Write) -> None:
@@ -117,7 +118,8 @@ def test_parquet(tmp_path: Path) -> None:
         ("smiles;y\nC;1\n", "Its columns: smiles;y. There are semicolons between them"),
         ("smiles\ty\nC\t1\n", "There are tabs between them: save it with commas as .csv, or with tabs as .tsv"),
         ("smiles,y\nC,1,2\n", "line 2: expected 2 cells as in the header, got 3"),
-        ('smiles,y\n"C,1\n', "line 2"),
+        ('smiles,y\n"C,1\n', "line 2: a quotation mark that is never closed"),
+        ('smiles,y,name\nC,1,\nCC,0,"5-FU\nCCC,1,\n', "line 3: a quotation mark that is never closed"),
         ("smiles,y\nC,1\n\xe9".encode("latin-1"), "line 3: expected text in utf-8-sig, got other bytes"),
         (gzip.compress(CSV.encode())[:40], "cannot be read"),
     ],
