@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import jaxtyping
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -333,6 +335,45 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, g
     assert folder.checkpoint_file.read_bytes() == good
 
 
+@pytest.mark.parametrize("how", ["a step too long", "a gradient that is no number"])
+def test_weights_that_are_not_finite_are_neither_kept_nor_given_back_in_silence(tmp_path, graphs, make, how):
+    """The loss of the last step was the number that it should be, and no other step followed."""
+    method, folder = make(), folder_at(tmp_path / "run")
+    fit(method, graphs, epochs=1, batch_size=13, folder=folder)
+    good = folder.checkpoint_file.read_bytes()
+    if how == "a step too long":
+        with pytest.raises(RunError, match="weights became infinite or NaN in epoch 1, .* was written"):
+            fit(make(), graphs, epochs=1, batch_size=13, lr=1e39)
+        return
+
+    class Rooted(nn.Module):
+        def forward(self, z1, z2):
+            return (z1 * 0).sum().sqrt()
+
+    method.loss = Rooted()
+    with pytest.raises(RunError, match=r"weights became infinite or NaN in epoch 2, .*checkpoint\.pt"):
+        fit(method, graphs, epochs=2, batch_size=13, folder=folder, resume=True)
+    assert folder.checkpoint_file.read_bytes() == good
+
+
+def test_numbers_of_numpy_are_settings_that_a_run_can_be_resumed_with(tmp_path, graphs, make, monkeypatch):
+    """As a sweep over ``np.logspace`` and ``np.arange`` has them; its author runs no type checker."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    numbers = {"lr": 0.01, "weight_decay": 1e-4, "clip": 1.0, "seed": 3, "warmup": 1, "batch_size": 4, "patience": 5}
+    settings = {name: np.asarray(value)[()] for name, value in numbers.items()}
+    assert isinstance(settings["lr"], np.floating) and isinstance(settings["seed"], np.integer)
+    fit(make(np.int64(2)), graphs, epochs=np.int64(1), folder=tmp_path / "run", **settings)
+    resumed, whole = make(2), make(2)
+    fit(resumed, graphs, epochs=2, folder=tmp_path / "run", resume=True, **numbers)
+    fit(whole, graphs, epochs=2, **numbers)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_method_whose_weights_are_all_frozen_is_refused(graphs, make):
+    with pytest.raises(ValueError, match="expected weights to train, got none that requires a gradient"):
+        fit(make().requires_grad_(False), graphs)
+
+
 def test_a_packed_set_without_identities_trains_too(graphs, make):
     fit(make(), PackedDataset(graphs), epochs=1, batch_size=4)
 
@@ -497,9 +538,18 @@ def test_a_loader_draws_by_seed_and_epoch_and_is_told_the_epoch():
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
+def loader_with_a_generator():
+    """An order of seeds that a generator of the loader's own says."""
+    data, generator = one_graph(), torch.Generator().manual_seed(5)
+    sampler = NeighbourSampler(data, [3], seed=0)
+    return NodeLoader(data, sampler, batch_size=20, shuffle=True, generator=generator)
+
+
 @pytest.mark.parametrize("calls", [1, 3])
 @pytest.mark.parametrize(
-    "data", [one_graph, lambda: Halves(one_graph()), persistent_loader], ids=["graph", "loader", "persistent workers"]
+    "data",
+    [one_graph, lambda: Halves(one_graph()), persistent_loader, loader_with_a_generator],
+    ids=["graph", "loader", "persistent workers", "its own generator"],
 )
 def test_one_graph_and_loaders_resume_bit_for_bit(tmp_path, data, calls):
     arguments = {"epochs": 4, "schedule": "cosine", "warmup": 1, "optimizer": "adamw", "clip": 1.0, "patience": 9}
