@@ -101,7 +101,7 @@ def fit(
         device: Where to train.
         folder: Where metrics and checkpoints go, a :class:`RunFolder` or a path, made if it is not there; ``None``
             writes nothing.
-        resume: Go on from the folder's checkpoint.
+        resume: Go on from the folder's checkpoint; the method is to be made as it was there.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
         callbacks: Each is called with (:class:`Moment`, method) at the end of every epoch; what it returns, if

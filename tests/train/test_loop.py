@@ -14,11 +14,12 @@ from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
 
-from graphcl.augment import EdgeDrop
+from graphcl.augment import Compose, EdgeDrop, NodeDrop
 from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
+from graphcl.losses import InfoNCE, NTXent
 from graphcl.methods import GRACE, GraphCL
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, GraphEncoder, mean_readout
 from graphcl.train import RunFolder, fit, rate_at
 
 
@@ -156,11 +157,44 @@ def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
     fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
     with pytest.raises(CheckpointError, match="lr=0.5 .there 0.01"):
         fit(make(), graphs, epochs=2, batch_size=4, lr=0.5, folder=folder, resume=True)
-    other = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
+    wider = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
+    with pytest.raises(CheckpointError, match=r"hidden_channels=8 .there 4., .*, \.\.\.$"):
+        fit(wider, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    other = GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=nn.Linear(8, 2))
     with pytest.raises(CheckpointError, match="weights of this model"):
         fit(other, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
     with pytest.raises(CheckpointError, match=r"method.seed=3 .there 0"):  # other views from here on
         fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"loss": InfoNCE(temperature=0.3, positive_in_denominator=False)}, r"loss\.temperature=0\.3 \(there 0\.2\)"),
+        ({"loss": NTXent(temperature=0.2)}, r"loss=NTXent \(there InfoNCE\)"),
+        (
+            {"views": (NodeDrop(drop=0.1), Compose([EdgeDrop(drop=0.3)]))},
+            r"views\.1\.augmentations\.0\.drop=0\.3 \(there",
+        ),
+        ({"views": (EdgeDrop(drop=0.1), Compose([EdgeDrop(drop=0.2)]))}, r"views\.0=EdgeDrop \(there NodeDrop\)"),
+        ({"encoder": GraphEncoder(GIN(3, 4, 1), mean_readout)}, r"encoder.readout=mean_readout \(there sum_readout\)"),
+        ({"seed": 1}, r"seed=1 \(there 0\)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_resume_with_a_method_made_otherwise_is_refused(tmp_path, graphs, change, words):
+    """Its weights are of the same shapes, so that it would go on without a word."""
+
+    def made(**change):
+        usual = {"encoder": GraphEncoder(GIN(3, 4, 1)), "views": (NodeDrop(drop=0.1), Compose([EdgeDrop(drop=0.2)]))}
+        usual |= {"loss": InfoNCE(temperature=np.float64(0.2), positive_in_denominator=False)}
+        settings = {**usual, **change}
+        return GraphCL(settings.pop("encoder"), **settings)
+
+    fit(made(), graphs, epochs=1, folder=tmp_path / "run")
+    with pytest.raises(CheckpointError, match=f"with its own settings, got method.{words}"):
+        fit(made(**change), graphs, epochs=2, folder=tmp_path / "run", resume=True)
+    fit(made(), graphs, epochs=2, folder=tmp_path / "run", resume=True)
 
 
 def test_resume_on_other_graphs_is_refused(tmp_path, graphs, make):
