@@ -152,6 +152,17 @@ def test_a_second_interrupt_is_not_caught(graphs, make):
         signal.signal(signal.SIGINT, before)
 
 
+def test_a_signal_that_is_ignored_stays_ignored(graphs, make):
+    """Ctrl-C in a terminal reaches what its scripts have put into the background, too."""
+    method, before = make(), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    method.loss = StopsAfter(method.loss, 1)
+    try:
+        assert not fit(method, graphs, epochs=1, batch_size=4).interrupted
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
     folder = folder_at(tmp_path / "run")
     fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
