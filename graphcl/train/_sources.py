@@ -367,6 +367,11 @@ def _features(data: Data) -> Tensor:
     features: Tensor = x
     if features.layout != torch.strided:
         raise TypeError(f"expected dense features x, got {features.layout}; write data.x = data.x.to_dense()")
+    if features.requires_grad:  # no optimiser has them, and what they were made by has one backward pass in it
+        raise ValueError(
+            "expected features x that are given, got some that require a gradient, which nothing here would train; "
+            "write data.x = data.x.detach(), and put what is learned of them into the network"
+        )
     return features
 
 

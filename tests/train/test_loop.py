@@ -311,6 +311,15 @@ def test_sparse_features_are_refused(layout):
         fit(grace(), data, epochs=1)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_features_that_want_to_be_trained_are_refused(graphs, make, several):
+    """They would stay as they are, and in a set of graphs the second step would fail."""
+    for graph in (data := graphs if several else [one_graph()]):
+        graph.x.requires_grad_()
+    with pytest.raises(ValueError, match=r"got some that require a gradient, .*data\.x\.detach\(\)"):
+        fit(make() if several else grace(), data, epochs=2)
+
+
 @pytest.mark.parametrize("name", ["x", "edge_index"])
 def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
     for graph in graphs:
