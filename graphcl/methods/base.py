@@ -1,6 +1,7 @@
 """What every method is: a module whose call on a graph, or a batch of graphs, gives the loss of one step."""
 
 import copy
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
@@ -149,7 +150,7 @@ class Method(nn.Module, ABC):
                 f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
             )
         self.encoder = encoder
-        self.seed = seed
+        self.seed = operator.index(seed)  # a NumPy integer would make the checkpoint one that cannot be read
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @torch.compiler.disable  # views are hashes of integers, partly in numpy; a network that is compiled stays so

@@ -275,15 +275,15 @@ def _count(batch: Tensor) -> int:
 
 
 def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
-    """Parts of a batch with the given numbers of graphs, in order; each has what an encoder reads, and its names.
+    """Parts of a batch with the given numbers of graphs, in order, each with all that its graphs have.
 
     Args:
         batch: Graphs side by side, as PyG collates them.
         counts: How many graphs each part has; their sum is the batch's.
 
     Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with ``edge_attr``, ``edge_weight``,
-        ``graph_id`` and ``n_id`` where the batch has them.
+        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with every other attribute of the batch that is
+        a dense tensor or a list.
 
     Raises:
         ValueError: The counts do not add up.
@@ -302,6 +302,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
     attributes = batch._store.get("edge_attr")
     nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
     weight, parts = _weight(batch), []
+    rest = [(key, _parts_of(batch, key, ends)) for key in batch._slice_dict if key not in _SPLIT_BY_BOUNDS]
     for i in range(len(counts)):
         (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
         part = Data(
@@ -318,5 +319,26 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
             part.graph_id = batch.graph_id[g:h]
         if "n_id" in batch:
             part.n_id = batch.n_id[n:m]
+        for key, values in rest:
+            if values is not None:
+                part[key] = values[i]
         parts.append(part)
     return parts
+
+
+_SPLIT_BY_BOUNDS = {"x", "edge_index", "edge_attr", "edge_weight", "graph_id", "n_id"}
+
+
+def _parts_of(batch: Batch, key: str, ends: Tensor) -> Sequence[Any] | None:
+    """An attribute of each part; numbers of nodes are counted from the part's first. None of what cannot be cut."""
+    value, bounds = batch._store.get(key), batch._slice_dict[key][ends].tolist()
+    if isinstance(value, list):
+        return [value[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    if not _is_dense(value):
+        return None
+    dim, added = batch.__cat_dim__(key, value) or 0, batch._inc_dict.get(key)  # without a dimension they are stacked
+    parts = [value.narrow(dim, a, b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
+    if not isinstance(added, Tensor) or not bool(added.any()):
+        return parts
+    firsts = zip(parts, ends.tolist(), strict=False)
+    return [part - added[g].to(part.device) if part.numel() else part for part, g in firsts]

@@ -31,7 +31,10 @@ def seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Turns the first interrupt or termination into a question that the loop asks between steps."""
+    """Turns the first interrupt or termination into a question that the loop asks between steps.
+
+    A signal that the process was told to ignore, as shells tell what runs in the background of a script, stays ignored.
+    """
     asked = False
 
     def note(number: int, frame: Any) -> None:
@@ -47,7 +50,8 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
     previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: not Python's, and not to be put back
+                previous[number] = signal.signal(number, note)
     try:
         yield lambda: asked
     finally:

@@ -10,11 +10,11 @@ from itertools import islice, tee
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data, HeteroData
 
-from graphcl._random import torch_seeded
+from graphcl._random import fold, torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import rank, world
@@ -135,7 +135,7 @@ class OneGraph(Source):
 
 
 class Loader(Source):
-    """The batches of a loader; what it draws from torch's generator follows from (seed, epoch).
+    """The batches of a loader; what it draws from torch's generator, or one of its own, follows from (seed, epoch).
 
     A loader, or its data set or sampler, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
@@ -146,7 +146,7 @@ class Loader(Source):
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
         self.vocab = vocabulary_of(getattr(loader, "dataset", None))
         self.loader, self.device, self.level = loader, device, level
-        self.steps = self.size = len(loader)
+        self.steps = self.size = _length(loader)
         self.unit = "nodes" if level == "node" else "graphs"
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
@@ -155,9 +155,10 @@ class Loader(Source):
             for part in (self.loader, *(getattr(self.loader, name, None) for name in parts)):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
-            batches = _drawing_from(_state_for(seed, epoch), _with_new_workers(self.loader))
-            first = step if epoch == epochs.start else 0
-            for number, batch in enumerate(islice(batches, first, None), start=first):
+            batches = _drawing_from(_states_for(self.loader, seed, epoch), _with_new_workers(self.loader))
+            first = number = step if epoch == epochs.start else 0
+            for batch in islice(batches, first, self.steps):
+                check_data(batch)
                 data = batch.to(self.device)
                 if epoch == epochs.start and number == first:
                     self._check_parts(data)
@@ -167,6 +168,12 @@ class Loader(Source):
                     yield Step(None, count, what)
                 else:
                     yield Step(lambda data=data: method(data), count, what)  # type: ignore[misc]
+                number += 1
+            if number < self.steps:
+                raise ValueError(
+                    f"expected {self.steps} batches in every epoch, as len(loader) says, got {number} in epoch "
+                    f"{epoch + 1}; give the loader the length of what it yields"
+                )
 
     def _check_parts(self, data: Data) -> None:
         """Refuse ranks that were given the same part."""
@@ -196,9 +203,32 @@ class Loader(Source):
         return int(every_rank(torch.tensor(count), self.device).sum())
 
 
-def _state_for(seed: int, epoch: int) -> Tensor:
+def _length(loader: Any) -> int:
+    try:
+        length = len(loader)
+    except TypeError as error:  # every DataLoader has __len__, which asks the data set
+        raise TypeError(
+            f"expected a loader with a length, got one without ({error}); a run is counted in epochs, so give the data "
+            "set a __len__"
+        ) from error
+    if length == 0:
+        raise ValueError(
+            "expected a loader with batches, got one without any; by drop_last=True a set smaller than a batch has none"
+        )
+    return length
+
+
+def _states_for(loader: Any, seed: int, epoch: int) -> list[tuple[Generator, Tensor]]:
+    """The generators that a loader draws from, torch's own and any that it was given, and their states of an epoch."""
     with torch_seeded((seed * 0x9E3779B1 + epoch) % 2**63):
-        return torch.get_rng_state()
+        states = {torch.default_generator: torch.get_rng_state()}
+    samplers = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
+    for part in (loader, *samplers, getattr(samplers[1], "sampler", None)):
+        own = getattr(part, "generator", None)
+        if isinstance(own, Generator) and own not in states:
+            key = fold(fold(own.initial_seed(), seed), epoch)
+            states[own] = Generator(own.device).manual_seed(int(key) % 2**63).get_state()
+    return list(states.items())
 
 
 def _with_new_workers(loader: Any) -> Any:
@@ -210,16 +240,21 @@ def _with_new_workers(loader: Any) -> Any:
     return copied
 
 
-def _drawing_from(state: Tensor, loader: Any) -> Iterator[Any]:
-    """The loader's batches, drawn with a state of torch's generator that nothing else moves."""
+def _drawing_from(states: list[tuple[Generator, Tensor]], loader: Any) -> Iterator[Any]:
+    """The loader's batches, drawn with states of its generators that nothing else moves."""
 
     @contextmanager
     def own_state() -> Iterator[None]:
-        nonlocal state
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(state)
+        nonlocal states
+        others = [generator.get_state() for generator, _ in states]
+        for generator, state in states:
+            generator.set_state(state)
+        try:
             yield
-            state = torch.get_rng_state()
+            states = [(generator, generator.get_state()) for generator, _ in states]
+        finally:
+            for (generator, _), other in zip(states, others, strict=True):
+                generator.set_state(other)
 
     with own_state():
         batches = iter(loader)
@@ -267,6 +302,11 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
         return Loader(data, device, level=method.level)
     if single and not isinstance(data, PackedDataset) and len(data) == 1:
         return source_of(data[0], method, batch_size, device)
+    if isinstance(data, list | tuple) and data and isinstance(data[0], Batch):
+        raise TypeError(
+            "expected a list of graphs, got one of batches; if each is a step, give "
+            "torch.utils.data.DataLoader(batches, batch_size=None), else the graphs: batch.to_data_list()"
+        )
     packed = data if isinstance(data, PackedDataset) else PackedDataset(data, graph_id=True)
     packed = packed.to(device)
     check_graphs(packed, batch_size, single=single)
@@ -328,6 +368,11 @@ def _features(data: Data) -> Tensor:
     features: Tensor = x
     if features.layout != torch.strided:
         raise TypeError(f"expected dense features x, got {features.layout}; write data.x = data.x.to_dense()")
+    if features.requires_grad:  # no optimiser has them, and what they were made by has one backward pass in it
+        raise ValueError(
+            "expected features x that are given, got some that require a gradient, which nothing here would train; "
+            "write data.x = data.x.detach(), and put what is learned of them into the network"
+        )
     return features
 
 

@@ -1,20 +1,50 @@
 """All that a run consists of at an instant, and its way to a checkpoint and back."""
 
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
 
+from graphcl.augment import Augmentation
 from graphcl.distributed import rank
 from graphcl.errors import CheckpointError
 from graphcl.methods import Method
+from graphcl.train._options import plain
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.ranks import every_rank, on_first
 from graphcl.train.run import RunFolder
 
-__all__ = ["State"]
+__all__ = ["State", "made_of"]
 
 NEEDED = ("optimizer", "random", "epoch", "batch", "sums", "method", "settings")
+SHOWN = 4  # of what is otherwise
+
+
+def made_of(method: Method) -> dict[str, Any]:
+    """The kinds, numbers and words of which the parts of a method were made, views among them, by their names.
+
+    Of classes that are not this package's none are known to stay as they are. What weights have no room for, such as a
+    temperature, nothing else would tell from that of another run.
+    """
+    found: dict[str, Any] = {"method.seed": method.seed}
+    parts: list[tuple[str, Any]] = list(method.named_modules(prefix="method"))
+    for name, part in parts:
+        ours = type(part).__module__.startswith("graphcl.")
+        if ours and part is not method:
+            found[name] = type(part).__name__
+        for key, value in vars(part).items():
+            place = f"{name}.{key}"
+            several = value if isinstance(value, list | tuple) else ()
+            parts += [(f"{place}.{i}", item) for i, item in enumerate(several) if isinstance(item, Augmentation)]
+            if isinstance(value, Augmentation):
+                parts.append((place, value))
+            elif ours and not key.startswith("_") and key != "training":
+                if isinstance(value, bool | int | float | str | None):
+                    found[place] = plain(value)
+                elif isinstance(value, FunctionType):
+                    found[place] = value.__name__
+    return found
 
 
 class State:
@@ -24,6 +54,7 @@ class State:
         self, method: Method, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any], content: str | None = None
     ) -> None:
         self.method, self.optimizer, self.settings, self.content = method, optimizer, dict(settings), content
+        self.made = made_of(method)  # as it is at the start: a callback may change a temperature as it goes
         self.epoch = self.batch = 0
         self.best: dict[str, Any] | None = None
         self.random: torch.Tensor | None = None
@@ -85,7 +116,7 @@ class State:
             "sums": [self.loss_sum, self.count, self.seconds],
             "best": self.best,
             "method": type(self.method).__name__,
-            "method_seed": self.method.seed,
+            "made": self.made,
             "settings": self.settings,
             "content": self.content,
         }
@@ -105,15 +136,19 @@ class State:
         ]
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
-        seed = state.get("method_seed", self.method.seed)  # what has no seed is of an earlier version
-        if seed != self.method.seed:
-            changed.append(f"method.seed={self.method.seed} (there {seed})")
+        made = state.get("made", {})  # what is not told there is of an earlier version
+        changed += [
+            f"{name}={value} (there {made[name]})"
+            for name, value in self.made.items()
+            if made.get(name, value) != value
+        ]
         content = state.get("content")
         if None not in (content, self.content) and content != self.content:
             changed.append("other features or edges")
         if changed:
+            more = ["..."] if len(changed) > SHOWN else []
             raise CheckpointError(
-                f"expected to resume the run of {path} with its own settings, got {', '.join(changed)}"
+                f"expected to resume the run of {path} with its own settings, got {', '.join(changed[:SHOWN] + more)}"
             )
         try:
             self.method.load_state_dict(state["model"])

@@ -16,7 +16,7 @@ from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
 from graphcl.train._around import progress_bar, seeded, stop_signal
-from graphcl.train._options import check_options, check_positive
+from graphcl.train._options import check_options, check_positive, plain
 from graphcl.train._sources import Source, Step, source_of
 from graphcl.train._state import State
 from graphcl.train.callbacks import Callback, Moment
@@ -101,7 +101,7 @@ def fit(
         device: Where to train.
         folder: Where metrics and checkpoints go, a :class:`RunFolder` or a path, made if it is not there; ``None``
             writes nothing.
-        resume: Go on from the folder's checkpoint.
+        resume: Go on from the folder's checkpoint; the method is to be made as it was there.
         checkpoint_seconds: A checkpoint is written at the end of an epoch once this time has passed, and at the end.
         progress: A progress bar; ``None`` shows it on a terminal only.
         callbacks: Each is called with (:class:`Moment`, method) at the end of every epoch; what it returns, if
@@ -114,12 +114,13 @@ def fit(
         ValueError: Too few graphs or nodes, no features, features that are not finite, or an argument out of range; of
             several ranks, one graph, or ranks whose arguments or parts of the data do not fit together.
         TypeError: ``method`` is none; ``dataset`` is none of these, or a loader without a length; ``folder`` is no
-            path.
+            path; ``callbacks`` is a single one.
         NotImplementedError: There are several ranks, and the loss of a method of your own does not say that it runs
             over the graphs of all (:class:`graphcl.methods.Method`).
         ConfigError: This machine has no such ``device``.
         CheckpointError: The checkpoint is damaged or of another run.
-        RunError: The loss became infinite or NaN, a file could not be written, or the folder holds another run.
+        RunError: The loss or a weight became infinite or NaN, a file could not be written, or the folder holds another
+            run.
 
     Example:
         >>> from graphcl.data import load
@@ -131,6 +132,8 @@ def fit(
         1
     """
     _check_method(method)
+    epochs, batch_size, lr, weight_decay = map(plain, (epochs, batch_size, lr, weight_decay))
+    warmup, clip, patience, seed = map(plain, (warmup, clip, patience, seed))
     check_positive(epochs=epochs, batch_size=batch_size, lr=lr)
     check_options(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
@@ -140,6 +143,8 @@ def fit(
         folder = RunFolder(folder)
     elif not isinstance(folder, RunFolder | None):
         raise TypeError(f"expected folder to be a RunFolder or a path, got {type(folder).__name__}")
+    if callable(callbacks):
+        raise TypeError(f"expected callbacks as a list, got {callbacks!r}; write callbacks=[...] around it")
     device = pick_device(str(device))
     source = source_of(dataset, type(method), batch_size, device)
     check_same_vocabulary(dataset=source, method=method)
@@ -148,6 +153,8 @@ def fit(
     history = History(left_out=source.left_out)
     method = method.to(device)
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    if not trained:
+        raise ValueError("expected weights to train, got none that requires a gradient: method.requires_grad_(True)")
     kind = torch.optim.AdamW if optimizer == "adamw" else torch.optim.Adam
     optim = kind(trained, lr=lr, weight_decay=weight_decay, fused=True)
     settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
@@ -186,6 +193,14 @@ def fit(
     def look(row: dict[str, float]) -> None:
         for callback in callbacks:
             row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs, {**row}), method))
+            row["epoch"] = state.epoch  # a resumed run keeps rows by it, so that none may count otherwise
+
+    def keep() -> None:
+        """A checkpoint, of weights that can be gone on with."""
+        if not all(bool(parameter.isfinite().all()) for parameter in trained):
+            raise RunError(_broken(state, folder))
+        if folder is not None:
+            state.save(folder)
 
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
@@ -211,12 +226,11 @@ def fit(
             if folder is not None:
                 on_first(lambda row=row: folder.append_metrics(row), device)  # type: ignore[misc]
                 if first_says(time.monotonic() - saved, device) > checkpoint_seconds and state.epoch < epochs:
-                    state.save(folder)
+                    keep()
                     saved = time.monotonic()
         history.interrupted = state.epoch < epochs and not has_waited()
         history.left_out = source.left_out
-        if folder is not None:
-            state.save(folder)
+        keep()
     if state.best is not None and not history.interrupted:
         state.restore_best()
         history.best_epoch = state.best["epoch"]
@@ -304,8 +318,18 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:
-    last = folder.checkpoint_file if folder is not None and folder.checkpoint_file.is_file() else "none was written"
     return (
         f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} ({step.what}). Last good "
-        f"checkpoint: {last}. Try a smaller learning rate, or look at these graphs' features"
+        f"checkpoint: {_last(folder)}. Try a smaller learning rate, or look at these graphs' features"
     )
+
+
+def _broken(state: State, folder: RunFolder | None) -> str:
+    return (
+        f"weights became infinite or NaN in epoch {state.epoch + (state.batch > 0)}, though no loss did: a step too "
+        f"long, or a gradient that is no number. Last good checkpoint: {_last(folder)}. Try a smaller learning rate"
+    )
+
+
+def _last(folder: RunFolder | None) -> Path | str:
+    return folder.checkpoint_file if folder is not None and folder.checkpoint_file.is_file() else "none was written"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from graphcl.errors import CheckpointError, ConfigError, RunError
@@ -152,7 +153,11 @@ class RunFolder:
         """Write the method's weights and buffers as safetensors, to share and to embed with."""
         from safetensors.torch import save
 
-        tensors = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        # Cloned, as safetensors refuses weights that two parts of a method share.
+        tensors = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in method.state_dict().items()
+        }
         data = save(tensors, metadata={"method": type(method).__name__})
         write_atomically(self.weights_file, lambda file: file.write(data))
 

@@ -124,6 +124,19 @@ def test_parts_of_a_batch_keep_the_names_of_their_graphs(generator):
             split_batch(batch, counts)
 
 
+def test_parts_of_a_batch_have_all_that_its_graphs_have(generator):
+    graphs = batch_of([3, 4, 2, 5], generator).to_data_list()
+    for i, graph in enumerate(graphs):
+        size = graph.num_nodes
+        graph.y, graph.name, graph.pair_index = torch.tensor([i]), f"graph {i}", torch.tensor([[0], [size - 1]])
+        graph.pos = torch.rand(size, 2, generator=generator)
+    for part, alone in zip(split_batch(Batch.from_data_list(graphs), [1, 3]), (graphs[:1], graphs[1:]), strict=True):
+        expected = Batch.from_data_list(alone)
+        assert set(part.keys()) == set(expected.keys())
+        for key, value in expected.to_dict().items():
+            assert part[key] == value if key == "name" else torch.equal(part[key], value), key
+
+
 class TestViews:
     """One pass over all views equals one pass per view: embeddings, gradients, running statistics."""
 

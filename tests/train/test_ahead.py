@@ -78,6 +78,24 @@ def test_losses_and_weights_are_those_of_one_step_after_the_other(views, graph_i
         assert torch.equal(ahead.state_dict()[name], value), name
 
 
+class Labelled(GraphCL):
+    """A method that looks at more of its views than their features and edges."""
+
+    def compare(self, z1, z2, views):
+        return super().compare(z1, z2, views) + (z1 - z2).square().mean() * views[1].y.float().mean()
+
+
+def test_a_method_finds_the_other_attributes_in_its_views_too():
+    def labelled():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return Labelled(GraphEncoder(GIN(4, 8, 2)), views=AHEAD[0])
+
+    packed, ahead, plain = PackedDataset(GRAPHS, graph_id=True), labelled(), labelled()
+    losses = train(ahead, (loss for _, loss in losses_ahead(ahead, packed, BATCHES)))
+    assert torch.equal(losses, train(plain, (lambda index=index: plain(packed.batch(index)) for index in BATCHES)))
+
+
 def test_each_step_comes_with_its_graphs():
     method = make((Identity(), random4()))
     packed = PackedDataset(GRAPHS, graph_id=True)

@@ -54,3 +54,15 @@ def test_a_callback_may_return_nothing_or_tensors(make, graphs, tmp_path):
 def test_another_return_value_is_refused(make, graphs):
     with pytest.raises(TypeError, match="expected a callback to return a mapping from columns to numbers, .* got 3"):
         fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda moment, method: 3])
+
+
+def test_a_callback_does_not_renumber_the_epochs(make, graphs):
+    rows = fit(make(), graphs, epochs=2, callbacks=[lambda moment, method: {"epoch": 0, "seen": 1}]).epochs
+    assert [(row["epoch"], row["seen"]) for row in rows] == [(1, 1), (2, 1)]
+
+
+def test_one_callback_in_the_place_of_a_list_is_refused_before_the_first_step(make, graphs):
+    method = make()
+    with pytest.raises(TypeError, match=r"expected callbacks as a list, got .*callbacks=\[...\]"):
+        fit(method, graphs, callbacks=lambda moment, method: None)
+    assert int(method.step) == 0

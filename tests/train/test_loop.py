@@ -6,17 +6,20 @@ import os
 import signal
 from pathlib import Path
 
+import jaxtyping
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
 
-from graphcl.augment import EdgeDrop
+from graphcl.augment import Compose, EdgeDrop, NodeDrop
 from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
+from graphcl.losses import InfoNCE, NTXent
 from graphcl.methods import GRACE, GraphCL
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, GraphEncoder, mean_readout
 from graphcl.train import RunFolder, fit, rate_at
 
 
@@ -149,16 +152,60 @@ def test_a_second_interrupt_is_not_caught(graphs, make):
         signal.signal(signal.SIGINT, before)
 
 
+def test_a_signal_that_is_ignored_stays_ignored(graphs, make):
+    """Ctrl-C in a terminal reaches what its scripts have put into the background, too."""
+    method, before = make(), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    method.loss = StopsAfter(method.loss, 1)
+    try:
+        assert not fit(method, graphs, epochs=1, batch_size=4).interrupted
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
     folder = folder_at(tmp_path / "run")
     fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
     with pytest.raises(CheckpointError, match="lr=0.5 .there 0.01"):
         fit(make(), graphs, epochs=2, batch_size=4, lr=0.5, folder=folder, resume=True)
-    other = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
+    wider = GraphCL(GraphEncoder(GIN(3, hidden_channels=8)))
+    with pytest.raises(CheckpointError, match=r"hidden_channels=8 .there 4., .*, \.\.\.$"):
+        fit(wider, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    other = GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=nn.Linear(8, 2))
     with pytest.raises(CheckpointError, match="weights of this model"):
         fit(other, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
     with pytest.raises(CheckpointError, match=r"method.seed=3 .there 0"):  # other views from here on
         fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"loss": InfoNCE(temperature=0.3, positive_in_denominator=False)}, r"loss\.temperature=0\.3 \(there 0\.2\)"),
+        ({"loss": NTXent(temperature=0.2)}, r"loss=NTXent \(there InfoNCE\)"),
+        (
+            {"views": (NodeDrop(drop=0.1), Compose([EdgeDrop(drop=0.3)]))},
+            r"views\.1\.augmentations\.0\.drop=0\.3 \(there",
+        ),
+        ({"views": (EdgeDrop(drop=0.1), Compose([EdgeDrop(drop=0.2)]))}, r"views\.0=EdgeDrop \(there NodeDrop\)"),
+        ({"encoder": GraphEncoder(GIN(3, 4, 1), mean_readout)}, r"encoder.readout=mean_readout \(there sum_readout\)"),
+        ({"seed": 1}, r"seed=1 \(there 0\)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_resume_with_a_method_made_otherwise_is_refused(tmp_path, graphs, change, words):
+    """Its weights are of the same shapes, so that it would go on without a word."""
+
+    def made(**change):
+        usual = {"encoder": GraphEncoder(GIN(3, 4, 1)), "views": (NodeDrop(drop=0.1), Compose([EdgeDrop(drop=0.2)]))}
+        usual |= {"loss": InfoNCE(temperature=np.float64(0.2), positive_in_denominator=False)}
+        settings = {**usual, **change}
+        return GraphCL(settings.pop("encoder"), **settings)
+
+    fit(made(), graphs, epochs=1, folder=tmp_path / "run")
+    with pytest.raises(CheckpointError, match=f"with its own settings, got method.{words}"):
+        fit(made(**change), graphs, epochs=2, folder=tmp_path / "run", resume=True)
+    fit(made(), graphs, epochs=2, folder=tmp_path / "run", resume=True)
 
 
 def test_resume_on_other_graphs_is_refused(tmp_path, graphs, make):
@@ -264,6 +311,15 @@ def test_sparse_features_are_refused(layout):
         fit(grace(), data, epochs=1)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_features_that_want_to_be_trained_are_refused(graphs, make, several):
+    """They would stay as they are, and in a set of graphs the second step would fail."""
+    for graph in (data := graphs if several else [one_graph()]):
+        graph.x.requires_grad_()
+    with pytest.raises(ValueError, match=r"got some that require a gradient, .*data\.x\.detach\(\)"):
+        fit(make() if several else grace(), data, epochs=2)
+
+
 @pytest.mark.parametrize("name", ["x", "edge_index"])
 def test_arrays_in_the_place_of_tensors_are_refused(graphs, make, name):
     for graph in graphs:
@@ -331,6 +387,45 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, g
     with pytest.raises(RunError, match=r"nan in epoch 2, batch 1 \(graphs .*checkpoint\.pt"):
         fit(method, graphs, epochs=3, batch_size=4, folder=folder, resume=True)
     assert folder.checkpoint_file.read_bytes() == good
+
+
+@pytest.mark.parametrize("how", ["a step too long", "a gradient that is no number"])
+def test_weights_that_are_not_finite_are_neither_kept_nor_given_back_in_silence(tmp_path, graphs, make, how):
+    """The loss of the last step was the number that it should be, and no other step followed."""
+    method, folder = make(), folder_at(tmp_path / "run")
+    fit(method, graphs, epochs=1, batch_size=13, folder=folder)
+    good = folder.checkpoint_file.read_bytes()
+    if how == "a step too long":
+        with pytest.raises(RunError, match="weights became infinite or NaN in epoch 1, .* was written"):
+            fit(make(), graphs, epochs=1, batch_size=13, lr=1e39)
+        return
+
+    class Rooted(nn.Module):
+        def forward(self, z1, z2):
+            return (z1 * 0).sum().sqrt()
+
+    method.loss = Rooted()
+    with pytest.raises(RunError, match=r"weights became infinite or NaN in epoch 2, .*checkpoint\.pt"):
+        fit(method, graphs, epochs=2, batch_size=13, folder=folder, resume=True)
+    assert folder.checkpoint_file.read_bytes() == good
+
+
+def test_numbers_of_numpy_are_settings_that_a_run_can_be_resumed_with(tmp_path, graphs, make, monkeypatch):
+    """As a sweep over ``np.logspace`` and ``np.arange`` has them; its author runs no type checker."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    numbers = {"lr": 0.01, "weight_decay": 1e-4, "clip": 1.0, "seed": 3, "warmup": 1, "batch_size": 4, "patience": 5}
+    settings = {name: np.asarray(value)[()] for name, value in numbers.items()}
+    assert isinstance(settings["lr"], np.floating) and isinstance(settings["seed"], np.integer)
+    fit(make(np.int64(2)), graphs, epochs=np.int64(1), folder=tmp_path / "run", **settings)
+    resumed, whole = make(2), make(2)
+    fit(resumed, graphs, epochs=2, folder=tmp_path / "run", resume=True, **numbers)
+    fit(whole, graphs, epochs=2, **numbers)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_method_whose_weights_are_all_frozen_is_refused(graphs, make):
+    with pytest.raises(ValueError, match="expected weights to train, got none that requires a gradient"):
+        fit(make().requires_grad_(False), graphs)
 
 
 def test_a_packed_set_without_identities_trains_too(graphs, make):
@@ -497,9 +592,18 @@ def test_a_loader_draws_by_seed_and_epoch_and_is_told_the_epoch():
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
+def loader_with_a_generator():
+    """An order of seeds that a generator of the loader's own says."""
+    data, generator = one_graph(), torch.Generator().manual_seed(5)
+    sampler = NeighbourSampler(data, [3], seed=0)
+    return NodeLoader(data, sampler, batch_size=20, shuffle=True, generator=generator)
+
+
 @pytest.mark.parametrize("calls", [1, 3])
 @pytest.mark.parametrize(
-    "data", [one_graph, lambda: Halves(one_graph()), persistent_loader], ids=["graph", "loader", "persistent workers"]
+    "data",
+    [one_graph, lambda: Halves(one_graph()), persistent_loader, loader_with_a_generator],
+    ids=["graph", "loader", "persistent workers", "its own generator"],
 )
 def test_one_graph_and_loaders_resume_bit_for_bit(tmp_path, data, calls):
     arguments = {"epochs": 4, "schedule": "cosine", "warmup": 1, "optimizer": "adamw", "clip": 1.0, "patience": 9}

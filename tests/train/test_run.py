@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphcl.errors import CheckpointError, ConfigError, RunError
-from graphcl.methods import GraphCL
+from graphcl.methods import GraphCL, MVGRLGraph
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import RunFolder
 
@@ -88,3 +88,14 @@ def test_weights_round_trip_and_complaints(tmp_path, make):
     folder.weights_file.write_bytes(folder.weights_file.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="damaged"):
         folder.load_weights(other)
+
+
+def test_weights_that_two_parts_share_are_kept_for_both(tmp_path):
+    def tied():
+        encoder = GraphEncoder(GIN(3, 4, 1))
+        return MVGRLGraph(encoder, second=encoder)
+
+    method, again, folder = tied(), tied(), RunFolder(tmp_path)
+    folder.save_weights(method)
+    folder.load_weights(again)
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in method.state_dict().items())

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
-from torch_geometric.data import Data
+from torch.utils.data import DataLoader, IterableDataset
+from torch_geometric.data import Batch, Data
 
+from graphcl.augment import EdgeDrop
 from graphcl.data import ClusterBatches, RandomWalkBatches, load, partition
-from graphcl.methods import GRACE, CrossModal, GraphSupCon, NodeSupCon
+from graphcl.methods import GRACE, CrossModal, GraphCL, GraphSupCon, NodeSupCon
 from graphcl.nn import GCN, GIN, GraphEncoder
 from graphcl.train import RunFolder, fit
 
@@ -54,3 +55,67 @@ def test_epochs_are_whole_numbers():
     method = GraphSupCon(GraphEncoder(GIN(graphs.num_features, 4, 1)))
     with pytest.raises(TypeError, match="expected epochs to be a whole number, got 1.5"):
         fit(method, graphs, epochs=1.5)
+
+
+class Stream(IterableDataset):
+    """Two batches, whatever its length says."""
+
+    def __iter__(self):
+        return iter([Batch.from_data_list([ring(), ring()])] * 2)
+
+
+class Counted(Stream):
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (DataLoader(Stream(), batch_size=None), TypeError, "expected a loader with a length, got one without"),
+        (DataLoader(Counted(3), batch_size=None), ValueError, "expected 3 batches in every epoch, .* got 2 in epoch 1"),
+        (DataLoader([ring()], batch_size=2, drop_last=True), ValueError, "expected a loader with batches, .*drop_last"),
+        (DataLoader([ring()] * 2, batch_size=2, collate_fn=list), TypeError, "expected a .* Data or Batch, got list"),
+        ([Batch.from_data_list([ring(), ring()])] * 2, TypeError, "a list of graphs, got one of batches; .*DataLoader"),
+    ],
+    ids=["no length", "too long a length", "no batches", "lists", "a list of batches"],
+)
+def test_what_yields_no_epochs_of_batches_is_refused(data, error, message):
+    with pytest.raises(error, match=message):
+        fit(GraphCL(GraphEncoder(GIN(3, 4, 1))), data, epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore:Length of IterableDataset")
+def test_an_epoch_has_the_batches_that_the_length_of_the_loader_says():
+    """What is left over would be the beginning of the next epoch, but not of one that is resumed."""
+    seen = []
+
+    def look(batch):
+        seen.append(float(batch.x[0, 0]))
+        return batch
+
+    class Numbered(Counted):
+        def __iter__(self):
+            return iter(
+                [Batch.from_data_list([ring(), ring()]).update({"x": torch.full((20, 3), i)}) for i in (0.0, 1.0)]
+            )
+
+    fit(
+        GraphCL(GraphEncoder(GIN(3, 4, 1)), views=(look, EdgeDrop(drop=0.1))),
+        DataLoader(Numbered(1), batch_size=None),
+        epochs=2,
+    )
+    assert seen == [0.0, 0.0]
+
+
+def test_a_generator_of_the_loader_is_left_where_it_was():
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+    loader = DataLoader(
+        [ring() for _ in range(6)], batch_size=3, shuffle=True, generator=generator, collate_fn=Batch.from_data_list
+    )
+    fit(GraphCL(GraphEncoder(GIN(3, 4, 1))), loader, epochs=1)
+    assert torch.equal(generator.get_state(), before)
