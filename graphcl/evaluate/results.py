@@ -84,7 +84,20 @@ class Result:
         return self.dataset, self.method, self.protocol, self.features, self.metric
 
 
+PERCENT = ("accuracy", "auc", "ap", "nmi", "ari", "mrr", "hits@", "precision@")
 COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
+
+
+def with_unit(metric: str) -> str:
+    """A metric with what its scores are in; the metric alone where that is not known.
+
+    Example:
+        >>> with_unit("hits@50"), with_unit("rmse"), with_unit("mae")
+        ('hits@50 in %', "rmse in the target's unit", 'mae')
+    """
+    if metric.startswith(PERCENT):
+        return f"{metric} in %"
+    return f"{metric} in the target's unit" if metric == "rmse" else metric
 
 
 def summarise(scores: Any) -> tuple[float, float | None, float | None]:
