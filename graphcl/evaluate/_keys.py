@@ -1,4 +1,4 @@
-"""What decides the scores of a tuned network beside its weights: the settings of its parts, and the graphs."""
+"""What decides what is kept beside weights and settings: the parts of a network, and the graphs."""
 
 import hashlib
 from types import FunctionType
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Data
 
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import to_numpy
@@ -41,10 +42,10 @@ def _plain(part: nn.Module) -> str:
     return words
 
 
-def digest_of(graphs: PackedDataset) -> str:
-    """A hash of all tensors of all graphs, wherever they lie."""
+def digest_of(graphs: PackedDataset | Data) -> str:
+    """A hash of all tensors of all graphs, or of one, wherever they lie."""
     digest = hashlib.sha256()
-    for batch in graphs.batches(GRAPHS_AT_ONCE):
+    for batch in graphs.batches(GRAPHS_AT_ONCE) if isinstance(graphs, PackedDataset) else [graphs]:
         values: dict[str, Any] = batch.to_dict()
         for name in sorted(values.keys() - {"graph_id"}):  # numbers that were added to the graphs
             value = values[name]
