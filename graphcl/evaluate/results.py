@@ -143,9 +143,15 @@ def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = Tru
 
     Raises:
         DataError: An existing file with other columns or unreadable values.
+        ValueError: A number that is NaN or infinite, with which the table could not be read again.
     """
     path = Path(path)
     table = merge_results(read_results(path) if merge else [], rows)
+    for row in table:
+        for name in COLUMNS:
+            value = getattr(row, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"expected a finite {name} of {row.method} on {row.dataset}, got {value}")
     write_csv(path, COLUMNS, ({name: _to_text(getattr(row, name)) for name in COLUMNS} for row in table))
 
 
