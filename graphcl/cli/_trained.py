@@ -90,7 +90,9 @@ class Training:
 
         from graphcl import __version__
 
-        return {**self.settings, "dataset": self.dataset, "version": __version__, "torch": torch.__version__}
+        graphs = _digest(self.dataset, self.root, self.settings["features"], self.device)
+        named = {"dataset": self.dataset, "graphs": graphs}  # another folder may have others of that name
+        return {**self.settings, **named, "version": __version__, "torch": torch.__version__}
 
     def _trained(self, seed: int) -> Any:
         from graphcl.train import fit
@@ -108,6 +110,13 @@ def _load(dataset: str, root: str | None, features: str | None, device: str) -> 
 
     graphs = load(dataset, root=root, features=features)
     return graphs[0].to(device) if len(graphs) == 1 else PackedDataset(graphs, graph_id=True).to(device)
+
+
+@functools.lru_cache
+def _digest(*of: Any) -> str:
+    from graphcl.evaluate._keys import digest_of
+
+    return digest_of(_load(*of))
 
 
 def train_all(trainings: Sequence[Training], seeds: Sequence[int], *, workers: int = 1) -> Iterator[None]:

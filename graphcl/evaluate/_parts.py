@@ -111,6 +111,7 @@ def collect(
     unit: float = 100.0,
     skipped: int = 0,
     tasks: int = 1,
+    is_error: bool = False,
 ) -> Evaluation:
     """The rows as tables, scores times ``unit``; the other arguments are those of ``Evaluation``."""
 
@@ -134,6 +135,7 @@ def collect(
         split_hash=split_hash,
         skipped=skipped,
         tasks=tasks,
+        is_error=is_error,
     )
 
 

@@ -31,6 +31,7 @@ class PartRow:
 
 
 Rows = dict[tuple[int, str], PartRow]  # by part
+Groups = dict[tuple[str, int], Rows]  # by method and seed
 KINDS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(PartRow)}
 
 
@@ -39,13 +40,8 @@ class RawFile:
 
     def __init__(self, path: str | Path | None) -> None:
         self.path = Path(path) if path is not None else None
-        self.rows: dict[tuple[str, int], Rows] = {}
-        for number, row in enumerate(read_csv(self.path, list(KINDS)) if self.path else [], start=1):
-            try:
-                entry = PartRow(**{name: KINDS[name](text) for name, text in row.items()})
-            except ValueError as error:
-                raise DataError(f"{path}, row {number}: {error}; delete the row to compute it again") from error
-            self.rows.setdefault((entry.method, entry.seed), {})[entry.part] = entry
+        self.rows = _read(self.path) if self.path else {}
+        self.own: Groups = {}  # written here
 
     def find(self, method: str, seed: int, key: str) -> Rows:
         """The rows that are there for this very input."""
@@ -53,6 +49,19 @@ class RawFile:
 
     def put(self, method: str, seed: int, rows: Iterable[PartRow]) -> None:
         """Replace all rows of a method and seed."""
-        self.rows[method, seed] = {row.part: row for row in sorted(rows, key=lambda row: row.part)}
+        self.own[method, seed] = {row.part: row for row in sorted(rows, key=lambda row: row.part)}
+        # Another process may have written rows of other methods and seeds since: they stay.
+        self.rows = (_read(self.path) if self.path else self.rows) | self.own
         if self.path is not None:
             write_csv(self.path, list(KINDS), (vars(row) for group in self.rows.values() for row in group.values()))
+
+
+def _read(path: Path) -> Groups:
+    groups: Groups = {}
+    for number, row in enumerate(read_csv(path, list(KINDS)), start=1):
+        try:
+            entry = PartRow(**{name: KINDS[name](text) for name, text in row.items()})
+        except ValueError as error:
+            raise DataError(f"{path}, row {number}: {error}; delete the row to compute it again") from error
+        groups.setdefault((entry.method, entry.seed), {})[entry.part] = entry
+    return groups

@@ -135,7 +135,7 @@ def reinitialised(network: nn.Module, seed: int) -> nn.Module:
     network = _copied(network)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for path, part in network.named_modules():
+        for path, part in reversed(list(network.named_modules())):  # parts before the whole, which may know better
             reset = getattr(part, "reset_parameters", None)
             if callable(reset):
                 reset()

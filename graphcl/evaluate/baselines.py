@@ -138,23 +138,25 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     subject: nn.Module = method if isinstance(method, Method) else encoder
     norms = [module for module in subject.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # torch's way to ask for the plain average
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
-    with modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
-        subject.train()
-        for batch in batches:
-            if isinstance(method, Method):
-                method.represent(batch)
-            elif isinstance(encoder, GraphEncoder):
-                encoder.encode(batch)  # with edge features, where it reads them
-            elif batch.batch is None:  # one graph
-                encoder(batch.x, batch.edge_index)
-            else:
-                encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    try:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch's way to ask for the plain average
+        with modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
+            subject.train()
+            for batch in batches:
+                if isinstance(method, Method):
+                    method.represent(batch)
+                elif isinstance(encoder, GraphEncoder):
+                    encoder.encode(batch)  # with edge features, where it reads them
+                elif batch.batch is None:  # one graph
+                    encoder(batch.x, batch.edge_index)
+                else:
+                    encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def stack(parts: list[torch.Tensor]) -> FloatArray:

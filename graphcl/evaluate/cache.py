@@ -30,7 +30,7 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
 
     Raises:
         DataError: An unreadable file or one of another key; the message names it.
-        TypeError: A key that JSON cannot say.
+        TypeError: A key that JSON cannot say, or no numbers.
 
     Example:
         >>> import tempfile
@@ -43,6 +43,8 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     if path.exists():
         return _read(path, text)
     array = to_numpy(make())
+    if array.dtype.hasobject:  # which would be pickled, and not be read again
+        raise TypeError(f"expected numbers to keep, got an array of {array.dtype}")
     write_atomically(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
     return array
 
@@ -75,8 +77,20 @@ def is_cached(folder: str | Path, key: Mapping[str, Any]) -> bool:
 
 
 def _place(folder: str | Path, key: Mapping[str, Any]) -> tuple[str, Path]:
+    _check_names(key)
     text = json.dumps(key, sort_keys=True)
     return text, Path(folder) / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+
+
+def _check_names(key: Any) -> None:
+    """Refuse names that are no texts: JSON makes them some, and 1 and "1" would be one key."""
+    if isinstance(key, Mapping):
+        for name in key:
+            if not isinstance(name, str):
+                raise TypeError(f"expected texts as names in a key, got {name!r} in {dict(key)}")
+    if isinstance(key, (Mapping, list, tuple)):
+        for part in key.values() if isinstance(key, Mapping) else key:
+            _check_names(part)
 
 
 def _read(path: Path, text: str) -> NDArray[Any]:

@@ -20,7 +20,7 @@ class Evaluation:
     Args:
         protocol: How they were scored.
         seeds: Model seeds.
-        tables: For each metric and method ``[seeds, parts]``, percent; ``rmse`` in the target's unit.
+        tables: For each metric and method ``[seeds, parts]``, percent; errors in the target's unit.
         choice: For each method, the chosen C, number of neighbours or epoch ``[seeds, parts]``; 0 where nothing is
             chosen, NaN where the raw file does not tell.
         validation: For each method ``[seeds, parts]``, the score of what chooses under that choice: of validation data
@@ -34,6 +34,7 @@ class Evaluation:
         split_hash: Hash of all parts.
         skipped: How many tasks of the test part have no score.
         tasks: How many tasks there are.
+        is_error: Whether scores are errors of numbers, the less the better: a lift is then how much less.
     """
 
     protocol: AnyProtocol
@@ -48,6 +49,7 @@ class Evaluation:
     split_hash: str
     skipped: int = 0
     tasks: int = 1
+    is_error: bool = False
 
     @property
     def scores(self) -> dict[str, FloatArray]:

@@ -175,13 +175,19 @@ def finetune(
         )
 
 
-def _labels(packed: PackedDataset, classification: bool) -> Tensor:
+def labels_of(packed: PackedDataset) -> Tensor:
+    """The labels of all graphs, which they must have."""
     try:
-        y = packed.y
+        y: Tensor = packed.y
     except AttributeError as error:
         raise ValueError(
             "expected molecules with labels y [1, tasks], got none; load them with labels=[...]"
         ) from error
+    return y
+
+
+def _labels(packed: PackedDataset, classification: bool) -> Tensor:
+    y = labels_of(packed)
     if y.dim() == 1 and classification and not y.is_floating_point() and y.numel() and int(y.min()) >= 0:
         return y.long()
     if y.dim() != 2:
@@ -219,7 +225,9 @@ def _objective(
     labels: Tensor, train: Any, classification: bool, score: Callable[[Any, Any], TaskScores] | None
 ) -> _Objective:
     if labels.dim() == 1:
-        return _Objective(int(labels.max()) + 1, F.cross_entropy, score or _accuracy, True, _softmax)
+        return _Objective(
+            int(labels.max()) + 1, lambda said, y: F.cross_entropy(said, y.long()), score or _accuracy, True, _softmax
+        )
     tasks = labels.size(1)
     if classification:
         return _Objective(
@@ -232,6 +240,8 @@ def _objective(
 
 
 def _accuracy(target: Tensor, said: Tensor) -> TaskScores:
+    if bad := int((~said.isfinite()).sum()):  # the largest of NaN would be some class, and count as an answer
+        raise ValueError(f"expected finite predictions, got {bad} that are NaN or infinite; take a smaller lr")
     right = float((said.argmax(1) == target).double().mean())
     return TaskScores(right, np.array([right]), 0)
 

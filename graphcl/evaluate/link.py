@@ -9,9 +9,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
-from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_rows, check_undirected, take
-from graphcl.evaluate.node_probes import quiet
+from graphcl.evaluate.node_probes import quiet, scaled
 from graphcl.evaluate.node_protocols import NodeProtocol
 
 __all__ = ["LinkScore", "LinkSplit", "hits_at", "link_score", "link_split", "mean_reciprocal_rank", "ogb_link_split"]
@@ -119,11 +118,12 @@ def ogb_link_split(dataset: Any, *, seed: int = 0) -> LinkSplit:
     nodes = int(data.num_nodes)
     rng = np.random.Generator(np.random.PCG64(seed))
     edge = {part: split[part]["edge"].numpy().T for part in ("train", "valid", "test")}
-    known = np.unique(np.concatenate([_codes(pairs, nodes) for pairs in edge.values()]))
     own = np.unique(_codes(edge["train"], nodes))
     train = rng.permutation(own[own >= 0])[:TRAIN_PAIRS]
-    negatives = _pairs(_absent(known, nodes, len(train), rng), nodes)
     shared = {part: split[part]["edge_neg"].numpy().T for part in ("valid", "test")}
+    # The pairs that are asked for teach nothing, whether there is an edge or none.
+    asked = np.concatenate([_codes(pairs, nodes) for pairs in (*edge.values(), *shared.values())])
+    negatives = _pairs(_absent(asked, nodes, len(train), rng), nodes)
     return LinkSplit(
         data, _pairs(train, nodes), negatives, edge["valid"], shared["valid"], edge["test"], shared["test"]
     )
@@ -176,7 +176,7 @@ def _link_score(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> LinkScore:
 
     train = np.concatenate([products(split.train), products(split.train_negatives)])
     validation = np.concatenate([products(split.validation), products(split.validation_negatives)])
-    fitted, validation = standardise(train, validation)
+    fitted, validation = scaled(protocol, train, validation)
     y, wanted = _labels(split.train, split.train_negatives), _labels(split.validation, split.validation_negatives)
     best, chosen, winner, unconverged = -np.inf, 0.0, None, 0
     for penalty in protocol.grid:
@@ -187,7 +187,8 @@ def _link_score(x: Rows, split: LinkSplit, protocol: NodeProtocol) -> LinkScore:
             best, chosen, winner = value, penalty, machine
     assert winner is not None  # the grid is never empty
     positive, negative = (
-        winner.decision_function(standardise(train, products(pairs))[1]) for pairs in (split.test, split.test_negatives)
+        winner.decision_function(scaled(protocol, train, products(pairs))[1])
+        for pairs in (split.test, split.test_negatives)
     )
     auc = roc_auc_score(_labels(split.test, split.test_negatives), np.concatenate([positive, negative]))
     scores = {
@@ -275,6 +276,12 @@ def _absent(taken: IntArray, nodes: int, count: int, rng: np.random.Generator) -
     return found[:count]
 
 
+def edges_of(data: Data) -> int:
+    """How many pairs of nodes a graph connects, whatever the direction, self loops left out."""
+    codes = _codes(data.edge_index.cpu().numpy(), int(data.num_nodes or 0))
+    return len(np.unique(codes[codes >= 0]))
+
+
 def _given(data: Data) -> tuple[IntArray, IntArray] | None:
     """The held-out edges and other pairs that come with a graph, without self loops, which are no question."""
     if "edge_label_index" not in data or "edge_label" not in data:
@@ -282,9 +289,13 @@ def _given(data: Data) -> tuple[IntArray, IntArray] | None:
     pairs, label = data.edge_label_index.cpu().numpy(), data.edge_label.cpu().numpy()
     nodes = int(data.num_nodes or 0)
     pairs, label = pairs[:, pairs[0] != pairs[1]], label[pairs[0] != pairs[1]]
-    leaked = np.isin(_codes(pairs[:, label > 0], nodes), _codes(data.edge_index.cpu().numpy(), nodes)).sum()
+    asked, edges = _codes(pairs, nodes), _codes(data.edge_index.cpu().numpy(), nodes)
+    leaked = np.isin(asked[label > 0], edges).sum()
     if leaked:
         raise ValueError(
             f"expected held-out edges that are not in edge_index, got {leaked} that are; remove them first"
         )
+    wrong = np.isin(asked[label == 0], np.concatenate([edges, asked[label > 0]])).sum()
+    if wrong:
+        raise ValueError(f"expected pairs without an edge where edge_label is 0, got {wrong} that are; remove them")
     return pairs[:, label > 0], pairs[:, label == 0]

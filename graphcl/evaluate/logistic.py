@@ -46,7 +46,8 @@ def fit_logistic(
         tolerance: The largest gradient entry, per row, at which to stop.
 
     Raises:
-        ValueError: Fewer than two classes, a class that does not occur, a penalty that is not positive.
+        ValueError: Fewer than two classes, a class that does not occur, a penalty that is not positive, rows that are
+            not finite.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0], [3.0], [4.0]], dtype=torch.float64)
@@ -59,7 +60,9 @@ def fit_logistic(
 
     if not penalty > 0:
         raise ValueError(f"expected a penalty C above 0, got {penalty}")
-    x = x if x.dtype == torch.float64 else x.float()
+    x = x.detach() if x.dtype == torch.float64 else x.detach().float()
+    if bad := int((~torch.isfinite(x)).any(dim=1).sum()):
+        raise ValueError(f"expected finite rows, got NaN or infinite values in {bad} of {len(x)}")
     classes = int(y.max()) + 1 if y.numel() else 0
     if classes < 2 or int(y.min()) < 0 or bool((torch.bincount(y, minlength=classes) == 0).any()):
         raise ValueError("expected classes 0 to K - 1 with K >= 2, all of which occur in y")

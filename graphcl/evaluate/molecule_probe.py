@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
+from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
@@ -76,8 +77,7 @@ def linear_scores(
     parts = check_split(split, len(x))
     check_tasks(labels, parts, classification=classification)
     train, valid, test = parts.values()
-    spread = x[train].std(0)
-    x = (x - x[train].mean(0)) / np.where(spread > 0, spread, 1.0)
+    x = standardise(x[train], x)[1]  # where the training part is constant but for rounding, the unit stays
     score = score or (task_roc_auc if classification else task_rmse)
     chosen: tuple[float, TaskScores, FloatArray, int] | None = None
     for penalty in grid:

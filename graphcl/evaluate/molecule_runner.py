@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphcl.data import split_digest
+from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
+from graphcl.evaluate._keys import digest_of, tuning_key
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.evaluation import Evaluation
+from graphcl.evaluate.finetune import labels_of
 from graphcl.evaluate.fingerprints import fingerprint_scores
 from graphcl.evaluate.molecule_probe import linear_scores
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
@@ -49,10 +51,13 @@ class _Task:
         check_tasks(self.labels, self.split, classification=classification)
         self.split_hash = split_digest({part: torch.from_numpy(index) for part, index in self.split.items()})
         self.protocol, self.seeds, self.classification, self.score = protocol, seeds, classification, score
-        self.metric: str = getattr(score, "metric", None) or ("auc" if classification else "rmse")
+        named: str | None = getattr(score, "metric", None)
+        self.metric: str = named or ("auc" if classification else "rmse")
+        # Rows of one metric are told apart by what computes it, where that has no name for its metric.
+        self.judge = [] if score is None or named else [getattr(score, "__qualname__", type(score).__qualname__)]
 
     def key(self, made_of: str) -> str:
-        return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification)
+        return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification, *self.judge)
 
     def evaluate(
         self,
@@ -77,6 +82,7 @@ class _Task:
             unit=100.0 if self.classification else 1.0,
             skipped=score(tested, np.nan_to_num(tested)).skipped,
             tasks=self.labels.shape[1],
+            is_error=not self.classification,
         )
 
 
@@ -198,7 +204,9 @@ def finetune_molecules(
     split = split if split is not None else getattr(dataset, "split", None)
     if split is None:
         raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
-    task = _Task(dataset.y, split, protocol, seeds, classification, score)
+    packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
+    task = _Task(labels_of(packed), split, protocol, seeds, classification, score)
+    graphs = digest_of(packed)
 
     def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
         encoder = encoders[method](seed)
@@ -207,7 +215,7 @@ def finetune_molecules(
             found = finetune_by(
                 protocol,
                 encoder,
-                dataset,
+                packed,
                 split,
                 classification=classification,
                 seed=seed,
@@ -217,7 +225,7 @@ def finetune_molecules(
             )
             return [PartScore({task.metric: found.test.mean}, found.epoch, found.valid[found.epoch - 1])]
 
-        return task.key(_digest(encoder.state_dict(), bf16)), compute
+        return tuning_key(task.key(_digest(encoder.state_dict(), bf16)), encoder, graphs), compute
 
     return task.evaluate(encoders, task_of, raw, progress)
 

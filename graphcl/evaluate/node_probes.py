@@ -162,7 +162,7 @@ def _logistic(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, so
         return
     from sklearn.linear_model import LogisticRegression
 
-    train, validation = _scaled(protocol, take(x, split.train), take(x, split.validation))
+    train, validation = scaled(protocol, take(x, split.train), take(x, split.validation))
     basis = _row_space(train)
     fitted = train if basis is None else train @ basis
     for penalty in protocol.grid:
@@ -174,7 +174,7 @@ def _logistic(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol, so
             return _widen(found, present, int(y.max()) + 1)
 
         def test(scores: Any = scores) -> FloatArray:
-            return scores(_scaled(protocol, take(x, split.train), take(x, split.test))[1])
+            return scores(scaled(protocol, take(x, split.train), take(x, split.test))[1])
 
         yield penalty, scores(validation), test, int(np.max(machine.n_iter_) >= protocol.max_iter)
 
@@ -230,7 +230,7 @@ def _liblinear(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol) -
     from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
     from sklearn.multiclass import OneVsRestClassifier
 
-    train, test = _scaled(protocol, take(x, split.train), take(x, split.test))
+    train, test = scaled(protocol, take(x, split.train), take(x, split.test))
     # As the authors do, one column of 0 and 1 per class: a prediction counts in the choice of C if it is right in all.
     columns = np.eye(int(y.max()) + 1, dtype=bool)[y]
     inner = KFold(5) if protocol.inner == "kfold" else ShuffleSplit(5, test_size=0.5, random_state=0)
@@ -247,7 +247,8 @@ def _liblinear(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol) -
     return SplitScore(score, float(search.best_params_["estimator__C"]), unconverged, float(search.best_score_))
 
 
-def _scaled(protocol: NodeProtocol, train: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+def scaled(protocol: NodeProtocol, train: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both parts as the protocol scales them; what is fitted is fitted on the training part."""
     if protocol.scaler == "standard":
         return standardise(train, other)
     if protocol.scaler == "l2":

@@ -6,7 +6,8 @@ with two-fold differences in the number of labels: scores under different names 
 
 One row is scored with another scaler: ``raw``, the node features themselves, has its rows scaled to length 1 where the
 protocol says ``standard``. A standard scaler blows up rare words and costs bags of words 5 to 10 points (Cora, public
-split: 52.9 against 60.4), and a baseline must not be made weak.
+split: 52.9 against 60.4), and a baseline must not be made weak. Pairs of nodes are scored as the protocol says: there
+the standard scaler is the better one (Cora, AUC: 80.4 against 79.7).
 """
 
 from dataclasses import dataclass, replace

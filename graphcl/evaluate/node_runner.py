@@ -15,7 +15,7 @@ from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, in
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.evaluation import Evaluation
-from graphcl.evaluate.link import LinkSplit, link_score
+from graphcl.evaluate.link import LinkSplit, edges_of, link_score
 from graphcl.evaluate.node_probes import check_task, score_of, score_split, unit_rows
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits
@@ -169,19 +169,20 @@ def evaluate_links(
     common = digest_text(_settings(protocol), metrics)
 
     def task_of(method: str, index: int, seed: int) -> tuple[str, Compute]:
-        x, split, settings = checked[method][index], splits[index], _settings_of(method, protocol)
+        x, split = checked[method][index], splits[index]
         key = digest_text(common, _digest(x) + node_split_hash([split[1:]]))
-        return key, in_threads(lambda _: _linked(x, split, settings), n_jobs)
+        return key, in_threads(lambda _: _linked(x, split, protocol), n_jobs)
 
     rows = run_parts(checked, seeds, 1, metrics, task_of, RawFile(raw), progress=progress)
-    share = 1 - protocol.train - protocol.validation
+    tested = float(np.mean([split.test.shape[1] for split in splits]))
+    seen = float(np.mean([edges_of(split.data) + split.validation.shape[1] for split in splits]))
     evaluation = collect(
         rows,
         protocol,
         seeds,
         metrics,
         num_tested=splits[0].test.shape[1] + splits[0].test_negatives.shape[1],
-        sizes=(share, 1 - share) if protocol.splits == "random" else None,
+        sizes=(tested, seen) if protocol.splits == "random" else None,
         split_hash=node_split_hash([split[1:] for split in splits]),
     )
     warn_unconverged(evaluation, protocol.max_iter, FITS)

@@ -34,7 +34,11 @@ class OgbScorer:
         """Score predictions ``[N, T]``."""
         ours = METRICS[self.judge.eval_metric][1](target, prediction)  # refuses what OGB would stumble over
         y, said = (np.asarray(to_numpy(value), dtype=np.float64) for value in (target, prediction))
-        return ours._replace(mean=float(self.judge.eval({"y_true": y, "y_pred": said})[self.judge.eval_metric]))
+        try:
+            found = self.judge.eval({"y_true": y, "y_pred": said})
+        except RuntimeError as error:  # such as another number of tasks
+            raise ValueError(f"expected labels and predictions that OGB's evaluator takes, got: {error}") from error
+        return ours._replace(mean=float(found[self.judge.eval_metric]))
 
 
 def ogb_scorer(name: str) -> OgbScorer:

@@ -84,7 +84,20 @@ class Result:
         return self.dataset, self.method, self.protocol, self.features, self.metric
 
 
+PERCENT = ("accuracy", "auc", "ap", "nmi", "ari", "mrr", "hits@", "precision@")
 COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
+
+
+def with_unit(metric: str) -> str:
+    """A metric with what its scores are in; the metric alone where that is not known.
+
+    Example:
+        >>> with_unit("hits@50"), with_unit("rmse"), with_unit("mae")
+        ('hits@50 in %', "rmse in the target's unit", 'mae')
+    """
+    if metric.startswith(PERCENT):
+        return f"{metric} in %"
+    return f"{metric} in the target's unit" if metric == "rmse" else metric
 
 
 def summarise(scores: Any) -> tuple[float, float | None, float | None]:
@@ -130,9 +143,15 @@ def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = Tru
 
     Raises:
         DataError: An existing file with other columns or unreadable values.
+        ValueError: A number that is NaN or infinite, with which the table could not be read again.
     """
     path = Path(path)
     table = merge_results(read_results(path) if merge else [], rows)
+    for row in table:
+        for name in COLUMNS:
+            value = getattr(row, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"expected a finite {name} of {row.method} on {row.dataset}, got {value}")
     write_csv(path, COLUMNS, ({name: _to_text(getattr(row, name)) for name in COLUMNS} for row in table))
 
 

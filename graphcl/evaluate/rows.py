@@ -13,8 +13,6 @@ from graphcl.evaluate.results import Result, summarise
 
 __all__ = ["Note", "Provenance", "result_rows"]
 
-ERRORS = ("rmse",)  # the less the better: a lift is how much less
-
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
@@ -112,7 +110,7 @@ def result_rows(
         for method, scores in table.items():
             note, baseline = notes.get(method, Note()), baseline_of[method]
             mean, over_seeds, over_folds = summarise(scores)
-            sign = -1 if metric in ERRORS else 1
+            sign = -1 if evaluation.is_error else 1
             lift: dict[str, Any] = {}
             if baseline in table:
                 lift = _lift(sign * scores, sign * table[baseline], evaluation.sizes, method in one_draw)

@@ -10,6 +10,7 @@ from torch import nn
 
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import check_runs, to_numpy
+from graphcl.evaluate._keys import digest_of, tuning_key
 from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.evaluation import Evaluation
@@ -77,6 +78,7 @@ def finetune_on_few(
     packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     y = to_numpy(packed.y)
     splits = {seed: label_splits(y, protocol, seed=seed) for seed in seeds}
+    graphs = digest_of(packed)
 
     settings = {key: value for key, value in vars(protocol).items() if key not in ("name", "source", "seeds")}
     common = digest_text(sorted(settings.items()), bf16, y)
@@ -85,6 +87,7 @@ def finetune_on_few(
         encoder = encoders[method](seed)
         weights = [part for name, value in encoder.state_dict().items() for part in (name, to_numpy(value))]
         key = digest_text(common, digest_text(seed, node_split_hash(splits[seed]), *weights))
+        key = tuning_key(key, encoder, graphs)
 
         def compute(folds: Sequence[int]) -> list[PartScore]:
             return [_tune(encoder, packed, splits[seed][fold], protocol, seed, device, bf16) for fold in folds]

@@ -24,8 +24,8 @@ def label_splits(labels: Any, protocol: SemiProtocol, *, seed: int) -> list[Labe
 
     The test folds are those of ``tu-rbf-svm`` under the same seed. The fold before it validates, the last one before
     the first. Of the graphs of a class that are left, the same share is labelled: parts are rounded so that they add up
-    to ``round(share * left)`` (largest remainders first), and at least one of each class. A smaller share of the same
-    seed is a subset of a larger one.
+    to ``round(share * left)`` (largest remainders first), and at least one of each class. They are the first ones of
+    one order per seed and fold: the labels of 1 % are among those of 10 %.
 
     Args:
         labels: One class per graph [graphs].

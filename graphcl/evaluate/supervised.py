@@ -39,7 +39,7 @@ class SupervisedGCN(NodeModel):
     equals) are kept, and training ends when there was none for ``patience`` epochs. Test labels are not looked at.
 
     Args:
-        data: The graph, with ``x``, ``edge_index`` and ``y`` [nodes].
+        data: The graph, with ``x``, ``edge_index`` and ``y`` [nodes], negative or NaN where a node has no class.
         hidden: Width of the hidden layer.
         dropout: Of the input and of the hidden layer.
         lr: Learning rate.
@@ -78,7 +78,9 @@ class SupervisedGCN(NodeModel):
         if data.x is None or data.y is None or data.y.dim() != 1:
             raise ValueError("expected a graph with features x and labels y [nodes], got one without")
         self.x, self.edge_index = _row_sums_one(data.x.float()), data.edge_index
-        self.y = torch.unique(data.y, return_inverse=True)[1]
+        labelled = data.y >= 0  # -1 and NaN are nodes without a class
+        self.y = torch.full_like(data.y, -1, dtype=torch.int64)
+        self.y[labelled] = torch.unique(data.y[labelled], return_inverse=True)[1]
         self.settings: dict[str, Any] = {
             "hidden": hidden, "dropout": dropout, "lr": lr, "weight_decay": weight_decay, "epochs": epochs,
             "patience": patience,

@@ -1,5 +1,6 @@
 """Result rows as a text table for terminals."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from graphcl.evaluate.lift import holm
 from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProtocol
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol
-from graphcl.evaluate.results import Result
+from graphcl.evaluate.results import Result, with_unit
 from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
 __all__ = ["format_table"]
@@ -35,7 +36,7 @@ def format_table(rows: Sequence[Result]) -> str:
     if not rows:
         return "no results"
     corrected = _corrected_p(rows)
-    many = len({row.dataset for row in rows if row.p is not None}) > 1
+    several = max(Counter(_family(row) for row in rows if row.p is not None).values(), default=0) > 1
     blocks: dict[tuple[str, ...], list[Result]] = {}
     for row in rows:
         blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
@@ -44,10 +45,9 @@ def format_table(rows: Sequence[Result]) -> str:
         first = block[0]
         parts, tested, baseline = _words(first)
         seeds = f"{first.seeds} {'seed' if first.seeds == 1 else 'seeds'}{parts}"
-        unit = "the target's unit" if metric == "rmse" else "%"
         title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
-        texts.append(f"{title}: {metric} in {unit}, {seeds}, {first.n_test} {tested}")
-        p_title = "p (Holm)" if many else "p"
+        texts.append(f"{title}: {with_unit(metric)}, {seeds}, {first.n_test} {tested}")
+        p_title = "p (Holm)" if several else "p"
         lift = f"lift over {baseline} [95 %]"
         lines = [("method", "mean ± over seeds", "± over folds", lift, p_title)]
         lines += [_cells(row, corrected.get(row.key)) for row in block]
@@ -86,11 +86,16 @@ def _cells(row: Result, p: float | None) -> tuple[str, str, str, str, str]:
     return row.method, mean, folds, lift, "-" if p is None else f"{p:.4f}"
 
 
+def _family(row: Result) -> tuple[str, ...]:
+    """What p values are corrected over: the data sets, and their features, of a method."""
+    return row.method, row.protocol, row.metric
+
+
 def _corrected_p(rows: Sequence[Result]) -> dict[tuple[str, ...], float]:
     families: dict[tuple[str, ...], dict[str, Result]] = {}
     for row in rows:
         if row.p is not None:
-            families.setdefault((row.method, row.protocol, row.metric), {})[f"{row.dataset}/{row.features}"] = row
+            families.setdefault(_family(row), {})[f"{row.dataset}/{row.features}"] = row
     corrected: dict[tuple[str, ...], float] = {}
     for family in families.values():
         p_values = holm({name: row.p for name, row in family.items() if row.p is not None})

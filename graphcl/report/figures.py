@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphcl.errors import GraphCLError
+from graphcl.evaluate.results import with_unit
 
 __all__ = ["diagnostic_curves", "lift_intervals", "loss_curve", "score_bars"]
 
@@ -70,9 +71,9 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
 
     Args:
         names: The methods.
-        means: Percent.
-        spreads: Standard deviations over folds, percent.
-        metric: What the scores are.
+        means: Their scores.
+        spreads: Standard deviations over folds.
+        metric: What the scores are, percent or for ``rmse`` the target's unit.
 
     Returns:
         SVG text.
@@ -85,7 +86,7 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
     axes.errorbar(means, rows, xerr=spreads, fmt="o", color="#33658a", ecolor="#bbbbbb", capsize=3)
     axes.set_yticks(list(rows), names)
     axes.invert_yaxis()
-    axes.set(xlabel=f"{metric} in % (bars: standard deviation over folds)")
+    axes.set(xlabel=f"{with_unit(metric)} (bars: standard deviation over folds)")
     axes.grid(axis="x", color="#eeeeee")
     return _svg(figure)
 

@@ -117,6 +117,18 @@ class _Done:
 
 
 @pytest.mark.usefixtures("_rings")
+def test_embeddings_of_other_graphs_of_that_name_are_not_taken(rings):
+    first = bench("--method", "graphcl")
+    edges = (rings / "Rings_A.txt").read_text().splitlines()
+    (rings / "Rings_A.txt").write_text("\n".join([*edges[2:4], *edges[2:]]) + "\n")  # one edge less, one twice
+    assert main(["datasets", "add", "Rings", "--from", str(rings), "--root", "other"]) == 0
+    second = bench("--method", "graphcl", "--root", "other")
+    assert len(vectors()) == 2 * 2 * 3 and [row.method for row in first] == [row.method for row in second]
+    bench("--method", "graphcl")
+    assert len(vectors()) == 2 * 2 * 3
+
+
+@pytest.mark.usefixtures("_rings")
 def test_what_is_interrupted_is_not_kept(monkeypatch, capsys):
     monkeypatch.setattr(_Done, "interrupted", True)
     monkeypatch.setattr("graphcl.train.fit", lambda *_, **__: _Done())

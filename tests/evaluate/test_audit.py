@@ -174,3 +174,21 @@ def test_a_network_that_fails_is_named_with_what_went_wrong_in_it(graphs):
 
     with pytest.raises(GraphCLError, match="but Pooled failed on 120 of them: KeyError: 'nothing'"):
         audit(Pooled(), graphs, probe=FEW, seeds=[0], readout=None)
+
+
+def test_a_network_that_draws_the_weights_of_its_parts_draws_them_last():
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = torch.nn.ModuleList([torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)])
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            for layer in self.layers:
+                torch.nn.init.constant_(layer.weight, 0.01)
+
+    trained = Small()
+    torch.nn.init.ones_(trained.layers[0].weight)
+    fresh = reinitialised(torch.nn.Sequential(trained), seed=0)[0]
+    assert all(torch.equal(layer.weight, torch.full((4, 4), 0.01)) for layer in fresh.layers)
+    assert not torch.equal(fresh.layers[0].bias, trained.layers[0].bias)

@@ -96,6 +96,13 @@ def test_statistics_are_those_of_one_epoch_in_train_mode():
         torch.testing.assert_close(value, buffers[name], msg=name)
 
 
+def test_a_failure_leaves_the_momentum_as_it_was():
+    method = make()
+    with pytest.raises(ValueError, match="expected x of shape"):
+        collect_statistics(method, batches([Data(x=torch.ones(3, 7), edge_index=torch.tensor([[0], [1]]))]))
+    assert {part.momentum for part in method.modules() if isinstance(part, nn.BatchNorm1d)} == {0.1}
+
+
 def test_the_mode_and_the_global_generator_stay_as_they_were():
     class Noisy(nn.Module):
         def __init__(self):

@@ -53,3 +53,9 @@ def test_truncated_foreign_and_pickled_files_are_named(tmp_path):
 def test_keys_are_json(tmp_path):
     with pytest.raises(TypeError):
         cached(tmp_path, {"seed": object()}, lambda: np.ones(1))
+    cached(tmp_path, {"weights": [{"1": 2}]}, lambda: np.ones(1))
+    with pytest.raises(TypeError, match=r"expected texts as names in a key, got 1 in \{1: 2\}"):
+        cached(tmp_path, {"weights": [{1: 2}]}, lambda: np.zeros(1))  # it got the ones
+    with pytest.raises(TypeError, match="expected numbers to keep, got an array of object"):
+        cached(tmp_path, {"seed": 0}, lambda: np.array([1, None]))
+    assert len(list(tmp_path.iterdir())) == 1

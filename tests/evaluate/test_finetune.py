@@ -124,9 +124,18 @@ def test_one_class_out_of_several_is_learned_by_cross_entropy() -> None:
     result = run(encoder(), dataset, split(48), classification=True, epochs=25, batch_size=8)
     assert result.model[1].out_features == 3
     assert result.test.mean > 0.9 and result.test.each.shape == (1,) and max(result.valid) <= 1
+    dataset._data.y = classes.int()
+    assert run(encoder(), dataset, split(48), classification=True, epochs=1, batch_size=8).valid == result.valid[:1]
     batch = PackedDataset(dataset).batch(split(48)["test"])
     said = result.model.eval()[1](result.model[0].encode(batch).graph)
     assert result.test.mean == pytest.approx((said.argmax(1) == batch.y).double().mean().item())
+
+
+def test_an_accuracy_of_nan_is_refused() -> None:
+    dataset = molecules(LABELS)
+    dataset._data.y = torch.arange(32) % 2
+    with pytest.raises(ValueError, match="expected finite predictions, got 16 that are NaN or infinite; take"):
+        run(encoder(), dataset, split(32), classification=True, epochs=2, batch_size=8, lr=1e30)
 
 
 def test_predictions_are_probabilities_or_in_the_targets_unit() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,11 @@ def test_pairs_that_come_with_the_graph_are_the_test():
     leaky.edge_label_index[:, 0] = leaky.edge_index[:, 0]
     with pytest.raises(ValueError, match="held-out edges that are not in edge_index, got 1 that are"):
         link_split(leaky, seed=0)
+    for wrong in (data.edge_index[:, 0].flip(0), split.test[:, 0]):
+        mistaken = data.clone()
+        mistaken.edge_label_index[:, (data.edge_label == 0).nonzero()[0]] = torch.as_tensor(wrong)[:, None]
+        with pytest.raises(ValueError, match="pairs without an edge where edge_label is 0, got 1 that are"):
+            link_split(mistaken, seed=0)
 
 
 def test_self_loops_among_pairs_that_come_with_the_graph_are_no_question():
@@ -110,6 +117,11 @@ def test_embeddings_that_know_the_place_find_the_edges():
     assert found.scores["auc"] > 0.9 and abs(blind.scores["auc"] - 0.5) < 0.1
     assert found.scores["mrr"] > blind.scores["mrr"] and found.scores["hits@50"] > blind.scores["hits@50"]
     assert found == link_score(torch.from_numpy(place), split, node_protocol("link"))
+    # The scaler is the protocol's: with none, the unit of a column counts.
+    bare = replace(node_protocol("link"), scaler="none")
+    stretched = place * np.geomspace(1e-3, 1e3, place.shape[1])
+    assert link_score(stretched, split, node_protocol("link")).scores == pytest.approx(found.scores, abs=1e-3)
+    assert link_score(stretched, split, bare).scores["auc"] != pytest.approx(found.scores["auc"], abs=1e-2)
 
 
 def test_refusals_of_the_probe():
@@ -183,6 +195,9 @@ def test_ogb_s_split_is_taken_as_it_is():
     )
     assert pairs_of(split.train) <= pairs_of(edges[60:].numpy().T)
     assert not pairs_of(split.train_negatives) & pairs_of(data.edge_index.numpy())
+    free = (torch.ones(400, 400).triu(1).index_put((edges[:, 0], edges[:, 1]), torch.tensor(0.0))).nonzero()
+    part["edge_neg"] = Collab.split["test"]["edge_neg"] = free[::2]  # half of all pairs that are free
+    assert not pairs_of(ogb_link_split(Collab()).train_negatives) & pairs_of(free[::2].numpy().T)
     assert set(link_score(np.eye(400), split, node_protocol("ogb-link")).scores) == {"auc", "mrr", "hits@50"}
     with pytest.raises(ValueError, match="expected a link set of OGB with edge and edge_neg"):
         ogb_link_split(load("karate"))

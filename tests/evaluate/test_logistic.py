@@ -62,6 +62,15 @@ def test_float32_is_near():
     assert torch.isfinite(half.coef).all()
 
 
+def test_rows_with_gradients_do_and_rows_of_nan_do_not():
+    x, y = (torch.from_numpy(part) for part in problem(4))
+    found, wanted = fit_logistic(x.clone().requires_grad_(), y), fit_logistic(x, y)
+    assert torch.equal(found.coef, wanted.coef) and not found.coef.requires_grad
+    x[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="expected finite rows, got NaN or infinite values in 1 of"):
+        fit_logistic(x, y)  # whose weights were 0, and called converged
+
+
 def test_the_limit_of_iterations_is_told():
     x, y = problem(5)
     fit = fit_logistic(torch.from_numpy(x), torch.from_numpy(y), penalty=1e6, max_iter=2)

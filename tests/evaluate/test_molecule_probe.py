@@ -45,6 +45,15 @@ def test_it_is_scikit_learn_at_the_penalty_that_validation_chooses(classificatio
     assert (ours.valid.mean, ours.test.mean) == pytest.approx(found[best], abs=1e-6)
 
 
+def test_a_column_that_only_held_out_molecules_move_does_not_drown_the_others() -> None:
+    x, y, split = problem(True)
+    still = np.full((120, 3), [0.1, 0.3, 1 / 3])  # whose standard deviation is rounding noise, not 0
+    moved = still + 0.01 * np.random.Generator(np.random.PCG64(0)).normal(size=still.shape)
+    still[60:] = moved[60:]
+    plain, wider = (linear_scores(z, y, split, classification=True) for z in (x, np.concatenate([x, still], 1)))
+    assert wider.penalty == plain.penalty and wider.test.mean == pytest.approx(plain.test.mean, abs=0.01)
+
+
 def test_labels_of_the_test_part_change_nothing_but_its_score() -> None:
     x, y, split = problem(True)
     other = y.copy()

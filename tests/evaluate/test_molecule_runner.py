@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from graphcl.data import MoleculeDataset, from_smiles_list, split_digest
+from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list, split_digest
 from graphcl.evaluate import (
     MoleculeProtocol,
     evaluate_molecules,
@@ -18,10 +19,11 @@ from graphcl.evaluate import (
     linear_scores,
     molecule_protocol,
     result_rows,
+    task_average_precision,
     task_rmse,
     with_tuning,
 )
-from graphcl.nn import GraphEncoder, MoleculeEncoder, mean_readout
+from graphcl.nn import GraphEncoder, MoleculeEncoder, mean_readout, sum_readout
 
 NAN = float("nan")
 SMILES = ["C" * (1 + n // 2) + "ON"[n % 2] for n in range(32)]
@@ -73,6 +75,19 @@ def test_the_lift_of_an_error_is_how_much_smaller_it_is() -> None:
     assert rows[1].lift == pytest.approx(rows[0].mean - rows[1].mean)
     assert "rmse in the target's unit" in format_table(rows)
 
+    class Absolute:
+        metric = "mae"
+
+        def __call__(self, target: Any, said: Any) -> Any:
+            return task_rmse(target, said)._replace(mean=float(np.abs(np.asarray(target) - said).mean()))
+
+    found = evaluate_molecules(
+        {"untrained": [bad], "Mine": [good]}, y, SPLIT, LINEAR, [0], classification=False, score=Absolute()
+    )
+    rows = result_rows(found, dataset="toy")
+    assert rows[1].metric == "mae" and rows[1].lift == pytest.approx(rows[0].mean - rows[1].mean) and rows[1].lift > 0
+    assert "mae, 1 seed" in format_table(rows)
+
 
 def test_tuning_is_scored_beside_scratch() -> None:
     start = scratch(7)
@@ -108,6 +123,30 @@ def test_what_was_scored_is_not_scored_again(tmp_path: Path, monkeypatch: pytest
     # A pretrained encoder is the same for all seeds; its head and the order of the molecules are not.
     run([2, 3], make=lambda seed: scratch(0))
     assert seen[4:] == [2, 3]
+
+
+def test_scores_of_another_network_with_the_same_weights_or_of_other_graphs_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["graphcl.evaluate.molecule_runner"]
+    seen: list[Any] = []
+    answer = SimpleNamespace(test=SimpleNamespace(mean=0.5), epoch=1, valid=[0.5])
+    monkeypatch.setattr(module, "finetune_by", lambda *a, **k: (seen.append(a[1]), answer)[1])
+
+    def run(make: Any = scratch, dataset: Any = None, score: Any = None) -> int:
+        raw = tmp_path / "raw.csv"
+        asked = {"split": SPLIT, "classification": True, "raw": raw, "score": score}
+        finetune_molecules({"scratch": make}, molecules() if dataset is None else dataset, FEW, [0], **asked)
+        return len(seen)
+
+    assert [run(), run()] == [1, 1]
+    assert run(dataset=list(molecules())) == 1 and run(dataset=PackedDataset(molecules(), graph_id=True)) == 1
+    assert run(make=lambda seed: GraphEncoder(scratch(seed).gnn, sum_readout)) == 2
+    other = molecules()
+    other._data.x = other._data.x.clone()
+    other._data.x[0, 2] += 1
+    assert [run(dataset=other), run(dataset=other)] == [3, 3]
+    assert [run(score=task_average_precision), run(score=task_average_precision), run(score=None)] == [4, 4, 5]
 
 
 def test_another_judge() -> None:

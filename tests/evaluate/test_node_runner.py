@@ -237,6 +237,17 @@ def test_links_are_scored_on_the_split_of_their_seed(tmp_path):
     rows = result_rows(found, dataset="synthetic-social")
     assert [row.metric for row in rows[::2]] == ["auc", "mrr", "hits@50"] and rows[1].lift_low is not None
     assert "996 pairs a split" in format_table(rows)
+    tested = splits[0].test.shape[1]
+    assert found.sizes == (tested, splits[0].train.shape[1] + splits[0].validation.shape[1])
+    # The interval is corrected for what is tested, whatever the shares of the protocol, and raw features are products.
+    plain = graph().clone()
+    plain.edge_index = torch.combinations(torch.arange(120)).T
+    plain.edge_index = torch.cat([plain.edge_index[:, ::8], plain.edge_index[:, ::8].flip(0)], 1)
+    half = [link_split(plain, seed=seed, validation=0.1, test=0.4) for seed in SEEDS]
+    given = {"raw": BASE, "same": BASE}
+    found = evaluate_links(given, half, settings, SEEDS)
+    assert found.sizes == pytest.approx((357, 536), abs=1)
+    assert found.scores["raw"].tolist() == found.scores["same"].tolist()
     with pytest.raises(ValueError, match="expected 2 splits, one for each seed, got 1"):
         evaluate_links(embeddings, splits[:1], settings, SEEDS)
     with pytest.raises(ValueError, match="got knn; use evaluate_nodes"):

@@ -62,3 +62,5 @@ def test_refusals() -> None:
         ogb_scorer("ogbg-ppa")
     with pytest.raises(ValueError, match="expected a task that can be scored"):
         ogb_scorer("ogbg-molbace")([[1.0], [1.0]], [[0.0], [1.0]])
+    with pytest.raises(ValueError, match="evaluator takes, got: Number of tasks for ogbg-molbace should be 1 but 2"):
+        ogb_scorer("ogbg-molbace")([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]])

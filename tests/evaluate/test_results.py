@@ -76,6 +76,15 @@ def test_a_failed_write_leaves_the_old_table(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["tu.csv"]
 
 
+def test_a_table_that_could_not_be_read_again_is_not_written(tmp_path):
+    path = tmp_path / "tu.csv"
+    write_results(path, [row()])
+    for change in ({"mean": float("nan")}, {"lift": 1.0, "lift_high": float("inf")}):
+        with pytest.raises(ValueError, match=r"expected a finite (mean|lift_high) of .*, got (nan|inf)"):
+            write_results(path, [row(**change)])
+    assert read_results(path) == [row()]
+
+
 def test_bad_files_are_named(tmp_path):
     assert read_results(tmp_path / "absent.csv") == []
     path = tmp_path / "tu.csv"

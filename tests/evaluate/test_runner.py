@@ -246,3 +246,17 @@ def test_refusals(tmp_path):
     bad.write_text("method,seed,fold,accuracy,penalty,unconverged,seconds,key\nraw,0,0,0.5,1.0,0,0.1,abc\n")
     with pytest.raises(DataError, match="expected the columns method,seed,split,.* got method,seed,fold,.* move"):
         evaluate_embeddings(EMBEDDINGS, Y, FEW, SEEDS, raw=bad)
+
+
+def test_rows_that_another_process_writes_meanwhile_stay(tmp_path):
+    path, kept = tmp_path / "raw.csv", {"raw": [RAW] * 2}
+
+    def meanwhile(method, seed):
+        if seed == SEEDS[0]:
+            evaluate_embeddings({"GraphCL": TRAINED}, Y, FEW, SEEDS, raw=path)
+
+    evaluate_embeddings(kept, Y, FEW, SEEDS, raw=path, progress=meanwhile)
+    before = path.read_text()
+    assert len(before.splitlines()) == 1 + 2 * 2 * FEW.folds
+    evaluate_embeddings(kept | {"GraphCL": TRAINED}, Y, FEW, SEEDS, raw=path)
+    assert path.read_text() == before

@@ -21,7 +21,7 @@ from graphcl.evaluate import (
     semi_runner,
     with_semi_tuning,
 )
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, GraphEncoder, mean_readout
 
 GRAPHS = load("synthetic-molecules")[:90]
 FEW = with_semi_tuning(semi_protocol("semi-supervised-10"), folds=3, epochs=12, lr=0.03)
@@ -95,6 +95,22 @@ def test_only_the_labels_that_were_drawn_are_looked_at() -> None:
     last = finetune(scratch(0), labelled(wrong), parts, classification=True, epochs=12, lr=0.03)
     assert last.valid == runs[0].valid and last.epoch == runs[0].epoch
     assert last.test.mean == pytest.approx(1 - runs[0].test.mean)
+
+
+def test_scores_of_another_network_with_the_same_weights_or_of_other_graphs_are_not_taken(
+    tmp_path: Path, tuned: list[Any]
+) -> None:
+    few = with_semi_tuning(FEW, epochs=1)
+
+    def run(make: Callable[[int], GraphEncoder] = scratch, graphs: Any = GRAPHS) -> int:
+        finetune_on_few({"scratch": make}, graphs, few, [0], raw=tmp_path / "raw.csv")
+        return len(tuned)
+
+    other = labelled(torch.cat([graph.y for graph in GRAPHS]))
+    assert [run(), run(graphs=PackedDataset(other, graph_id=True))] == [3, 3]
+    assert run(lambda seed: GraphEncoder(scratch(seed).gnn, mean_readout)) == 6
+    other[0].x = other[0].x.flip(0) + 1
+    assert [run(graphs=other), run(graphs=other)] == [9, 9]
 
 
 def test_interrupted_it_goes_on_where_it_stopped(tmp_path: Path, tuned: list[Any]) -> None:

@@ -44,6 +44,15 @@ def test_test_labels_are_not_looked_at():
     assert ours.key != theirs.key != SupervisedGCN(hidden, epochs=6).key
 
 
+def test_nodes_without_a_class_are_no_class():
+    some = NETWORK.clone()
+    some.y[SPLIT.test[:20]] = -1
+    whole, found = (SupervisedGCN(data, epochs=3)(SPLIT, 0) for data in (NETWORK, some))
+    np.testing.assert_array_equal(found, whole)
+    some.y = torch.where(some.y < 0, torch.nan, some.y.double())
+    np.testing.assert_array_equal(SupervisedGCN(some, epochs=3)(SPLIT, 0), whole)
+
+
 def test_directed_graphs_and_isolated_nodes_are_fine():
     one_way = NETWORK.edge_index[:, NETWORK.edge_index[0] < NETWORK.edge_index[1]]
     graph = Data(x=NETWORK.x - 0.5, y=NETWORK.y, edge_index=one_way[:, one_way[0] > 10])

@@ -31,6 +31,10 @@ def test_p_is_corrected_over_data_sets_for_each_method():
     assert [line.split()[-1] for line in lines if line.startswith("GraphCL")] == ["0.0300", "0.0600", "0.0600"]
     assert [line.split()[-1] for line in lines if line.startswith("wl")] == ["0.0200"]
     assert "p (Holm)" in lines[1]
+    one = [row(features=name, **LIFT, p=p) for name, p in (("degree", 0.01), ("constant", 0.5))]
+    lines = format_table(one).splitlines()  # one data set with features of two kinds: tested twice
+    assert "p (Holm)" in lines[1] and lines[2].split()[-1] == "0.0200"
+    assert "(Holm)" not in format_table([row(dataset="A", **LIFT, p=0.1), row(dataset="B", method="wl", **LIFT, p=0.1)])
 
 
 def test_runs_and_single_looks_are_called_what_they_are():

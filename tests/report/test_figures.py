@@ -16,6 +16,12 @@ def test_svg():
         assert figure.startswith("<svg") and figure.rstrip().endswith("</svg>")
 
 
+def test_errors_are_in_the_unit_of_the_target():
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    figure = score_bars(["raw"], [2.5], [0.0], "rmse")
+    assert "rmse in the target's unit" in figure and "%" not in figure.partition("rmse in")[2][:60]
+
+
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(GraphCLError, match=r"graphcl\[plot\]"):
