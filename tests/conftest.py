@@ -13,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 import torch
 
@@ -24,6 +25,20 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 # No deadline, because a shared machine stalls now and then; the same examples in every run, so that a failure repeats.
 hypothesis.settings.register_profile("graphcl", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("graphcl")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With ``-n`` of pytest-xdist, tests go to its processes by the groups below."""
+    if config.getoption("dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The tests of a file share its fixtures; those on real data take turns, as loaders write beside what they read."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            real = "graphcl_home" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("real data" if real else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture
@@ -38,6 +53,14 @@ def _same_weights() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _same_draws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's generator ``RNG`` begins alike in each of its tests, whichever ran before."""
+    module = getattr(request.node, "module", None)
+    if hasattr(module, "RNG"):
+        monkeypatch.setattr(module, "RNG", np.random.default_rng(1))
 
 
 @pytest.fixture(scope="session")

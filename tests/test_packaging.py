@@ -158,7 +158,7 @@ def test_readme_starts_with_two_commands_of_one_line_each() -> None:
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
         assert "-c constraints.txt" in command
     assert "graphcl pretrain" in main
-    assert tests.rstrip().endswith("-m pytest")
+    assert tests.rstrip().endswith("-m pytest -n auto")
 
 
 def test_ci_script_can_be_run() -> None:
