@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -28,9 +29,11 @@ hypothesis.settings.load_profile("graphcl")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With ``-n`` of pytest-xdist, tests go to its processes by the groups below."""
+    """With ``-n`` of pytest-xdist, tests go to its processes by the groups below; an interrupt is one in all of them."""
     if config.getoption("dist", "no") == "load":
         config.option.dist = "loadgroup"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; the tests send it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
