@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("graphcl")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With ``-n`` of pytest-xdist, tests go to its processes by the groups below; an interrupt is one in all of them."""
+    """With ``-n`` of pytest-xdist, tests go to its processes by the groups below; in all an interrupt is one."""
     if config.getoption("dist", "no") == "load":
         config.option.dist = "loadgroup"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; the tests send it

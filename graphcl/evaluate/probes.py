@@ -1,7 +1,7 @@
 """Nested cross-validation of frozen embeddings: outer folds score, inner folds choose ``C`` or the neighbours' number.
 
 The test fold is read once. The scores equal those of scikit-learn's ``GridSearchCV`` around ``SVC``, ``LinearSVC`` or a
-``Pipeline`` with a scaler, fold by fold, but where graphs lie exactly as far apart and rounding decides. They come faster
+``Pipeline`` with a scaler, fold by fold, but where graphs lie equally far apart and rounding decides. They come faster
 because kernels are shared by the whole grid and distances by all folds.
 """
 
