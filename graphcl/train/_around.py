@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from graphcl.distributed import rank, world
-from graphcl.train._sources import Source
 from graphcl.train._state import State
+from graphcl.train._step import Source
 
 __all__ = ["progress_bar", "seeded", "stop_signal"]
 

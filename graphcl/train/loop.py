@@ -17,8 +17,9 @@ from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
 from graphcl.train._around import progress_bar, seeded, stop_signal
 from graphcl.train._options import check_options, check_positive, plain
-from graphcl.train._sources import Source, Step, source_of
+from graphcl.train._sources import source_of
 from graphcl.train._state import State
+from graphcl.train._step import Source, Step
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
 from graphcl.train.ranks import any_rank, average_gradients, check_alike, first_says, on_first, share_weights
