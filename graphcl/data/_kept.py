@@ -1,7 +1,6 @@
 """Arrays that were found for many texts, kept in the data folder under the hash of the texts."""
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcl._files import write_whole
 from graphcl.data.home import home, no_empty_folders
 from graphcl.errors import DataError
 
@@ -40,11 +40,8 @@ def kept(kind: str, form: str, texts: Sequence[str], root: str | Path | None, ma
     try:
         with no_empty_folders(path.parent, path.parent.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_suffix(f".{os.getpid()}.tmp")
-            with scratch.open("wb") as file:
-                # NumPy 1.26 would take allow_pickle=False for one more array.
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            os.replace(scratch, path)
+            # NumPy 1.26 would take allow_pickle=False for one more array.
+            write_whole(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error}): mend that, or choose another folder with --root or $GRAPHCL_HOME."

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcl._files import write_whole
 from graphcl.data._featurise import Packed, featurise
 from graphcl.errors import DataError
 
@@ -94,10 +95,7 @@ def _write(path: Path, packed: Packed) -> None:
     """In one step: what is there is whole."""
     texts = json.dumps({"scaffolds": packed.scaffolds, "failed": packed.failed}).encode()
     arrays = {key: getattr(packed, key) for key in _ARRAYS}
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    with scratch.open("wb") as file:
-        np.savez(file, texts=np.frombuffer(texts, dtype=np.uint8), **arrays)
-    os.replace(scratch, path)
+    write_whole(path, lambda file: np.savez(file, texts=np.frombuffer(texts, dtype=np.uint8), **arrays))
 
 
 @contextmanager

@@ -6,15 +6,14 @@ Those of the user lie in the data folder, in ``cards/``.
 """
 
 import difflib
-import os
 import shlex
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from graphcl._files import replacing
 from graphcl.data.home import home
 from graphcl.errors import DataError
 
@@ -255,10 +254,8 @@ def write_card(entry: Card) -> None:
         "published": [asdict(score) for score in entry.published],
     }
     entry.path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=entry.path.parent, prefix=".") as scratch:
-        written = Path(scratch) / entry.path.name
-        written.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8")
-        os.replace(written, entry.path)
+    with replacing(entry.path) as scratch:
+        scratch.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8")
 
 
 def index_table(entries: tuple[Card, ...]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphcl._files import replacing
 from graphcl._vocabulary import table
 from graphcl.data._featurise import rdkit_chem
 from graphcl.data._joined import write_joined
@@ -186,9 +187,8 @@ def _make(
             f"{skipped[0][2]}. Is it the column of SMILES that was read?"
         )
     facts = {"form": _FORM, "vocab": vocab, "num_rows": len(rows.smiles), "skipped": skipped, "tasks": rows.tasks}
-    scratch = folder / f"graphs.{os.getpid()}.tmp"
-    write_joined(scratch, tensors, shards, read_shard, {"graphcl": json.dumps(facts)})
-    os.replace(scratch, folder / "graphs.safetensors")
+    with replacing(folder / "graphs.safetensors") as scratch:
+        write_joined(scratch, tensors, shards, read_shard, {"graphcl": json.dumps(facts)})
     shutil.rmtree(parts, ignore_errors=True)
     if skipped:
         open_corpus(folder).write_skipped(folder / "skipped.csv")

@@ -1,7 +1,5 @@
 """Node features that stay on disk: written once, mapped, and read by the rows that a batch asks for."""
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from graphcl._files import replacing
 from graphcl.errors import DataError
 
 __all__ = ["FetchRows", "MappedRows", "write_rows"]
@@ -42,16 +41,8 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         ((10, 3), [[4, 4, 4], [0, 0, 0]])
     """
     path = Path(path)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".npy")
-    os.close(handle)
-    try:
-        _write(Path(scratch), parts, num_rows)
-        umask = os.umask(0)  # mkstemp makes files that only the owner reads; these get the usual rights
-        os.umask(umask)
-        os.chmod(scratch, 0o666 & ~umask)
-        os.replace(scratch, path)
-    finally:
-        Path(scratch).unlink(missing_ok=True)
+    with replacing(path) as scratch:
+        _write(scratch, parts, num_rows)
     return MappedRows(path, num_rows=num_rows)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl.errors import DataError
-from graphcl.evaluate._files import read_csv, write_csv
+from graphcl.evaluate._csv import read_csv, write_csv
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcl._files import write_whole
 from graphcl.errors import DataError
 from graphcl.evaluate._checks import to_numpy
-from graphcl.evaluate._files import write_atomically
 
 __all__ = ["cached", "is_cached"]
 
@@ -45,7 +45,8 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     array = to_numpy(make())
     if array.dtype.hasobject:  # which would be pickled, and not be read again
         raise TypeError(f"expected numbers to keep, got an array of {array.dtype}")
-    write_atomically(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
     return array
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphcl.errors import DataError
-from graphcl.evaluate._files import read_csv, write_csv
+from graphcl.evaluate._csv import read_csv, write_csv
 
 __all__ = ["COLUMNS", "Result", "merge_results", "read_results", "summarise", "write_results"]
 

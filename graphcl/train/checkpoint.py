@@ -1,12 +1,12 @@
 """Checkpoints that survive a kill at any instant: written beside, flushed, renamed."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
+from graphcl._files import write_whole
 from graphcl.errors import CheckpointError, RunError
 
 __all__ = ["load_checkpoint", "save_checkpoint", "write_atomically"]
@@ -18,15 +18,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         RunError: The file cannot be written; what was there is untouched.
     """
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        # Always the same name: however often a run is killed here, one file is left.
+        write_whole(path, write, scratch=path.with_name(path.name + ".tmp"))
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        temporary.unlink(missing_ok=True)
         kept = " The file that was there before is intact." if path.exists() else ""
         raise RunError(
             f"could not write {path}: {error}.{kept} Free some space, or choose another output folder."
