@@ -128,10 +128,14 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
                 f"{name!r} is no set of the Open Graph Benchmark that can be scored here.{hint} 'graphcl datasets "
                 f"list' shows those that can; graphcl.data.load_ogb loads others with one type of nodes and edges."
             )
+        add = f"graphcl datasets add {shlex.quote(name)} --from"
+        raw, archive = home(root) / "TU" / name / "raw", home(root) / "TU_zip" / f"{name}.zip"
+        for place, sign in ((raw, raw / f"{name}_A.txt"), (archive, archive)):
+            if sign.is_file():
+                raise DataError(f"{name} has raw files but no card yet: '{add} {shlex.quote(str(place))}' makes one.")
         raise DataError(
-            f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; "
-            f"'graphcl datasets add {shlex.quote(name)} --from PATH' adds one from raw TU files, or with "
-            f"--labels from a file of molecules."
+            f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; '{add} PATH' adds one from raw TU "
+            f"files, or with --labels from a file of molecules."
         )
     return _read(paths[name], name)
 

@@ -228,6 +228,16 @@ def test_a_name_like_no_other_lists_none() -> None:
         card("zzzzzz")
 
 
+@pytest.mark.parametrize("file", ["TU/TINY/raw/TINY_A.txt", "TU_zip/TINY.zip"])
+def test_files_without_a_card_are_found(tmp_path: Path, file: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    place = path if path.suffix == ".zip" else path.parent
+    with pytest.raises(DataError, match=f"'graphcl datasets add TINY --from {place}' makes one"):
+        card("TINY", root=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../MUTAG", "MUTAG/card", "", ".", "/etc/passwd"])
 def test_a_name_is_no_path(name: str) -> None:
     with pytest.raises(DataError, match="unknown data set"):
