@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphcl._twice import is_looked_into
 from graphcl.similarity._precision import full_precision
-from graphcl.similarity.tiled import is_transformed
 
 __all__ = ["by_blocks"]
 
@@ -22,17 +22,19 @@ def by_blocks(
 
     The backward pass computes each block again instead of keeping it. Exact: the rows do not know of each other.
     Only ``rows`` and ``others`` get gradients, not what ``function`` holds besides. Under transforms of ``torch.func``
-    the blocks are kept.
+    and in forward-mode differentiation the blocks are kept.
     """
     step = max(1, PAIRS // max(1, columns))
     total = rows[0].size(0)
+    # Autocast, of which a backward pass inside it would make 16 bits of the products, is off in one that is ours.
+    ours = total > 0 and torch._C._is_any_autocast_enabled() and not is_looked_into()
     with full_precision(rows[0]):
-        if total <= step:
+        if total <= step and not ours:
             return function(*rows, *others)
         blocks = [[z[start : start + step] for z in rows] for start in range(0, total, step)]
         if torch.compiler.is_compiling():  # which knows checkpoints, and plans the memory itself
             return torch.cat([checkpoint(function, *block, *others, use_reentrant=False) for block in blocks])
-        if is_transformed():  # which knows neither checkpoints nor a backward pass that asks for gradients
+        if is_looked_into():  # which knows neither checkpoints nor a backward pass that asks for gradients
             return torch.cat([function(*block, *others) for block in blocks])
         whole: Tensor = _ByBlocks.apply(function, step, len(rows), *rows, *others)  # type: ignore[no-untyped-call]
         return whole

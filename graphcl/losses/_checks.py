@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphcl.similarity._checks import is_readable
 from graphcl.similarity._fold import at_length_one, unit_rows
-from graphcl.similarity._precision import full_precision
+from graphcl.similarity._precision import full_precision, product
 
 __all__ = [
     "Objective",
@@ -30,6 +30,7 @@ __all__ = [
     "check_views",
     "full_precision",
     "number_beside",
+    "product",
     "unit_columns",
     "unit_rows",
     "unit_views",

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphcl._twice import gradients_again
+from graphcl._twice import gradients_again, is_looked_into
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import full_precision
-from graphcl.similarity.tiled import is_transformed
 
 __all__ = ["jsd"]
 
@@ -24,7 +23,7 @@ def jsd(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
     Nothing of the size of all pairs is kept. On a CPU the gradient is computed with the value; for other devices,
     compilers, transforms and second derivatives there is the formula.
     """
-    if node.device.type != "cpu" or torch.compiler.is_compiling() or is_transformed():
+    if node.device.type != "cpu" or is_looked_into():
         return _formula(node, graph, batch)
     with full_precision(node):
         result: Tensor = _JSD.apply(node, graph, batch)  # type: ignore[no-untyped-call]

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views, full_precision, unit_columns, widened
+from graphcl.losses._checks import Objective, check_range, check_views, product, unit_columns, widened
 
 __all__ = ["BarlowTwins", "barlow_twins"]
 
@@ -44,8 +44,7 @@ def barlow_twins(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, redundan
     check_views(z1, z2)
     check_range("redundancy", redundancy, 0)
     z1, z2 = (unit_columns(z) for z in widened(z1, z2))
-    with full_precision(z1):
-        correlation = z1.T @ z2
+    correlation = product(z1.T, z2)
     agreement = correlation.diagonal()
     # Before the sum, not after it: the squares off the diagonal may be far smaller than those on it.
     off_diagonal = correlation - agreement.diag_embed()

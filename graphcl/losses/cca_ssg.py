@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views, full_precision, unit_columns
+from graphcl.losses._checks import Objective, check_range, check_views, product, unit_columns
 
 __all__ = ["CCASSG", "cca_ssg"]
 
@@ -46,8 +46,7 @@ def cca_ssg(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, decorrelation
     z1, z2 = unit_columns(z1), unit_columns(z2)
     cost = (z1 - z2).square().sum()
     for z in (z1, z2):
-        with full_precision(z):
-            correlation = z.T @ z
+        correlation = product(z.T, z)
         identity = torch.eye(z.size(1), dtype=z.dtype, device=z.device)
         cost = cost + decorrelation * (correlation - identity).square().sum()
     return cost

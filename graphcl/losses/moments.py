@@ -11,7 +11,7 @@ from graphcl.losses._checks import (
     as_temperature,
     check_temperature,
     check_views,
-    full_precision,
+    product,
     unit_rows,
     unit_views,
     widened,
@@ -140,9 +140,8 @@ def _parabola(x: Tensor) -> Tensor:
 
 def _parabola_sum(query: Tensor, key: Tensor, temperature: float | Tensor) -> Tensor:
     """Sum of P(<q, k> / tau) over all keys, for each query, in O((M + N) D^2)."""
-    with full_precision(query):
-        linear = query @ key.sum(0) / temperature
-        quadratic = (query @ (key.T @ key) * query).sum(1) / (2 * temperature * temperature)
+    linear = product(query, key.sum(0)[:, None]).squeeze(1) / temperature
+    quadratic = (product(query, product(key.T, key)) * query).sum(1) / (2 * temperature * temperature)
     return key.size(0) + linear + quadratic
 
 

@@ -12,7 +12,7 @@ from graphcl.losses._checks import (
     check_rows,
     check_temperature,
     check_views,
-    full_precision,
+    product,
     unit_rows,
     widened,
 )
@@ -68,8 +68,7 @@ def swav(
     _check_settings(epsilon, iterations)
     z1, z2, prototypes = widened(z1, z2, prototypes)
     z, centres = unit_rows(torch.cat([z1, z2])), unit_rows(prototypes)
-    with full_precision(z):
-        scores = (z @ centres.T).view(2, *z1.shape[:1], centres.size(0))
+    scores = product(z, centres.T).view(2, *z1.shape[:1], centres.size(0))
     codes = _balanced(scores, epsilon, iterations).flip(0)
     return -(codes * torch.log_softmax(scores / temperature, 2)).sum(2).mean()
 

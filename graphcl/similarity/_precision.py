@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["full_precision", "products"]
+from graphcl._twice import is_looked_into
+
+__all__ = ["full_precision", "product", "products"]
 
 _lock = Lock()
 _before: list[str] = []  # the setting that the first of the threads inside has found, once for each of them
@@ -19,6 +21,32 @@ def full_precision(z: Tensor) -> AbstractContextManager[object]:
     if torch.compiler.is_compiling() or torch._C._is_any_autocast_enabled():
         return torch.autocast(z.device.type, enabled=False)
     return nullcontext()
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b`` of matrices, which autocast turns into 16 bits neither here nor in the backward pass.
+
+    Without it, a backward pass inside autocast rounds the gradients of products that were made in full.
+    """
+    if is_looked_into() or not torch._C._is_any_autocast_enabled():
+        with full_precision(a):
+            return a @ b
+    result: Tensor = _Product.apply(a, b)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        with full_precision(a):
+            return a @ b
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        of_a, of_b = ctx.needs_input_grad
+        return product(grad, b.T) if of_a else None, product(a.T, grad) if of_b else None
 
 
 @contextmanager

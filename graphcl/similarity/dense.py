@@ -143,7 +143,8 @@ class _LogSums(torch.autograd.Function):
         query, key, scale, query_bias, key_bias, barred, *kept = ctx.saved_tensors
         if torch.is_grad_enabled():
             formula = partial(_formula, barred=barred, dims=ctx.dims)
-            return *gradients_again(formula, [query, key, scale, query_bias, key_bias], grads), None, None
+            with full_precision(query):
+                return *gradients_again(formula, [query, key, scale, query_bias, key_bias], grads), None, None
         wants = ctx.needs_input_grad
         least = torch.finfo(query.dtype).tiny  # divides where there is nothing
         pulls = []

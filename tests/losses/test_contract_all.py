@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 from torch import Generator, Tensor
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcl import losses, similarity
@@ -289,6 +290,13 @@ class TestGradient:
         if not loss.stops:
             assert torch.autograd.gradcheck(loss, inputs)
 
+    def test_autocast_around_the_backward_pass_changes_nothing(self, loss, generator):
+        inputs = loss.leaves(generator, torch.float32)
+        leaves = [z for z in inputs if z.requires_grad]
+        with torch.autocast("cpu", torch.bfloat16):
+            inside = gradients(loss(*inputs), leaves)
+        torch.testing.assert_close(inside, gradients(loss(*inputs), leaves), rtol=1e-4, atol=1e-5)
+
     def test_constants_get_none(self, loss, generator):
         inputs = [z.requires_grad_() if z.is_floating_point() else z for z in loss.inputs(generator)]
         loss(*inputs).backward()
@@ -346,6 +354,9 @@ def test_forward_mode(loss, generator):
     z, along = first.clone().requires_grad_(), torch.randn(first.shape, generator=generator, dtype=first.dtype)
     (grad,) = gradients(loss(z, *rest), [z])
     _, found = torch.func.jvp(lambda z: loss(z, *rest), (first,), (along,))
+    torch.testing.assert_close(found, (grad * along).sum())
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(loss(forward_ad.make_dual(first, along), *rest)).tangent
     torch.testing.assert_close(found, (grad * along).sum())
 
 

@@ -96,3 +96,17 @@ def test_a_backward_pass_inside_autocast_is_in_full_precision(generator):
     with torch.autocast("cpu", torch.bfloat16):
         inside = torch.autograd.grad(sums.sum(), query)
     assert torch.equal(*outside, *inside)
+
+
+def test_second_derivatives_inside_autocast_are_in_full_precision(generator):
+    query, key = rows(4, 3, generator, torch.float32).requires_grad_(), rows(6, 3, generator, torch.float32)
+    barred = barred_pairs(query, key, [], None, None)
+
+    def second():
+        (sums,) = logsumexps_dense(query, key, torch.ones(1), None, None, barred, (1,))
+        (first,) = torch.autograd.grad(sums.sum(), query, create_graph=True)
+        return first.square().sum()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = second()
+    torch.testing.assert_close(torch.autograd.grad(inside, query), torch.autograd.grad(second(), query))
