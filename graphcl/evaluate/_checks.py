@@ -18,7 +18,9 @@ def check_protocol(given: object, kind: type, maker: str) -> None:
     """Refuse the name of a protocol, and one of another kind, in the place of a protocol."""
     if not isinstance(given, kind):
         mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
-        raise TypeError(f"expected a {kind.__name__}, got {given!r}{mend}")
+        name = getattr(given, "name", None)  # of a protocol of another kind, whose numbers say nothing
+        got = f"the {type(given).__name__} {name}" if name else repr(given)
+        raise TypeError(f"expected a {kind.__name__}, got {got}{mend}")
 
 
 def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> None:

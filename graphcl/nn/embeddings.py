@@ -331,7 +331,10 @@ _SPLIT_BY_BOUNDS = {"x", "edge_index", "edge_attr", "edge_weight", "graph_id", "
 
 def _parts_of(batch: Batch, key: str, ends: Tensor) -> Sequence[Any] | None:
     """An attribute of each part; numbers of nodes are counted from the part's first. None of what cannot be cut."""
-    value, bounds = batch._store.get(key), batch._slice_dict[key][ends].tolist()
+    value, slices = batch._store.get(key), batch._slice_dict[key]
+    if not isinstance(slices, Tensor):  # of what is nested, one for each of its keys
+        return None
+    bounds = slices[ends].tolist()
     if isinstance(value, list):
         return [value[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
     if not _is_dense(value):

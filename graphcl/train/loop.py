@@ -88,7 +88,7 @@ def fit(
             a method that contrasts nodes one graph as well, or a loader with a length such as PyG's ``NodeLoader``.
         epochs: Passes over the data; on one graph steps.
         batch_size: Graphs per step, on all ranks together; a last batch of one graph is left out where it would have no
-            negatives, and one of fewer graphs than ranks.
+            negatives, and one of fewer graphs than ranks. A loader has its own, and one graph none: theirs counts.
         lr: The learning rate.
         weight_decay: Adam's L2 penalty, or AdamW's decay.
         optimizer: ``"adam"`` or ``"adamw"``.
