@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -66,6 +67,11 @@ def _imported(words: str) -> Any:
         raise ConfigError(
             f"expected an encoder as MODULE:NAME, such as torch_geometric.nn:GIN, as a run folder, or out of "
             f"{', '.join(ENCODERS)}, got {words!r}"
+        )
+    if "/" in module or os.sep in module or module.endswith(".py"):
+        raise ConfigError(
+            f"expected a module by its name, without folder and .py, got {words!r}; go to its folder and write "
+            f"{Path(module).stem}:{name}"
         )
     here = os.getcwd()
     sys.path.insert(0, here)

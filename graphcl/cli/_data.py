@@ -69,8 +69,10 @@ def add_columns(add: Any) -> None:
     add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
 
 
-def check_new(file: Path, *, overwrite: bool) -> None:
-    """Refuse to write a file that is there already, or into a folder that is not."""
+def check_new(file: Path, suffix: str, *, overwrite: bool) -> None:
+    """Refuse to write a file that is there already, or of another format than its name says, or into no folder."""
+    if file.suffix.lower() != suffix:
+        raise ConfigError(f"expected a file that ends in {suffix}, as that is what is written, got --out {file}")
     if file.exists() and not overwrite:
         raise RunError(f"expected a new file, but {file} is there already; choose another --out, or --overwrite")
     if not file.parent.is_dir():

@@ -70,7 +70,12 @@ def run(config: Any) -> int:
         raise ConfigError("expected --dataset, the set that the encoder is scored on; see graphcl datasets list")
     entry = card(name, root=root)
     if entry.level != "graph" or entry.task != "classification":
-        raise ConfigError(f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s)")
+        mend = (
+            "evaluate_nodes scores embeddings of nodes in Python" if entry.level == "node" else "see graphcl evaluate"
+        )
+        raise ConfigError(
+            f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s); {mend}"
+        )
     chosen = protocol(config.protocol or _first_protocol(entry))
     features = config.features or settings.get("features")
     dataset = load(name, root=root, features=features)

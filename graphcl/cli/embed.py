@@ -22,7 +22,12 @@ def add_options(parser: Any) -> None:
     """The options of embed."""
     add = parser.add_argument
     add_named(add)
-    add("--out", type=str, required=True, help="the file: arrays graph, y, row (of a file), node, ptr (first nodes)")
+    add(
+        "--out",
+        type=str,
+        required=True,
+        help="the .npz file: arrays graph, y, row (of a file), node, ptr (first nodes)",
+    )
     add("--dataset", type=str | None, default=None, help="another data set than the run's")
     add("--data", type=str | None, default=None, help="instead of a data set a file of molecules")
     add_columns(add)
@@ -42,7 +47,7 @@ def run(config: Any) -> int:
     from graphcl.train.checkpoint import write_atomically
 
     out = Path(config.out)
-    check_new(out, overwrite=config.overwrite)
+    check_new(out, ".npz", overwrite=config.overwrite)
     check_named(config)
     device = pick_device(config.device)
     encode, dataset = (_of_run if config.model is None else _of_model)(config, device)
@@ -96,6 +101,9 @@ def _of_model(config: Any, device: Any) -> tuple[Any, Any]:
 
 def _asked(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the data that the command asks for in the place of the run's."""
+    from graphcl.data import card
+    from graphcl.data.load import is_molecules
+
     if config.data is not None and config.dataset is not None:
         raise ConfigError(f"expected --dataset or --data, got both, {config.dataset} and {config.data}")
     if config.data is not None and settings["vocab"] is None:
@@ -104,5 +112,11 @@ def _asked(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         of_file = {"smiles_column": config.smiles_column, "encoding": config.encoding}
         return {**settings, "data": config.data, "dataset": None, **of_file}
     if config.dataset is not None:
+        entry = card(config.dataset, root=config.root or settings.get("root"))
+        if settings["vocab"] is not None and not is_molecules(entry):
+            raise ConfigError(
+                f"expected a set of molecules for an encoder that looks up atoms and bonds, got {entry.name}, whose "
+                "graphs are others; graphcl datasets list shows them"
+            )
         return {**settings, "data": None, "dataset": config.dataset}
     return dict(settings)

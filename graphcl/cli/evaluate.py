@@ -143,9 +143,10 @@ def _keep(scoring: Scoring, evaluation: Any) -> None:
     from graphcl.evaluate import Note
 
     config = scoring.config
+    by = "lowest loss" if config.get("patience") else "fixed epoch"
     scoring.keep(
         evaluation,
         scoring.command("evaluate", evaluation.protocol.name),
         features=config["features"] or scoring.entry.features or "",
-        notes={scoring.name: Note(epochs=config["epochs"], selected_by="fixed epoch")},
+        notes={scoring.name: Note(epochs=config["epochs"], selected_by=by)},
     )

@@ -154,7 +154,12 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
     if not config.resume:
         folder.create(settings, overwrite=config.overwrite)
         return
-    load_checkpoint(folder.checkpoint_file)
+    done = load_checkpoint(folder.checkpoint_file).get("epoch", 0)
+    if done > settings["epochs"]:  # or the run would be said to have fewer epochs than its weights
+        raise ConfigError(
+            f"expected at least the {done} epochs that {folder.path} has already, got {settings['epochs']}; leave "
+            "--epochs out, or start a new run"
+        )
     folder.write_config(settings)
 
 

@@ -134,7 +134,10 @@ def _load(path: Path, entry: Card, root: Path, vocab: str) -> "MoleculeDataset":
     try:
         dataset.split = scaffold_split(dataset.scaffolds[True])
     except ValueError as error:
-        raise DataError(f"{path} cannot be split by scaffolds: {error}.") from error
+        raise DataError(
+            f"{path} cannot be split by scaffolds: {str(error).partition(';')[0]}. Add more kinds of molecules; with a "
+            f"split of your own train in Python, with load_molecules and finetune."
+        ) from error
     return dataset
 
 

@@ -89,8 +89,8 @@ def _apart(z1: Tensor, z2: Tensor, alpha: float) -> Tensor:
     if alpha == 2:
         return squared.mean()
     # Where the views agree the slope of a root is infinite: there the gradient is taken as zero.
-    apart = squared > 0
-    return torch.where(apart, squared, 1.0).pow(alpha / 2).masked_fill(~apart, 0).mean()
+    together = squared == 0  # NaN is neither
+    return torch.where(together, 1.0, squared).pow(alpha / 2).masked_fill(together, 0).mean()
 
 
 def uniformity(z: Float[Tensor, "n d"], *, t: float = 2.0) -> Float[Tensor, ""]:

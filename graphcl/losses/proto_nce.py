@@ -121,7 +121,7 @@ def concentrations(
         phi = total / (count * torch.log(count + alpha)).clamp(min=1)
         tight = (count < 2) | (phi <= 4 * torch.finfo(z.dtype).eps)
         phi = torch.where(tight, phi.max(), phi)
-        phi = torch.where(phi.max() > 4 * torch.finfo(z.dtype).eps, phi, 1.0)  # every item lies on its centre
+        phi = torch.where(phi.max() <= 4 * torch.finfo(z.dtype).eps, 1.0, phi)  # every item lies on its centre
         return phi * temperature / phi.mean()
 
 

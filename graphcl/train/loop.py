@@ -170,6 +170,10 @@ def fit(
         if folder is None:
             raise ValueError("expected a folder to resume from, got none")
         state.load(folder)
+        if state.epoch > epochs:
+            raise ValueError(
+                f"expected at least the {state.epoch} epochs that the run of {folder.path} has already, got {epochs}"
+            )
         on_first(lambda: folder.keep_metrics(state.epoch), device)
         history.epochs = list(folder.read_metrics())
     elif folder is not None:
@@ -321,7 +325,7 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
 def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:
     return (
         f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} ({step.what}). Last good "
-        f"checkpoint: {_last(folder)}. Try a smaller learning rate, or look at these graphs' features"
+        f"checkpoint: {_last(folder)}. Try a smaller learning rate, or look at these graphs' features and edge weights"
     )
 
 

@@ -63,6 +63,8 @@ def test_audit_of_any_encoder(capsys, arguments, title):
         ([*PYG, "--seeds", "1", "1"], "each once"),
         (["torch_geometric.nn:GIN", "--dataset", "BBBP"], "molecules are scored by graphcl evaluate"),
         ([*PYG, "--dataset", "synthetic-social"], "class per graph"),
+        ([*PYG, "--dataset", "karate"], "evaluate_nodes"),
+        (["./mine.py:Pooling", *USUAL], "write mine:Pooling"),
         ([*PYG, "--protocol", "tu-rbf-svm-grouped"], "groups of equal graphs"),
     ],
 )

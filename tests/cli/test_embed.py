@@ -19,6 +19,7 @@ def test_arrays_of_graphs_and_their_nodes(refused, run):
     assert "expected a new file" in refused("embed", "run", "--out", "z.npz")
     assert main(["embed", "run", "--out", "z.npz", "--overwrite"]) == 0
     assert "expected the folder nowhere to exist" in refused("embed", "run", "--out", "nowhere/z.npz")
+    assert "expected a file that ends in .npz" in refused("embed", "run", "--out", "z.csv")
 
 
 def test_one_run_or_one_encoder(refused):
@@ -33,6 +34,9 @@ def test_molecules_of_a_set_with_their_atoms(refused, fast_molecules):
     assert main(["embed", "run", "--dataset", "Tiny", "--nodes", "true", "--out", "x.npz"]) == 0
     with np.load("x.npz", allow_pickle=False) as x:
         assert x["y"].shape == (48, 2) and x["ptr"][-1] == len(x["node"])
+    assert "expected a set of molecules for an encoder" in refused(
+        "embed", "run", "--dataset", "karate", "--out", "y.npz"
+    )
     both = ["--data", "my.smi.gz", "--dataset", "Tiny"]
     assert "expected --dataset or --data, got both" in refused("embed", "run", *both, "--out", "y.npz")
 

@@ -49,6 +49,14 @@ def test_pretrain_scores_at_the_end_if_it_is_told_to(capsys, rings, fast):
     assert Path("run/scores.csv").is_file()
 
 
+@pytest.mark.parametrize(("patience", "by"), [([], "fixed epoch"), (["--patience", "1"], "lowest loss")])
+def test_rows_say_what_chose_the_epoch(patience, by):
+    small = ["--dataset", "karate", "--method", "grace", "--hidden", "8", "--threads", "1", "--device", "cpu"]
+    assert main(["pretrain", *small, "--epochs", "2", *patience, "--out", "run"]) == 0
+    assert main(["evaluate", "run", "--protocol", "kmeans", "--device", "cpu"]) == 0
+    assert {row.selected_by for row in read_results(Path("run/scores.csv")) if row.method == "GRACE"} == {by}
+
+
 @pytest.mark.filterwarnings("ignore:.*reached max_iter")
 def test_labels_that_the_run_has_learned_from_are_no_test(capsys, tmp_path):
     """Random splits test nodes of train_mask, whose labels supervised contrast has read."""

@@ -76,6 +76,7 @@ def test_what_cannot_be_predicted(refused):
     assert "expected a run folder or --model NAME, got both" in refused(*TINY, *out, "--model", "zinc-gin")
     assert "expected a new file" in refused(*TINY, "--out", "new.csv")
     assert "expected the folder" in refused(*TINY, "--out", "nowhere/p.csv")
+    assert "expected a file that ends in .csv" in refused(*TINY, "--out", "p.parquet")
     assert "expected seeds of at least 0, each once, got 1 1" in refused(*TINY, *out, "--seeds", "1", "1")
     assert "expected a run on molecules" in refused("predict", "run", *TINY[2:], *out)
     others = [*TINY[:3], "synthetic-molecules", *TINY[4:]]

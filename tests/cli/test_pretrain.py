@@ -167,6 +167,13 @@ def test_a_run_is_gone_on_with_as_it_was_or_left_alone(refused, run, arguments, 
     assert main(resume) == 0
 
 
+def test_a_run_does_not_go_back_to_fewer_epochs(refused, run):
+    told = (run / "config.yaml").read_bytes()
+    said = refused("pretrain", "--resume", "--out", "run", "--epochs", "1", "--device", "cpu")
+    assert "expected at least the 2 epochs that run has already, got 1" in said
+    assert (run / "config.yaml").read_bytes() == told  # or its scores would be said to be of one epoch
+
+
 @pytest.mark.parametrize("asked", [["--schedule", "cosine"], ["--method", "graph-byol"]])  # of the rate, of a momentum
 def test_a_schedule_fixes_the_number_of_epochs(refused, fast, asked):
     assert main(["pretrain", "--out", "run", *asked, *fast]) == 0

@@ -49,6 +49,14 @@ def test_hand_computed():
     assert alignment(square, square.roll(1, 0), alpha=1.0).item() == pytest.approx(math.sqrt(2))
 
 
+@pytest.mark.parametrize("alpha", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_no_number_shows(alpha, value):
+    z = torch.eye(3)
+    z[1, 0] = value
+    assert alignment(z, torch.eye(3), alpha=alpha).isnan()
+
+
 def test_extremes(generator):
     point = torch.ones(5, 3)
     assert uniformity(point).item() == pytest.approx(0, abs=1e-6)

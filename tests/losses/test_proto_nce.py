@@ -86,6 +86,12 @@ def test_clusters_of_one_or_none_get_the_largest(generator):
     assert concentrations(z, z, torch.arange(5)).tolist() == pytest.approx([0.1] * 5)
 
 
+def test_concentrations_of_what_is_no_number_are_none():
+    z = torch.eye(4)
+    z[0, 0] = torch.nan
+    assert concentrations(z, torch.eye(4)[:2], torch.tensor([0, 0, 1, 1])).isnan().all()
+
+
 def test_refusals(generator):
     z, prototypes = torch.randn(5, 4, generator=generator), torch.randn(3, 4, generator=generator)
     with pytest.raises(ValueError, match=r"expected assignment in \[0, 3\), got values from 0 to 3"):

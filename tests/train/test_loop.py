@@ -176,6 +176,9 @@ def test_resume_with_other_settings_is_refused(tmp_path, graphs, make):
         fit(other, graphs, epochs=2, batch_size=4, folder=folder, resume=True)
     with pytest.raises(CheckpointError, match=r"method.seed=3 .there 0"):  # other views from here on
         fit(make(seed=3), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    fit(make(), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+    with pytest.raises(ValueError, match="expected at least the 2 epochs that the run of .* has already, got 1"):
+        fit(make(), graphs, epochs=1, batch_size=4, folder=folder, resume=True)
 
 
 @pytest.mark.parametrize(
