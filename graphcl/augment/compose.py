@@ -1,6 +1,5 @@
 """Augmentations made of augmentations: none at all, one after the other, one of several, perhaps one, several views."""
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -14,6 +13,7 @@ from torch_geometric.transforms import BaseTransform
 from graphcl._random import Key, fold, randint, seed_from
 from graphcl.augment._apply import apply
 from graphcl.augment._edit import Edit, merge
+from graphcl.augment._foreign import foreign_view
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share
 from graphcl.augment.base import Augmentation, EditAugmentation
@@ -163,7 +163,7 @@ class Views(BaseTransform, Sequence[Transform]):
     def view(self, data: Any, key: Key) -> tuple[Any, ...]:
         """The views that belong to ``key``, the one in place i to ``fold(key, i)``."""
         return tuple(
-            transform.view(data, fold(key, i)) if isinstance(transform, Augmentation) else transform(copy.copy(data))
+            transform.view(data, fold(key, i)) if isinstance(transform, Augmentation) else foreign_view(transform, data)
             for i, transform in enumerate(self.transforms)
         )
 

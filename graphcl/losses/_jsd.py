@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from graphcl._twice import gradients_again, is_looked_into
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import full_precision
+from graphcl.losses._checks import full_precision, product
 
 __all__ = ["jsd"]
 
@@ -38,7 +38,7 @@ def _formula(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
 
 def _foreign_cost(node: Tensor, batch: Tensor, graph: Tensor) -> Tensor:
     own = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
-    return -F.logsigmoid(-(node @ graph.T)).masked_fill(own, 0).sum(1)
+    return -F.logsigmoid(-product(node, graph.T)).masked_fill(own, 0).sum(1)
 
 
 class _JSD(torch.autograd.Function):

@@ -14,6 +14,7 @@ def check_samples(samples: int) -> None:
         raise ValueError(f"expected samples to be a positive integer, got {samples!r}")
 
 
+@torch.compiler.disable  # hashes of integers, partly in numpy: nothing for a compiler
 def sample_items(count: int, samples: int, generator: Generator | None, device: torch.device) -> Tensor:
     """``[min(samples, count)]`` distinct items in order, each equally likely: those of the smallest hashes."""
     keys = hash_ids(seed_from(generator), torch.arange(count, device=device))

@@ -20,6 +20,7 @@ from graphcl.losses._negatives import log_sum, mean_cost
 __all__ = ["HardMixing", "hard_mixing"]
 
 
+@torch.compiler.disable  # hashes of integers, partly in numpy: nothing for a compiler
 def hard_mixing(
     query: Float[Tensor, "n d"],
     key: Float[Tensor, "n d"],

@@ -17,6 +17,7 @@ from graphcl.losses._checks import (
     check_range,
     check_views,
     number_beside,
+    product,
     unit_rows,
     widened,
 )
@@ -75,7 +76,7 @@ def logistic(
     slope, offset = (number_beside(z1, value) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
-        scores = slope * query @ key.T + offset
+        scores = product(slope * query, key.T) + offset
         return _softplus(scores).masked_fill(shares_group(own, theirs), 0).sum(1)
 
     positive = _softplus(-slope * (z1 * z2).sum(1) - offset)

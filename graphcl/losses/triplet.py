@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views, unit_rows, widened
+from graphcl.losses._checks import Objective, check_positive, check_views, product, unit_rows, widened
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
 
 __all__ = ["Triplet", "triplet"]
@@ -67,7 +67,7 @@ def triplet(
 
     def all_costs(query: Tensor, positive: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:
         allowed = ~shares_group(own, theirs)
-        cost = (2 * (query @ key.T - positive[:, None]) + margin).clamp(min=0)
+        cost = (2 * (product(query, key.T) - positive[:, None]) + margin).clamp(min=0)
         return torch.stack([cost.masked_fill(~allowed, 0).sum(1), allowed.sum(1).to(cost.dtype)], 1)
 
     def chosen(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor) -> Tensor:

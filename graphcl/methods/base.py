@@ -1,6 +1,5 @@
 """What every method is: a module whose call on a graph, or a batch of graphs, gives the loss of one step."""
 
-import copy
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 from graphcl._random import Key, fold, seed_from
 from graphcl.augment import Augmentation
+from graphcl.augment._foreign import foreign_view
 from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
@@ -115,7 +115,7 @@ def view_of(view: View, data: Data, key: Key) -> Data:
         >>> view_of(shifted, data, 0).x.item(), data.x.item()
         (1.0, 0.0)
     """
-    found = view.view(data, key) if isinstance(view, Augmentation) else view(copy.copy(data))
+    found = view.view(data, key) if isinstance(view, Augmentation) else foreign_view(view, data)
     if not isinstance(found, Data):
         raise TypeError(f"expected a view to be a graph or a batch of them, got {type(found).__name__} from {view!r}")
     return found

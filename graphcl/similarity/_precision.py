@@ -26,9 +26,14 @@ def full_precision(z: Tensor) -> AbstractContextManager[object]:
 def product(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` of matrices, which autocast turns into 16 bits neither here nor in the backward pass.
 
-    Without it, a backward pass inside autocast rounds the gradients of products that were made in full.
+    Without it, a backward pass inside autocast rounds the gradients of products that were made in full. A compiler
+    makes the backward pass for the autocast around the forward pass, wherever it then runs.
     """
-    if is_looked_into() or not torch._C._is_any_autocast_enabled():
+    if torch.compiler.is_compiling():
+        ours = not torch._C._are_functorch_transforms_active()  # inside of which it cannot map what is ours
+    else:
+        ours = torch._C._is_any_autocast_enabled() and not is_looked_into()
+    if not ours:
         with full_precision(a):
             return a @ b
     result: Tensor = _Product.apply(a, b)  # type: ignore[no-untyped-call]
@@ -46,6 +51,9 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = ctx.saved_tensors
         of_a, of_b = ctx.needs_input_grad
+        if torch.compiler.is_compiling():  # which knows no second derivatives, and would follow this without end
+            with full_precision(grad):
+                return grad @ b.T if of_a else None, a.T @ grad if of_b else None
         return product(grad, b.T) if of_a else None, product(a.T, grad) if of_b else None
 
 

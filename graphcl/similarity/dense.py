@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphcl._twice import gradients_again, is_looked_into
-from graphcl.similarity._precision import full_precision
+from graphcl.similarity._precision import full_precision, product
 
 __all__ = ["barred_pairs", "logsumexps_dense", "logsumexp_dense", "scores_dense"]
 
@@ -38,7 +38,7 @@ def scores_dense(
     key_bias: Tensor | None = None,
 ) -> Tensor:
     """``[M, N]`` exponents: scaled dot products, plus one number for each query and one for each key."""
-    scores = (scale * query) @ key.T
+    scores = product(scale * query, key.T)
     if query_bias is not None:
         scores = scores + query_bias[:, None]
     return scores if key_bias is None else scores + key_bias

@@ -187,6 +187,7 @@ def fit(
         optim.zero_grad(set_to_none=True)
         with bfloat16(device.type, enabled=precision == "bf16"), one_batch():
             loss = loss_of()
+        _check_loss(loss, method)
         loss.backward()
         average_gradients(trained)
         if clip is not None:
@@ -313,6 +314,15 @@ def _epoch(
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
+
+
+def _check_loss(loss: object, method: Method) -> None:
+    """Refuse what a method of one's own may return in the place of a loss."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        got = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+        raise TypeError(f"expected the loss of {type(method).__name__} to be a tensor of one number, got {got}")
+    if not loss.requires_grad:
+        raise ValueError(f"expected a loss of {type(method).__name__} with a gradient, got one that hangs on no weight")
 
 
 def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:

@@ -102,6 +102,23 @@ def test_a_view_that_is_no_graph_is_refused(batch, made):
         method(batch)
 
 
+def halved_in_place(data):
+    data.x *= 0.5
+    return data
+
+
+@pytest.mark.parametrize("wrap", [tuple, lambda views: Views(*views)])
+def test_a_view_that_changes_its_input_in_place_is_refused(batch, wrap):
+    method = GraphCL(GraphEncoder(GIN(4)), views=wrap((halved_in_place, Identity())))
+    with pytest.raises(
+        ValueError, match="expected a view to leave its input alone, got x changed in place by <function"
+    ):
+        method(batch)
+    with torch.inference_mode():
+        made_there = batch.clone()
+    GraphCL(GraphEncoder(GIN(4)), views=wrap((lambda data: data, Identity())))(made_there)
+
+
 def test_step_is_saved_and_loaded(method):
     method(DATA)
     other = KeyOnly(GraphEncoder(GIN(2)), seed=7)

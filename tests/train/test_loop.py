@@ -392,6 +392,26 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, g
     assert folder.checkpoint_file.read_bytes() == good
 
 
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda z1, z2: None, "expected the loss of GraphCL to be a tensor of one number, got None"),
+        (lambda z1, z2: 3.0, "a tensor of one number, got 3.0"),
+        (lambda z1, z2: z1 - z2, r"a tensor of one number, got shape \[4, \d+\]"),
+        (lambda z1, z2: (z1 - z2).detach().sum(), "with a gradient, got one that hangs on no weight"),
+    ],
+)
+def test_a_loss_is_one_number_with_a_gradient(graphs, make, made, words):
+    class Own(nn.Module):
+        def forward(self, z1, z2):
+            return made(z1, z2)
+
+    method = make()
+    method.loss = Own()
+    with pytest.raises((TypeError, ValueError), match=words):
+        fit(method, graphs, epochs=1, batch_size=4)
+
+
 @pytest.mark.parametrize("how", ["a step too long", "a gradient that is no number"])
 def test_weights_that_are_not_finite_are_neither_kept_nor_given_back_in_silence(tmp_path, graphs, make, how):
     """The loss of the last step was the number that it should be, and no other step followed."""
