@@ -4,7 +4,7 @@ On batches of small graphs half of the time goes into autograd's own steps, into
 been written side by side. Here each layer keeps what its gradient needs and nothing else is recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeGuard, TypeVar
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from graphcl._twice import gradients_again
 from graphcl.distributed import is_part
-from graphcl.nn.norm import BatchNorm, normalise, normalise_backward, normalised
+from graphcl.nn.norm import BatchNorm, check_rows, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["fused_layers", "is_fusible", "is_plain", "maps_first"]
@@ -31,13 +31,21 @@ def is_fusible(x: Tensor, layers: Sequence[tuple[nn.Module, nn.Module, nn.Module
     if torch.is_autocast_enabled("cpu") or is_part() or x.dtype not in (torch.float32, torch.float64):
         return False
     for lower, upper, norm in layers:
-        if not (is_plain(lower, nn.Linear) and is_plain(upper, nn.Linear) and is_plain(norm, BatchNorm)):
+        if not (_is_affine(lower) and _is_affine(upper) and lower.weight.dtype == x.dtype):
             return False
-        if not norm.training or norm.momentum is None or norm.weight is None or norm.running_mean is None:
-            return False
-        if lower.weight.dtype != x.dtype:
+        if not (is_plain(norm, nn.Identity) or _is_learning(norm)):
             return False
     return True
+
+
+def _is_affine(module: nn.Module) -> TypeGuard[nn.Linear]:
+    return is_plain(module, nn.Linear) and module.bias is not None
+
+
+def _is_learning(norm: nn.Module) -> bool:
+    if not is_plain(norm, BatchNorm) or not norm.training or norm.momentum is None:
+        return False
+    return norm.weight is not None and norm.running_mean is not None
 
 
 def is_plain(module: nn.Module, kind: type[M]) -> TypeGuard[M]:
@@ -50,14 +58,22 @@ def is_plain(module: nn.Module, kind: type[M]) -> TypeGuard[M]:
 
 
 def fused_layers(
-    x: Tensor, neighbours: SparseSum, layers: Sequence[tuple[nn.Linear, nn.Linear, BatchNorm]], sizes: list[int]
+    x: Tensor,
+    neighbours: SparseSum,
+    layers: Sequence[tuple[nn.Linear, nn.Linear, BatchNorm | nn.Identity]],
+    sizes: list[int],
 ) -> Tensor:
     """``[N, L * H]`` the outputs of all layers side by side, normalised over parts of ``sizes`` rows."""
-    parameters = [p for a, b, norm in layers for p in (a.weight, a.bias, b.weight, b.bias, norm.weight, norm.bias)]
-    norms = [norm for _, _, norm in layers]
+    norms = [norm if isinstance(norm, BatchNorm) else None for _, _, norm in layers]
+    if any(norms):
+        check_rows(sizes)
+    parameters: list[Tensor | None] = []
+    for (lower, upper, _), norm in zip(layers, norms, strict=True):
+        parameters += [lower.weight, lower.bias, upper.weight, upper.bias]
+        parameters += [None, None] if norm is None else [norm.weight, norm.bias]
     result: Tensor = _Layers.apply(x, neighbours, norms, sizes, *parameters)  # type: ignore[no-untyped-call]
     for norm in norms:
-        if norm.num_batches_tracked is not None:
+        if norm is not None and norm.num_batches_tracked is not None:
             norm.num_batches_tracked.add_(len(sizes))
     return result
 
@@ -65,9 +81,10 @@ def fused_layers(
 class _Layers(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, neighbours: SparseSum, norms: list[BatchNorm], sizes: list[int], *parameters: Tensor
+        ctx: Any, x: Tensor, neighbours: SparseSum, norms: list[BatchNorm | None], sizes: list[int], *parameters: Any
     ) -> Tensor:
         kept, outputs, given = [], [], x
+        nothing: list[Any] = [None, None] * len(sizes)
         x = x.detach()
         for layer, norm in enumerate(norms):
             lower, lower_bias, upper, upper_bias, weight, bias = parameters[6 * layer : 6 * layer + 6]
@@ -78,12 +95,15 @@ class _Layers(torch.autograd.Function):
                 summed = neighbours.plus_self(x)
                 inner = F.linear(summed, lower, lower_bias)
             outer = F.linear(inner.relu_(), upper, upper_bias).relu_()
-            x, statistics = normalise(outer, weight, bias, norm, sizes)
+            if norm is None:
+                x, statistics = outer, nothing
+            else:
+                x, statistics = normalise(outer, weight, bias, norm, sizes)
             kept += [summed, inner, outer, *statistics]
             outputs.append(x)
-        ctx.neighbours, ctx.sizes, ctx.eps = neighbours, sizes, [norm.eps for norm in norms]
+        ctx.neighbours, ctx.sizes, ctx.eps = neighbours, sizes, [0.0 if norm is None else norm.eps for norm in norms]
         ctx.save_for_backward(given, *parameters, *kept)
-        return torch.cat(outputs, 1)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -101,32 +121,65 @@ class _Layers(torch.autograd.Function):
         for layer in reversed(range(depth)):
             lower, _, upper, _, weight, _ = parameters[6 * layer : 6 * layer + 6]
             summed, inner, outer, *statistics = kept[each * layer : each * (layer + 1)]
-            own = grad[:, width * layer : width * (layer + 1)]
-            g = own.contiguous() if above is None else above.add_(own)
-            g, grad_weight, grad_bias = normalise_backward(g, outer, weight, statistics, sizes, ctx.eps[layer])
-            _relu_backward(g, outer, 0, grad_input=g)
-            grad_upper = [g.T @ inner, g.sum(0)]
-            g = g @ upper
-            _relu_backward(g, inner, 0, grad_input=g)
+            g = grad[:, width * layer : width * (layer + 1)]
+            g = g if above is None else above.add_(g)
+            of_norm: Sequence[Tensor | None] = (None, None)
+            if weight is not None:
+                g, *of_norm = normalise_backward(g.contiguous(), outer, weight, statistics, sizes, ctx.eps[layer])
             wanted = layer > 0 or ctx.needs_input_grad[0]
-            grad_lower_bias = g.sum(0)
+            of_lower, of_upper = _nothing_yet(lower), _nothing_yet(upper)
+            parts = _inner_gradients(g, outer, upper, inner, of_upper)
             if maps_first(lower):
+                g = torch.cat([part for _, part in parts])
+                bias = g.sum(0)
                 g = transposed.plus_self(g)
-            grad_lower = g.T @ summed
-            if wanted:
-                g = g @ lower
-                above = g if maps_first(lower) else transposed.plus_self(g)
-            grads[6 * layer : 6 * layer + 6] = [grad_lower, grad_lower_bias, *grad_upper, grad_weight, grad_bias]
-        return above if ctx.needs_input_grad[0] else None, None, None, None, *grads
+                of_lower = [g.T @ summed, bias]
+                above = g @ lower if wanted else None
+            else:
+                below = torch.empty_like(summed) if wanted else None
+                for rows, part in parts:
+                    _add_gradients(of_lower, part, summed[rows])
+                    if below is not None:
+                        torch.mm(part, lower, out=below[rows])
+                above = None if below is None else transposed.plus_self(below)
+            grads[6 * layer : 6 * layer + 6] = [*of_lower, *of_upper, *of_norm]
+        return above, None, None, None, *grads
 
 
-def _formula(x: Tensor, *parameters: Tensor, neighbours: SparseSum, sizes: list[int], eps: list[float]) -> Tensor:
+def _inner_gradients(
+    grad: Tensor, outer: Tensor, upper: Tensor, inner: Tensor, of_upper: list[Tensor]
+) -> Iterator[tuple[slice, Tensor]]:
+    """The gradient of what enters a layer's first ReLU; that of the map after it is added up on the way.
+
+    Block by block: what lies between stays in the cache, and new memory would cost a quarter of a product.
+    """
+    step = max(1, 2**18 // inner.size(1))
+    for start in range(0, max(1, len(inner)), step):
+        rows = slice(start, start + step)
+        part = torch.ops.aten.threshold_backward(grad[rows], outer[rows], 0)
+        _add_gradients(of_upper, part, inner[rows])
+        part = part @ upper
+        yield rows, _relu_backward(part, inner[rows], 0, grad_input=part)
+
+
+def _nothing_yet(weight: Tensor) -> list[Tensor]:
+    return [torch.zeros_like(weight), weight.new_zeros(len(weight))]
+
+
+def _add_gradients(of_map: list[Tensor], grad: Tensor, x: Tensor) -> None:
+    """Those of the weight and the bias of a linear map, of some of its rows."""
+    of_map[0].addmm_(grad.T, x)
+    of_map[1].add_(grad.sum(0))
+
+
+def _formula(x: Tensor, *parameters: Any, neighbours: SparseSum, sizes: list[int], eps: list[float]) -> Tensor:
     """The same in operations of torch, which have derivatives of every order."""
     outputs = []
     for layer, epsilon in enumerate(eps):
         lower, lower_bias, upper, upper_bias, weight, bias = parameters[6 * layer : 6 * layer + 6]
         inner = F.linear(neighbours.plus_self(x), lower, lower_bias).relu()
-        x = normalised(F.linear(inner, upper, upper_bias).relu(), weight, bias, sizes, epsilon)
+        x = F.linear(inner, upper, upper_bias).relu()
+        x = x if weight is None else normalised(x, weight, bias, sizes, epsilon)
         outputs.append(x)
     return torch.cat(outputs, 1)
 

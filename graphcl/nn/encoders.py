@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from graphcl._arguments import check_choice
 from graphcl.nn._cache import remember
 from graphcl.nn._fused import fused_layers, is_fusible, is_plain, maps_first
-from graphcl.nn.norm import BatchNorm, check_rows, normalise_views
+from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["GIN", "EdgeEncoder", "JointEncoder"]
@@ -112,9 +112,7 @@ class GIN(JointEncoder):
         neighbours = _neighbours(edge_index, x.size(0))
         layers: Any = list(zip(self.lower, self.upper, self.norms, strict=True))
         if is_fusible(x, layers):
-            sizes = [x.size(0)] if splits is None else list(splits)
-            check_rows(sizes)
-            return fused_layers(x, neighbours, layers, sizes)
+            return fused_layers(x, neighbours, layers, [x.size(0)] if splits is None else list(splits))
         outputs = []
         for lower, upper, norm in layers:
             x = upper(_sum_and_map(neighbours, lower, x).relu()).relu()

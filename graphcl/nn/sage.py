@@ -109,8 +109,13 @@ class _Convolution(nn.Module):
         self.root.reset_parameters()
 
     def forward(self, x: Tensor, mean: SparseMatrix) -> Tensor:
-        own: Tensor = self.root(x)
-        if is_plain(self.neighbours, nn.Linear) and is_mapped_first(x, self.neighbours.weight):
-            return mean(F.linear(x, self.neighbours.weight)) + self.neighbours.bias + own
-        summed: Tensor = self.neighbours(mean(x))
-        return summed + own
+        if not (is_plain(self.neighbours, nn.Linear) and is_plain(self.root, nn.Linear)):
+            summed: Tensor = self.neighbours(mean(x)) + self.root(x)
+            return summed
+        weight, bias = self.neighbours.weight, self.neighbours.bias
+        own = F.linear(x, self.root.weight, bias)
+        if is_mapped_first(x, weight):
+            return own + mean(F.linear(x, weight))
+        if torch.is_autocast_enabled(x.device.type):  # which knows nothing of what is done in place
+            return torch.addmm(own, mean(x), weight.T)
+        return own.addmm_(mean(x), weight.T)  # what is its own alone

@@ -307,14 +307,15 @@ class TestFusedLayers:
     @pytest.mark.parametrize("width", [3, 16], ids=["map last", "map first"])
     @pytest.mark.parametrize("splits", [None, [20, 30]], ids=["one view", "two views"])
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-    def test_bit_for_bit_what_the_modules_give(self, generator, width, splits, dtype):
+    @pytest.mark.parametrize("norm", ["batch", "none"])
+    def test_bit_for_bit_what_the_modules_give(self, generator, width, splits, dtype, norm):
         x = torch.randn(50, width, generator=generator, dtype=dtype)
         edges = torch.randint(50, (2, 160), generator=generator)
         results = []
         for alone in (False, True):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                encoder = GIN(width, 6, 3).to(dtype)
+                encoder = GIN(width, 6, 3, norm=norm).to(dtype)
             if alone:
                 encoder.lower[1].register_forward_hook(lambda module, inputs, output: None)
             leaf = x.clone().requires_grad_()
@@ -324,8 +325,35 @@ class TestFusedLayers:
             results.append([out.detach(), leaf.grad, *grads, *encoder.buffers()])
         assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
+    @pytest.mark.parametrize("width", [256, 600], ids=["map last", "map first"])
+    @pytest.mark.parametrize("norm", ["batch", "none"])
+    @pytest.mark.parametrize("depth", [1, 2])
+    def test_gradients_of_several_blocks_of_rows(self, generator, width, norm, depth):
+        x = torch.randn(2500, width, generator=generator, dtype=torch.float64)
+        edges = torch.randint(2500, (2, 4000), generator=generator)
+        encoder = GIN(width, 256, depth, norm=norm).double()
+        weight = torch.randn(2500, 256 * depth, generator=generator, dtype=torch.float64)
+        leaves = [x.requires_grad_(), *encoder.parameters()]
+        found = torch.autograd.grad(encoder(x, edges), leaves, weight)
+        encoder.lower[0].register_forward_hook(lambda module, inputs, output: None)
+        torch.testing.assert_close(found, torch.autograd.grad(encoder(x, edges), leaves, weight))
+
+    def test_without_a_norm_one_node_will_do_and_the_gradient_from_above_is_left_alone(self):
+        above = torch.ones(1, 4)
+        out = GIN(3, 4, 1, norm="none")(torch.ones(1, 3), torch.zeros(2, 0, dtype=torch.int64))
+        (out - 1).backward(above)
+        assert bool((above == 1).all())
+
+    @pytest.mark.parametrize("part", ["lower", "upper"])
+    def test_a_map_without_a_bias(self, generator, part):
+        encoder = GIN(3, 4, 1)
+        getattr(encoder, part)[0] = torch.nn.Linear(getattr(encoder, part)[0].in_features, 4, bias=False)
+        encoder(torch.randn(5, 3, generator=generator), torch.tensor([[0, 1], [1, 0]])).sum().backward()
+        assert getattr(encoder, part)[0].weight.grad.isfinite().all()
+
     @pytest.mark.parametrize("width", [3, 16], ids=["map last", "map first"])
-    def test_second_derivatives_are_those_of_the_modules(self, generator, width):
+    @pytest.mark.parametrize("norm", ["batch", "none"])
+    def test_second_derivatives_are_those_of_the_modules(self, generator, width, norm):
         x = torch.randn(12, width, generator=generator, dtype=torch.float64)
         edges = torch.randint(12, (2, 40), generator=generator)
         weight = torch.randn(12, 8, generator=generator, dtype=torch.float64)
@@ -333,7 +361,7 @@ class TestFusedLayers:
         for alone in (False, True):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                encoder = GIN(width, 4, 2).double()
+                encoder = GIN(width, 4, 2, norm=norm).double()
             if alone:
                 encoder.lower[1].register_forward_hook(lambda module, inputs, output: None)
             leaf = x.clone().requires_grad_()

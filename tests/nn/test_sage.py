@@ -80,6 +80,17 @@ def test_bfloat16_autocast(generator):
     assert all(p.grad.isfinite().all() for p in sage.parameters())
 
 
+@pytest.mark.parametrize("part", ["neighbours", "root"])
+def test_what_a_hook_sees_of_a_layer_stays_as_it_was(part, generator):
+    x, edge_index = problem(generator)
+    sage, seen = SAGE(5, 8, 1, act_last=False).double(), []
+    plain = sage(x, edge_index)
+    getattr(sage.convs[0], part).register_forward_hook(lambda module, inputs, output: seen.append((*inputs, output)))
+    torch.testing.assert_close(sage(x, edge_index), plain)
+    (into, out), linear = seen[0], getattr(sage.convs[0], part)
+    torch.testing.assert_close(out, torch.nn.functional.linear(into, linear.weight, linear.bias))
+
+
 def test_width_is_checked():
     with pytest.raises(ValueError, match=r"expected x of shape \[N, 5\], got \[3, 4\]"):
         SAGE(5)(torch.ones(3, 4), torch.zeros(2, 0, dtype=torch.int64))
