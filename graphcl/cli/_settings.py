@@ -114,6 +114,7 @@ def _add_training(add: Any) -> None:
     add("--schedule", type=str, help="of the learning rate: constant or cosine")
     add("--warmup", type=int, help="epochs in which the learning rate rises")
     add("--clip", type=float | None, help="largest norm of the gradient")
+    add("--accumulate", type=int, default=1, help="batches whose mean gradient makes one step of the optimiser")
     add("--precision", type=str, help="fp32 or bf16")
     add("--patience", type=int | None, help="stop after so many epochs without a lower loss, and take the best")
     add("--seed", type=int, default=0, help="seed of weights, views and the order of the graphs")

@@ -29,7 +29,7 @@ ABOUT = (
     "GPUs, or CPUs: torchrun --nproc-per-node=4 -m graphcl pretrain ..."
 )
 
-OF_TRAINING = (*OF_FIT, "seed")
+OF_TRAINING = (*OF_FIT, "accumulate", "seed")
 
 # Of a run that is gone on with; a schedule depends on the number of epochs, too.
 MAY_CHANGE = ("epochs", "root", "diagnostics")
@@ -73,7 +73,8 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     data = _without_link_labels(dataset[0]) if one else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
     source = source_of(data, known.kind, config.batch_size, device)
-    method = make_method(settings, dataset.num_features, total_steps=config.epochs * source.steps)
+    total_steps = config.epochs * -(-source.steps // config.accumulate)
+    method = make_method(settings, dataset.num_features, total_steps=total_steps)
     if source.first is not None:
         method.check_needs(source.first)
     curves = [] if config.tensorboard is None else [TensorBoard(config.tensorboard)]
@@ -111,7 +112,7 @@ def _settings(config: Any) -> dict[str, Any]:
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:
         settings["root"] = str(Path(config.root).resolve())
-    for key in ("epochs", "batch_size", "lr", "temperature", "hidden", "layers"):
+    for key in ("epochs", "batch_size", "lr", "accumulate", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
     options = ("optimizer", "schedule", "precision", "warmup", "clip", "patience", "weight_decay")

@@ -26,6 +26,7 @@ __all__ = [
     "check_query_key_queue",
     "check_range",
     "check_rows",
+    "check_start",
     "check_temperature",
     "check_views",
     "full_precision",
@@ -192,6 +193,15 @@ def check_range(name: str, value: float, low: float, high: float = math.inf) -> 
     check_number(name, value)
     if not (math.isfinite(value) and low <= value < high):
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
+
+
+def check_start(name: str, value: object, learned: str, function: str) -> None:
+    """No tensor where a module learns a number of its own: one with a gradient would be copied, and never learn."""
+    if isinstance(value, Tensor):
+        raise TypeError(
+            f"expected {name} to be a number, at which the parameter {learned} starts, got a tensor; to learn one of "
+            f"your own, call losses.functional.{function}(..., {name}={name})"
+        )
 
 
 def widened(*tensors: Tensor) -> list[Tensor]:

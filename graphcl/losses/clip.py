@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from graphcl.losses._across import AcrossRanks, check_across_ranks
-from graphcl.losses._checks import Objective, as_number, check_temperature
+from graphcl.losses._checks import Objective, as_number, check_start, check_temperature
 from graphcl.losses.info_nce import info_nce
 
 __all__ = ["CLIP", "clip"]
@@ -88,6 +88,7 @@ class CLIP(Objective):
         self, *, temperature: float = 0.07, positive_in_denominator: bool = True, across_ranks: AcrossRanks = False
     ) -> None:
         super().__init__()
+        check_start("temperature", temperature, "log_scale", "clip")
         check_temperature(temperature)
         check_across_ranks(across_ranks)
         if temperature < 1 / _LARGEST_SCALE:

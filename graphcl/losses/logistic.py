@@ -15,6 +15,7 @@ from graphcl.losses._checks import (
     check_one_number,
     check_positive,
     check_range,
+    check_start,
     check_views,
     number_beside,
     product,
@@ -103,6 +104,8 @@ class Logistic(Objective):
 
     def __init__(self, *, scale: float = 10.0, bias: float = -10.0) -> None:
         super().__init__()
+        check_start("scale", scale, "log_scale", "logistic")
+        check_start("bias", bias, "bias_term", "logistic")
         check_positive("scale", scale)
         check_range("bias", bias, -math.inf)
         self.scale = scale

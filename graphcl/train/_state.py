@@ -128,7 +128,7 @@ class State:
         lacking = [key for key in NEEDED if key not in state]
         if lacking:
             raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
-        before = {"ranks": 1, **state["settings"]}  # what has no ranks is of an earlier version
+        before = {"ranks": 1, "accumulate": 1, **state["settings"]}  # what lacks them is of an earlier version
         changed = [
             f"{name}={self.settings[name]} (there {before.get(name)})"
             for name in self.settings

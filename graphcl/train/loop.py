@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from graphcl._vocabulary import check_same_vocabulary
-from graphcl.distributed import one_batch, rank, world
+from graphcl.distributed import rank, world
 from graphcl.errors import RunError
 from graphcl.methods import Method
-from graphcl.nn._autocast import bfloat16
 from graphcl.train._around import progress_bar, seeded, stop_signal
 from graphcl.train._options import check_options, check_positive, plain
 from graphcl.train._sources import source_of
 from graphcl.train._state import State
 from graphcl.train._step import Source, Step
+from graphcl.train._update import Update
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
-from graphcl.train.ranks import any_rank, average_gradients, check_alike, first_says, on_first, share_weights
+from graphcl.train.ranks import any_rank, check_alike, first_says, on_first, share_weights
 from graphcl.train.run import RunFolder
 
 __all__ = ["History", "fit", "rate_at"]
@@ -59,6 +59,7 @@ def fit(
     schedule: Literal["constant", "cosine"] = "constant",
     warmup: int = 0,
     clip: float | None = None,
+    accumulate: int = 1,
     precision: Literal["fp32", "bf16"] = "fp32",
     patience: int | None = None,
     seed: int = 0,
@@ -95,6 +96,10 @@ def fit(
         schedule: ``"constant"``, or ``"cosine"`` from ``lr`` down to 0 at the end; see :func:`rate_at`.
         warmup: Epochs in which the learning rate rises to ``lr``.
         clip: The largest norm that the gradient of all parameters together may have.
+        accumulate: Batches whose mean gradient makes one step, where a large step does not fit into memory; the last
+            step of an epoch takes those that are left. A batch is still contrasted with itself alone, so that this is
+            not the loss of one larger batch, and what follows the weights (``after_step``: slow copies, queues) does so
+            once for each step.
         precision: ``"bf16"`` takes the step under autocast.
         patience: Stop after so many epochs without a lower loss, and go back to the weights after the epoch of the
             lowest. The loss needs no labels, so that this is no peeking.
@@ -134,8 +139,8 @@ def fit(
     """
     _check_method(method)
     epochs, batch_size, lr, weight_decay = map(plain, (epochs, batch_size, lr, weight_decay))
-    warmup, clip, patience, seed = map(plain, (warmup, clip, patience, seed))
-    check_positive(epochs=epochs, batch_size=batch_size, lr=lr)
+    warmup, clip, patience, seed, accumulate = map(plain, (warmup, clip, patience, seed, accumulate))
+    check_positive(epochs=epochs, batch_size=batch_size, lr=lr, accumulate=accumulate)
     check_options(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
         weight_decay=weight_decay,
@@ -161,7 +166,7 @@ def fit(
     settings: dict[str, Any] = {"seed": seed, "size": source.size, "batch_size": batch_size, "optimizer": optimizer}
     settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule, "warmup": warmup, "clip": clip}
     settings |= {"precision": precision, "patience": patience, "length": epochs if schedule != "constant" else None}
-    settings |= {"ranks": world()}
+    settings |= {"ranks": world(), "accumulate": accumulate}
     if world() > 1:
         told = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
         check_alike({**settings, **told, "dataset": source.content(), **_identity(method)}, device)
@@ -180,21 +185,15 @@ def fit(
         on_first(folder.begin, device)
     share_weights(method)
 
-    def take(loss_of: Callable[[], Tensor]) -> float:
+    update = Update(method, optim, device=device, precision=precision, clip=clip)
+
+    def take(loss_of: Callable[[], Tensor] | None) -> float | None:
+        """The loss of a batch that is not left out; at the end of an update the optimiser steps."""
         rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
-        for group in optim.param_groups:
-            group["lr"] = lr * rate
-        optim.zero_grad(set_to_none=True)
-        with bfloat16(device.type, enabled=precision == "bf16"), one_batch():
-            loss = loss_of()
-        _check_loss(loss, method)
-        loss.backward()
-        average_gradients(trained)
-        if clip is not None:
-            torch.nn.utils.clip_grad_norm_(trained, clip)
-        optim.step()
-        method.after_step()
-        return first_says(float(loss.detach()), device)
+        loss = None if loss_of is None else update.add(loss_of, lr * rate)
+        if (state.batch + 1) % accumulate == 0 or state.batch + 1 == source.steps:
+            update.take()
+        return None if loss is None else first_says(float(loss), device)
 
     def look(row: dict[str, float]) -> None:
         for callback in callbacks:
@@ -215,7 +214,8 @@ def fit(
     with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
 
         def stopped() -> bool:
-            return any_rank(asked(), device)
+            # Between two updates: gradients that wait for others are in no checkpoint.
+            return state.batch % accumulate == 0 and any_rank(asked(), device)
 
         method.train()
         saved = time.monotonic()
@@ -294,7 +294,7 @@ def _epoch(
     state: State,
     source: Source,
     steps: Iterator[Step],
-    take: Callable[[Callable[[], Tensor]], float],
+    take: Callable[[Callable[[], Tensor] | None], float | None],
     stopped: Callable[[], bool],
     bar: Any,
     folder: RunFolder | None,
@@ -305,24 +305,15 @@ def _epoch(
             return False
         start = time.perf_counter()
         step = next(steps)
-        if step.loss is not None:
-            loss = take(step.loss)
+        loss = take(step.loss)
+        if loss is not None:
             if not math.isfinite(loss):
-                raise RunError(_non_finite(loss, state, step, folder))
+                raise RunError(_non_finite(loss, state, source, step, folder))
             state.note(loss, step.size, time.perf_counter() - start)
         state.batch += 1
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
-
-
-def _check_loss(loss: object, method: Method) -> None:
-    """Refuse what a method of one's own may return in the place of a loss."""
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        got = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-        raise TypeError(f"expected the loss of {type(method).__name__} to be a tensor of one number, got {got}")
-    if not loss.requires_grad:
-        raise ValueError(f"expected a loss of {type(method).__name__} with a gradient, got one that hangs on no weight")
 
 
 def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
@@ -332,10 +323,12 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
     return {name: value.item() if hasattr(value, "item") else value for name, value in (found or {}).items()}
 
 
-def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:
+def _non_finite(loss: float, state: State, source: Source, step: Step, folder: RunFolder | None) -> str:
+    number = state.epoch * source.steps + state.batch + 1
     return (
-        f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} ({step.what}). Last good "
-        f"checkpoint: {_last(folder)}. Try a smaller learning rate, or look at these graphs' features and edge weights"
+        f"the loss became {loss} in epoch {state.epoch + 1}, batch {state.batch + 1} ({step.what}), step {number} of "
+        f"the run. Last good checkpoint: {_last(folder)}. Try a smaller learning rate, or look at these graphs' "
+        "features and edge weights"
     )
 
 

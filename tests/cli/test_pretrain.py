@@ -113,6 +113,7 @@ def test_missing_raw_files_say_where_they_should_be(refused):
         (["--precision", "fp8"], "expected precision to be 'fp32' or 'bf16'"),
         (["--clip", "-1"], "expected clip above 0"),
         (["--patience", "0"], "expected patience above 0"),
+        (["--accumulate", "0"], "expected accumulate above 0"),
         (["--warmup", "-1"], "expected warmup of at least 0"),
         (["--weight-decay", "-1"], "expected weight_decay of at least 0"),
         (["--resume", "--overwrite", "--out", "nowhere"], "found nothing at nowhere"),

@@ -75,3 +75,9 @@ def test_a_module_in_16_bits_computes_in_32(dtype, generator):
     z1, z2 = torch.randn(2, 8, 3, generator=generator)
     module = CLIP().to(dtype)
     torch.testing.assert_close(module(z1, z2), clip(z1, z2, temperature=math.exp(-module.log_scale.item())))
+
+
+def test_a_temperature_of_ones_own_is_refused_where_the_module_learns_its_own():
+    # It would be copied, and never get a gradient.
+    with pytest.raises(TypeError, match=r"number, at which the parameter log_scale starts.*functional\.clip"):
+        CLIP(temperature=torch.nn.Parameter(torch.tensor(0.1)))

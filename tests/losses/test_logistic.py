@@ -96,3 +96,9 @@ def test_one_scale_and_one_bias(name):
     z = torch.eye(3)
     with pytest.raises(ValueError, match=rf"expected one {name} for all rows, got a tensor of shape \[3\]"):
         logistic(z, z, **{name: torch.ones(3)})
+
+
+@pytest.mark.parametrize(("name", "learned"), [("scale", "log_scale"), ("bias", "bias_term")])
+def test_a_tensor_is_refused_where_the_module_learns_its_own(name, learned):
+    with pytest.raises(TypeError, match=rf"number, at which the parameter {learned} starts"):
+        Logistic(**{name: torch.nn.Parameter(torch.tensor(2.0))})

@@ -387,7 +387,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(tmp_path, g
 
     method = make()
     method.loss = Broken()
-    with pytest.raises(RunError, match=r"nan in epoch 2, batch 1 \(graphs .*checkpoint\.pt"):
+    with pytest.raises(RunError, match=r"nan in epoch 2, batch 1 \(graphs .*, step 4 of the run.*checkpoint\.pt"):
         fit(method, graphs, epochs=3, batch_size=4, folder=folder, resume=True)
     assert folder.checkpoint_file.read_bytes() == good
 
@@ -680,6 +680,49 @@ def test_the_cosine_ends_at_zero(graphs, make):
     fit(constant, graphs, epochs=2, batch_size=13)
     fit(cosine, graphs, epochs=2, batch_size=13, schedule="cosine")
     assert not torch.equal(weights(constant), weights(cosine))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3, 9])
+def test_several_batches_make_one_step_by_their_mean_gradient(graphs, make, accumulate):
+    fitted, method = make(), make()
+    history = fit(fitted, graphs, epochs=2, batch_size=3, accumulate=accumulate, clip=0.5, seed=1)
+    trained = list(method.parameters())
+    optimizer, packed = torch.optim.Adam(trained, lr=0.01), PackedDataset(graphs, graph_id=True)
+    means = []
+    for epoch in range(2):
+        batches = [batch for batch in packed.loader(3, shuffle=True, seed=1, epoch=epoch) if batch.num_graphs > 1]
+        losses = []
+        for start in range(0, len(batches), accumulate):  # the last step has what is left of the epoch
+            together = [method(batch) for batch in batches[start : start + accumulate]]
+            losses += [(loss.item(), batch.num_graphs) for loss, batch in zip(together, batches[start:], strict=False)]
+            optimizer.zero_grad()
+            torch.stack(together).mean().backward()
+            torch.nn.utils.clip_grad_norm_(trained, 0.5)
+            optimizer.step()
+            method.after_step()
+        means.append(sum(loss * n for loss, n in losses) / sum(n for _, n in losses))
+    torch.testing.assert_close(weights(fitted), weights(method), rtol=1e-4, atol=1e-5)
+    assert [row["loss"] for row in history.epochs] == pytest.approx(means, rel=1e-4)
+
+
+def test_gradients_do_not_wait_for_a_last_batch_that_is_left_out(graphs, make):
+    left_out, without = make(), make()
+    loader = DataLoader(graphs, batch_size=4)  # the fourth batch is one graph
+    assert fit(left_out, loader, epochs=2, accumulate=9).left_out == 1
+    fit(without, DataLoader(graphs[:12], batch_size=4), epochs=2, accumulate=9)
+    assert torch.equal(weights(left_out), weights(without))
+
+
+def test_a_run_stops_between_two_steps_of_several_batches(tmp_path, graphs, make):
+    arguments = {"epochs": 3, "batch_size": 3, "accumulate": 3}
+    whole, stopped, resumed, folder = make(), make(), make(), folder_at(tmp_path / "run")
+    fit(whole, graphs, **arguments)
+    stopped.loss = StopsAfter(stopped.loss, 5)
+    assert fit(stopped, graphs, folder=folder, **arguments).interrupted
+    with pytest.raises(CheckpointError, match=r"accumulate=1 \(there 3\)"):
+        fit(make(), graphs, folder=folder, resume=True, **(arguments | {"accumulate": 1}))
+    fit(resumed, graphs, folder=folder, resume=True, **arguments)
+    assert torch.equal(weights(resumed), weights(whole))
 
 
 def test_bf16_learns_too(graphs, make):
