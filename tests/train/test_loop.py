@@ -527,7 +527,14 @@ def link_loader(data):
     return sampler, LinkLoader(data, sampler, edge_label_index=data.edge_index[:, :20], batch_size=10)
 
 
-@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader])
+def batch_sampler_loader(data):
+    clusters = ClusterBatches(data, torch.arange(data.num_nodes) % 6)
+    order = torch.utils.data.DistributedSampler(clusters, num_replicas=1, rank=0)
+    batches = torch.utils.data.BatchSampler(order, 2, drop_last=False)
+    return order, DataLoader([*clusters], batch_sampler=batches)
+
+
+@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader, batch_sampler_loader])
 def test_what_a_loader_reads_from_is_told_the_epoch(make_loader):
     told, loader = make_loader(one_graph())
     expected = []
