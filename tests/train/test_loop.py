@@ -234,6 +234,15 @@ def test_resume_on_another_graph_is_refused(tmp_path):
         fit(grace(), other, epochs=2, folder=folder, resume=True)
 
 
+@pytest.mark.parametrize("count", [np.int64, torch.tensor])
+def test_a_graph_whose_number_of_nodes_was_computed_resumes(tmp_path, count):
+    data = one_graph()
+    data.num_nodes = count(data.num_nodes)
+    fit(grace(), data, epochs=1, folder=folder_at(tmp_path))
+    history = fit(grace(), data, epochs=2, folder=tmp_path, resume=True)
+    assert {type(value) for row in history.epochs for value in row.values()} <= {int, float}
+
+
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
     folder = folder_at(tmp_path / "run")
     torch.save({"model": make().state_dict()}, folder.checkpoint_file)
