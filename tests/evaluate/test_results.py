@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from graphcl.errors import DataError
+from graphcl.errors import DataError, RunError
 from graphcl.evaluate import COLUMNS, Result, merge_results, read_results, summarise, write_results
 
 
@@ -70,7 +70,7 @@ def test_a_failed_write_leaves_the_old_table(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RunError, match=r"could not write .*tu\.csv: disk full"):
         write_results(path, [FULL])
     assert read_results(path) == [row()]
     assert [file.name for file in tmp_path.iterdir()] == ["tu.csv"]
