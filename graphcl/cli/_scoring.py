@@ -81,7 +81,7 @@ class Scoring:
         return f"graphcl {verb} {self.source.words} --dataset {self.entry.name} --protocol {protocol_name}"
 
     def keep(self, evaluation: Any, command: str, *, features: str, notes: Mapping[str, Any]) -> None:
-        """Append the scores to the run's, and print them as a table."""
+        """Print the scores as a table, and append them to the run's."""
         from graphcl.evaluate import Provenance, format_table, result_rows, write_results
 
         rows = result_rows(
@@ -91,5 +91,5 @@ class Scoring:
             notes=notes,
             provenance=Provenance(device=str(self.device), command=command),
         )
+        print(format_table(rows))  # first: where they cannot be written they are not lost
         write_results(self.folder.path / "scores.csv", rows)
-        print(format_table(rows))

@@ -62,7 +62,7 @@ def _list(chosen: Any) -> None:
 def _show(chosen: Any) -> None:
     from graphcl.data import card
 
-    print(card(chosen["name"], root=chosen["root"]).path.read_text(), end="")
+    print(card(chosen["name"], root=chosen["root"]).path.read_text(encoding="utf-8"), end="")
 
 
 def _add(chosen: Any) -> None:

@@ -67,7 +67,7 @@ def check_structure(data: Any) -> tuple[Tensor, int]:
                 f"expected node numbers from 0 to {num_nodes - 1} in edge_index, got {low if low < 0 else high}; "
                 "set data.num_nodes if there are more nodes than features tell"
             )
-    return edge_index, num_nodes
+    return edge_index, int(num_nodes)  # which a user may have computed by NumPy or torch
 
 
 def check_nodes(name: str, nodes: Tensor, num_nodes: int) -> None:

@@ -1,11 +1,12 @@
 """Parts of a large graph: some of its nodes, the edges between them, and what belongs to both."""
 
+import copy
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 
 from graphcl._host import where
 from graphcl._links import is_of_links
@@ -29,7 +30,8 @@ class Parts:
 
         It has ``n_id`` and ``e_id``, where its nodes and edges stand in the graph. An ``n_id`` or ``e_id`` that the
         data have already is cut like any other attribute. Other links than the edges, such as ``edge_label_index``,
-        stay whole, in the numbers of the graph, even if there are as many of them as edges.
+        stay whole, in the numbers of the graph, even if there are as many of them as edges. A class of data with rules
+        of its own for its attributes is that of the part, too; what is cut out of a batch is one graph.
         """
         first = self.leaving.ptr.index_select(0, nodes)
         degree = self.leaving.ptr.index_select(0, nodes + 1) - first
@@ -47,9 +49,11 @@ class Parts:
         )
 
     def _with_attributes(self, nodes: Tensor, edge_index: Tensor, edges: Tensor) -> Data:
-        part = Data(edge_index=edge_index, num_nodes=nodes.numel())
+        one_graph = not isinstance(self.data, Batch)
+        part = copy.copy(self.data) if one_graph else Data()
+        part.edge_index, part.num_nodes = edge_index, nodes.numel()
         for name, value in self.data._store.items():
-            if name in ("edge_index", "num_nodes"):
+            if name in ("edge_index", "num_nodes") or (not one_graph and name in ("batch", "ptr")):
                 continue
             chosen = self._chosen(name, nodes, edges)
             part[name] = value if chosen is None else _cut(value, self.data.__cat_dim__(name, value), chosen)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,8 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         The matrix, mapped.
 
     Raises:
-        ValueError: The parts do not add up to N rows of one width and type; nothing is written.
+        ValueError: The parts do not add up to N rows of one width and type, or are no numbers; nothing is written.
+        OSError: The file cannot be written; what was there before is untouched.
 
     Example:
         >>> import tempfile
@@ -47,28 +48,36 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
 
 
 def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int) -> None:
-    out: Any = None
-    done = 0
-    for part in parts:
-        if isinstance(part, Tensor) and part.dtype == torch.bfloat16:
-            raise ValueError(
-                "expected parts of a type that an .npy file can hold, got torch.bfloat16; take part.half()"
-            )
-        rows = part.detach().cpu().numpy() if isinstance(part, Tensor) else part
-        if out is None:
-            if rows.ndim != 2:
-                raise ValueError(f"expected parts of shape [n, F], got {list(rows.shape)}")
-            out = np.lib.format.open_memmap(path, mode="w+", dtype=rows.dtype, shape=(num_rows, rows.shape[1]))
-        if rows.shape[1:] != out.shape[1:] or rows.dtype != out.dtype or done + len(rows) > num_rows:
-            raise ValueError(
-                f"expected parts of {out.shape[1]} columns and type {out.dtype}, {num_rows} rows in all, got "
-                f"{list(rows.shape)} of type {rows.dtype} after {done} rows"
-            )
-        out[done : done + len(rows)] = rows
-        done += len(rows)
-    if out is None or done != num_rows:
+    # Written, not mapped: where the disk is full, that is an error, and no end of the process.
+    first, done = None, 0
+    with path.open("wb") as file:
+        for part in parts:
+            if isinstance(part, Tensor) and part.dtype == torch.bfloat16:
+                raise ValueError(
+                    "expected parts of a type that an .npy file can hold, got torch.bfloat16; take part.half()"
+                )
+            rows = part.detach().cpu().numpy() if isinstance(part, Tensor) else part
+            if first is None:
+                if rows.ndim != 2:
+                    raise ValueError(f"expected parts of shape [n, F], got {list(rows.shape)}")
+                first = rows[:0]
+                _write_header(file, first.dtype, (num_rows, first.shape[1]))
+            if rows.shape[1:] != first.shape[1:] or rows.dtype != first.dtype or done + len(rows) > num_rows:
+                raise ValueError(
+                    f"expected parts of {first.shape[1]} columns and type {first.dtype}, {num_rows} rows in all, got "
+                    f"{list(rows.shape)} of type {rows.dtype} after {done} rows"
+                )
+            file.write(np.ascontiguousarray(rows).data)
+            done += len(rows)
+    if first is None or done != num_rows:
         raise ValueError(f"expected {num_rows} rows in all, got {done}")
-    out.flush()
+
+
+def _write_header(file: BinaryIO, kind: np.dtype[Any], shape: tuple[int, int]) -> None:
+    if not _fits_torch(kind):
+        raise ValueError(f"expected parts of numbers that torch knows, in this machine's order of bytes, got {kind}")
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 class MappedRows:

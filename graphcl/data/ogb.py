@@ -161,11 +161,11 @@ def _download(name: str, facts: Mapping[str, str], folder: Path) -> None:
 
 
 def _harmless() -> list[Any]:
-    """What OGB's processed files and splits hold beside tensors: PyG's storages and NumPy arrays."""
-    reconstruct = np.empty(0).__reduce__()[0]
+    """What OGB's processed files and splits hold beside tensors: PyG's storages, NumPy's arrays and numbers."""
+    makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.int64(0).__reduce__()[0]}
     arrays = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("i4", "i8", "f4", "f8", "bool"))]
-    # NumPy 2 moved the function; files from either side of the move are about.
-    names = [(reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    # NumPy 2 moved the functions; files from either side of the move are about.
+    names = [(make, f"numpy.{core}.multiarray.{name}") for name, make in makers.items() for core in ("core", "_core")]
     return [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage, *arrays, *names]
 
 
@@ -209,7 +209,8 @@ def _tensors(part: Any) -> Any:
 def _with_reverses(dataset: Any) -> InMemoryDataset:
     from torch_geometric.transforms import ToUndirected
 
-    result: Any = ListDataset([ToUndirected()(dataset[0])], name=dataset.name)
+    # The mean: a sum would double what the edges have in sets whose edges have their reverses already.
+    result: Any = ListDataset([ToUndirected(reduce="mean")(dataset[0])], name=dataset.name)
     result.split = dataset.split
     return result
 

@@ -90,7 +90,7 @@ class PackedDataset:
         graphs = [self._graph(i) for i in positions.tolist()]
         try:
             batch: Batch = Batch.from_data_list(graphs)
-        except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
             raise ValueError(
                 f"expected graphs that PyG can collate, got {type(error).__name__}: {error}; {self.reason}. Give all "
                 f"graphs the same attributes, of one type and width"

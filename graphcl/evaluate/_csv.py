@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._files import write_whole
-from graphcl.errors import DataError
+from graphcl.errors import DataError, RunError
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under a header line: all of them, or none."""
+    """Write rows under a header line: all of them, or none, and then a ``RunError``."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    except OSError as error:
+        raise RunError(f"could not write {path}: {error}. Free some space, or choose another folder.") from error
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -143,6 +143,7 @@ def write_results(path: str | Path, rows: Sequence[Result], *, merge: bool = Tru
 
     Raises:
         DataError: An existing file with other columns or unreadable values.
+        RunError: The file cannot be written; what was there is untouched.
         ValueError: A number that is NaN or infinite, with which the table could not be read again.
     """
     path = Path(path)

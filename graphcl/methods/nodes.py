@@ -38,7 +38,7 @@ def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
         [[1, 3], [1, 0]]
     """
     if all("n_id" not in view and "seed_mask" not in view for view in views):
-        sizes = {view.num_nodes for view in views}
+        sizes = {int(view.num_nodes or 0) for view in views}
         if len(sizes) == 1:
             return [None] * len(views)
         raise ValueError(

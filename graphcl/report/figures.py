@@ -1,6 +1,8 @@
 """Figures of runs and tables, as SVG text."""
 
 import io
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,14 +53,15 @@ def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
         ("alignment",),
         ("positive_similarity", "negative_similarity"),
     )
-    shown = [names for names in panels if names[0] in rows[0]]
+    shown = [names for names in panels if any(names[0] in row for row in rows)]
     figure, _ = _new_figure(8.0, 2.2 * -(-len(shown) // 2))
     figure.clear()
     for place, names in enumerate(shown, start=1):
         axes = figure.add_subplot(-(-len(shown) // 2), 2, place)
         axes.spines[["top", "right"]].set_visible(False)
         for name, colour in zip(names, ("#33658a", "#bb5533"), strict=False):
-            axes.plot([row["epoch"] for row in rows], [row[name] for row in rows], ".-", color=colour, label=name)
+            values = [row.get(name, math.nan) for row in rows]
+            axes.plot([row["epoch"] for row in rows], values, ".-", color=colour, label=name)
         axes.set_title(", ".join(names).replace("_", " "), fontsize="medium")
         if len(names) > 1:
             axes.legend(frameon=False, fontsize="small")
@@ -84,7 +87,7 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
     figure, axes = _new_figure(5.0, 0.5 + 0.4 * len(names))
     rows = range(len(names))
     axes.errorbar(means, rows, xerr=spreads, fmt="o", color="#33658a", ecolor="#bbbbbb", capsize=3)
-    axes.set_yticks(list(rows), names)
+    axes.set_yticks(list(rows), names, parse_math=False)
     axes.invert_yaxis()
     axes.set(xlabel=f"{with_unit(metric)} (bars: standard deviation over folds)")
     axes.grid(axis="x", color="#eeeeee")
@@ -114,7 +117,7 @@ def lift_intervals(
         colour = "#9bb3c7" if low <= 0 <= high else "#33658a"
         axes.errorbar([lift], [row], xerr=[[lift - low], [high - lift]], fmt="o", color=colour, capsize=3)
     axes.axvline(0, color="#bbbbbb", zorder=0)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(xlabel=f"lift in {metric}, points (95 % interval)", ylim=(len(names) - 0.5, -0.5))
     axes.grid(axis="x", color="#eeeeee")
     return _svg(figure)
@@ -133,6 +136,11 @@ def _new_figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any) -> str:
+    from matplotlib import rc_context
+
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    # Words stay words, which a browser has letters for in any script; matplotlib measures them with what it has.
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]

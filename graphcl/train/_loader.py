@@ -25,7 +25,7 @@ __all__ = ["Loader"]
 class Loader(Source):
     """The batches of a loader; what it draws from torch's generator, or one of its own, follows from (seed, epoch).
 
-    A loader, or its data set or sampler, is told the epoch if it has ``set_epoch``, as
+    A loader, or its data set or samplers, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
     Workers start anew with every epoch, persistent ones too. A last batch of one is left out, as of a set. Of several
     ranks each has a loader of its own part of the data.
@@ -39,8 +39,8 @@ class Loader(Source):
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for epoch in epochs:
-            parts = ("dataset", "sampler", "node_sampler", "link_sampler")
-            for part in (self.loader, *(getattr(self.loader, name, None) for name in parts)):
+            parts = ("dataset", "node_sampler", "link_sampler")
+            for part in (*_drawing(self.loader), *(getattr(self.loader, name, None) for name in parts)):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
             batches = _drawing_from(_states_for(self.loader, seed, epoch), _with_new_workers(self.loader))
@@ -106,12 +106,17 @@ def _length(loader: Any) -> int:
     return length
 
 
+def _drawing(loader: Any) -> tuple[Any, ...]:
+    """The loader and what may choose its batches, whether it was given or made by the loader."""
+    batches = getattr(loader, "batch_sampler", None)
+    return loader, getattr(loader, "sampler", None), batches, getattr(batches, "sampler", None)
+
+
 def _states_for(loader: Any, seed: int, epoch: int) -> list[tuple[Generator, Tensor]]:
     """The generators that a loader draws from, torch's own and any that it was given, and their states of an epoch."""
     with torch_seeded((seed * 0x9E3779B1 + epoch) % 2**63):
         states = {torch.default_generator: torch.get_rng_state()}
-    samplers = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
-    for part in (loader, *samplers, getattr(samplers[1], "sampler", None)):
+    for part in _drawing(loader):
         own = getattr(part, "generator", None)
         if isinstance(own, Generator) and own not in states:
             key = fold(fold(own.initial_seed(), seed), epoch)

@@ -63,7 +63,7 @@ class OneGraph(Source):
     steps = 1
 
     def __init__(self, data: Data) -> None:
-        self.data, self.first, self.size = data, data, data.num_nodes or 0
+        self.data, self.first, self.size = data, data, int(data.num_nodes or 0)  # NumPy's numbers are no plain ones
 
     def content(self) -> str:
         return content_of(self.data)

@@ -118,7 +118,7 @@ class RunFolder:
         if not self.config_file.is_file():
             raise RunError(f"expected a run folder with config.yaml, {self.path} has none")
         try:
-            config = yaml.safe_load(self.config_file.read_text())
+            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"expected settings in {self.config_file}, but it is no YAML: {error}") from error
         if not isinstance(config, dict):
@@ -127,7 +127,7 @@ class RunFolder:
 
     def append_metrics(self, row: Mapping[str, float]) -> None:
         try:
-            with open(self.metrics_file, "a") as file:
+            with open(self.metrics_file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(dict(row)) + "\n")
         except OSError as error:
             raise RunError(f"could not write {self.metrics_file}: {error}; the last checkpoint is intact") from error
@@ -136,7 +136,7 @@ class RunFolder:
         """One row per finished epoch; a last line that a kill cut short is left out."""
         rows: list[dict[str, float]] = []
         if self.metrics_file.is_file():
-            for line in self.metrics_file.read_text().splitlines():
+            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
                 try:
                     rows.append(json.loads(line))
                 except json.JSONDecodeError:

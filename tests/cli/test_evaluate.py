@@ -25,6 +25,16 @@ def test_a_table_beside_what_needs_no_training(capsys, run):
     }
 
 
+def test_scores_that_cannot_be_written_are_printed(capsys, run, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    assert main(["evaluate", "run", "--protocol", "graph-kmeans"]) == 2
+    told = capsys.readouterr()
+    assert "\nGraphCL " in told.out and "graphcl: error: could not write run/scores.csv: disk full" in told.err
+
+
 def test_several_protocols_share_the_embeddings(capsys, run):
     names = ["graph-knn", "graph-kmeans", "graph-retrieval"]
     assert main(["evaluate", *(word for name in names for word in ("--protocol", name)), "run"]) == 0

@@ -28,6 +28,11 @@ def test_both_sorts_agree(count: int) -> None:
 def test_check_structure() -> None:
     edges = torch.tensor([[0, 1], [1, 2]])
     assert check_structure(Data(edge_index=edges, num_nodes=4))[1] == 4
+    computed = [
+        check_structure(Data(edge_index=edges, num_nodes=edges.max() + 1))[1],
+        check_structure(Data(edge_index=edges, num_nodes=edges.numpy().max() + 1))[1],
+    ]
+    assert computed == [3, 3] and {type(count) for count in computed} == {int}
     with pytest.raises(ValueError, match="expected a graph with nodes, got none"):
         check_structure(Data(edge_index=edges[:, :0], num_nodes=0))
     with pytest.raises(ValueError, match="from 0 to 3 in edge_index, got -1"):

@@ -96,12 +96,26 @@ def test_a_failed_write_leaves_what_was_there(x: Tensor, tmp_path: Path) -> None
         ([x[:10], x[10:, :2]], "expected parts of 3 columns"),
         ([x[:10], x[10:].double()], "type float32"),
         ([x[0]], r"parts of shape \[n, F\], got \[3\]"),
+        ([np.ones((20, 3), np.complex64)], "parts of numbers that torch knows, .* got complex64"),
         ([x.bfloat16()], r"an .npy file can hold, got torch.bfloat16; take part.half\(\)"),
     ):
         with pytest.raises(ValueError, match=words):
             write_rows(tmp_path / "x.npy", parts, 20)
     assert (tmp_path / "x.npy").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_the_file_grows_as_it_is_written(x: Tensor, tmp_path: Path) -> None:
+    """A file mapped in advance has its size before it has room on the disk: where there is none the process ends."""
+    sizes = []
+
+    def parts() -> Iterator[Tensor]:
+        for part in x.split(10):
+            yield part
+            sizes.append(next(tmp_path.glob(".x.npy*")).stat().st_size)
+
+    write_rows(tmp_path / "x.npy", parts(), 20)
+    assert sizes[0] < (tmp_path / "x.npy").stat().st_size
 
 
 def test_a_broken_file_says_so(x: Tensor, tmp_path: Path) -> None:

@@ -90,6 +90,33 @@ def test_a_directed_set_is_loaded_by_name_with_the_reverse_of_each_edge(arxiv: P
         load_ogb("ogbl-collab", arxiv, undirected=True)
 
 
+def test_reverses_that_are_there_already_change_no_edge_attributes(tmp_path: Path) -> None:
+    folder = tmp_path / "ogbn_proteins"
+    files = {"edge-feat": [[0.5] * 8, [1.0] * 8, [2.0] * 8], "node_species": [[1]] * 4, "node-label": [[0] * 112] * 4}
+    write_graph(folder, **files)
+    for part, rows in (("train", [[2], [0]]), ("valid", [[1]]), ("test", [[3]])):
+        write(folder / f"split/species/{part}.csv.gz", rows)
+    for undirected in (False, True):
+        graph = load_ogb("ogbn-proteins", tmp_path, undirected=undirected)[0]
+        assert graph.num_edges == 6 and graph.edge_attr[:, 0].sort().values.tolist() == [0.5, 0.5, 1, 1, 2, 2]
+
+
+def test_a_set_in_binary_files_loads_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "ogbl_vessel"
+    write_graph(folder)
+    (folder / "split/spatial").mkdir(parents=True)
+    edges, counts = np.array([[0, 1], [1, 2]]), {"num_nodes_list": np.array([4]), "num_edges_list": np.array([2])}
+    features = {"node_feat": np.eye(4, dtype=np.float32), "edge_feat": np.ones((2, 1), dtype=np.float32)}
+    np.savez(folder / "raw/data.npz", edge_index=edges, **counts, **features)
+    for part in ("train", "valid", "test"):
+        torch.save(
+            {"edge": torch.tensor([[0, 1]]), "edge_neg": torch.tensor([[2, 3]])}, folder / f"split/spatial/{part}.pt"
+        )
+    for _ in range(2):
+        dataset: Any = load_ogb("ogbl-vessel", tmp_path)
+        assert dataset[0].edge_index.tolist() == edges.tolist() and dataset[0].num_nodes == 4
+
+
 def test_a_link_set_with_arrays_in_its_split_loads_twice(collab: Path) -> None:
     for _ in range(2):
         dataset: Any = load_ogb("ogbl-collab", collab)

@@ -412,6 +412,9 @@ def test_non_contiguous_values():
 
 
 def test_what_pyg_refuses_is_refused():
+    mixed = PackedDataset([Data(x=torch.ones(2, 1), y=y) for y in (torch.tensor([1]), torch.tensor(1))])
+    with pytest.raises(ValueError, match="expected graphs that PyG can collate, got IndexError"):
+        mixed.batch([0, 1])
     packed = PackedDataset([OddIncrement(x=torch.ones(2, 1), at=3, by=[1]) for _ in range(2)])
     assert not packed.packed
     with pytest.raises(ValueError, match="expected graphs that PyG can collate, got RuntimeError: .*shape"):

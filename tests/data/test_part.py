@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 from torch_geometric.utils import subgraph
 
 from graphcl.data._part import Parts
@@ -37,6 +37,25 @@ def test_a_part_is_the_induced_subgraph(graph: Data, nodes: list[int]) -> None:
     assert part.e_id.sort().values.tolist() == mask.nonzero().squeeze(1).tolist()
     assert part.array.tolist() == nodes and part.names == [str(i) for i in nodes]
     assert part.name == "a graph"
+
+
+class Sideways(Data):
+    """Has a column of ``codes`` for each node."""
+
+    def __cat_dim__(self, key: str, value: object, *rest: object) -> object:
+        return 1 if key == "codes" else super().__cat_dim__(key, value, *rest)
+
+
+def test_a_part_keeps_the_rules_of_its_class(graph: Data) -> None:
+    codes = torch.arange(2 * SIZE).view(2, SIZE)
+    part = Parts(Sideways(edge_index=graph.edge_index, codes=codes, num_nodes=SIZE)).cut(torch.tensor([30, 2]))
+    again = Parts(part).cut(torch.tensor([1]))
+    assert part.codes.tolist() == [[30, 2], [80, 52]] and again.codes.tolist() == [[2], [52]]
+
+
+def test_a_part_of_a_batch_is_one_graph(graph: Data) -> None:
+    part = Parts(Batch.from_data_list([graph, graph])).cut(torch.tensor([60, 2]))
+    assert part.y.tolist() == [10, 2] and not isinstance(part, Batch) and not {"batch", "ptr"} & {*part.keys()}
 
 
 def test_parts_of_parts_keep_their_first_numbers(graph: Data) -> None:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from graphcl.errors import GraphCLError
-from graphcl.report import diagnostic_curves, loss_curve, score_bars
+from graphcl.report import diagnostic_curves, lift_intervals, loss_curve, score_bars
 
 METRICS = [{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.5}]
 
@@ -14,6 +14,13 @@ def test_svg():
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     for figure in (loss_curve(METRICS), score_bars(["raw", "GraphCL"], [80.0, 85.0], [5.0, 4.0], "accuracy")):
         assert figure.startswith("<svg") and figure.rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("name", ["原子图 ü", "x^{2$", "5$ and 6$"])
+def test_names_are_shown_as_they_are(name):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    figures = score_bars([name], [80.0], [1.0], "accuracy"), lift_intervals([name], [1.0], [0.0], [2.0], "accuracy")
+    assert all(f">{name}</text>" in figure for figure in figures)
 
 
 def test_errors_are_in_the_unit_of_the_target():
@@ -35,5 +42,7 @@ def test_diagnostic_curves_have_a_panel_for_each_quantity():
     few = diagnostic_curves([{"epoch": 0, "loss": 1.0}, row])
     many = diagnostic_curves([row | pairs, row | pairs | {"epoch": 2}])
     assert few.count('id="axes_') == 3 and many.count('id="axes_') == 5
+    gaps = diagnostic_curves([{"epoch": 1, "effective_rank": 5.0}, row | pairs, {"epoch": 3, "effective_rank": 4.0}])
+    assert gaps.count('id="axes_') == 5
     with pytest.raises(ValueError, match="diagnostics"):
         diagnostic_curves([{"epoch": 1, "loss": 1.0}])

@@ -234,6 +234,15 @@ def test_resume_on_another_graph_is_refused(tmp_path):
         fit(grace(), other, epochs=2, folder=folder, resume=True)
 
 
+@pytest.mark.parametrize("count", [np.int64, torch.tensor])
+def test_a_graph_whose_number_of_nodes_was_computed_resumes(tmp_path, count):
+    data = one_graph()
+    data.num_nodes = count(data.num_nodes)
+    fit(grace(), data, epochs=1, folder=folder_at(tmp_path))
+    history = fit(grace(), data, epochs=2, folder=tmp_path, resume=True)
+    assert {type(value) for row in history.epochs for value in row.values()} <= {int, float}
+
+
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
     folder = folder_at(tmp_path / "run")
     torch.save({"model": make().state_dict()}, folder.checkpoint_file)
@@ -527,7 +536,14 @@ def link_loader(data):
     return sampler, LinkLoader(data, sampler, edge_label_index=data.edge_index[:, :20], batch_size=10)
 
 
-@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader])
+def batch_sampler_loader(data):
+    clusters = ClusterBatches(data, torch.arange(data.num_nodes) % 6)
+    order = torch.utils.data.DistributedSampler(clusters, num_replicas=1, rank=0)
+    batches = torch.utils.data.BatchSampler(order, 2, drop_last=False)
+    return order, DataLoader([*clusters], batch_sampler=batches)
+
+
+@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader, batch_sampler_loader])
 def test_what_a_loader_reads_from_is_told_the_epoch(make_loader):
     told, loader = make_loader(one_graph())
     expected = []

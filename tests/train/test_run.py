@@ -1,6 +1,7 @@
 """Run folders: made once, replaced only on request, read with clear complaints."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,14 @@ def test_create_and_read(tmp_path):
     folder.create({"dataset": "MUTAG", "lr": 0.01})
     assert folder.read_config() == {"dataset": "MUTAG", "lr": 0.01}
     assert folder.read_metrics() == []
+
+
+def test_what_is_written_is_read_whatever_the_locale(tmp_path, monkeypatch):
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, encoding="ascii": read(path, encoding=encoding))
+    folder = RunFolder(tmp_path)
+    folder.create({"data": "/home/jürgen/分子.csv"})
+    assert folder.read_config() == {"data": "/home/jürgen/分子.csv"}
 
 
 def test_an_existing_run_is_refused_and_kept(tmp_path):
