@@ -112,6 +112,14 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     if lacking is not None:
         words = [_as_typed(word, parser) for word in lacking[1].split(", ")]
         return f"expected {' and '.join(words)}, got none; see graphcl {command_in(arguments)} --help"
+    no_command = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
+    if no_command is not None:
+        return f"expected a command, got {no_command[1]!r}; did you mean {near(no_command[1], list(COMMANDS))}?"
+    more = re.search(r"Unrecognized arguments: ([^-].*)", message, re.IGNORECASE)
+    if more is not None:
+        seeds = "; several seeds are for graphcl bench --seeds" if "--seed" in arguments else ""
+        shown = f"see graphcl {command_in(arguments)} --help"
+        return f"expected flags with one value each, got {more[1]!r} besides{seeds}; {shown}"
     unknown = re.search(rf"{key}|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
     if unknown is None:
         return " ".join(message.split())

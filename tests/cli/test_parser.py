@@ -35,6 +35,17 @@ def test_only_the_command_that_is_asked_for_has_options():
     assert [name for name, parser in actions.items() if len(parser._actions) > 1] == ["export"]
 
 
+def test_an_unknown_command_names_the_nearest(refused):
+    assert "expected a command, got 'pretrian'; did you mean pretrain" in refused("pretrian", "--dataset", "MUTAG")
+
+
+def test_words_without_a_flag_are_named(refused):
+    assert "one value each, got 'MUTAG' besides; see graphcl pretrain --help" in refused("pretrain", "MUTAG")
+    assert "got '1 2' besides; several seeds are for graphcl bench --seeds" in refused(
+        "pretrain", "--seed", "0", "1", "2"
+    )
+
+
 def test_wrong_yaml_key_names_the_nearest(refused):
     Path("settings.yaml").write_text("temprature: 0.5\n")
     message = refused("pretrain", "--config", "settings.yaml", "--out", "run")
