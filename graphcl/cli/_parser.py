@@ -114,7 +114,8 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
         return f"expected {' and '.join(words)}, got none; see graphcl {command_in(arguments)} --help"
     no_command = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
     if no_command is not None:
-        return f"expected a command, got {no_command[1]!r}; did you mean {near(no_command[1], list(COMMANDS))}?"
+        word, known = no_command[1], list(COMMANDS)
+        return f"expected a command out of {', '.join(known)}, got {word!r}; nearest: {near(word, known)}"
     more = re.search(r"Unrecognized arguments: ([^-].*)", message, re.IGNORECASE)
     if more is not None:
         seeds = "; several seeds are for graphcl bench --seeds" if "--seed" in arguments else ""
@@ -126,8 +127,8 @@ def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     word = (unknown[1] or unknown[2]).lstrip("-")
     command = command_in(arguments)
     asked_of = parser._subcommands_action._name_parser_map[command] if command else parser
-    known = [action.dest for action in asked_of._actions if action.dest not in ("help", "config")]
-    spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in known]
+    names = [action.dest for action in asked_of._actions if action.dest not in ("help", "config")]
+    spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in names]
     asked = word if unknown[1] else f"--{word}"
     shown = near(asked, spelling, listed_by=f"graphcl {command} --help" if command else "graphcl --help")
     return f"expected a known setting, got {asked!r}; did you mean {shown}?"

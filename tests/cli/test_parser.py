@@ -36,7 +36,7 @@ def test_only_the_command_that_is_asked_for_has_options():
 
 
 def test_an_unknown_command_names_the_nearest(refused):
-    assert "expected a command, got 'pretrian'; did you mean pretrain" in refused("pretrian", "--dataset", "MUTAG")
+    assert "got 'pretrian'; nearest: pretrain" in refused("pretrian", "--dataset", "MUTAG")
 
 
 def test_words_without_a_flag_are_named(refused):
