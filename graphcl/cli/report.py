@@ -21,6 +21,7 @@ def run(config: Any) -> int:
     from graphcl.train import RunFolder
 
     folder = RunFolder(config.run)
-    is_table = (folder.path / "scores.csv").is_file() and not folder.config_file.is_file()
+    is_run = folder.config_file.is_file() or folder.metrics_file.is_file()
+    is_table = (folder.path / "scores.csv").is_file() and not is_run
     print(write_table_report(folder.path) if is_table else write_report(folder))
     return 0

@@ -94,6 +94,7 @@ class PCL(ViewMethod):
         self.register_buffer("phi", torch.zeros(sum(self.num_clusters)))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
+        self._due = False
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         query = self.head(joined_rows(self.encoder.encode(views[0]).graph))
@@ -109,6 +110,8 @@ class PCL(ViewMethod):
             loss = loss + self._to_prototypes(query, key)
         if self.training:
             self._waiting = (key, names, is_one_batch())
+            # Noted here: of several batches that make one update, the last alone is followed by after_step.
+            self._due |= (int(self.step) + 1) % self.cluster_every == 0
         return loss
 
     def _to_prototypes(self, query: Tensor, key: Tensor) -> Tensor:
@@ -125,9 +128,10 @@ class PCL(ViewMethod):
         self.target.update(nn.ModuleList([self.encoder, self.head]))
         self.queue.enqueue(*self._waiting)
         self.seen += self._waiting[0].size(0)
-        if int(self.seen) >= self.queue.keys.size(0) and int(self.step) % self.cluster_every == 0:
+        due = self._due or int(self.step) % self.cluster_every == 0
+        if int(self.seen) >= self.queue.keys.size(0) and due:
             self._cluster()
-        self._waiting = None
+        self._waiting, self._due = None, False
 
     @torch.no_grad()
     def _cluster(self) -> None:

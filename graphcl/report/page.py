@@ -18,11 +18,12 @@ STYLE = (
 )
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(folder: RunFolder | Path | str) -> Path:
     """Write ``report.html`` into the run folder: one file, with its figures in it.
 
     Args:
-        folder: A run with at least one finished epoch; scores are shown if it has been evaluated.
+        folder: A run with at least one finished epoch; scores are shown if it has been evaluated, settings if it has
+            been made from the command line.
 
     Returns:
         The path of the page.
@@ -31,16 +32,20 @@ def write_report(folder: RunFolder) -> Path:
         RunError: There is no finished epoch, or the page cannot be written.
         GraphCLError: Matplotlib is not installed.
     """
-    config, metrics = folder.read_config(), folder.read_metrics()
+    folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
+    made_in_python = folder.metrics_file.is_file() and not folder.config_file.is_file()
+    config, metrics = {} if made_in_python else folder.read_config(), folder.read_metrics()
     if not metrics:
         raise RunError(f"expected a run with a finished epoch, {folder.path} has none; train it first")
     settings = "\n".join(f"{key}: {value}" for key, value in config.items())
+    told = [str(config[key]) for key in ("method", "dataset") if config.get(key)]
+    title = " on ".join(told) or folder.path.resolve().name
     parts = [
-        f"<h1>{html.escape(str(config.get('method', 'run')))} on {html.escape(str(config.get('dataset', '')))}</h1>",
+        f"<h1>{html.escape(title)}</h1>",
         f"<h2>Loss</h2>{loss_curve(metrics)}",
         *_embeddings(metrics),
         *_scores(folder.path / "scores.csv"),
-        f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>",
+        *([f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>"] if config else []),
     ]
     return _write(folder.path, parts)
 

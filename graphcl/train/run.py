@@ -116,7 +116,10 @@ class RunFolder:
         if not self.path.is_dir():
             raise RunError(f"expected a run folder, found nothing at {self.path}; make one with graphcl pretrain --out")
         if not self.config_file.is_file():
-            raise RunError(f"expected a run folder with config.yaml, {self.path} has none")
+            raise RunError(
+                f"expected a run folder with config.yaml, {self.path} has none; a run that was made in Python has no "
+                "settings to make its method by: embed and score it there, or make it with graphcl pretrain"
+            )
         try:
             config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:

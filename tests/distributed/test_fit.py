@@ -110,7 +110,7 @@ def everything(folder):
 def options():
     """Settings that the loop itself reads."""
     return {
-        "clip": trained("GraphCL", clip=0.1, schedule="cosine", warmup=1),
+        "clip": trained("GraphCL", clip=0.1, accumulate=2, schedule="cosine", warmup=1),
         "patience": trained("GraphCL", epochs=6, patience=1, lr=0.5),
         "own loss": len(trained("GraphCL", epochs=6, patience=2, lr=1e-4, callbacks=[rising])[0]),
         "ring": ring_of_seeds(),

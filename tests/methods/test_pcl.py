@@ -49,6 +49,15 @@ def test_loss_with_prototypes(batch, take_step):
     torch.testing.assert_close(method(batch), instance + prototypes)
 
 
+def test_clusters_come_too_where_several_batches_make_one_update(batch):
+    method = make(cluster_every=4)
+    for _ in range(2):
+        for _ in range(3):  # the fourth step is in the middle of an update
+            method(batch).backward()
+        method.after_step()
+    assert (method.phi > 0).all()
+
+
 def test_clusters_are_those_of_the_queue(batch, take_step):
     method = make()
     for _ in range(2):

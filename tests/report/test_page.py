@@ -27,6 +27,17 @@ def test_page(tmp_path):
     assert "81.50" in text and text.count("<svg") == 2
 
 
+def test_page_of_a_run_made_in_python(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path / "my <run>")
+    with pytest.raises(RunError, match="found nothing at"):
+        write_report(folder.path)
+    folder.begin()  # what fit does: there are no settings to keep
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    text = write_report(str(folder.path)).read_text()
+    assert "<h1>my &lt;run&gt;</h1>" in text and "Settings" not in text and text.count("<svg") == 1
+
+
 def test_each_metric_has_a_figure_of_its_own(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     folder, drawn = RunFolder(tmp_path), []
