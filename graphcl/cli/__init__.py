@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from graphcl.cli._parser import build_parser, command_in, module_of, parse
 from graphcl.errors import GraphCLError
@@ -38,5 +39,18 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     module = module_of(command)
     defaults = module.unsaid(arguments) if arguments[0] == "pretrain" else {}
-    config = parse(build_parser(command, defaults), arguments)
-    return module.run(config[command])
+    config = parse(build_parser(command, defaults), arguments)[command]
+    _spell(config)
+    return module.run(config)
+
+
+def _spell(config: Any) -> None:
+    """The names of data sets as their cards spell them, by which settings and scores are found."""
+    names = config.get("dataset")
+    if names:
+        from graphcl.data.cards import spelled
+
+        root = config.get("root")
+        config["dataset"] = (
+            spelled(names, root=root) if isinstance(names, str) else [spelled(n, root=root) for n in names]
+        )

@@ -17,7 +17,7 @@ from graphcl._files import replacing
 from graphcl.data.home import home
 from graphcl.errors import DataError
 
-__all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "write_card"]
+__all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "spelled", "write_card"]
 
 MARKER = "GRAPHCL_DATASETS"
 LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet", "labelled")
@@ -108,7 +108,7 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
     """Return the card of a data set.
 
     Args:
-        name: The data set's name, in its exact spelling.
+        name: The data set's name; upper and lower case are one where that leaves no doubt.
         root: The data folder whose user cards count too (:func:`graphcl.data.home`).
 
     Raises:
@@ -118,7 +118,7 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
         >>> card("MUTAG").counts["graphs"]
         188
     """
-    paths = _card_paths(root)
+    paths, name = _card_paths(root), spelled(name, root=root)
     if name not in paths:
         lower = {known.lower(): known for known in paths}
         near = [lower[close] for close in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
@@ -138,6 +138,13 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
             f"files, or with --labels from a file of molecules."
         )
     return _read(paths[name], name)
+
+
+def spelled(name: str, *, root: str | Path | None = None) -> str:
+    """The name as its card spells it, if one alone differs from it in nothing but upper and lower case."""
+    known = _card_paths(root)
+    alike = [name] if name in known else [other for other in known if other.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else name
 
 
 def cards(*, root: str | Path | None = None) -> tuple[Card, ...]:

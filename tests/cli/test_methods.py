@@ -21,3 +21,8 @@ def test_settings_on_molecules_are_those_of_pretrain(capsys, refused):
     assert "encoder: molecule" in shown and "vocab: ogb" in shown and "atom-drop" in shown
     assert "weighs edges" in refused("methods", "ad-gcl", "--dataset", "BBBP")
     assert "Near names: BBBP" in refused("methods", "graphcl", "--dataset", "BBBQ")
+
+
+def test_upper_and_lower_case_of_a_data_set_are_one(capsys):
+    assert main(["methods", "grace", "--dataset", "cora"]) == 0
+    assert "features: normalized" in capsys.readouterr().out

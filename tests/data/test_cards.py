@@ -205,9 +205,21 @@ def test_the_folder_is_found_by_its_marker(tmp_path: Path, monkeypatch: pytest.M
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("typed", "name"), [("mutag", "MUTAG"), ("KARATE", "karate"), ("Ogbg-MolHIV", "ogbg-molhiv")])
+def test_upper_and_lower_case_are_one(typed: str, name: str) -> None:
+    assert card(typed).name == name
+
+
+def test_upper_and_lower_case_tell_two_names_apart(tmp_path: Path) -> None:
+    write_card(dataclasses.replace(card("MUTAG"), name="mutag", path=tmp_path / "cards" / "mutag.yaml"))
+    assert [card(name, root=tmp_path).name for name in ("mutag", "MUTAG")] == ["mutag", "MUTAG"]
+    with pytest.raises(DataError, match="unknown data set 'Mutag'"):
+        card("Mutag", root=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("mutag", "MUTAG"), ("PROTEIN", "PROTEINS"), ("imdb-binery", "IMDB-BINARY"), ("Karate", "karate")],
+    [("mutga", "MUTAG"), ("PROTEIN", "PROTEINS"), ("imdb-binery", "IMDB-BINARY"), ("Karata", "karate")],
 )
 def test_an_unknown_name_lists_near_ones(name: str, near: str) -> None:
     with pytest.raises(DataError, match=rf"unknown data set '{name}'\. Near names: .*{near}.*'graphcl datasets list'"):
