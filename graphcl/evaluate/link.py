@@ -10,7 +10,8 @@ from torch_geometric.data import Data
 
 from graphcl.evaluate._checks import FloatArray, IntArray, check_graph, check_protocol, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_rows, check_undirected, take
-from graphcl.evaluate.node_probes import quiet, scaled
+from graphcl.evaluate._threads import quiet
+from graphcl.evaluate.node_probes import scaled
 from graphcl.evaluate.node_protocols import NodeProtocol
 
 __all__ = ["LinkScore", "LinkSplit", "hits_at", "link_score", "link_split", "mean_reciprocal_rank", "ogb_link_split"]

@@ -1,6 +1,5 @@
 """Linear models on frozen embeddings, or fingerprints, of molecules: the protocol ``moleculenet-linear``."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
+from graphcl.evaluate._threads import quiet
 from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
 
 __all__ = ["LinearScores", "linear_scores"]
@@ -93,7 +93,6 @@ def linear_scores(
 def _predictions(
     x: FloatArray, labels: FloatArray, train: Any, classification: bool, penalty: float, max_iter: int
 ) -> tuple[FloatArray, int]:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
     said, unfinished = np.zeros(labels.shape), 0
@@ -104,8 +103,7 @@ def _predictions(
             said[:, task] = values[0] if len(values) else 0.0
         elif classification:
             model = LogisticRegression(C=penalty, max_iter=max_iter)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
+            with quiet():
                 model.fit(x[known], column[known])
             unfinished += int(model.n_iter_[0] >= max_iter)
             said[:, task] = model.decision_function(x)
