@@ -1,6 +1,6 @@
 """Linear models on frozen embeddings, or fingerprints, of molecules: the protocol ``moleculenet-linear``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._threads import quiet
-from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+from graphcl.evaluate.multitask import Judge, TaskScores, judge_of
 
 __all__ = ["LinearScores", "linear_scores"]
 
@@ -41,7 +41,7 @@ def linear_scores(
     classification: bool,
     grid: Sequence[float] = GRID,
     max_iter: int = 1000,
-    score: Callable[[Any, Any], TaskScores] | None = None,
+    score: Judge | None = None,
 ) -> LinearScores:
     """One linear model per task on its measured labels: logistic regression (ROC-AUC), or ridge regression (RMSE).
 
@@ -78,7 +78,7 @@ def linear_scores(
     check_tasks(labels, parts, classification=classification)
     train, valid, test = parts.values()
     x = standardise(x[train], x)[1]  # where the training part is constant but for rounding, the unit stays
-    score = score or (task_roc_auc if classification else task_rmse)
+    score = judge_of(score, classification=classification)
     chosen: tuple[float, TaskScores, FloatArray, int] | None = None
     for penalty in grid:
         said, unfinished = _predictions(x, labels, train, classification, penalty, max_iter)
