@@ -16,7 +16,8 @@ from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate._threads import in_threads
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.evaluation import Evaluation
-from graphcl.evaluate.link import LinkSplit, edges_of, link_score
+from graphcl.evaluate.link import link_score
+from graphcl.evaluate.link_splits import LinkSplit, edges_of
 from graphcl.evaluate.node_probes import check_task, score_of, score_split, unit_rows
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits
