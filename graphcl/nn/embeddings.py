@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
+from graphcl._index import outside
 from graphcl.distributed import is_one_batch, own_rows
 from graphcl.nn._cache import remember
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
@@ -242,13 +243,11 @@ def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
 def _check_ends(edge_index: Tensor, num_nodes: int) -> None:
     """Refuse edges that leave their view: side by side they would end in the next one. A GPU would stall to tell."""
     check_edges(edge_index)
-    if edge_index.device.type == "cpu" and edge_index.numel():
-        low, high = (int(bound) for bound in edge_index.aminmax())
-        if low < 0 or high >= num_nodes:
-            raise IndexError(
-                f"expected node numbers from 0 to {num_nodes - 1} in edge_index, as x has {num_nodes} rows, got "
-                f"{low if low < 0 else high}"
-            )
+    wrong = outside(edge_index, num_nodes) if edge_index.device.type == "cpu" else None
+    if wrong is not None:
+        raise IndexError(
+            f"expected node numbers from 0 to {num_nodes - 1} in edge_index, as x has {num_nodes} rows, got {wrong}"
+        )
 
 
 def _join_weights(views: Sequence[Data]) -> Tensor | None:

@@ -338,8 +338,8 @@ class TestEdgeFeatures:
 def test_the_same_views_are_joined_and_sorted_once(kind, generator, monkeypatch):
     import graphcl.nn.sparse as sparse
 
-    sorts, plain = [], sparse._counting_sort
-    monkeypatch.setattr(sparse, "_counting_sort", lambda *args: sorts.append(1) or plain(*args))
+    sorts, plain = [], sparse.counting_sort
+    monkeypatch.setattr(sparse, "counting_sort", lambda *args: sorts.append(1) or plain(*args))
     encoder = GraphEncoder(ENCODERS[kind]("layer").double())
     graph = random_graph(6, 12, generator)
     views = [graph, Data(x=graph.x * 0.5, edge_index=graph.edge_index)]
