@@ -1,8 +1,9 @@
 """Encoders, readouts and heads. Any PyG model can take the encoder's place."""
 
+from graphcl.nn._joining import split_batch
 from graphcl.nn.depths import Depth, UnitDepths, depths_of
 from graphcl.nn.ema import EMATarget
-from graphcl.nn.embeddings import Embeddings, GraphEncoder, split_batch
+from graphcl.nn.embeddings import Embeddings, GraphEncoder
 from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency, weighted_adjacency

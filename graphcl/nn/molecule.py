@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
-from graphcl.nn.encoders import EdgeEncoder
+from graphcl.nn.encoders import EdgeEncoder, check_sizes, count_graphs
 from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.readouts import sum_readout
 from graphcl.nn.sparse import SparseSum
@@ -147,9 +147,7 @@ class MoleculeEncoder(EdgeEncoder):
         jk: Literal["last", "sum"] = "last",
     ) -> None:
         super().__init__()
-        for name, value in {"hidden_channels": hidden_channels, "num_layers": num_layers}.items():
-            if value < 1:
-                raise ValueError(f"expected {name} of at least 1, got {value}")
+        check_sizes(hidden_channels=hidden_channels, num_layers=num_layers)
         check_choice("conv", conv, ("gin", "gcn"))
         check_choice("jk", jk, ("last", "sum"))
         if not 0 <= dropout < 1:
@@ -255,7 +253,7 @@ class MoleculeEncoder(EdgeEncoder):
         if batch is None:
             num_graphs = 1
         elif num_graphs is None:
-            num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+            num_graphs = count_graphs(batch)
         return self.virtual_start.to(h.dtype).expand(num_graphs, -1)
 
     def _next_virtual(
