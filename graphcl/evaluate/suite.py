@@ -73,7 +73,7 @@ def compared_embeddings(
     rows = {"raw": [raw_embeddings(clean)] * len(seeds)} | rows_of(builds, seeds, cache, key)
     if not kernel:
         return rows, {}
-    return rows, {"wl": wl_kernel([graph for batch in clean for graph in batch.to_data_list()])}
+    return rows, {"wl": wl_kernel(graphs.batch(range(len(graphs))))}
 
 
 def encoder_rows(
