@@ -18,7 +18,7 @@ from torch_geometric.utils import is_sparse
 
 from graphcl._links import is_of_links
 from graphcl._random import Key, fold
-from graphcl.augment._attributes import seeds_kept
+from graphcl.augment._attributes import STRUCTURE, entries_at, is_list, seeds_kept
 from graphcl.augment._graph import Graph, check_grouped, check_int64, check_num_graphs, names_of, offsets, plain
 
 __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", "key_of"]
@@ -26,8 +26,6 @@ __all__ = ["EdgeType", "HeteroEdit", "HeteroGraph", "NodeType", "apply_hetero", 
 NodeType = str
 EdgeType = tuple[str, str, str]
 Kind = NodeType | EdgeType
-
-_STRUCTURE = ("edge_index", "batch", "ptr", "num_nodes")
 
 
 def key_of(key: Key, kind: Kind) -> Key:
@@ -275,7 +273,7 @@ def _take(
     ``before`` and ``after`` are ``[G + 1]``: where the elements of each graph began, and where they begin now.
     """
     begin, now = before.cpu(), after.cpu()
-    of_own = {key: _is_own(store, slices, begin, key) for key in store.keys() if key not in _STRUCTURE}
+    of_own = {key: _is_own(store, slices, begin, key) for key in store.keys() if key not in STRUCTURE}
     for key, is_own in of_own.items():
         value = store[key]
         if is_sparse(value):
@@ -317,8 +315,4 @@ def _take_entries(value: Any, collated: bool, begin: Tensor, index: Tensor, now:
 
 
 def _entries(value: Any, count: int, index: list[int]) -> Any:
-    if not isinstance(value, list | tuple | np.ndarray) or len(value) != count:
-        return value
-    if len(value) > 0 and isinstance(value[0], Tensor):
-        return value
-    return value[index] if isinstance(value, np.ndarray) else type(value)(value[i] for i in index)
+    return entries_at(value, index) if is_list(value) and len(value) == count else value
