@@ -22,11 +22,16 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from graphcl._host import BLOCK, empty_like
 
 __all__ = [
+    "Array",
     "Key",
     "below",
+    "below_on_host",
     "fold",
     "hash_ids",
+    "hash_on_host",
+    "key_on_host",
     "normal",
+    "normal_table",
     "randint",
     "seed_from",
     "torch_seeded",
@@ -194,7 +199,8 @@ def randint(hashes: Tensor, high: Tensor | int) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
-def _normal_table(device: torch.device) -> Tensor:
+def normal_table(device: torch.device) -> Tensor:
+    """The quantiles that :func:`normal` reads, by the upper 16 bits of a hash."""
     steps = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
     return torch.special.ndtri(steps).float().to(device)
 
@@ -205,4 +211,4 @@ def normal(hashes: Tensor) -> Tensor:
     A table because logarithm and cosine differ in the last bit between devices, and a view must not.
     """
     place = (hashes >> 48).bitwise_and_(0xFFFF)
-    return _normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)
+    return normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)

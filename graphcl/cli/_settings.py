@@ -9,7 +9,7 @@ from graphcl.cli._data import add_columns
 from graphcl.cli._parser import build_parser, new_parser, parse
 from graphcl.errors import ConfigError
 
-__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid", "use_threads"]
+__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "DEFAULT_METHOD", "add_options", "run_config", "unsaid", "use_threads"]
 
 DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from graphcl._vocabulary import table
 
-__all__ = ["AtomEmbedding", "bond_counts", "check_codes", "column_offsets", "draw_by_column"]
+__all__ = ["AtomEmbedding", "bond_counts"]
 
 
 class AtomEmbedding(nn.Module):
