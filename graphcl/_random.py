@@ -21,7 +21,23 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 
 from graphcl._host import BLOCK, empty_like
 
-__all__ = ["Key", "below", "fold", "hash_ids", "normal", "randint", "seed_from", "torch_seeded"]
+__all__ = [
+    "Array",
+    "Key",
+    "below",
+    "below_on_host",
+    "fold",
+    "hash_ids",
+    "hash_on_host",
+    "key_on_host",
+    "normal",
+    "normal_table",
+    "randint",
+    "seed_from",
+    "torch_seeded",
+    "uniform",
+    "upper_bits",
+]
 
 Array = NDArray[Any]
 Key = int | Tensor
@@ -147,13 +163,23 @@ def _hash_long(ids: Array, keys: Array) -> Tensor:
     return out
 
 
+def upper_bits(hashes: Tensor) -> Tensor:
+    """The upper 53 bits of each hash, as many as a float64 holds: whole numbers on which every device agrees."""
+    return (hashes >> 11).bitwise_and_((1 << 53) - 1)
+
+
+def uniform(hashes: Tensor) -> Tensor:
+    """Numbers drawn evenly from [0, 1), float64."""
+    return upper_bits(hashes).double() * 2.0**-53
+
+
 def below(hashes: Tensor, probability: float | Tensor) -> Tensor:
-    """True with the given probability; compared as 53-bit integers, so that every device agrees."""
+    """True with the given probability."""
     if isinstance(probability, Tensor):
-        return (hashes >> 11).bitwise_and_((1 << 53) - 1) < (probability.double() * 2.0**53).long()
+        return upper_bits(hashes) < (probability.double() * 2.0**53).long()
     if hashes.device.type == "cpu" and hashes.dim() > 0:
         return torch.from_numpy(below_on_host(hashes.numpy().view(np.uint64), probability))
-    return (hashes >> 11).bitwise_and_((1 << 53) - 1) < int(probability * 2.0**53)
+    return upper_bits(hashes) < int(probability * 2.0**53)
 
 
 def below_on_host(u: Array, probability: float, out: Array | None = None) -> Array:
@@ -173,7 +199,8 @@ def randint(hashes: Tensor, high: Tensor | int) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
-def _normal_table(device: torch.device) -> Tensor:
+def normal_table(device: torch.device) -> Tensor:
+    """The quantiles that :func:`normal` reads, by the upper 16 bits of a hash."""
     steps = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
     return torch.special.ndtri(steps).float().to(device)
 
@@ -184,4 +211,4 @@ def normal(hashes: Tensor) -> Tensor:
     A table because logarithm and cosine differ in the last bit between devices, and a view must not.
     """
     place = (hashes >> 48).bitwise_and_(0xFFFF)
-    return _normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)
+    return normal_table(hashes.device).index_select(0, place.reshape(-1)).view(place.shape)

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from graphcl._recipes import near
 from graphcl._resolve import make_encoder
 from graphcl._vocabulary import check_same_vocabulary
-from graphcl.data import PackedDataset
+from graphcl.data import PackedDataset, from_smiles_list
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder
@@ -108,8 +108,6 @@ class Pretrained:
         return packed
 
     def _read(self, smiles: Sequence[str]) -> Any:
-        from graphcl.data import from_smiles_list
-
         if self.vocab is None:
             raise ValueError(f"expected graphs, got SMILES: {self.name} is no encoder of molecules")
         dataset = from_smiles_list(smiles, vocab=self.vocab)

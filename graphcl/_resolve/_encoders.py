@@ -23,7 +23,16 @@ from graphcl.nn import (
     sum_readout,
 )
 
-__all__ = ["ACTIVATIONS", "CONVS", "ENCODERS", "NORMS", "READOUTS", "check_encoder_settings", "make_encoder"]
+__all__ = [
+    "ACTIVATIONS",
+    "CONVS",
+    "ENCODERS",
+    "NETWORKS",
+    "NORMS",
+    "READOUTS",
+    "check_encoder_settings",
+    "make_encoder",
+]
 
 READOUTS: Mapping[str, Readout] = {
     "sum": sum_readout,
@@ -40,6 +49,8 @@ _READ: Mapping[str, tuple[str, ...]] = {
     "gat": _OF_LAYERS,
     "molecule": ("hidden", "layers", "conv", "virtual_node", "dropout"),
 }
+# Those of node features, which have a width; that of molecules looks up indices.
+NETWORKS: Mapping[str, Any] = {"gin": GIN, "gcn": GCN, "sage": SAGE, "gat": GAT}
 ENCODERS = tuple(_READ)
 CONVS = ("gin", "gcn")
 ACTIVATIONS = ("relu", "prelu", "elu", "none")
@@ -119,8 +130,7 @@ def _layers(settings: Mapping[str, Any], in_channels: int) -> JointEncoder:
     sizes = (in_channels, settings["hidden"], settings["layers"])
     if settings["encoder"] == "gin":
         return GIN(*sizes, norm=settings["norm"])
-    kinds: dict[str, Any] = {"gcn": GCN, "sage": SAGE, "gat": GAT}
-    return kinds[settings["encoder"]](
+    return NETWORKS[settings["encoder"]](
         *sizes,
         out_channels=settings["last_width"],
         activation=settings["activation"],

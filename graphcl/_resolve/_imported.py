@@ -12,15 +12,14 @@ from torch import nn
 
 from graphcl._random import torch_seeded
 from graphcl._recipes import near
-from graphcl._resolve._encoders import ENCODERS
+from graphcl._resolve._encoders import NETWORKS
 from graphcl.errors import ConfigError
-from graphcl.nn import GAT, GCN, GIN, SAGE
 
 __all__ = ["encoder_maker"]
 
 
 def encoder_maker(words: str, arguments: Mapping[str, Any], in_channels: int) -> Callable[[int], nn.Module]:
-    """From a seed to a network, by ``MODULE:NAME`` of what makes it or by one of ``ENCODERS``.
+    """From a seed to a network, by ``MODULE:NAME`` of what makes it or by one of ``NETWORKS``.
 
     Torch's default generator is left as it was. The import looks in the working directory too.
 
@@ -37,10 +36,7 @@ def encoder_maker(words: str, arguments: Mapping[str, Any], in_channels: int) ->
         >>> make(0)
         GIN(3, 8, num_layers=2)
     """
-    if words in ENCODERS:
-        kind: Any = {"gin": GIN, "gcn": GCN, "sage": SAGE, "gat": GAT}[words]
-    else:
-        kind = _imported(words)
+    kind = NETWORKS[words] if words in NETWORKS else _imported(words)
     try:
         known = inspect.signature(kind).parameters
     except (TypeError, ValueError) as error:
@@ -66,7 +62,7 @@ def _imported(words: str) -> Any:
     if not colon or not module or not name:
         raise ConfigError(
             f"expected an encoder as MODULE:NAME, such as torch_geometric.nn:GIN, as a run folder, or out of "
-            f"{', '.join(ENCODERS)}, got {words!r}"
+            f"{', '.join(NETWORKS)}, got {words!r}"
         )
     if "/" in module or os.sep in module or module.endswith(".py"):
         raise ConfigError(

@@ -21,9 +21,11 @@ from graphcl.augment._graph import Graph
 __all__ = [
     "STRUCTURE",
     "check_ids",
+    "entries_at",
     "hand_on_levels",
     "holds_edge_ids",
     "holds_node_ids",
+    "is_list",
     "levels",
     "like_first",
     "note_levels",
@@ -151,16 +153,20 @@ def _own(index: Tensor | None, ptr: Tensor) -> list[list[int] | None]:
 
 
 def _take_entries(key: str, value: Any, n: int, e: int, nodes: list[int] | None, edges: list[int] | None) -> Any:
-    if (
-        not isinstance(value, list | tuple | np.ndarray)
-        or len(value) not in (n, e)
-        or (len(value) > 0 and isinstance(value[0], Tensor))
-    ):
+    if not is_list(value) or len(value) not in (n, e):
         return value
     per_edge = len(value) == e and ("edge" in key or (e != n and e > 1))
     index = edges if per_edge else nodes if len(value) == n else None
-    if index is None:
-        return value
+    return value if index is None else entries_at(value, index)
+
+
+def is_list(value: Any) -> bool:
+    """Whether it may have an entry per node or edge; a list of tensors has not."""
+    return isinstance(value, list | tuple | np.ndarray) and not (len(value) > 0 and isinstance(value[0], Tensor))
+
+
+def entries_at(value: Any, index: list[int]) -> Any:
+    """The entries of a list, a tuple or an array at ``index``, as one of its kind."""
     return value[index] if isinstance(value, np.ndarray) else type(value)(value[i] for i in index)
 
 

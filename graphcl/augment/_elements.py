@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphcl._random import _normal_table, hash_ids
+from graphcl._random import hash_ids, normal_table
 from graphcl.augment._graph import Graph
 
 __all__ = ["below_share", "check_fill", "features", "floating", "normals", "uniforms", "width"]
@@ -52,7 +52,7 @@ def below_share(keys: Tensor, columns: int, share: float) -> Tensor:
 
 def normals(keys: Tensor, columns: int) -> Tensor:
     """``[N, F]`` standard normal numbers, float32, from one key per row; see :func:`graphcl._random.normal`."""
-    table = _normal_table(keys.device)
+    table = normal_table(keys.device)
     if keys.device.type == "cpu":
         by_bits = table.numpy()
         return _each(lambda bits: torch.from_numpy(by_bits[bits.numpy().view("uint16")]), keys, columns, torch.int16)

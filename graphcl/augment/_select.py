@@ -20,6 +20,7 @@ __all__ = [
     "places",
     "repeated",
     "smallest_k",
+    "sort_keys",
     "upper_half",
 ]
 
@@ -76,20 +77,30 @@ def repeated(values: Tensor, bits: int) -> Tensor:
     return torch.empty_like(again).scatter_(0, order, again)
 
 
+def sort_keys(hashes: Tensor, group: Tensor, num_groups: int) -> Tensor:
+    """``[M]`` int64, ascending by group and within it by hash.
+
+    The group takes 16 bits (more only above 65,536 groups) and the hash the other 47, so that the order within a group
+    does not depend on how many groups there are.
+    """
+    bits = _group_bits(num_groups)
+    return (hashes >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1).bitwise_or_(group << (63 - bits))
+
+
+def _group_bits(num_groups: int) -> int:
+    return max(16, (num_groups - 1).bit_length())
+
+
 def smallest_k(hashes: Tensor, group: Tensor, k: Tensor, sizes: Tensor) -> Tensor:
     """``[M]`` true for the ``k[g]`` elements of each group with the smallest hashes.
 
-    ``group`` is ascending, and ``sizes`` counts the elements of each group. One sort by (group, hash): the group takes
-    16 bits of the sort key (more only above 65,536 groups) and the hash the other 47, so that the choice within a
-    group does not depend on how many groups there are.
+    ``group`` is ascending, and ``sizes`` counts the elements of each group. One sort by :func:`sort_keys`.
     """
-    bits = max(16, (k.numel() - 1).bit_length())
     if hashes.device.type == "cpu":
-        chosen = _below_kth(hashes, group, k, sizes, bits)
+        chosen = _below_kth(hashes, group, k, sizes, _group_bits(k.numel()))
         if chosen is not None:
             return chosen
-    code = (hashes >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1).bitwise_or_(group << (63 - bits))
-    order = torch.argsort(code, stable=True)
+    order = torch.argsort(sort_keys(hashes, group, k.numel()), stable=True)
     # Sorting leaves every group where it lies: its first k places hold its smallest.
     last = (sizes.cumsum(0) - sizes + torch.minimum(k, sizes)).index_select(0, group)
     chosen = torch.arange(group.numel(), device=group.device) < last

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from graphcl._random import Key, fold, randint, seed_from
+from graphcl._random import Key, fold, randint, seed_from, upper_bits
 from graphcl.augment._apply import apply
 from graphcl.augment._edit import Edit, merge
 from graphcl.augment._foreign import foreign_view
@@ -239,9 +239,9 @@ def _choose(hashes: Tensor, p: list[float] | None, count: int) -> Tensor:
     if p is None:
         return randint(hashes, count)
     sums = list(accumulate(p))
-    # Compared as 53-bit integers, as in `below`; the last bound is that of all numbers.
+    # Compared as whole numbers, as in `below`; the last bound is that of all numbers.
     bounds = torch.tensor([int(s / sums[-1] * 2.0**53) for s in sums[:-1]], dtype=torch.int64, device=hashes.device)
-    return torch.searchsorted(bounds, (hashes >> 11).bitwise_and_((1 << 53) - 1), right=True)
+    return torch.searchsorted(bounds, upper_bits(hashes), right=True)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

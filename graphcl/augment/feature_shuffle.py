@@ -6,6 +6,7 @@ from torch import Tensor
 from graphcl._random import Key, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
+from graphcl.augment._select import sort_keys
 from graphcl.augment.base import EditAugmentation
 
 __all__ = ["FeatureShuffle", "shuffle_features"]
@@ -21,11 +22,7 @@ def shuffle_features(graph: Graph, key: Key, *, across: bool = False) -> Edit:
 
 def _within(graph: Graph, key: Key) -> Tensor:
     """``[N]`` a permutation of the nodes that keeps every graph's among themselves: all graphs in one sort."""
-    # The graph takes 16 bits of the sort key (more only above 65,536 graphs) and the hash the others, so that the
-    # order within a graph does not depend on how many graphs there are.
-    bits = max(16, (graph.num_graphs - 1).bit_length())
-    top = (graph.node_hashes(key) >> (bits + 1)).bitwise_and_((1 << (63 - bits)) - 1)
-    return _sorted((graph.batch << (63 - bits)).bitwise_or_(top))
+    return _sorted(sort_keys(graph.node_hashes(key), graph.batch, graph.num_graphs))
 
 
 def _across(graph: Graph, key: Key) -> Tensor:

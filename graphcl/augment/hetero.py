@@ -10,7 +10,8 @@ from torch_geometric.data import HeteroData
 
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._elements import check_fill
-from graphcl.augment._hetero import EdgeType, HeteroEdit, HeteroGraph, NodeType, apply_hetero, key_of
+from graphcl.augment._hetero_apply import HeteroEdit, apply_hetero
+from graphcl.augment._hetero_graph import EdgeType, HeteroGraph, NodeType, key_of
 from graphcl.augment._select import Count, check_count, check_share
 from graphcl.augment.base import Augmentation
 from graphcl.augment.feature_mask import ColumnCount, check_column_count, mask_features

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl._arguments import check_whole
-from graphcl._random import Key, hash_ids
+from graphcl._random import Key, hash_ids, uniform
 
 __all__ = ["JOAO", "project_to_simplex"]
 
@@ -102,7 +102,7 @@ class JOAO(nn.Module):
         """``[G, 2]`` (or ``[G, 1]``) an independent choice for each of G keys, int64 such as ``fold`` makes them."""
         total = self.probabilities.flatten().cumsum(0)
         hashes = hash_ids(keys, torch.zeros_like(keys))
-        at = ((hashes >> 11).bitwise_and_((1 << 53) - 1).double() * 2.0**-53).to(total.device) * total[-1]
+        at = uniform(hashes).to(total.device) * total[-1]
         # The last one that ends at or below the draw is passed; one of probability 0 begins where it ends.
         place = torch.searchsorted(total, at, right=True)
         place = place.clamp(max=int(self.probabilities.numel()) - 1)

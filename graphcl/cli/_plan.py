@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import recipe, settings_for
+from graphcl.cli._probing import GIVEN, protocol_for, score_graphs, score_nodes
 from graphcl.cli._trained import Training
 from graphcl.errors import ConfigError
 from graphcl.pretrained import OF_ENCODER, embeds_by_encoder
@@ -15,7 +16,6 @@ __all__ = ["Plan", "notes_on", "untrained_as"]
 
 # An encoder that differs from this method's in none of these is the one of the row `untrained`.
 REFERENCE = {"graph": "graphcl", "node": "grace"}
-GIVEN = ("public", "fixed")  # splits that come with the graph, whose test nodes no method learns from
 
 
 class Plan:
@@ -42,7 +42,7 @@ class Plan:
                 f"{', '.join(entry.protocols) or 'nothing here'}){instead}"
             )
         self.entry, self.config, self.folder, self.device = entry, config, folder, device
-        self.protocols = [_protocol(entry, name) for name in config.protocol or entry.protocols[:1] or [None]]
+        self.protocols = [protocol_for(entry, name) for name in config.protocol or [None]]
         self.trainings: dict[str, Training] = {}
         for method in config.method:
             name = recipe(method).name
@@ -106,12 +106,14 @@ class Plan:
 
         settings = {name: training.settings for name, training in self.trainings.items()}
         first = next(iter(self.trainings.values()))
-        score = _score_nodes if self.entry.level == "node" else _score_graphs
         total = (len(embeddings) + len(kernels)) * len(self.config.seeds)
         with tqdm(desc=f"{self.entry.name}, {protocol.name}", total=total, disable=None) as bar:
             shared: dict[str, Any] = {"raw": raw_path(self.folder / "raw", self.entry.name, protocol)}
             shared |= {"n_jobs": self.config.jobs, "progress": lambda method, seed: bar.update(1)}
-            evaluation = score(self.entry, first.data, embeddings, kernels, protocol, self.config, shared)
+            if self.entry.level == "node":
+                evaluation = score_nodes(first.data, self.entry, embeddings, protocol, self.config.seeds, **shared)
+            else:
+                evaluation = score_graphs(first.data, embeddings, kernels, protocol, self.config.seeds, **shared)
         found = result_rows(
             evaluation,
             dataset=self.entry.name,
@@ -174,44 +176,6 @@ def notes_on(
             published_source=quote.source if quote else "",
         )
     return notes
-
-
-def _protocol(entry: Any, name: str | None) -> Any:
-    """The protocol of that name for the level of the data set."""
-    from graphcl.evaluate import node_protocol, protocol
-
-    if entry.level != "node":
-        return protocol(name or "tu-rbf-svm")
-    found = node_protocol(name or "node-linear-random")
-    if found.probe == "link":
-        raise ConfigError(
-            f"expected a protocol that scores nodes, got {found.name}: its edges must be taken away before "
-            "pretraining; use link_split and evaluate_links in Python"
-        )
-    return found
-
-
-def _score_graphs(
-    entry: Any, graphs: Any, embeddings: Any, kernels: Any, protocol: Any, config: Any, shared: Mapping[str, Any]
-) -> Any:
-    from graphcl.data import load
-    from graphcl.evaluate import evaluate_embeddings, wl_classes
-
-    groups = (
-        wl_classes(list(load(entry.name, root=config.root, features=config.features))) if protocol.grouped else None
-    )
-    labels = graphs.y.cpu().numpy()
-    return evaluate_embeddings(embeddings, labels, protocol, config.seeds, kernels=kernels, groups=groups, **shared)
-
-
-def _score_nodes(
-    entry: Any, data: Any, embeddings: Any, kernels: Any, protocol: Any, config: Any, shared: Mapping[str, Any]
-) -> Any:
-    from graphcl.evaluate import SupervisedGCN, evaluate_nodes
-
-    models = {"supervised": SupervisedGCN(data)} if protocol.probe == "logistic" else None
-    metric = "auc" if entry.metric == "auc" and protocol.probe != "liblinear" else "accuracy"
-    return evaluate_nodes(embeddings, data, protocol, config.seeds, models=models, metric=metric, **shared)
 
 
 def _left_behind(old: Sequence[Any], new: Sequence[Any]) -> list[str]:

@@ -5,10 +5,11 @@ from typing import Any
 
 from graphcl._recipes import METHODS, near, settings_for
 from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS
+from graphcl.cli._data import add_columns
 from graphcl.cli._parser import build_parser, new_parser, parse
 from graphcl.errors import ConfigError
 
-__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid", "use_threads"]
+__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "DEFAULT_METHOD", "add_options", "run_config", "unsaid", "use_threads"]
 
 DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
 
@@ -40,8 +41,7 @@ def _add_data(add: Any) -> None:
         default=None,
         help="instead of a data set a file of molecules, CSV, TSV, SMI, SDF or Parquet, plain or gzip",
     )
-    add("--smiles-column", type=str | None, default=None, help="its column of SMILES; by default the one of that name")
-    add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
+    add_columns(add)
     add(
         "--vocab",
         type=str | None,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from graphcl._resolve import ENCODERS, READOUTS, encoder_maker, make_method
+from graphcl._resolve import NETWORKS, READOUTS, encoder_maker, make_method
 from graphcl.cli._settings import run_config
 from graphcl.errors import ConfigError
 
@@ -24,7 +24,7 @@ def add_options(parser: Any) -> None:
         "encoder",
         type=str,
         help="MODULE:NAME of a class or function that makes it, such as torch_geometric.nn:GIN; a name of the "
-        f"package's own ({', '.join(ENCODERS)}); or a run folder",
+        f"package's own ({', '.join(NETWORKS)}); or a run folder",
     )
     add("--dataset", type=str | None, default=None, help="name of the data set; by default the run's")
     add(

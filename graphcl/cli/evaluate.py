@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from graphcl.cli._probing import GIVEN, protocol_for, score_graphs, score_nodes
 from graphcl.cli._score_molecules import score_molecules
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
@@ -61,19 +62,19 @@ def score(
             f"{entry.name}, whose graphs are others; graphcl datasets list shows them"
         )
     scoring = Scoring(source, entry, root, pick_device(device))
-    if not is_molecules(entry) and entry.level != "node":
-        _score_graphs(scoring, protocols, jobs)
-        return 0
     names: list[str | None] = [*protocols] or [None]
+    if not is_molecules(entry) and entry.level != "node":
+        _score_graphs(scoring, names, jobs)
+        return 0
     for protocol in names:
         (score_molecules if is_molecules(entry) else _score_nodes)(scoring, protocol, jobs)
     return 0
 
 
-def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
+def _score_graphs(scoring: Scoring, names: Sequence[str | None], jobs: int) -> None:
     """Score a run on graphs, beside raw features, the Weisfeiler-Lehman kernel and the untrained encoder."""
     from graphcl.data import PackedDataset, load
-    from graphcl.evaluate import compared_embeddings, evaluate_embeddings, protocol, wl_classes
+    from graphcl.evaluate import compared_embeddings
 
     config, entry = scoring.config, scoring.entry
     if entry.level == "link":
@@ -81,7 +82,7 @@ def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
             f"expected a data set with a class per graph or node, got {entry.name}, whose links are scored in Python, "
             f"by ogb_link_split and evaluate_links"
         )
-    chosen = [protocol(name) for name in names or entry.protocols[:1] or ["tu-rbf-svm"]]
+    chosen = [protocol_for(entry, name) for name in names]
     if entry.task != "classification":
         raise RunError(
             f"expected a data set with a class per graph for {chosen[0].name}, got {entry.name} ({entry.task} of "
@@ -95,16 +96,7 @@ def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
         graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
     )
     for each in chosen:
-        evaluation = evaluate_embeddings(
-            embeddings,
-            graphs.y.cpu().numpy(),
-            each,
-            [config["seed"]],
-            kernels=kernels,
-            groups=wl_classes(list(dataset)) if each.grouped else None,
-            n_jobs=jobs,
-        )
-        _keep(scoring, evaluation)
+        _keep(scoring, score_graphs(graphs, embeddings, kernels, each, [config["seed"]], n_jobs=jobs))
         print("One seed: the interval is over its folds." if each.nested else "One seed on all graphs: no interval.")
     print("The committed tables are over several seeds.")
     print(f"run folder: {scoring.folder.path}")
@@ -113,28 +105,15 @@ def _score_graphs(scoring: Scoring, names: Sequence[str], jobs: int) -> None:
 def _score_nodes(scoring: Scoring, protocol_name: str | None, jobs: int) -> None:
     """Score a run on one graph, its nodes beside raw features, the untrained encoder and a supervised network."""
     from graphcl.data import load
-    from graphcl.evaluate import SupervisedGCN, compared_node_embeddings, evaluate_nodes, node_protocol
+    from graphcl.evaluate import compared_node_embeddings
 
     config, entry = scoring.config, scoring.entry
-    chosen = node_protocol(protocol_name or (entry.protocols[0] if entry.protocols else "node-linear-random"))
-    if chosen.probe == "link":
-        raise RunError(
-            f"expected a protocol that scores nodes, got {chosen.name}: its edges must be taken away before "
-            f"pretraining; use link_split and evaluate_links in Python"
-        )
-    scoring.check_unseen(tests_train_nodes=chosen.splits not in ("public", "fixed"))
+    chosen = protocol_for(entry, protocol_name)
+    scoring.check_unseen(tests_train_nodes=chosen.splits not in GIVEN)
     data = load(entry.name, root=scoring.root, features=config["features"])[0].to(str(scoring.device))
     make, trained = scoring.makers(data.num_features)
-    evaluation = evaluate_nodes(
-        compared_node_embeddings(data, [config["seed"]], make=make, trained={scoring.name: trained}),
-        data,
-        chosen,
-        [config["seed"]],
-        models={"supervised": SupervisedGCN(data)} if chosen.probe == "logistic" else None,
-        metric="auc" if entry.metric == "auc" and chosen.probe != "liblinear" else "accuracy",
-        n_jobs=jobs,
-    )
-    _keep(scoring, evaluation)
+    embeddings = compared_node_embeddings(data, [config["seed"]], make=make, trained={scoring.name: trained})
+    _keep(scoring, score_nodes(data, entry, embeddings, chosen, [config["seed"]], n_jobs=jobs))
     print("One seed: an interval is over splits alone. The committed tables are over several seeds.")
     print(f"run folder: {scoring.folder.path}")
 

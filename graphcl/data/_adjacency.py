@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcl._index import group, outside
+
 __all__ = ["Adjacency", "check_nodes", "check_structure"]
 
 
@@ -27,7 +29,7 @@ class Adjacency:
     @classmethod
     def of(cls, index: Tensor, other: Tensor, num_nodes: int) -> "Adjacency":
         """Sorted by ``index``; ``Adjacency.of(edge_index[1], edge_index[0], n)`` has the edges that enter a node."""
-        ptr, edge = (_counting_sort if index.device.type == "cpu" else _sort_anywhere)(index, num_nodes)
+        ptr, edge = group(index, num_nodes)
         narrow = torch.int32 if num_nodes < 2**31 else torch.int64
         return cls(ptr, other.to(narrow).index_select(0, edge), edge)
 
@@ -60,13 +62,11 @@ def check_structure(data: Any) -> tuple[Tensor, int]:
         raise ValueError(f"expected edge_index of shape [2, E] and dtype int64, got {_told(edge_index)}")
     if not num_nodes:
         raise ValueError("expected a graph with nodes, got none")
-    if edge_index.numel():
-        low, high = (int(bound) for bound in edge_index.aminmax())
-        if low < 0 or high >= num_nodes:
-            raise ValueError(
-                f"expected node numbers from 0 to {num_nodes - 1} in edge_index, got {low if low < 0 else high}; "
-                "set data.num_nodes if there are more nodes than features tell"
-            )
+    if (wrong := outside(edge_index, num_nodes)) is not None:
+        raise ValueError(
+            f"expected node numbers from 0 to {num_nodes - 1} in edge_index, got {wrong}; set data.num_nodes if there "
+            "are more nodes than features tell"
+        )
     return edge_index, int(num_nodes)  # which a user may have computed by NumPy or torch
 
 
@@ -76,28 +76,9 @@ def check_nodes(name: str, nodes: Tensor, num_nodes: int) -> None:
         raise ValueError(f"expected {name} as a 1-dim tensor of dtype int64, got {_told(nodes)}")
     if nodes.numel() == 0:
         raise ValueError(f"expected at least one node in {name}, got none")
-    low, high = (int(bound) for bound in nodes.aminmax())
-    if low < 0 or high >= num_nodes:
-        raise ValueError(f"expected {name} from 0 to {num_nodes - 1}, got {low if low < 0 else high}")
+    if (wrong := outside(nodes, num_nodes)) is not None:
+        raise ValueError(f"expected {name} from 0 to {num_nodes - 1}, got {wrong}")
 
 
 def _told(value: Tensor) -> str:
     return f"shape {list(value.shape)} and dtype {value.dtype}"
-
-
-def _counting_sort(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """``ptr`` and the stable order of ``index``, in linear time: torch has only comparison sorts."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    # A matrix with one entry a row; its transpose has the rows of each column together, in order.
-    count = index.numel()
-    kind = np.int32 if count < 2**31 - 1 else np.int64
-    entries = (np.ones(count, np.int8), index.numpy().astype(kind), np.arange(count + 1, dtype=kind))
-    transposed = csr_array(entries, shape=(count, size)).tocsc()
-    return torch.from_numpy(transposed.indptr).long(), torch.from_numpy(transposed.indices).long()
-
-
-def _sort_anywhere(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    edge = torch.argsort(index, stable=True)
-    return torch.searchsorted(index[edge], torch.arange(size + 1, device=index.device)), edge

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["AT_ONCE", "answers"]
+__all__ = ["AT_ONCE", "answers", "environment"]
 
 AT_ONCE = 10_000  # molecules per process: long beside its start
 
@@ -22,14 +22,19 @@ def answers(module: str, texts: Sequence[str], workers: int) -> Iterator[bytes]:
         yield from threads.map(of, range(0, len(texts), AT_ONCE))
 
 
-def _in_process(module: str, texts: Sequence[str]) -> bytes:
+def environment(**variables: str) -> dict[str, str]:
+    """That of a process which is to import this very package, from wherever it was imported here."""
     here = str(Path(__file__).resolve().parent.parent.parent)
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **variables}
+
+
+def _in_process(module: str, texts: Sequence[str]) -> bytes:
     done = subprocess.run(
         [sys.executable, "-m", module],
         input="".join(text.replace("\n", " ") + "\n" for text in texts).encode(),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        env=environment(PYTHONIOENCODING="utf-8"),
         check=False,
     )
     if done.returncode:

@@ -5,7 +5,6 @@ imports neither torch nor the caller's script.
 """
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -21,6 +20,7 @@ import numpy as np
 
 from graphcl._files import write_whole
 from graphcl.data._featurise import Packed, featurise
+from graphcl.data._processes import environment
 from graphcl.errors import DataError
 
 __all__ = ["SHARD", "make_shards", "read_shard"]
@@ -100,16 +100,13 @@ def _write(path: Path, packed: Packed) -> None:
 
 @contextmanager
 def _crew(count: int) -> Iterator[SimpleQueue[subprocess.Popen[str]]]:
-    here = str(Path(__file__).resolve().parent.parent.parent)
-    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "graphcl.data._shards"]
+    command, own = [sys.executable, "-m", "graphcl.data._shards"], environment(OMP_NUM_THREADS="1")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     crew: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(count):
-            processes.append(subprocess.Popen(command, env=environment, **pipes))  # type: ignore[call-overload]
+            processes.append(subprocess.Popen(command, env=own, **pipes))  # type: ignore[call-overload]
             crew.put(processes[-1])
         yield crew
     finally:

@@ -1,10 +1,9 @@
 """Adds a data set from raw files that are already on disk, checked before anything is put in place."""
 
-import re
 import tempfile
 from pathlib import Path
 
-from graphcl.data.cards import Card, card, card_folder, write_card
+from graphcl.data.cards import Card, card, card_folder, check_name, write_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.data.load import load, load_raw, measure
 from graphcl.data.tu_check import KINDS, check_raw, raw_file
@@ -32,8 +31,7 @@ def add(name: str, source: str | Path, *, root: str | Path | None = None) -> Car
         DataError: If the source holds no such data set, its files are incomplete or contradict each other or the card,
             another data set of this name is already there, or the data folder cannot be written.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise DataError(f"expected a name of letters, digits, '-', '_' and '.', got {name!r}: it names files.")
+    check_name(name)
     if (card_folder() / name / "card.yaml").is_file() and card(name).loader != "tu":
         raise DataError(f"{name} is made by the package and needs no files: choose another name.")
     folder = home(root)

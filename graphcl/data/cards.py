@@ -6,6 +6,7 @@ Those of the user lie in the data folder, in ``cards/``.
 """
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -17,7 +18,7 @@ from graphcl._files import replacing
 from graphcl.data.home import home
 from graphcl.errors import DataError
 
-__all__ = ["Card", "Published", "card", "card_folder", "cards", "index_table", "spelled", "write_card"]
+__all__ = ["Card", "Published", "card", "card_folder", "cards", "check_name", "index_table", "spelled", "write_card"]
 
 MARKER = "GRAPHCL_DATASETS"
 LOADERS = ("tu", "embedded", "pyg", "ogb", "moleculenet", "labelled")
@@ -81,6 +82,12 @@ class Card:
     protocols: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+
+
+def check_name(name: str) -> None:
+    """``DataError`` unless files can be named after a data set that is to be added."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise DataError(f"expected a name of letters, digits, '-', '_' and '.', got {name!r}: it names files.")
 
 
 def card_folder() -> Path:

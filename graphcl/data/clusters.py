@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -104,7 +105,6 @@ def _metis(pairs: Tensor, num_nodes: int, num_parts: int, seed: int) -> Tensor:
 
 
 def _bandwidth(pairs: Tensor, num_nodes: int, num_parts: int) -> Tensor:
-    import numpy as np
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee
 

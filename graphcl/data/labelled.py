@@ -1,6 +1,5 @@
 """Labelled molecules of one's own: a file and its label columns become a data set with a name, a card and a split."""
 
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcl.data._text import ENCODING
-from graphcl.data.cards import Card, card, card_folder, write_card
+from graphcl.data.cards import Card, card, card_folder, check_name, write_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.errors import DataError
 
@@ -61,8 +60,7 @@ def add_labelled(
         >>> entry.task, entry.counts["graphs"]
         ('classification', 11)
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise DataError(f"expected a name of letters, digits, '-', '_' and '.', got {name!r}: it names files.")
+    check_name(name)
     if (card_folder() / name / "card.yaml").is_file():
         raise DataError(f"{name} is a data set of the package: choose another name.")
     source, folder = Path(source).expanduser(), home(root)

@@ -2,6 +2,7 @@
 
 import bisect
 import copy
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -9,6 +10,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.utils import cumsum
 
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import table
@@ -101,7 +103,7 @@ class MoleculeDataset(InMemoryDataset):
         self._split: dict[str, Tensor] | None = None
         keys = [key for key in ("x", "edge_index", "edge_attr", "y", "row") if key in tensors]
         each = torch.arange(tensors["row"].numel() + 1)
-        ends = {"x": _ends(tensors["atoms"]), "edge_index": _ends(tensors["edges"])}
+        ends = {"x": cumsum(tensors["atoms"].long()), "edge_index": cumsum(tensors["edges"].long())}
         ends["edge_attr"] = ends["edge_index"]
         self._data = Data(**{key: tensors[key] for key in keys})
         self.slices = {key: ends.get(key, each) for key in keys}
@@ -140,7 +142,7 @@ class MoleculeDataset(InMemoryDataset):
         out._indices, out._data, out.slices = None, Data(), {}
         for key, ends in self.slices.items():
             value, lengths = self._data[key], ends.diff()[chosen]
-            out.slices[key] = _ends(lengths)
+            out.slices[key] = cumsum(lengths)
             places = torch.arange(int(lengths.sum()))
             places += (ends[chosen] - out.slices[key][:-1]).repeat_interleave(lengths)
             dim = self._data.__cat_dim__(key, value)
@@ -226,8 +228,6 @@ class MoleculeDataset(InMemoryDataset):
 
     def write_skipped(self, path: str | Path) -> int:
         """Write the rows that were left out to a CSV file (row, smiles, reason), and return how many there are."""
-        import csv
-
         with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("row", "smiles", "reason"))
@@ -237,9 +237,3 @@ class MoleculeDataset(InMemoryDataset):
     def __repr__(self) -> str:
         left_out = f", {len(self.skipped)} skipped" if self.skipped else ""
         return f"{self.name}({len(self)}, vocab={self.vocab!r}{left_out})"
-
-
-def _ends(counts: Tensor) -> Tensor:
-    ends = torch.zeros(counts.numel() + 1, dtype=torch.int64)
-    torch.cumsum(counts, 0, out=ends[1:])
-    return ends

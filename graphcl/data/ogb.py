@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,6 @@ def _class_and_facts(name: str) -> tuple[type[InMemoryDataset], Mapping[str, str
 
 def import_ogb(part: str) -> Any:
     """The part of OGB, imported with its look-out for newer versions (a thread on the network) put to sleep."""
-    from importlib import import_module
-
     missing = object()
     before = sys.modules.get("outdated", missing)
     sys.modules["outdated"] = None  # type: ignore[assignment]

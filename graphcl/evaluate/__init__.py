@@ -27,15 +27,8 @@ from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.fingerprints import fingerprint_scores, forest_predictions, morgan_fingerprints
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.lift import Lift, holm, lift_of_one, mean_lift, paired_lift
-from graphcl.evaluate.link import (
-    LinkScore,
-    LinkSplit,
-    hits_at,
-    link_score,
-    link_split,
-    mean_reciprocal_rank,
-    ogb_link_split,
-)
+from graphcl.evaluate.link import LinkScore, hits_at, link_score, mean_reciprocal_rank
+from graphcl.evaluate.link_splits import LinkSplit, link_split, ogb_link_split
 from graphcl.evaluate.logistic import LogisticFit, fit_logistic
 from graphcl.evaluate.molecule_baselines import compared_molecule_embeddings, raw_molecule_embeddings
 from graphcl.evaluate.molecule_probe import LinearScores, linear_scores

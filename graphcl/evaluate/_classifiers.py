@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray
-from graphcl.evaluate.knn import unit, votes_by
+from graphcl.evaluate.knn import unit, unit_kernel, votes_by
 
 # classifier(y, fit, predict, grid) -> predicted codes [len(grid), len(predict)], number of fits that did not converge
 Classifier = Callable[[IntArray, IntArray, IntArray, Sequence[float]], tuple[IntArray, int]]
@@ -130,10 +130,7 @@ class Neighbours:
 
     @classmethod
     def by_kernel(cls, gram: FloatArray) -> "Neighbours":
-        """The cosine in the space of the kernel's features."""
-        length = np.sqrt(gram.diagonal().clip(min=0))
-        length[length == 0] = 1.0
-        return cls(gram / (length[:, None] * length[None, :]))
+        return cls(unit_kernel(gram))
 
     def __call__(self, y: IntArray, fit: IntArray, predict: IntArray, grid: Sequence[float]) -> tuple[IntArray, int]:
         counts = [min(int(k), len(fit)) for k in grid]  # all of them where there are fewer

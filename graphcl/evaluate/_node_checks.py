@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch_geometric.utils import remove_self_loops
 
 from graphcl.evaluate._checks import FloatArray, IntArray, as_labels, to_numpy
 from graphcl.evaluate.node_splits import NodeSplit
@@ -124,8 +125,6 @@ def check_classes(y: IntArray, splits: Sequence[NodeSplit], metric: str) -> None
 
 def check_undirected(edge_index: Tensor, num_nodes: int, what: str) -> None:
     """Refuse a graph in which some edge lacks its reverse."""
-    from torch_geometric.utils import remove_self_loops
-
     row, col = remove_self_loops(edge_index)[0]
     there, back = torch.unique(row * num_nodes + col), torch.unique(col * num_nodes + row)
     lone = there.numel() - int(torch.isin(there, back).sum())

@@ -4,7 +4,6 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,7 +12,6 @@ import numpy as np
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate._raw import PartRow, RawFile, Rows
 from graphcl.evaluate.evaluation import AnyProtocol, Evaluation
-from graphcl.evaluate.node_probes import quiet
 
 
 class PartScore(NamedTuple):
@@ -86,17 +84,6 @@ def _compute(compute: Compute, parts: Sequence[int], method: str, seed: int, key
             # Counted once, under the first metric, as one fit gives all of them.
             bad, seconds = (int(unconverged), each) if order == 0 else (0, 0.0)
             yield PartRow(method, seed, part, name, float(score), float(choice), float(validation), bad, seconds, key)
-
-
-def in_threads(score: Callable[[int], PartScore], n_jobs: int) -> Compute:
-    """Parts that are scored one by one, shared by threads."""
-
-    def compute(parts: Sequence[int]) -> list[PartScore]:
-        # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
-        with quiet(), ThreadPoolExecutor(n_jobs) as pool:
-            return list(pool.map(score, parts))
-
-    return compute
 
 
 def collect(

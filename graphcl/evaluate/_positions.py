@@ -10,6 +10,14 @@ from graphcl.evaluate._checks import IntArray, to_numpy
 PARTS = ("train", "valid", "test")
 
 
+def split_of(dataset: Any, split: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The split that is given, else the data set's own, which it must have."""
+    found: Mapping[str, Any] | None = split if split is not None else getattr(dataset, "split", None)
+    if found is None:
+        raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
+    return found
+
+
 def check_split(split: Mapping[str, Any], count: int) -> dict[str, IntArray]:
     """The positions of the three parts of ``count`` items, or an error that says what is wrong."""
     missing = [part for part in PARTS if part not in split]

@@ -17,7 +17,7 @@ from graphcl.evaluate.protocols import Protocol, protocol
 from graphcl.evaluate.results import Result
 from graphcl.evaluate.rows import Provenance, result_rows
 from graphcl.evaluate.runner import evaluate_embeddings
-from graphcl.evaluate.suite import EMBED_BATCH, compared_embeddings
+from graphcl.evaluate.suite import compared_embeddings, first_epoch
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder, sum_readout
 from graphcl.nn._modes import evaluating
@@ -103,8 +103,7 @@ def audit(
     def audited(seed: int) -> Any:
         subject = _Audited(_copied(given), readout)
         if _never_used(subject):
-            order = graphs.loader(batch_size, shuffle=True, seed=seed).order.split(batch_size)
-            collect_statistics(subject, (graphs.batch(index) for index in order if index.numel() > 1), seed=seed)
+            collect_statistics(subject, first_epoch(graphs, batch_size, seed), seed=seed)
         return subject
 
     def untrained(seed: int) -> Any:
@@ -123,9 +122,7 @@ def audit(
     embeddings, kernels = compared_embeddings(
         graphs, seeds, make=untrained, trained={name: audited}, batch_size=batch_size
     )
-    groups = None
-    if probe.grouped:
-        groups = wl_classes([graph for batch in graphs.batches(EMBED_BATCH) for graph in batch.to_data_list()])
+    groups = wl_classes(graphs.batch(range(len(graphs)))) if probe.grouped else None
     scores = evaluate_embeddings(embeddings, labels, probe, seeds, kernels=kernels, groups=groups, n_jobs=n_jobs)
     return result_rows(scores, dataset=dataset_name, features=features, provenance=provenance, one_draw=[name])
 

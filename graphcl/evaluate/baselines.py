@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch_geometric.nn import global_add_pool
 
 from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray, check_batch
@@ -41,8 +42,6 @@ def raw_embeddings(batches: Iterable[Any]) -> FloatArray:
         >>> raw_embeddings([batch]).tolist()
         [[3.0, 3.0], [5.0, 5.0]]
     """
-    from torch_geometric.nn import global_add_pool
-
     pooled = []
     for batch in batches:
         check_batch(batch)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,13 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     return array
 
 
-def row_keeper(
-    folder: str | Path | None, key: Mapping[str, Any] | None
-) -> Callable[[str, int, Callable[[], Any]], NDArray[Any]]:
-    """What makes the row of a method and seed, or finds it in a folder, if there is one.
+def rows_of(
+    builds: Mapping[str, Callable[[int], NDArray[Any]]],
+    seeds: Sequence[int],
+    folder: str | Path | None = None,
+    key: Mapping[str, Any] | None = None,
+) -> dict[str, list[NDArray[Any]]]:
+    """What each method makes of each seed, or what lies in the folder, if there is one.
 
     Raises:
         ValueError: There is a folder, but no key that says what decides the rows besides name and seed.
@@ -61,10 +65,11 @@ def row_keeper(
     if folder is not None and key is None:
         raise ValueError("expected a key that says what decides the embeddings, got a cache without one")
 
-    def kept(name: str, seed: int, make: Callable[[], Any]) -> NDArray[Any]:
+    def row(name: str, seed: int) -> NDArray[Any]:
+        make = partial(builds[name], seed)
         return make() if folder is None else cached(folder, {"key": dict(key or {}), "row": name, "seed": seed}, make)
 
-    return kept
+    return {name: [row(name, seed) for seed in seeds] for name in builds}
 
 
 def is_cached(folder: str | Path, key: Mapping[str, Any]) -> bool:

@@ -1,21 +1,18 @@
 """Graphs that no message passing tells apart: a score must not be won by having seen the same graph in training."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from torch_geometric.data import Batch, Data, Dataset
 
 from graphcl.evaluate._checks import IntArray
 from graphcl.evaluate.splits import Fold
 from graphcl.evaluate.wl import wl_features
 
-if TYPE_CHECKING:
-    from torch_geometric.data import Batch, Data
-
 __all__ = ["grouped_folds", "wl_classes"]
 
 
-def wl_classes(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> IntArray:
+def wl_classes(graphs: Batch | Dataset | Sequence[Data], *, iterations: int = 3) -> IntArray:
     """The Weisfeiler-Lehman class of each graph: equal for graphs that all rounds of colours leave equal.
 
     A message-passing network of no more layers than ``iterations``, which sees ``x`` and the edges alone, gives all

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl._random import torch_seeded
@@ -17,8 +16,9 @@ from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate._checks import to_numpy
 from graphcl.evaluate._labels import check_tasks
-from graphcl.evaluate._positions import check_split
-from graphcl.evaluate.multitask import TargetScaler, TaskScores, masked_bce, masked_mse, task_rmse, task_roc_auc
+from graphcl.evaluate._objective import Objective, labels_to_learn, objective_of
+from graphcl.evaluate._positions import check_split, split_of
+from graphcl.evaluate.multitask import Judge, TaskScores
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
 from graphcl.nn._modes import evaluating
@@ -97,7 +97,7 @@ def finetune(
     seed: int = 0,
     device: torch.device | str = "cpu",
     bf16: bool = False,
-    score: Callable[[Any, Any], TaskScores] | None = None,
+    score: Judge | None = None,
     head: Callable[[int, int], nn.Module] = nn.Linear,
 ) -> Finetuned:
     """Tune a copy of an encoder, with a linear head for every task or a head of your own, and score it.
@@ -146,14 +146,12 @@ def finetune(
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
     check_choice("select", select, ("valid", "last"))
-    split = split if split is not None else getattr(dataset, "split", None)
-    if split is None:
-        raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
+    split = split_of(dataset, split)
     start = time.perf_counter()
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
     check_same_vocabulary(dataset=packed, encoder=encoder)
     packed = packed.to(device)
-    labels = _labels(packed, classification)
+    labels = labels_to_learn(packed, classification)
     parts = check_split(split, len(labels))
     if len(parts["train"]) < 2:
         raise ValueError(f"expected at least 2 graphs in the training part, got {len(parts['train'])}")
@@ -161,10 +159,10 @@ def finetune(
         check_tasks(to_numpy(labels).astype(np.float64), parts, classification=classification)
     split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
     with torch_seeded(seed, torch.device(device)):
-        objective = _objective(labels, split["train"], classification, score)
+        objective = objective_of(labels, split["train"], classification, score)
         model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
-        model, valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
+        valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
         return Finetuned(
             test=tuning.score("test"),
             valid=valid,
@@ -175,77 +173,6 @@ def finetune(
         )
 
 
-def labels_of(packed: PackedDataset) -> Tensor:
-    """The labels of all graphs, which they must have."""
-    try:
-        y: Tensor = packed.y
-    except AttributeError as error:
-        raise ValueError(
-            "expected molecules with labels y [1, tasks], got none; load them with labels=[...]"
-        ) from error
-    return y
-
-
-def _labels(packed: PackedDataset, classification: bool) -> Tensor:
-    y = labels_of(packed)
-    if y.dim() == 1 and classification and not y.is_floating_point() and y.numel() and int(y.min()) >= 0:
-        return y.long()
-    if y.dim() != 2:
-        raise ValueError(
-            f"expected labels y [1, tasks] in every graph, or for classification classes 0, 1, ... as integers [1], "
-            f"got {list(y.shape)} of {y.dtype} in all"
-        )
-    return y.float()
-
-
-def _same(said: Tensor) -> Tensor:
-    return said
-
-
-def _softmax(said: Tensor) -> Tensor:
-    return said.softmax(1)
-
-
-@dataclass(frozen=True)
-class _Objective:
-    """What is learned: the width of the head, the loss of a batch, how a part is scored, and which score is better.
-
-    ``back`` makes of what the head says what is scored, ``answer`` what is told.
-    """
-
-    width: int
-    loss: Callable[[Tensor, Tensor], Tensor]
-    judge: Callable[[Any, Any], TaskScores]
-    larger: bool
-    answer: Callable[[Tensor], Tensor]
-    back: Callable[[Tensor], Tensor] = _same
-
-
-def _objective(
-    labels: Tensor, train: Any, classification: bool, score: Callable[[Any, Any], TaskScores] | None
-) -> _Objective:
-    if labels.dim() == 1:
-        return _Objective(
-            int(labels.max()) + 1, lambda said, y: F.cross_entropy(said, y.long()), score or _accuracy, True, _softmax
-        )
-    tasks = labels.size(1)
-    if classification:
-        return _Objective(
-            tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, torch.sigmoid
-        )
-    scaler = TargetScaler.fit(labels[torch.as_tensor(train).to(labels.device)].cpu())
-    return _Objective(
-        tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back, scaler.back
-    )
-
-
-def _accuracy(target: Tensor, said: Tensor) -> TaskScores:
-    if bad := int((~said.isfinite()).sum()):  # the largest of NaN would be some class, and count as an answer
-        raise ValueError(f"expected finite predictions, got {bad} that are NaN or infinite; take a smaller lr")
-    right = float((said.argmax(1) == target).double().mean())
-    return TaskScores(right, np.array([right]), 0)
-
-
 class _Tuning:
     def __init__(
         self,
@@ -253,17 +180,15 @@ class _Tuning:
         packed: PackedDataset,
         labels: Tensor,
         split: Mapping[str, Tensor],
-        objective: _Objective,
+        objective: Objective,
         head_only: bool,
         bf16: bool,
     ) -> None:
         self.model, self.packed, self.labels, self.head_only, self.bf16 = model, packed, labels, head_only, bf16
-        self.split = {part: torch.as_tensor(positions).cpu() for part, positions in split.items()}
-        self.objective = objective
+        self.split, self.objective = split, objective
 
-    def run(
-        self, epochs: int, batch_size: int, lr: float, select: str, seed: int
-    ) -> tuple[nn.ModuleList, list[float], int]:
+    def run(self, epochs: int, batch_size: int, lr: float, select: str, seed: int) -> tuple[list[float], int]:
+        """Tune the model; the validation scores, and the chosen epoch, whose weights the model then has."""
         parameters = self.model[1].parameters() if self.head_only else self.model.parameters()
         optimizer = torch.optim.Adam(parameters, lr=lr)
         generator = torch.Generator().manual_seed(seed)
@@ -277,7 +202,7 @@ class _Tuning:
                 best = epoch
                 chosen = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
         self.model.load_state_dict(chosen)
-        return self.model, valid, best + 1
+        return valid, best + 1
 
     def _epoch(self, optimizer: torch.optim.Optimizer, batch_size: int, generator: torch.Generator) -> None:
         train = self.split["train"]

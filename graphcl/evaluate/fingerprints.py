@@ -1,6 +1,6 @@
 """What Morgan fingerprints and a random forest score: the trivial row beside every encoder of molecules, and strong."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from graphcl.data._featurise import molecule_of
 from graphcl.evaluate._checks import FloatArray, to_numpy
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
-from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+from graphcl.evaluate.multitask import Judge, TaskScores, judge_of
 
 __all__ = ["fingerprint_scores", "forest_predictions", "morgan_fingerprints"]
 
@@ -119,7 +119,7 @@ def fingerprint_scores(
     seed: int = 0,
     trees: int = 500,
     jobs: int | None = None,
-    score: Callable[[Any, Any], TaskScores] | None = None,
+    score: Judge | None = None,
 ) -> dict[str, TaskScores]:
     """ROC-AUC (classification) or RMSE of a random forest on Morgan fingerprints, on ``valid`` and ``test``.
 
@@ -155,5 +155,5 @@ def fingerprint_scores(
     said = forest_predictions(
         features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs
     )
-    score = score or (task_roc_auc if classification else task_rmse)
+    score = judge_of(score, classification=classification)
     return {part: score(labels[parts[part]], said[parts[part]]) for part in ("valid", "test")}

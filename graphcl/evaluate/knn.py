@@ -70,3 +70,10 @@ def unit(x: FloatArray) -> FloatArray:
     """Rows of length 1; a zero row stays as it is."""
     length = np.linalg.norm(x, axis=1, keepdims=True)
     return np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+
+
+def unit_kernel(gram: FloatArray) -> FloatArray:
+    """The kernel of the rows at length 1: the cosine in the space of its features; a zero row stays as it is."""
+    length = np.sqrt(gram.diagonal().clip(min=0))
+    length[length == 0] = 1.0
+    return gram / (length[:, None] * length[None, :])

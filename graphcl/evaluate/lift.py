@@ -47,8 +47,6 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
     Source: Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003; Bouckaert and Frank,
     Evaluating the Replicability of Significance Tests for Comparing Learning Algorithms, PAKDD 2004.
     """
-    from scipy.stats import t as student
-
     a, b = np.asarray(trained, dtype=np.float64), np.asarray(untrained, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 2:
         raise ValueError(f"expected two arrays [seeds, folds] of one shape, got {list(a.shape)} and {list(b.shape)}")
@@ -63,10 +61,17 @@ def paired_lift(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
     difference = (a - b).ravel()
     mean, count = float(difference.mean()), difference.size
     spread = math.sqrt((1 / count + n_test / n_train) * float(difference.var(ddof=1)))
+    return _lift(mean, spread, count - 1, confidence)
+
+
+def _lift(mean: float, spread: float, freedom: float, confidence: float) -> Lift:
+    """The t interval about a mean with a standard error, and the p value against 0."""
+    from scipy.stats import t as student
+
     if spread == 0:  # the same difference everywhere
         return Lift(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    half = float(student.ppf(0.5 + confidence / 2, count - 1)) * spread
-    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, count - 1)))
+    half = float(student.ppf(0.5 + confidence / 2, freedom)) * spread
+    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, freedom)))
 
 
 def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, confidence: float = 0.95) -> Lift:
@@ -111,8 +116,7 @@ def lift_of_one(trained: Any, untrained: Any, *, n_test: float, n_train: float, 
     within = float(half / student.ppf(0.5 + confidence / 2, freedom)) ** 2
     spread = math.sqrt(within + between)
     together = (within + between) ** 2 / (within**2 / freedom + between**2 / (len(means) - 1))
-    half = float(student.ppf(0.5 + confidence / 2, together)) * spread
-    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, together)))
+    return _lift(mean, spread, together, confidence)
 
 
 def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float = 0.95) -> Lift:
@@ -153,11 +157,8 @@ def mean_lift(lifts: Sequence[Lift], counts: Sequence[int], *, confidence: float
     variances = (halves / student.ppf(0.975, freedom)) ** 2
     mean = float(np.mean([lift.mean for lift in lifts]))
     spread = math.sqrt(float(variances.sum())) / len(lifts)
-    if spread == 0:
-        return Lift(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    together = float(variances.sum() ** 2 / (variances**2 / freedom).sum())
-    half = float(student.ppf(0.5 + confidence / 2, together)) * spread
-    return Lift(mean, mean - half, mean + half, float(2 * student.sf(abs(mean) / spread, together)))
+    together = float(variances.sum() ** 2 / (variances**2 / freedom).sum()) if spread else math.inf
+    return _lift(mean, spread, together, confidence)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -8,8 +8,9 @@ import torch
 from graphcl._vocabulary import table
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import FloatArray, check_batch
-from graphcl.evaluate.baselines import embed_graphs, stack, untrained_embeddings, untrained_init_embeddings
-from graphcl.evaluate.suite import EMBED_BATCH, first_epoch
+from graphcl.evaluate.baselines import stack
+from graphcl.evaluate.cache import rows_of
+from graphcl.evaluate.suite import EMBED_BATCH, encoder_rows
 from graphcl.methods import Method
 
 __all__ = ["compared_molecule_embeddings", "raw_molecule_embeddings"]
@@ -87,15 +88,6 @@ def compared_molecule_embeddings(
     if molecules.vocab is None:
         raise ValueError("expected molecules that say their index table, got a set without vocab")
     clean = list(molecules.batches(EMBED_BATCH))
-
-    def untrained(seed: int) -> FloatArray:
-        statistics = first_epoch(molecules, batch_size, seed)
-        return untrained_embeddings(lambda: make(seed), clean, statistics=statistics, seed=seed)
-
     raw = raw_molecule_embeddings(clean, vocab=molecules.vocab)
-    rows: dict[str, list[FloatArray]] = {
-        "raw": [raw for _ in seeds],
-        "untrained-init": [untrained_init_embeddings(lambda s=s: make(s), clean) for s in seeds],  # type: ignore[misc]
-        "untrained": [untrained(seed) for seed in seeds],
-    }
-    return rows | {name: [embed_graphs(build(s), clean) for s in seeds] for name, build in trained.items()}
+    builds = encoder_rows(molecules, clean, make=make, trained=trained, batch_size=batch_size)
+    return {"raw": [raw] * len(seeds)} | rows_of(builds, seeds)

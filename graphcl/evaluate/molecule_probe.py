@@ -1,7 +1,6 @@
 """Linear models on frozen embeddings, or fingerprints, of molecules: the protocol ``moleculenet-linear``."""
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,8 @@ from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._positions import check_split
-from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+from graphcl.evaluate._threads import quiet
+from graphcl.evaluate.multitask import Judge, TaskScores, judge_of
 
 __all__ = ["LinearScores", "linear_scores"]
 
@@ -41,7 +41,7 @@ def linear_scores(
     classification: bool,
     grid: Sequence[float] = GRID,
     max_iter: int = 1000,
-    score: Callable[[Any, Any], TaskScores] | None = None,
+    score: Judge | None = None,
 ) -> LinearScores:
     """One linear model per task on its measured labels: logistic regression (ROC-AUC), or ridge regression (RMSE).
 
@@ -78,7 +78,7 @@ def linear_scores(
     check_tasks(labels, parts, classification=classification)
     train, valid, test = parts.values()
     x = standardise(x[train], x)[1]  # where the training part is constant but for rounding, the unit stays
-    score = score or (task_roc_auc if classification else task_rmse)
+    score = judge_of(score, classification=classification)
     chosen: tuple[float, TaskScores, FloatArray, int] | None = None
     for penalty in grid:
         said, unfinished = _predictions(x, labels, train, classification, penalty, max_iter)
@@ -93,7 +93,6 @@ def linear_scores(
 def _predictions(
     x: FloatArray, labels: FloatArray, train: Any, classification: bool, penalty: float, max_iter: int
 ) -> tuple[FloatArray, int]:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
     said, unfinished = np.zeros(labels.shape), 0
@@ -104,8 +103,7 @@ def _predictions(
             said[:, task] = values[0] if len(values) else 0.0
         elif classification:
             model = LogisticRegression(C=penalty, max_iter=max_iter)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
+            with quiet():
                 model.fit(x[known], column[known])
             unfinished += int(model.n_iter_[0] >= max_iter)
             said[:, task] = model.decision_function(x)

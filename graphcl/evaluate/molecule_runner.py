@@ -12,23 +12,21 @@ from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
 from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._objective import labels_of
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
-from graphcl.evaluate._positions import check_split
+from graphcl.evaluate._positions import check_split, split_of
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.evaluation import Evaluation
-from graphcl.evaluate.finetune import labels_of
 from graphcl.evaluate.fingerprints import fingerprint_scores
 from graphcl.evaluate.molecule_probe import linear_scores
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
 from graphcl.evaluate.molecule_tuning import check_tunes, finetune_by
-from graphcl.evaluate.multitask import TaskScores, task_rmse, task_roc_auc
+from graphcl.evaluate.multitask import Judge, judge_of
 from graphcl.nn import GraphEncoder
 
 __all__ = ["evaluate_molecules", "finetune_molecules"]
 
 FINGERPRINT = "fingerprint"
-Score = Callable[[Any, Any], TaskScores]
-"""Signature: (target [N, T], prediction [N, T]) -> TaskScores."""
 
 
 class _Task:
@@ -41,7 +39,7 @@ class _Task:
         protocol: MoleculeProtocol,
         seeds: Sequence[int],
         classification: bool,
-        score: Score | None,
+        score: Judge | None,
     ) -> None:
         check_runs(seeds)
         self.labels = to_numpy(labels).astype(np.float64)
@@ -70,7 +68,7 @@ class _Task:
         # Of forests, heads and orders the seed is not in the key.
         rows = run_parts(methods, self.seeds, 1, metrics, task_of, RawFile(raw), seeded=True, progress=progress)
         # Which tasks have a score is for their labels to say, whatever is predicted.
-        score = self.score or (task_roc_auc if self.classification else task_rmse)
+        score = judge_of(self.score, classification=self.classification)
         return collect(
             rows,
             self.protocol,
@@ -95,7 +93,7 @@ def evaluate_molecules(
     *,
     classification: bool,
     smiles: Sequence[str] | None = None,
-    score: Score | None = None,
+    score: Judge | None = None,
     raw: str | Path | None = None,
     jobs: int | None = None,
     progress: Callable[[str, int], None] | None = None,
@@ -161,7 +159,7 @@ def finetune_molecules(
     *,
     classification: bool,
     split: Mapping[str, Any] | None = None,
-    score: Score | None = None,
+    score: Judge | None = None,
     device: torch.device | str = "cpu",
     bf16: bool = False,
     raw: str | Path | None = None,
@@ -201,9 +199,7 @@ def finetune_molecules(
         [[100.0]]
     """
     check_tunes(protocol)
-    split = split if split is not None else getattr(dataset, "split", None)
-    if split is None:
-        raise ValueError("expected a split, got none; pass positions under 'train', 'valid' and 'test'")
+    split = split_of(dataset, split)
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
     task = _Task(labels_of(packed), split, protocol, seeds, classification, score)
     graphs = digest_of(packed)

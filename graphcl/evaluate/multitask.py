@@ -96,6 +96,15 @@ class TaskScores(NamedTuple):
     skipped: int
 
 
+Judge = Callable[[Any, Any], TaskScores]
+"""Signature: (target [N, T], prediction [N, T]) -> TaskScores."""
+
+
+def judge_of(score: Judge | None, *, classification: bool) -> Judge:
+    """What scores a part: what is asked for, else ROC-AUC or RMSE."""
+    return score or (task_roc_auc if classification else task_rmse)
+
+
 def task_roc_auc(target: Any, score: Any) -> TaskScores:
     """The area under the ROC curve of each task over its measured labels, and the mean of those that have one.
 

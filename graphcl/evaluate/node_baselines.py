@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.baselines import collect_statistics
-from graphcl.evaluate.cache import row_keeper
+from graphcl.evaluate.cache import rows_of
 
 __all__ = [
     "compared_node_embeddings",
@@ -126,18 +126,13 @@ def compared_node_embeddings(
         >>> sorted(compared_node_embeddings(network, [0], make=make, trained={}))
         ['raw', 'untrained', 'untrained-init']
     """
-    kept = row_keeper(cache, key)
-    raw = raw_node_embeddings(data)
-    rows: dict[str, list[FloatArray]] = {"raw": [raw for _ in seeds]}
     builds: dict[str, Callable[[int], FloatArray]] = {}
     if seeds and _has_batch_norm(make(seeds[0])):
         builds["untrained-init"] = lambda seed: untrained_init_node_embeddings(lambda: make(seed), data)
     builds["untrained"] = lambda seed: untrained_node_embeddings(lambda: make(seed), data, seed=seed)
     for name, build in trained.items():
         builds[name] = lambda seed, build=build: embed_nodes(build(seed), data)  # type: ignore[misc]
-    for name, build_one in builds.items():
-        rows[name] = [kept(name, seed, lambda s=seed, b=build_one: b(s)) for seed in seeds]  # type: ignore[misc]
-    return rows
+    return {"raw": [raw_node_embeddings(data)] * len(seeds)} | rows_of(builds, seeds, cache, key)
 
 
 def _has_batch_norm(method: nn.Module) -> bool:

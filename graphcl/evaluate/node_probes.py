@@ -1,6 +1,5 @@
 """One split of the nodes of a graph under a protocol: fit, choose on validation, read the test nodes once."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from graphcl._arguments import check_choice
 from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
 from graphcl.evaluate._classifiers import standardise
 from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_parts, check_rows, take
+from graphcl.evaluate._threads import quiet
 from graphcl.evaluate.knn import knn_votes
 from graphcl.evaluate.logistic import fit_logistic
 from graphcl.evaluate.node_protocols import NodeProtocol
@@ -102,17 +102,6 @@ def check_task(y: IntArray, splits: list[NodeSplit], protocol: NodeProtocol, met
     if metric != "accuracy" and protocol.probe == "liblinear":
         raise ValueError(f"expected the metric accuracy for {protocol.name}, which chooses by it, got {metric!r}")
     check_classes(y, splits, metric)
-
-
-class quiet(warnings.catch_warnings):
-    """Silences what probes warn of and scores count: iteration limits, and classes missing from an inner fold."""
-
-    def __enter__(self) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-
-        super().__enter__()
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", message="Label .* is present in all training examples")
 
 
 def score_split(

@@ -11,11 +11,13 @@ import torch
 
 from graphcl.evaluate._checks import IntArray, check_graph, check_methods, check_protocol, check_runs, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
-from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, in_threads, run_parts, warn_unconverged
+from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts, warn_unconverged
 from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate._threads import in_threads
 from graphcl.evaluate.clustering import kmeans_scores
 from graphcl.evaluate.evaluation import Evaluation
-from graphcl.evaluate.link import LinkSplit, edges_of, link_score
+from graphcl.evaluate.link import link_score
+from graphcl.evaluate.link_splits import LinkSplit, edges_of
 from graphcl.evaluate.node_probes import check_task, score_of, score_split, unit_rows
 from graphcl.evaluate.node_protocols import NodeProtocol
 from graphcl.evaluate.node_splits import NodeSplit, node_split_hash, node_splits

@@ -5,9 +5,7 @@ The test fold is read once. The scores equal those of scikit-learn's ``GridSearc
 because kernels are shared by the whole grid and distances by all folds.
 """
 
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +27,7 @@ from graphcl.evaluate._classifiers import (
     ScaledRBF,
     squared_distances,
 )
+from graphcl.evaluate._threads import in_threads
 from graphcl.evaluate.duplicates import grouped_folds
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.splits import Fold, stratified_folds
@@ -201,8 +200,6 @@ def _all_folds(
     only: Sequence[int] | None,
     n_jobs: int,
 ) -> list[FoldScore]:
-    from sklearn.exceptions import ConvergenceWarning
-
     if n_jobs < 1:
         raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
     groups = check_groups(groups, len(y), protocol)
@@ -210,9 +207,5 @@ def _all_folds(
     numbers = list(range(len(folds))) if only is None else sorted(set(only))
     if numbers and not 0 <= numbers[0] <= numbers[-1] < len(folds):
         raise ValueError(f"expected fold numbers from 0 to {len(folds) - 1}, got {numbers}")
-    # The filter is the whole program's, so it is set here, once, and not by each thread around its fits.
-    with warnings.catch_warnings(), ThreadPoolExecutor(n_jobs) as pool:
-        warnings.simplefilter("ignore", ConvergenceWarning)  # counted in every score; the caller reports it
-        return list(
-            pool.map(lambda number: score_fold(classifier, y, number, folds[number], protocol, groups), numbers)
-        )
+    score = in_threads(lambda number: score_fold(classifier, y, number, folds[number], protocol, groups), n_jobs)
+    return score(numbers)

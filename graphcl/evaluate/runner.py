@@ -22,11 +22,11 @@ from graphcl.evaluate._parts import (
     PartScore,
     collect,
     digest_text,
-    in_threads,
     run_parts,
     warn_unconverged,
 )
 from graphcl.evaluate._raw import RawFile
+from graphcl.evaluate._threads import in_threads
 from graphcl.evaluate._unsupervised import kernel_rows, score_run
 from graphcl.evaluate.evaluation import AnyProtocol, Evaluation
 from graphcl.evaluate.probes import fold_scores, folds_of

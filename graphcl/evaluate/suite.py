@@ -14,7 +14,7 @@ from graphcl.evaluate.baselines import (
     untrained_embeddings,
     untrained_init_embeddings,
 )
-from graphcl.evaluate.cache import row_keeper
+from graphcl.evaluate.cache import rows_of
 from graphcl.evaluate.wl import wl_kernel
 from graphcl.methods import Method
 
@@ -68,24 +68,30 @@ def compared_embeddings(
         >>> sorted(embeddings), sorted(kernels)
         (['raw', 'untrained', 'untrained-init'], ['wl'])
     """
-    kept = row_keeper(cache, key)
     clean = list(graphs.batches(EMBED_BATCH))
+    builds = encoder_rows(graphs, clean, make=make, trained=trained, batch_size=batch_size)
+    rows = {"raw": [raw_embeddings(clean)] * len(seeds)} | rows_of(builds, seeds, cache, key)
+    if not kernel:
+        return rows, {}
+    return rows, {"wl": wl_kernel(graphs.batch(range(len(graphs))))}
+
+
+def encoder_rows(
+    graphs: PackedDataset,
+    clean: Sequence[Batch],
+    *,
+    make: Callable[[int], Method],
+    trained: Mapping[str, Callable[[int], Method]],
+    batch_size: int,
+) -> dict[str, Callable[[int], FloatArray]]:
+    """From a seed to the embeddings by each encoder: ``untrained-init``, ``untrained``, and the trained ones."""
 
     def untrained(seed: int) -> FloatArray:
         statistics = first_epoch(graphs, batch_size, seed)
         return untrained_embeddings(lambda: make(seed), clean, statistics=statistics, seed=seed)
 
-    raw = raw_embeddings(clean)
-    rows = {
-        "raw": [raw for _ in seeds],
-        "untrained-init": [
-            kept("untrained-init", s, lambda s=s: untrained_init_embeddings(lambda: make(s), clean))  # type: ignore[misc]
-            for s in seeds
-        ],
-        "untrained": [kept("untrained", s, lambda s=s: untrained(s)) for s in seeds],  # type: ignore[misc]
-    }
-    for name, build in trained.items():
-        rows[name] = [kept(name, s, lambda s=s, build=build: embed_graphs(build(s), clean)) for s in seeds]  # type: ignore[misc]
-    if not kernel:
-        return rows, {}
-    return rows, {"wl": wl_kernel([graph for batch in clean for graph in batch.to_data_list()])}
+    def embedded(build: Callable[[int], Method]) -> Callable[[int], FloatArray]:
+        return lambda seed: embed_graphs(build(seed), clean)
+
+    rows = {"untrained-init": lambda seed: untrained_init_embeddings(lambda: make(seed), clean), "untrained": untrained}
+    return rows | {name: embedded(build) for name, build in trained.items()}

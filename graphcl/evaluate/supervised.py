@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.utils import cumsum, to_undirected
 
 from graphcl._random import torch_seeded
 from graphcl.evaluate._checks import FloatArray
@@ -142,8 +144,7 @@ class _Rows:
     def __init__(self, row: Tensor, col: Tensor, value: Tensor, num_rows: int) -> None:
         order = torch.argsort(row, stable=True)
         self.col, self.value = col[order], value[order]
-        counts = torch.bincount(row, minlength=num_rows)
-        self.ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        self.ptr = cumsum(torch.bincount(row, minlength=num_rows))
 
     def times(self, dense: Tensor, dropout: float = 0.0, training: bool = False) -> Tensor:
         """``self @ dense``, with dropout of the entries."""
@@ -177,9 +178,6 @@ class _GCN(nn.Module):
 
 def _adjacency(edge_index: Tensor, num_nodes: int) -> _Rows:
     """The symmetric normalised adjacency with self loops, both directions of every edge."""
-    from torch_geometric.nn.conv.gcn_conv import gcn_norm
-    from torch_geometric.utils import to_undirected
-
     edges, weight = gcn_norm(to_undirected(edge_index, num_nodes=num_nodes), None, num_nodes)
     return _Rows(edges[1], edges[0], weight, num_nodes)
 

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch_geometric.data import Batch, Data, Dataset
 
 from graphcl.evaluate._checks import FloatArray, to_numpy
+from graphcl.evaluate.knn import unit_kernel
+from graphcl.nn import rooted_subtrees
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-    from torch_geometric.data import Batch, Data
 
 __all__ = ["wl_features", "wl_kernel"]
 
 
-def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "csr_matrix":
+def wl_features(graphs: Batch | Dataset | Sequence[Data], *, iterations: int = 3) -> "csr_matrix":
     """How often each Weisfeiler-Lehman colour occurs in each graph, for rounds 0 to ``iterations``.
 
     Round 0 colours a node by its row of ``x``, or by its degree where there is no ``x``. Every later round gives two
@@ -46,8 +48,6 @@ def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "cs
     """
     from scipy.sparse import csr_matrix
 
-    from graphcl.nn import rooted_subtrees
-
     if iterations < 0:
         raise ValueError(f"expected iterations >= 0, got {iterations}")
     batch = _as_batch(graphs)
@@ -62,7 +62,7 @@ def wl_features(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> "cs
     return csr_matrix((ones, (rows, columns)), shape=(int(batch.num_graphs), offset))  # equal places are summed
 
 
-def wl_kernel(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> FloatArray:
+def wl_kernel(graphs: Batch | Dataset | Sequence[Data], *, iterations: int = 3) -> FloatArray:
     """The cosine-normalised Weisfeiler-Lehman subtree kernel of a data set.
 
     ``K[i, j] = <f_i, f_j> / (|f_i| |f_j|)`` with the counts ``f`` of ``wl_features``; a graph without nodes has a row
@@ -89,15 +89,10 @@ def wl_kernel(graphs: "Batch | Sequence[Data]", *, iterations: int = 3) -> Float
     Source: Shervashidze, Schweitzer, van Leeuwen, Mehlhorn and Borgwardt, Weisfeiler-Lehman Graph Kernels, JMLR 2011.
     """
     counts = wl_features(graphs, iterations=iterations).astype(np.float64)
-    gram = np.asarray((counts @ counts.T).todense())
-    length = np.sqrt(gram.diagonal())
-    length[length == 0] = 1.0
-    return gram / (length[:, None] * length[None, :])
+    return unit_kernel(np.asarray((counts @ counts.T).todense()))
 
 
-def _as_batch(graphs: "Batch | Sequence[Data]") -> "Batch":
-    from torch_geometric.data import Batch
-
+def _as_batch(graphs: Batch | Dataset | Sequence[Data]) -> Batch:
     if isinstance(graphs, Batch):
         return graphs
     data = list(graphs)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from graphcl._random import fold, hash_ids, randint, seed_from
+from graphcl._random import fold, hash_ids, randint, seed_from, uniform
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
     Objective,
@@ -92,7 +92,7 @@ def hard_mixing(
             first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), near))]
             second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), near))]
             own = (slot >= mixed)[:, None]
-            share = _uniform(hash_ids(fold(seed, 2), ids), first)[..., None] * torch.where(own, 0.5, 1.0)
+            share = uniform(hash_ids(fold(seed, 2), ids)).to(first.dtype)[..., None] * torch.where(own, 0.5, 1.0)
             mixture = share * torch.where(own, q.detach()[:, None], first) + (1 - share) * second
             length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
             mixture = mixture / length.masked_fill(length == 0, torch.inf)
@@ -102,10 +102,6 @@ def hard_mixing(
     tau = number_beside(query, temperature)
     synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue, tau], columns=columns)
     return mean_cost(positive, torch.logaddexp(negatives, synthetic))
-
-
-def _uniform(hashes: Tensor, like: Tensor) -> Tensor:
-    return ((hashes >> 11).bitwise_and_((1 << 53) - 1).double() / 2**53).to(like.dtype)
 
 
 def _check_counts(hardest: int, mixed: int, query_mixed: int) -> None:

@@ -1,17 +1,21 @@
-"""What a node's neighbourhood says on average: powers of the normalised adjacency."""
+"""What an encoder says of a node, with what it says of the neighbourhood: powers of the normalised adjacency."""
 
-from torch import Tensor
+from torch_geometric.data import Data
 
-from graphcl.nn import normalised_adjacency
+from graphcl.methods.base import graphs_of
+from graphcl.nn import Embeddings, GraphEncoder, normalised_adjacency
 
-__all__ = ["smoothed"]
+__all__ = ["encode_smoothed"]
 
 
-def smoothed(node: Tensor, edge_index: Tensor, power: int) -> Tensor:
-    """``[N, D]`` the nodes times the symmetrically normalised adjacency with self-loops, ``power`` times."""
+def encode_smoothed(encoder: GraphEncoder, data: Data, power: int) -> Embeddings:
+    """The embeddings H + A^n H, n the power of the symmetrically normalised adjacency with self-loops; H for n = 0."""
+    found = encoder.encode(data)
     if power == 0:
-        return node
-    adjacency = normalised_adjacency(edge_index, node.size(0), dtype=node.dtype)
+        return found
+    spread = found.node
+    adjacency = normalised_adjacency(data.edge_index, spread.size(0), dtype=spread.dtype)
     for _ in range(power):
-        node = adjacency(node)
-    return node
+        spread = adjacency(spread)
+    node = found.node + spread
+    return Embeddings(node, encoder.readout(node, *graphs_of(data)))

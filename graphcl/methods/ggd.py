@@ -8,8 +8,8 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl._arguments import check_whole
 from graphcl.augment import Compose, FeatureMask, FeatureShuffle
-from graphcl.methods._smooth import smoothed
-from graphcl.methods.base import View, graphs_of
+from graphcl.methods._smooth import encode_smoothed
+from graphcl.methods.base import View
 from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import Embeddings, GraphEncoder
 
@@ -75,8 +75,4 @@ class GGD(NodeViewMethod):
         return self.loss(z1, z2)
 
     def represent(self, data: Data) -> Embeddings:
-        found = self.encoder.encode(data)
-        if self.power == 0:
-            return found
-        node = found.node + smoothed(found.node, data.edge_index, self.power)
-        return Embeddings(node, self.encoder.readout(node, *graphs_of(data)))
+        return encode_smoothed(self.encoder, data, self.power)

@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
-from graphcl.methods.base import View, ViewMethod, check_two_views
-from graphcl.methods.graphs import two_random_views, width_of
-from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, projection_head
+from graphcl.methods._momentum import MomentumMethod
+from graphcl.methods.base import View
+from graphcl.nn import GraphEncoder
 
 __all__ = ["GraphMoCo"]
 
 
-class GraphMoCo(ViewMethod):
+class GraphMoCo(MomentumMethod):
     """Momentum contrast: match a graph with the key of its other view, the keys of a queue being the negatives.
 
     The first view is encoded by the encoder, the second by its moving average. A batch of one graph will do, as the
@@ -51,8 +49,6 @@ class GraphMoCo(ViewMethod):
     short; own earlier keys are no negatives; BatchNorm is not shuffled across devices.
     """
 
-    joins_ranks = True
-
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -64,30 +60,14 @@ class GraphMoCo(ViewMethod):
         queue_size: int = 1024,
         seed: int = 0,
     ) -> None:
-        super().__init__(encoder, views=two_random_views() if views is None else views, seed=seed)
-        check_two_views(self.views)
-        self.head = projection_head(encoder.graph_channels) if head is None else head
-        self.loss = MoCo(temperature=0.2) if loss is None else loss
-        self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
-        self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size)
-        self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
+        loss = MoCo(temperature=0.2) if loss is None else loss
+        super().__init__(
+            encoder, views=views, head=head, loss=loss, momentum=momentum, queue_size=queue_size, seed=seed
+        )
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        query = self.head(joined_rows(self.encoder.encode(views[0]).graph))
-        encoder, head = self.target.module.children()
-        with torch.no_grad():
-            key = head(joined_rows(encoder.encode(views[1]).graph))  # type: ignore[operator]
-        names = views[0]._store.get("graph_id")
-        names = None if names is None else joined_rows(names)
-        exclude = [] if names is None else [(names, self.queue.names)]
-        loss: Tensor = self.loss(query, key, self.queue.keys, exclude=exclude)
-        if self.training:
-            self._waiting = (key, names, is_one_batch())
-        return loss
+        return self.match(views)[0]
 
     def after_step(self) -> None:
         """Move the slow encoder, and put the keys of the step into the queue."""
-        if self._waiting is not None:
-            self.target.update(nn.ModuleList([self.encoder, self.head]))
-            self.queue.enqueue(*self._waiting)
-            self._waiting = None
+        self.take_in()

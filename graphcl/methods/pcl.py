@@ -7,17 +7,16 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl._random import fold
-from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.losses import MoCo
 from graphcl.losses.proto_nce import concentrations, proto_nce
-from graphcl.methods.base import View, ViewMethod, check_two_views
-from graphcl.methods.graphs import two_random_views, width_of
-from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, kmeans, projection_head
+from graphcl.methods._momentum import MomentumMethod
+from graphcl.methods.base import View
+from graphcl.nn import GraphEncoder, kmeans
 
 __all__ = ["PCL"]
 
 
-class PCL(ViewMethod):
+class PCL(MomentumMethod):
     r"""Prototypical contrast: MoCo on graphs, plus contrast of each graph with the centre of its cluster.
 
     .. math:: L = L_{\mathrm{MoCo}} + \frac1M \sum_m -\frac1N \sum_i
@@ -61,8 +60,6 @@ class PCL(ViewMethod):
     phi: Tensor
     seen: Tensor
 
-    joins_ranks = True
-
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -76,40 +73,27 @@ class PCL(ViewMethod):
         queue_size: int = 1024,
         seed: int = 0,
     ) -> None:
-        super().__init__(encoder, views=two_random_views() if views is None else views, seed=seed)
-        check_two_views(self.views)
         if not num_clusters or min(num_clusters) < 2 or max(num_clusters) > queue_size or cluster_every < 1:
             raise ValueError(
                 f"expected num_clusters from 2 to queue_size = {queue_size} and cluster_every of at least 1, "
                 f"got {list(num_clusters)} and {cluster_every}"
             )
+        loss = MoCo(temperature=temperature)
+        super().__init__(
+            encoder, views=views, head=head, loss=loss, momentum=momentum, queue_size=queue_size, seed=seed
+        )
         self.num_clusters, self.cluster_every, self.temperature = tuple(num_clusters), cluster_every, temperature
-        self.head = projection_head(encoder.graph_channels) if head is None else head
-        self.loss = MoCo(temperature=temperature)
-        self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
-        width = width_of(self.head, encoder.graph_channels)
-        self.queue = KeyQueue(width, queue_size)
         # All clusterings one after the other; phi is 0 as long as there are none.
-        self.register_buffer("centres", torch.zeros(sum(self.num_clusters), width))
+        self.register_buffer("centres", torch.zeros(sum(self.num_clusters), self.queue.keys.size(1)))
         self.register_buffer("phi", torch.zeros(sum(self.num_clusters)))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-        self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
         self._due = False
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        query = self.head(joined_rows(self.encoder.encode(views[0]).graph))
-        encoder, head = self.target.module.children()
-        with torch.no_grad():
-            key = head(joined_rows(encoder.encode(views[1]).graph))  # type: ignore[operator]
-        names = views[0]._store.get("graph_id")
-        names = None if names is None else joined_rows(names)
-        loss: Tensor = self.loss(
-            query, key, self.queue.keys, exclude=[] if names is None else [(names, self.queue.names)]
-        )
+        loss, query, key = self.match(views)
         if bool(self.phi[0] > 0):
             loss = loss + self._to_prototypes(query, key)
         if self.training:
-            self._waiting = (key, names, is_one_batch())
             # Noted here: of several batches that make one update, the last alone is followed by after_step.
             self._due |= (int(self.step) + 1) % self.cluster_every == 0
         return loss
@@ -123,15 +107,14 @@ class PCL(ViewMethod):
 
     def after_step(self) -> None:
         """Move the slow encoder, put the step's keys into the queue and, now and then, cluster it."""
-        if self._waiting is None:
+        count = self.take_in()
+        if not count:
             return
-        self.target.update(nn.ModuleList([self.encoder, self.head]))
-        self.queue.enqueue(*self._waiting)
-        self.seen += self._waiting[0].size(0)
+        self.seen += count
         due = self._due or int(self.step) % self.cluster_every == 0
         if int(self.seen) >= self.queue.keys.size(0) and due:
             self._cluster()
-        self._waiting, self._due = None, False
+        self._due = False
 
     @torch.no_grad()
     def _cluster(self) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn.inits import reset
+from torch_geometric.utils import cumsum
 
 from graphcl._random import Key, fold, hash_ids
 from graphcl.distributed import joined_rows, rows_before
@@ -154,7 +155,7 @@ def _part(data: Data, kept: Tensor, batch: Tensor, num_graphs: int) -> Data:
     inside = (edges >= 0).all(0)
     size = torch.bincount(batch[kept], minlength=num_graphs)
     part = Data(x=data.x[kept], edge_index=edges[:, inside], batch=batch[kept])
-    part.ptr = torch.cat([size.new_zeros(1), size.cumsum(0)])
+    part.ptr = cumsum(size)
     for name in ("edge_attr", "edge_weight"):
         if name in data:
             part[name] = data[name][inside]

@@ -10,8 +10,8 @@ from graphcl import losses
 from graphcl._arguments import check_whole
 from graphcl._random import Key
 from graphcl.distributed import joined_rows
-from graphcl.methods._smooth import smoothed
-from graphcl.methods.base import Method, graphs_of
+from graphcl.methods._smooth import encode_smoothed
+from graphcl.methods.base import Method
 from graphcl.methods.bgrl import prelu_predictor
 from graphcl.methods.nodes import mark_seeds
 from graphcl.nn import EMATarget, Embeddings, GraphEncoder
@@ -105,9 +105,7 @@ class SGRL(Method):
         return scattering(target) + self.loss(online, target) / 2
 
     def represent(self, data: Data) -> Embeddings:
-        h = self.encoder.encode(data).node
-        h = h + smoothed(h, data.edge_index, self.power) if self.power else h
-        return Embeddings(h, self.encoder.readout(h, *graphs_of(data)))
+        return encode_smoothed(self.encoder, data, self.power)
 
     def after_step(self) -> None:
         self.target.update(self.encoder)

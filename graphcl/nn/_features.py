@@ -1,5 +1,6 @@
 """The first linear map on wide features that are mostly zeros, such as bags of words: a product over what is there."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -37,8 +38,6 @@ def _entries(x: Tensor) -> SparseMatrix | None:
     some = x[:: x.size(0) // LOOK]
     if int(torch.count_nonzero(some)) > SHARE * some.numel():
         return None
-    import numpy as np
-
     place = torch.from_numpy(np.flatnonzero((x != 0).numpy()))  # three times as fast as torch's own
     if place.numel() > 2 * SHARE * x.numel():
         return None

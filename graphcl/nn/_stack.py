@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
-from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes, norm_layer
-from graphcl.nn.norm import BatchNorm, normalise_views
+from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes
+from graphcl.nn.norm import BatchNorm, norm_layer, normalise_views
 from graphcl.nn.prelu import PReLU
 
 __all__ = ["Activation", "Jump", "Norm", "Stack", "is_mapped_first", "layer_widths"]

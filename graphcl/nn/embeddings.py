@@ -10,12 +10,12 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.distributed import is_one_batch, own_rows
-from graphcl.nn._cache import remember
+from graphcl.nn._joining import is_dense, join_edges, join_rows, join_weights, weight_of
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
-from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges
+from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges, count_graphs
 from graphcl.nn.readouts import Readout, as_readout, sum_readout, width_of
 
-__all__ = ["Embeddings", "GraphEncoder", "split_batch"]
+__all__ = ["Embeddings", "GraphEncoder"]
 
 
 class Embeddings(NamedTuple):
@@ -112,7 +112,7 @@ class GraphEncoder(nn.Module):
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.int64), 1
         elif num_graphs is None:
-            num_graphs = _count(batch)
+            num_graphs = count_graphs(batch)
         with own_rows() if is_one_batch() else nullcontext():  # its norms are to look at the other ranks' rows
             if isinstance(inner(self.gnn), EdgeEncoder):
                 counts = {"num_graphs": num_graphs, "splits": splits, "graph_splits": graph_splits}
@@ -181,13 +181,13 @@ class GraphEncoder(nn.Module):
         batch, num_graphs = batch_and_count(data)
         options = {"edge_attr": self.edge_attr_of(data)}
         if takes_weights(self.gnn):
-            options["edge_weight"] = _weight(data)
+            options["edge_weight"] = weight_of(data)
         return self(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
 
     def encode_views(self, views: Sequence[Data]) -> list[Embeddings]:
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         # What lacks something, or is sparse, is told so one by one.
-        complete = all(_is_dense(view.x) and _is_dense(view.edge_index) for view in views)
+        complete = all(is_dense(view.x) and is_dense(view.edge_index) for view in views)
         if not isinstance(inner(self.gnn), (JointEncoder, EdgeEncoder)) or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
@@ -198,10 +198,10 @@ class GraphEncoder(nn.Module):
             batches.append(view.edge_index.new_full((size,), graph) if batch is None else batch + graph)
             counts.append(count)
             graph += count
-        x, edge_index = _join_rows([view.x for view in views]), _join_edges([view.edge_index for view in views], sizes)
+        x, edge_index = join_rows([view.x for view in views]), join_edges([view.edge_index for view in views], sizes)
         options = {"edge_attr": torch.cat(attributes) if len(attributes) == len(views) else None}
         if takes_weights(self.gnn):
-            options["edge_weight"] = _join_weights(views)
+            options["edge_weight"] = join_weights(views)
         parts = {"splits": sizes, "graph_splits": counts}
         out = self(x, edge_index, torch.cat(batches), num_graphs=graph, **parts, **options)
         return [Embeddings(n, g) for n, g in zip(out.node.split(sizes), out.graph.split(counts), strict=True)]
@@ -211,55 +211,6 @@ class GraphEncoder(nn.Module):
         return data._store.get("edge_attr") if self.edge_attr else None
 
 
-def _weight(data: Data) -> Tensor | None:
-    return data._store.get("edge_weight")
-
-
-def _is_dense(value: object) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided
-
-
-def _join_rows(parts: Sequence[Tensor]) -> Tensor:
-    """Features of several views one below the other: the same tensor for the same views, as a second encoder asks."""
-    if any(part.requires_grad for part in parts):  # the result would hold on to a graph of gradients
-        return torch.cat(list(parts))
-    return remember(tuple(parts), "rows", lambda: torch.cat(list(parts)))
-
-
-def _join_edges(parts: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """The edges of several views side by side: the same tensor for the same views, so that it is sorted once."""
-
-    def join() -> Tensor:
-        for edges, size in zip(parts, sizes, strict=True):
-            _check_ends(edges, size)
-        starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        # In int64: numbers of few bytes suffice for one view, and wrap around in the next.
-        return torch.cat([edges.long() + start for edges, start in zip(parts, starts, strict=True)], 1)
-
-    return remember(tuple(parts), ("join", *sizes), join)
-
-
-def _check_ends(edge_index: Tensor, num_nodes: int) -> None:
-    """Refuse edges that leave their view: side by side they would end in the next one. A GPU would stall to tell."""
-    check_edges(edge_index)
-    if edge_index.device.type == "cpu" and edge_index.numel():
-        low, high = (int(bound) for bound in edge_index.aminmax())
-        if low < 0 or high >= num_nodes:
-            raise IndexError(
-                f"expected node numbers from 0 to {num_nodes - 1} in edge_index, as x has {num_nodes} rows, got "
-                f"{low if low < 0 else high}"
-            )
-
-
-def _join_weights(views: Sequence[Data]) -> Tensor | None:
-    """The weights of several views' edges, 1 for those of a view that has none; None if no view has."""
-    weights = [_weight(view) for view in views]
-    if all(weight is None for weight in weights):
-        return None
-    ones = [view.x.new_ones(view.edge_index.size(1)) for view in views]
-    return torch.cat([one if w is None else w.reshape(-1) for w, one in zip(weights, ones, strict=True)])
-
-
 def batch_and_count(data: Data) -> tuple[Tensor | None, int]:
     """The batch vector, if there is one, and the number of graphs."""
     batch, ptr = data._store.get("batch"), data._store.get("ptr")
@@ -267,81 +218,4 @@ def batch_and_count(data: Data) -> tuple[Tensor | None, int]:
         return None, 1
     if isinstance(data, Batch):
         return batch, data.num_graphs
-    return batch, _count(batch) if ptr is None else ptr.numel() - 1
-
-
-def _count(batch: Tensor) -> int:
-    return int(batch.max()) + 1 if batch.numel() else 0
-
-
-def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
-    """Parts of a batch with the given numbers of graphs, in order, each with all that its graphs have.
-
-    Args:
-        batch: Graphs side by side, as PyG collates them.
-        counts: How many graphs each part has; their sum is the batch's.
-
-    Returns:
-        ``Data`` with ``x``, ``edge_index``, ``batch`` and ``ptr``, and with every other attribute of the batch that is
-        a dense tensor or a list.
-
-    Raises:
-        ValueError: The counts do not add up.
-
-    Example:
-        >>> from torch_geometric.data import Batch
-        >>> graphs = [Data(x=torch.ones(n, 1), edge_index=torch.tensor([[0], [1]])) for n in (2, 3, 2)]
-        >>> first, second = split_batch(Batch.from_data_list(graphs), [1, 2])
-        >>> second.edge_index.tolist(), second.ptr.tolist()
-        ([[0, 3], [1, 4]], [0, 3, 5])
-    """
-    if sum(counts) != batch.num_graphs:
-        raise ValueError(f"expected counts that add up to the batch's {batch.num_graphs} graphs, got {list(counts)}")
-    ends = torch.tensor([0, *counts]).cumsum(0)
-    edges = batch._slice_dict["edge_index"][ends].tolist()
-    attributes = batch._store.get("edge_attr")
-    nodes, graphs = batch.ptr[ends.to(batch.ptr.device)].tolist(), ends.tolist()
-    weight, parts = _weight(batch), []
-    rest = [(key, _parts_of(batch, key, ends)) for key in batch._slice_dict if key not in _SPLIT_BY_BOUNDS]
-    for i in range(len(counts)):
-        (n, m), (e, f), (g, h) = (bounds[i : i + 2] for bounds in (nodes, edges, graphs))
-        part = Data(
-            x=batch.x[n:m],
-            edge_index=batch.edge_index[:, e:f] - n,
-            batch=batch.batch[n:m] - g,
-            ptr=batch.ptr[g : h + 1] - n,
-        )
-        if attributes is not None:
-            part.edge_attr = attributes[e:f]
-        if weight is not None:
-            part.edge_weight = weight[e:f]
-        if "graph_id" in batch:
-            part.graph_id = batch.graph_id[g:h]
-        if "n_id" in batch:
-            part.n_id = batch.n_id[n:m]
-        for key, values in rest:
-            if values is not None:
-                part[key] = values[i]
-        parts.append(part)
-    return parts
-
-
-_SPLIT_BY_BOUNDS = {"x", "edge_index", "edge_attr", "edge_weight", "graph_id", "n_id"}
-
-
-def _parts_of(batch: Batch, key: str, ends: Tensor) -> Sequence[Any] | None:
-    """An attribute of each part; numbers of nodes are counted from the part's first. None of what cannot be cut."""
-    value, slices = batch._store.get(key), batch._slice_dict[key]
-    if not isinstance(slices, Tensor):  # of what is nested, one for each of its keys
-        return None
-    bounds = slices[ends].tolist()
-    if isinstance(value, list):
-        return [value[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
-    if not _is_dense(value):
-        return None
-    dim, added = batch.__cat_dim__(key, value) or 0, batch._inc_dict.get(key)  # without a dimension they are stacked
-    parts = [value.narrow(dim, a, b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
-    if not isinstance(added, Tensor) or not bool(added.any()):
-        return parts
-    firsts = zip(parts, ends.tolist(), strict=False)
-    return [part - added[g].to(part.device) if part.numel() else part for part, g in firsts]
+    return batch, count_graphs(batch) if ptr is None else ptr.numel() - 1

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from graphcl._arguments import check_choice
 from graphcl.nn._cache import remember
 from graphcl.nn._fused import fused_layers, is_fusible, is_plain, maps_first
-from graphcl.nn.norm import BatchNorm, normalise_views
+from graphcl.nn.norm import BatchNorm, norm_layer, normalise_views
 from graphcl.nn.sparse import SparseSum
 
 __all__ = ["GIN", "EdgeEncoder", "JointEncoder"]
@@ -157,13 +157,13 @@ def check_edges(edge_index: Tensor) -> None:
         raise TypeError(f"expected edge_index of whole numbers, got {edge_index.dtype}; write edge_index.long()")
 
 
+def count_graphs(batch: Tensor) -> int:
+    """The number of graphs that a batch vector tells of, the last of them not empty."""
+    return int(batch.max()) + 1 if batch.numel() else 0
+
+
 def check_sizes(**sizes: int) -> None:
     """Refuse widths and depths below 1."""
     for name, value in sizes.items():
         if value < 1:
             raise ValueError(f"expected {name} of at least 1, got {value}")
-
-
-def norm_layer(name: str, width: int) -> nn.Module:
-    """The module that goes by a name."""
-    return BatchNorm(width) if name == "batch" else nn.LayerNorm(width) if name == "layer" else nn.Identity()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl._arguments import check_choice
-from graphcl.nn.norm import BatchNorm, normalise_views
+from graphcl.nn.norm import norm_layer, normalise_views
 from graphcl.nn.prelu import PReLU
 
 __all__ = ["MLPHead", "ShortcutHead", "project_views", "projection_head"]
@@ -105,8 +105,7 @@ class MLPHead(nn.Module):
         widths = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         between = zip(widths[:-2], widths[1:-1], strict=True)
         self.inner = nn.ModuleList(nn.Linear(a, b, bias=norm != "batch") for a, b in between)
-        make = {"batch": BatchNorm, "layer": nn.LayerNorm, "none": nn.Identity}[norm]
-        self.norms = nn.ModuleList(make(width) for width in widths[1:-1])
+        self.norms = nn.ModuleList(norm_layer(norm, width) for width in widths[1:-1])
         self.last = nn.Linear(widths[-2], widths[-1], bias=last_bias)
         self.norm = norm
 

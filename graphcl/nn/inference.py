@@ -8,11 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from graphcl._index import group, outside
 from graphcl.nn._modes import evaluating
 from graphcl.nn._signature import inner, takes_weights
 from graphcl.nn.embeddings import GraphEncoder
 from graphcl.nn.layers import Edges, layers_of
-from graphcl.nn.sparse import group
 
 __all__ = ["Rows", "embed_layerwise"]
 
@@ -110,10 +110,8 @@ def _check(
             raise ValueError(f"expected {name} on {device}, where the features are, got it on {value.device}")
         if value is not None and name != "edge_index" and value.size(0) != edge_index.size(1):
             raise ValueError(f"expected {name} with a row for each of {edge_index.size(1)} edges, got {value.size(0)}")
-    if edge_index.numel():
-        low, high = (int(bound) for bound in edge_index.aminmax())
-        if low < 0 or high >= x.shape[0]:
-            raise ValueError(f"expected node numbers from 0 to {x.shape[0] - 1}, got {low if low < 0 else high}")
+    if (wrong := outside(edge_index, x.shape[0])) is not None:
+        raise ValueError(f"expected node numbers from 0 to {x.shape[0] - 1}, got {wrong}")
     return int(x.shape[0]), device
 
 

@@ -1,6 +1,5 @@
 """Encoders of molecules: atoms and bonds by embeddings of an index table."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,84 +9,13 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
-from graphcl.nn.encoders import EdgeEncoder
+from graphcl.nn.columns import AtomEmbedding, bond_counts, check_codes, column_offsets, draw_by_column
+from graphcl.nn.encoders import EdgeEncoder, check_sizes, count_graphs
 from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.readouts import sum_readout
 from graphcl.nn.sparse import SparseSum
 
-__all__ = ["AtomEmbedding", "MoleculeEncoder", "bond_counts"]
-
-
-class AtomEmbedding(nn.Module):
-    r"""The embedding of an atom: the sum of a learned embedding of each column of x, added up without holding them all.
-
-    .. math:: h_i = \sum_c W_c[x_{ic}]
-
-    Args:
-        channels: D.
-        vocab: The index table of the molecules.
-
-    Example:
-        >>> AtomEmbedding(8, vocab="hu2020")(torch.tensor([[5, 0], [7, 0]])).shape
-        torch.Size([2, 8])
-    """
-
-    offsets: Tensor
-
-    def __init__(self, channels: int, *, vocab: str = "ogb") -> None:
-        super().__init__()
-        self.vocab = vocab
-        self.sizes = [column.size for column in table(vocab).atom]
-        self.weight = nn.Parameter(torch.empty(sum(self.sizes), channels))
-        self.register_buffer("offsets", _offsets(self.sizes), persistent=False)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw the weights anew, each column's by its own size."""
-        _xavier_by_column(self.weight, self.sizes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        _check_codes("x", x, self.sizes, self.vocab)
-        return F.embedding_bag(x + self.offsets, self.weight, mode="sum")
-
-
-def bond_counts(
-    edge_index: Tensor,
-    edge_attr: Tensor,
-    num_nodes: int,
-    sizes: Sequence[int],
-    *,
-    weight: Tensor | None = None,
-) -> Tensor:
-    r"""How often each value of each bond column arrives at each atom: what a sum of bond embeddings depends on.
-
-    .. math:: \sum_{j \to i} (h_j + \sum_c W_c[a_{jic}]) = (A h)_i + (C W)_i
-
-    Both sides are the same, but the right one never holds a vector per bond: ``C`` ``[N, K]`` has one column per row of
-    the embeddings (14 for OGB's table), is made once for all layers, and ``C W`` is a small matrix product.
-
-    Args:
-        edge_index: ``[2, E]``.
-        edge_attr: ``[E, B]``, indices.
-        num_nodes: N.
-        sizes: The number of values of each column, and of what else is to have a place.
-        weight: ``[E]``, what each bond counts; 1 by default.
-
-    Returns:
-        ``C``, float32.
-
-    Example:
-        >>> edge_index, edge_attr = torch.tensor([[0, 1], [1, 0]]), torch.tensor([[1, 0], [1, 0]])
-        >>> bond_counts(edge_index, edge_attr, 2, [2, 2]).tolist()
-        [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]]
-    """
-    width, target = sum(sizes), edge_index[1] * sum(sizes)
-    each = target.new_ones(target.numel(), dtype=torch.float32) if weight is None else weight
-    counts = each.new_zeros(num_nodes * width)
-    starts = itertools.accumulate(sizes, initial=0)
-    for column, start in zip(edge_attr.unbind(1), starts, strict=False):
-        counts.scatter_add_(0, target + column + start, each)
-    return counts.view(num_nodes, width)
+__all__ = ["MoleculeEncoder"]
 
 
 class MoleculeEncoder(EdgeEncoder):
@@ -147,9 +75,7 @@ class MoleculeEncoder(EdgeEncoder):
         jk: Literal["last", "sum"] = "last",
     ) -> None:
         super().__init__()
-        for name, value in {"hidden_channels": hidden_channels, "num_layers": num_layers}.items():
-            if value < 1:
-                raise ValueError(f"expected {name} of at least 1, got {value}")
+        check_sizes(hidden_channels=hidden_channels, num_layers=num_layers)
         check_choice("conv", conv, ("gin", "gcn"))
         check_choice("jk", jk, ("last", "sum"))
         if not 0 <= dropout < 1:
@@ -178,7 +104,7 @@ class MoleculeEncoder(EdgeEncoder):
         """Draw the weights anew."""
         self.atoms.reset_parameters()
         for bonds in self.bonds:
-            _xavier_by_column(bonds, self.bond_sizes)
+            draw_by_column(bonds, self.bond_sizes)
         for part in self.modules():
             if isinstance(part, nn.Linear | nn.BatchNorm1d):
                 part.reset_parameters()
@@ -228,14 +154,14 @@ class MoleculeEncoder(EdgeEncoder):
                 f"expected edge_attr [{edge_index.size(1)}, {columns}], the bonds of vocab={self.vocab!r}, got {got}; "
                 f"give it as the third argument, or wrap the encoder in GraphEncoder"
             )
-        _check_codes("edge_attr", edge_attr, self.bond_sizes[:columns], self.vocab)
+        check_codes("edge_attr", edge_attr, self.bond_sizes[:columns], self.vocab)
         return edge_attr
 
     def _counts(self, edge_index: Tensor, edge_attr: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
         """``[N, K]`` what arrives at each atom, the self-loop included; for a GCN, 1 / root of its degree."""
         sizes = self.bond_sizes
         columns = edge_attr.size(1)
-        own = _offsets(sizes)[:columns].tolist() if self.vocab == "hu2020" else [sum(sizes) - 1]
+        own = column_offsets(sizes)[:columns].tolist() if self.vocab == "hu2020" else [sum(sizes) - 1]
         own[0] += 4 if self.vocab == "hu2020" else 0  # the authors' bond type of a self-loop; direction 0
         root = weight = None
         if self.conv == "gcn":
@@ -255,7 +181,7 @@ class MoleculeEncoder(EdgeEncoder):
         if batch is None:
             num_graphs = 1
         elif num_graphs is None:
-            num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+            num_graphs = count_graphs(batch)
         return self.virtual_start.to(h.dtype).expand(num_graphs, -1)
 
     def _next_virtual(
@@ -286,34 +212,6 @@ def _perceptron(width: int) -> nn.Sequential:
 def _bond_sizes(vocab: str, columns: Sequence[Column]) -> list[int]:
     """Values per bond column, and one for the self-loop where the table keeps none."""
     return [column.size for column in columns] + ([] if vocab == "hu2020" else [1])
-
-
-def _offsets(sizes: Sequence[int]) -> Tensor:
-    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
-
-
-def _xavier_by_column(weight: Tensor, sizes: Sequence[int]) -> None:
-    with torch.no_grad():
-        for part in weight.split(list(sizes)):
-            nn.init.xavier_uniform_(part)
-
-
-def _check_codes(name: str, codes: Tensor, sizes: Sequence[int], vocab: str) -> None:
-    """Refuse what belongs to no embedding; a GPU would have to be waited for, so there only type and shape are seen."""
-    if codes.dim() != 2 or codes.size(1) != len(sizes) or codes.dtype not in (torch.int64, torch.int32):
-        raise ValueError(
-            f"expected {name} [n, {len(sizes)}] of integers, the indices of vocab={vocab!r}, got {codes.dtype} "
-            f"{list(codes.shape)}; make molecules with graphcl.data.from_smiles(..., vocab={vocab!r})"
-        )
-    if codes.device.type == "cpu" and codes.numel() and not torch.compiler.is_compiling():
-        low, high = torch.aminmax(codes, dim=0)
-        wrong = (low < 0) | (high >= torch.tensor(sizes))
-        if bool(wrong.any()):
-            column = int(wrong.nonzero()[0])
-            raise ValueError(
-                f"expected column {column} of {name} within 0 to {sizes[column] - 1} under vocab={vocab!r}, got "
-                f"{int(low[column])} to {int(high[column])}: the molecules are of another index table"
-            )
 
 
 def _check_vocabulary(module: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -75,6 +75,11 @@ class BatchNorm(nn.BatchNorm1d):
         self.running_var.lerp_(variance.to(self.running_var), share)
 
 
+def norm_layer(name: str, width: int) -> nn.Module:
+    """The module that goes by a name."""
+    return BatchNorm(width) if name == "batch" else nn.LayerNorm(width) if name == "layer" else nn.Identity()
+
+
 def normalise_views(norm: nn.Module, x: Tensor, splits: Sequence[int] | None) -> Tensor:
     """``norm`` of several views in one tensor: by row, or, of whatever stands in a norm's place, view by view."""
     if isinstance(norm, BatchNorm):

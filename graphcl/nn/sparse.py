@@ -12,40 +12,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["SparseSum", "group", "sort_pairs"]
+from graphcl._index import check_range, counting_sort, group, group_anywhere, index_type, nothing
 
-
-def group(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Sort by group: ``(ptr, order)``; ``order[ptr[i]:ptr[i + 1]]`` are the positions of value i, ascending."""
-    if index.device.type != "cpu":
-        return _group_anywhere(index, size)
-    position = torch.arange(index.numel())
-    if bool((index[1:] >= index[:-1]).all()):  # as batch vectors are; a GPU would stall to tell
-        _check_range(index, size)
-        return torch.searchsorted(index, torch.arange(size + 1)), position
-    ptr, order, _ = _counting_sort(index, _nothing(index), size)
-    return ptr.long(), order.long()
+__all__ = ["SparseSum", "sort_pairs"]
 
 
 def sort_pairs(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[Tensor, ...]:
     """Sort index pairs both ways: ``(ptr, col, pair, ptr_t, col_t, entry_t)``, the fields of a ``Pattern``."""
     if row.device.type == "cpu":
-        _check_range(col, num_cols)
-        ptr, pair, col = _counting_sort(row, col.to(_index_type(row)), num_rows)
+        check_range(col, num_cols)
+        ptr, pair, col = counting_sort(row, col.to(index_type(row)), num_rows)
         entry = torch.arange(col.numel(), dtype=col.dtype)
         return ptr, col, pair, *_transpose(ptr, col, entry, num_cols)
     return _sort_pairs_anywhere(row, col, num_rows, num_cols)
 
 
-def _group_anywhere(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    order = torch.argsort(index, stable=True)
-    return torch.searchsorted(index[order], torch.arange(size + 1, device=index.device)), order
-
-
 def _sort_pairs_anywhere(row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> tuple[Tensor, ...]:
-    ptr, pair = _group_anywhere(row, num_rows)
+    ptr, pair = group_anywhere(row, num_rows)
     row, col = row[pair], col[pair]
-    ptr_t, entry_t = _group_anywhere(col, num_cols)
+    ptr_t, entry_t = group_anywhere(col, num_cols)
     return ptr, col, pair, ptr_t, row[entry_t], entry_t
 
 
@@ -79,9 +64,9 @@ class SparseSum:
     def of(cls, row: Tensor, col: Tensor, num_rows: int, num_cols: int) -> "SparseSum":
         """The map for ``row`` and ``col`` (both ``[E]`` int64) from ``[num_cols, D]`` to ``[num_rows, D]``."""
         if row.device.type == "cpu":
-            _check_range(col, num_cols)
-            ptr, _, col = _counting_sort(row, col.to(_index_type(row)), num_rows)
-            return cls(ptr, col, *_transpose(ptr, col, _nothing(col), num_cols)[:2])
+            check_range(col, num_cols)
+            ptr, _, col = counting_sort(row, col.to(index_type(row)), num_rows)
+            return cls(ptr, col, *_transpose(ptr, col, nothing(col), num_cols)[:2])
         (ptr, order), (ptr_t, order_t) = group(row, num_rows), group(col, num_cols)
         return cls(ptr, col[order], ptr_t, row[order_t])
 
@@ -134,42 +119,6 @@ def _product(x: Tensor, matrix: SparseSum, plus_self: bool) -> Tensor:
     if x.size(0) != num_cols:  # further rows would be left out without a word
         raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
     return _Product.apply(x, matrix, plus_self)  # type: ignore[no-untyped-call]
-
-
-def _check_range(index: Tensor, size: int) -> None:
-    # SciPy does not look: an index out of range would write to memory that is not its own.
-    if index.numel():
-        low, high = (int(bound) for bound in index.aminmax())
-        if low < 0 or high >= size:
-            raise IndexError(f"expected indices from 0 to {size - 1}, got {low if low < 0 else high}")
-
-
-def _counting_sort(index: Tensor, value: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """``ptr``, the positions sorted by index, and the values there; in linear time: torch has only comparison sorts."""
-    from scipy.sparse import csr_array
-
-    if torch._C._are_functorch_transforms_active():  # under which there are no numbers for SciPy to read
-        raise NotImplementedError(
-            "expected derivatives by torch.autograd, got a transform of torch.func around a sum over neighbours; take "
-            "torch.autograd.grad, which works with functional_call too"
-        )
-    _check_range(index, size)
-    # A matrix with one entry a row; its transpose has the entries of each column together, in order.
-    kind = _index_type(index)
-    ptr = torch.arange(index.numel() + 1, dtype=kind)
-    entries = (value.numpy(), index.to(kind).numpy(), ptr.numpy())
-    transposed = csr_array(entries, shape=(index.numel(), size)).tocsc()
-    return tuple(map(torch.from_numpy, (transposed.indptr, transposed.indices, transposed.data)))  # type: ignore[return-value]
-
-
-def _index_type(index: Tensor) -> torch.dtype:
-    """What can number the elements: half the bytes where that is enough."""
-    return torch.int32 if index.numel() < 2**31 - 1 else torch.int64
-
-
-def _nothing(index: Tensor) -> Tensor:
-    """Values that nobody reads, where SciPy wants some."""
-    return torch.ones(index.numel(), dtype=torch.int8)
 
 
 def _transpose(ptr: Tensor, col: Tensor, value: Tensor, num_cols: int) -> tuple[Tensor, Tensor, Tensor]:

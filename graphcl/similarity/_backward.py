@@ -9,7 +9,7 @@ from torch import Tensor
 from graphcl.similarity._plan import Plan, Strip, Tile
 from graphcl.similarity._tiles import LEAST, Board, Operands
 
-__all__ = ["Gradients", "backward"]
+__all__ = ["Gradients", "Wants", "backward"]
 
 
 class Gradients(NamedTuple):

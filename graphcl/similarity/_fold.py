@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -10,7 +10,10 @@ from torch.nn.functional import threshold
 
 from graphcl._twice import gradients_again, is_looked_into
 
-__all__ = ["Folded", "at_length_one", "fold", "unit_rows"]
+__all__ = ["SIMILARITIES", "Folded", "Similarity", "at_length_one", "fold", "unit_rows"]
+
+Similarity = Literal["cosine", "dot", "euclidean"]
+SIMILARITIES = get_args(Similarity)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from graphcl._twice import gradients_again, is_looked_into
+from graphcl.similarity._checks import Groups
 from graphcl.similarity._precision import full_precision, product
 
 __all__ = ["barred_pairs", "logsumexps_dense", "logsumexp_dense", "scores_dense"]
-
-Groups = tuple[Tensor, Tensor]
 
 
 def barred_pairs(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from graphcl._arguments import check_choice
 from graphcl.similarity._checks import check_pairs, check_rows, check_scale, is_readable
-from graphcl.similarity._fold import Folded, fold
+from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._precision import full_precision
@@ -23,7 +22,6 @@ from graphcl.similarity.using import Impl, Precision, settled
 __all__ = ["logsumexp", "logsumexp_both"]
 
 Groups = tuple[Int[Tensor, " m"], Int[Tensor, " n"]]
-Similarity = Literal["cosine", "dot", "euclidean"]
 
 
 def logsumexp(
@@ -100,7 +98,7 @@ def logsumexp(
     check_rows(query, keys)
     check_scale(scale)
     check_pairs(query, keys, exclude, only, skip)
-    check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
+    check_choice("similarity", similarity, SIMILARITIES)
     return log_sums(query, key, scale, exclude, only, skip, weight, similarity, impl, precision)[0]
 
 
@@ -149,7 +147,7 @@ def logsumexp_both(
     check_rows(query, key)
     check_scale(scale)
     check_pairs(query, key, exclude, only, skip)
-    check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
+    check_choice("similarity", similarity, SIMILARITIES)
     rows, columns = log_sums(query, key, scale, exclude, only, skip, None, similarity, impl, precision, columns=True)
     return rows, columns
 

@@ -1,14 +1,12 @@
 """The matrix of similarities itself, for small cases."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from graphcl._arguments import check_choice
 from graphcl.similarity._checks import check_rows
-from graphcl.similarity._fold import fold
+from graphcl.similarity._fold import SIMILARITIES, Similarity, fold
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import scores_dense
 
@@ -19,7 +17,7 @@ def pairwise(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"] | None = None,
     *,
-    similarity: Literal["cosine", "dot", "euclidean"] = "cosine",
+    similarity: Similarity = "cosine",
 ) -> Float[Tensor, "m n"]:
     """The similarity of every query to every key, as one matrix.
 
@@ -43,7 +41,7 @@ def pairwise(
         tensor([[ -1., -13.]])
     """
     check_rows(query, query if key is None else key)
-    check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
+    check_choice("similarity", similarity, SIMILARITIES)
     dtype = torch.promote_types(torch.float32, query.dtype)
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)

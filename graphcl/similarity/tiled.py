@@ -74,6 +74,18 @@ class _OneByOne(torch.autograd.Function):
         return stacked, (0,) * len(stacked)
 
 
+class _Once(_OneByOne):
+    """A gradient, which has none of its own."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> None:
+        _operators.refuse_second(ctx, *grads)
+
+
 class _Logsumexp(_OneByOne):
     """The operator for the transforms of ``torch.func``."""
 
@@ -90,18 +102,10 @@ class _Logsumexp(_OneByOne):
         return _operators.logsumexp_gradient(ctx, row_grad, column_grad, _LogsumexpBackward.apply)
 
 
-class _LogsumexpBackward(_OneByOne):
+class _LogsumexpBackward(_Once):
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
         return _operators.logsumexp_backward(*inputs)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> None:
-        _operators.refuse_second(ctx, *grads)
 
 
 class _ExpectedKeys(_OneByOne):
@@ -120,15 +124,7 @@ class _ExpectedKeys(_OneByOne):
         return _operators.expected_keys_gradient(ctx, row_grad, mean_grad, _ExpectedKeysBackward.apply)
 
 
-class _ExpectedKeysBackward(_OneByOne):
+class _ExpectedKeysBackward(_Once):
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
         return _operators.expected_keys_backward(*inputs)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> None:
-        _operators.refuse_second(ctx, *grads)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphcl._arguments import check_choice
 from graphcl.similarity._checks import check_pairs, check_rows
-from graphcl.similarity._fold import Folded, fold
+from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold
 from graphcl.similarity._operators import tile_shape
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import make_plan
@@ -30,7 +30,7 @@ def topk(
     key: Float[Tensor, "n d"] | None = None,
     k: int = 1,
     *,
-    similarity: Literal["cosine", "dot", "euclidean"] = "cosine",
+    similarity: Similarity = "cosine",
     exclude: Sequence[tuple[Int[Tensor, " m"], Int[Tensor, " n"]]] = (),
     only: tuple[Int[Tensor, " m"], Int[Tensor, " n"]] | None = None,
     skip: Int[Tensor, "2 p"] | None = None,
@@ -71,7 +71,7 @@ def topk(
     keys = query if key is None else key
     check_rows(query, keys)
     check_pairs(query, keys, exclude, only, skip)
-    check_choice("similarity", similarity, ("cosine", "dot", "euclidean"))
+    check_choice("similarity", similarity, SIMILARITIES)
     check_choice("impl", impl, ("auto", "dense", "tiled", "faiss"))
     if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise ValueError(f"expected k to be a whole number of at least 1, got {k!r}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from graphcl._arguments import check_choice
 
@@ -11,8 +11,7 @@ __all__ = ["IMPLEMENTATIONS", "PRECISIONS", "Impl", "Precision", "settled", "usi
 
 Impl = Literal["auto", "dense", "tiled", "triton"]
 Precision = Literal["float32", "bf16", "fp16"]
-IMPLEMENTATIONS = ("auto", "dense", "tiled", "triton")
-PRECISIONS = ("float32", "bf16", "fp16")
+IMPLEMENTATIONS, PRECISIONS = get_args(Impl), get_args(Precision)
 
 
 @dataclass(frozen=True, eq=False)

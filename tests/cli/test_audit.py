@@ -55,6 +55,7 @@ def test_audit_of_any_encoder(capsys, arguments, title):
         (["nowhere:GIN", *USUAL], "nowhere"),
         (["torch_geometric.nn:GINN", *USUAL], "nearest: GIN"),
         (["GIN", *USUAL], "MODULE:NAME"),
+        (["molecule", *USUAL], "or out of gin, gcn, sage, gat, got 'molecule'"),
         (["torch_geometric.nn:GIN", *USUAL, "--arguments.widht", "4"], "hidden_channels"),
         (["mine:number", *USUAL], "torch module"),
         (["torch_geometric.nn:GIN"], "--dataset"),

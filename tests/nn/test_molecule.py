@@ -11,7 +11,7 @@ from torch_geometric.nn import MessagePassing
 
 from graphcl._vocabulary import TABLES
 from graphcl.data import PackedDataset, from_smiles, from_smiles_list
-from graphcl.nn import GIN, AtomEmbedding, GraphEncoder, MoleculeEncoder, bond_counts, mean_readout, split_batch
+from graphcl.nn import GIN, GraphEncoder, MoleculeEncoder, mean_readout, split_batch
 
 SMILES = ["CCO", "c1ccccc1C(=O)O", "[Na+].[Cl-]", "C", "C/C=C/C#N", "O=C1CCCN1"]
 
@@ -90,15 +90,6 @@ def test_equals_the_literal_form(vocab: str, conv: Any, virtual_node: bool) -> N
         torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9)
 
 
-def test_bond_counts() -> None:
-    edge_index = torch.tensor([[0, 1, 2, 1], [1, 1, 1, 2]])
-    edge_attr = torch.tensor([[0, 1], [2, 0], [0, 1], [1, 1]])
-    counts = bond_counts(edge_index, edge_attr, 3, [3, 2])
-    assert counts.tolist() == [[0, 0, 0, 0, 0], [2, 0, 1, 1, 2], [0, 1, 0, 0, 1]]
-    weighted = bond_counts(edge_index, edge_attr, 3, [3, 2], weight=torch.tensor([0.5, 1.0, 2.0, 3.0]))
-    assert weighted[1].tolist() == [2.5, 0, 1, 1, 2.5]
-
-
 def test_views_in_one_pass_are_views_one_by_one() -> None:
     batch = molecules("ogb")
     for virtual_node in (False, True):
@@ -170,13 +161,6 @@ def test_refusals() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             MoleculeEncoder(4, **{"num_layers": 1, **bad})
-
-
-def test_embeddings_are_drawn_by_the_size_of_their_column() -> None:
-    embedding = AtomEmbedding(300, vocab="ogb")
-    for size, part in zip(embedding.sizes, embedding.weight.split(embedding.sizes), strict=True):
-        assert part.abs().max() <= (6 / (size + 300)) ** 0.5
-        assert part.std().item() == pytest.approx((2 / (size + 300)) ** 0.5, rel=0.1)
 
 
 def test_dropout_only_in_training() -> None:

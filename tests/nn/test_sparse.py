@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphcl.nn import SparseSum
-from graphcl.nn.sparse import _group_anywhere, _sort_pairs_anywhere, group, sort_pairs
+from graphcl.nn.sparse import _sort_pairs_anywhere, sort_pairs
 
 
 def dense(row, col, num_rows, num_cols, dtype=torch.float64):
@@ -23,32 +23,11 @@ def pairs(count, num_rows, num_cols, generator):
     )
 
 
-class TestGroup:
-    @given(index=st.lists(st.integers(0, 6), max_size=30), in_order=st.booleans())
-    def test_equals_a_stable_argsort(self, index, in_order):
-        index = torch.tensor(sorted(index) if in_order else index, dtype=torch.int64)
-        ptr, order = group(index, 7)
-        assert ptr.dtype == order.dtype
-        assert order.tolist() == torch.argsort(index, stable=True).tolist()
-        assert ptr.tolist() == [0, *torch.bincount(index, minlength=7).cumsum(0).tolist()]
-
-    @pytest.mark.parametrize("index", [[0, 3], [3, 0], [-1, 0], [0, -1]])
-    def test_out_of_range(self, index):
-        with pytest.raises(IndexError, match="expected indices from 0 to 2, got"):
-            group(torch.tensor(index), 3)
-
-    def test_leaves_its_input_alone(self):
-        index = torch.tensor([2, 0, 1])
-        group(index, 3)
-        assert index.tolist() == [2, 0, 1]
-
-
 @given(count=st.integers(0, 30), seed=st.integers(0, 999))
 def test_other_devices_sort_the_same_way(count, seed):
     row, col = pairs(count, 6, 8, torch.Generator().manual_seed(seed))
     found, wanted = _sort_pairs_anywhere(row, col, 6, 8), sort_pairs(row, col, 6, 8)
     assert [t.tolist() for t in found] == [t.tolist() for t in wanted]
-    assert [t.tolist() for t in _group_anywhere(row, 6)] == [t.tolist() for t in group(row, 6)]
 
 
 class TestProduct:
