@@ -211,6 +211,8 @@ def fit(
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
 
+    if folder is not None and state.epoch < epochs and not has_waited():
+        on_first(folder.forget_weights, device)
     progress = progress if rank() == 0 else False
     with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
 

@@ -88,6 +88,19 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(tmp_path, graphs, 
     assert len(folder.read_metrics()) == 4
 
 
+def test_weights_of_fewer_epochs_do_not_pass_for_those_of_a_run_that_goes_on(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
+    assert folder.weights_file.is_file()
+    stopped = make()
+    stopped.loss = StopsAfter(stopped.loss, 2)
+    assert fit(stopped, graphs, epochs=3, batch_size=4, folder=folder, resume=True).interrupted
+    assert not folder.weights_file.exists()
+    for _ in range(2):  # the second time there is nothing left to do
+        fit(make(), graphs, epochs=3, batch_size=4, folder=folder, resume=True)
+        assert folder.weights_file.is_file()
+
+
 def test_dropout_resumes_too(tmp_path, graphs):
     def make():
         with torch.random.fork_rng():
