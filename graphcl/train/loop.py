@@ -18,7 +18,7 @@ from graphcl.nn._autocast import bfloat16
 from graphcl.train._around import progress_bar, seeded, stop_signal
 from graphcl.train._options import check_options, check_positive, plain
 from graphcl.train._sources import source_of
-from graphcl.train._state import State
+from graphcl.train._state import State, made_of
 from graphcl.train._step import Source, Step
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
@@ -196,10 +196,12 @@ def fit(
         method.after_step()
         return first_says(float(loss.detach()), device)
 
-    def look(row: dict[str, float]) -> None:
+    def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
         for callback in callbacks:
             row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs, {**row}), method))
             row["epoch"] = state.epoch  # a resumed run keeps rows by it, so that none may count otherwise
+        if world() > 1:
+            _check_unchanged(made, method)
 
     def keep() -> None:
         """A checkpoint, of weights that can be gone on with."""
@@ -227,7 +229,10 @@ def fit(
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
-            on_first(lambda row=row: look(row), device)  # type: ignore[misc]
+            made = made_of(method) if callbacks and source.looks_ahead else {}
+            on_first(lambda row=row, made=made: look(row, made), device)  # type: ignore[misc]
+            if made and made_of(method) != made:  # by a callback: what was made ahead is not what it makes now
+                steps = source.steps_from(method, seed, range(state.epoch, epochs), 0)
             history.epochs.append(row)
             if patience is not None:
                 state.keep_best(first_says(row["loss"], device))  # a callback may have put a loss of its own there
@@ -265,6 +270,17 @@ def _identity(method: Method) -> dict[str, Any]:
     """What must be the same of the method on all ranks."""
     weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
     return {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
+
+
+def _check_unchanged(made: Mapping[str, Any], method: Method) -> None:
+    """Refuse callbacks, which one rank alone calls, that make its method another than that of the others."""
+    now = made_of(method)
+    changed = [name for name, value in made.items() if now.get(name) != value]
+    if changed:
+        raise ValueError(
+            f"expected callbacks that leave the method as it is, as only the first rank of several calls them, got "
+            f"other {', '.join(changed[:3])}; change it in every process, between two calls of fit"
+        )
 
 
 def rate_at(
