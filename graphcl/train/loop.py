@@ -202,6 +202,8 @@ def fit(
             row["epoch"] = state.epoch  # a resumed run keeps rows by it, so that none may count otherwise
         if world() > 1:
             _check_unchanged(made, method)
+        if callbacks and state.epoch < epochs:
+            _check_trained(trained, method)
 
     def keep() -> None:
         """A checkpoint, of weights that can be gone on with."""
@@ -280,6 +282,17 @@ def _check_unchanged(made: Mapping[str, Any], method: Method) -> None:
         raise ValueError(
             f"expected callbacks that leave the method as it is, as only the first rank of several calls them, got "
             f"other {', '.join(changed[:3])}; change it in every process, between two calls of fit"
+        )
+
+
+def _check_trained(trained: Sequence[Tensor], method: Method) -> None:
+    """Refuse callbacks that free weights which the optimiser, made before, would never move."""
+    moved = set(map(id, trained))
+    still = [name for name, weight in method.named_parameters() if weight.requires_grad and id(weight) not in moved]
+    if still:
+        raise ValueError(
+            f"expected callbacks that free no weights, as those that required no gradient at the start are not "
+            f"trained, got {', '.join(still[:3])}; freeze them by a callback instead, or free them and call fit again"
         )
 
 

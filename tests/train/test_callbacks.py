@@ -95,3 +95,11 @@ def test_a_callback_that_changes_the_views_changes_those_of_the_next_step(make, 
         return torch.cat([weight.flatten() for weight in method.parameters()])
 
     assert torch.equal(train(8), train(1))
+
+
+def test_weights_that_a_callback_frees_would_not_be_trained(make, graphs):
+    method = make()
+    method.encoder.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"callbacks that free no weights, .* got encoder\."):
+        fit(method, graphs, epochs=2, callbacks=[lambda moment, method: method.encoder.requires_grad_(True) and None])
+    fit(make(), graphs, epochs=2, callbacks=[lambda moment, method: method.encoder.requires_grad_(False) and None])
