@@ -140,6 +140,10 @@ def fit(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
         weight_decay=weight_decay,
     )  # fmt: skip
+    if not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+        raise TypeError(f"expected seed to be a whole number of 64 bits, got {seed!r}")
+    if not isinstance(checkpoint_seconds, int | float):
+        raise TypeError(f"expected checkpoint_seconds to be a number, got {checkpoint_seconds!r}; math.inf is never")
     if isinstance(folder, Path | str):
         folder = RunFolder(folder)
     elif not isinstance(folder, RunFolder | None):
@@ -360,7 +364,15 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
     """What a callback adds to a row, as plain numbers; a callback that only looks on returns nothing."""
     if found is not None and not isinstance(found, Mapping):
         raise TypeError(f"expected a callback to return a mapping from columns to numbers, or None, got {found!r}")
-    return {name: value.item() if hasattr(value, "item") else value for name, value in (found or {}).items()}
+    columns = {}
+    for name, value in (found or {}).items():
+        single = not hasattr(value, "item") or math.prod(value.shape) == 1
+        columns[name] = plain(value) if single else value
+        if not isinstance(name, str) or not isinstance(columns[name], int | float | str | None):
+            raise TypeError(
+                f"expected a callback to give columns, each a name and a number, got {name!r}: {value!r:.60}"
+            )
+    return columns
 
 
 def _non_finite(loss: float, state: State, step: Step, folder: RunFolder | None) -> str:

@@ -55,6 +55,10 @@ def test_a_callback_may_return_nothing_or_tensors(make, graphs, tmp_path):
 def test_another_return_value_is_refused(make, graphs):
     with pytest.raises(TypeError, match="expected a callback to return a mapping from columns to numbers, .* got 3"):
         fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda moment, method: 3])
+    for name, value in (("v", torch.arange(3)), ("v", {1}), (1, 0.5)):
+        words = rf"expected a callback to give columns, each a name and a number, got {name!r}: "
+        with pytest.raises(TypeError, match=words):
+            fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda *_, row={name: value}: row])
 
 
 def test_a_callback_does_not_renumber_the_epochs(make, graphs):

@@ -716,6 +716,12 @@ def test_bf16_learns_too(graphs, make):
     assert rows[-1]["loss"] < rows[0]["loss"] - 0.2
 
 
+def test_options_of_another_kind_are_named(graphs, make):
+    for option in ({"lr": "0.1"}, {"clip": "1"}, {"seed": None}, {"seed": 2**64}, {"checkpoint_seconds": None}):
+        with pytest.raises(TypeError, match=f"expected {next(iter(option))} to be a .*number"):
+            fit(make(), graphs, **option)
+
+
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
