@@ -51,6 +51,11 @@ def check_grouped(*columns: Tensor) -> None:
 def check_num_graphs(store: BaseStorage, count: int) -> None:
     """``ValueError`` if PyG has noted another number of graphs than ``count``: those that were joined were batches."""
     noted = store.__dict__.get("_num_graphs", count)
+    if noted > count == 1:
+        raise ValueError(
+            f"expected a graph or a whole batch, got what a loader has cut out of a batch of {noted} graphs; give the "
+            "loader and its sampler one graph: Data.from_dict(batch.to_dict()) without its batch and ptr"
+        )
     if noted != count:
         raise ValueError(
             f"expected a batch of single graphs, got one of {noted} batches with {count} graphs in them; join the "

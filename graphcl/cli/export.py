@@ -90,6 +90,7 @@ def _command(config: Mapping[str, Any]) -> str:
 def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> str:
     """What there is to say of an encoder, for people."""
     from graphcl.evaluate import read_results
+    from graphcl.evaluate.results import of_weights
 
     chosen = recipe(config["method"])
     history = folder.read_metrics()
@@ -102,7 +103,7 @@ def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> st
     if overlap.is_file():
         lines += ["What the data shared with labelled sets, and was left out of them:", ""]
         lines += ["    " + line for line in overlap.read_text(encoding="utf-8").splitlines()] + [""]
-    scores = read_results(folder.path / "scores.csv")
+    scores = of_weights(read_results(folder.path / "scores.csv"), config["epochs"])
     if scores:
         lines += ["| set | protocol | method | metric | mean | std | seeds | lift |", "| --- " * 8 + "|"]
         for row in scores:

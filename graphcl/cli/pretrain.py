@@ -161,6 +161,8 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
             f"expected at least the {done} epochs that {folder.path} has already, got {settings['epochs']}; leave "
             "--epochs out, or start a new run"
         )
+    if done < settings["epochs"]:  # before the settings say more epochs than its weights have
+        folder.forget_weights()
     folder.write_config(settings)
 
 

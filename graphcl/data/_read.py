@@ -44,7 +44,10 @@ def with_id(graph: BaseData, i: int) -> BaseData:
             "data set makes views, take it off: a method makes its own, given as views="
         )
     if "graph_id" in graph:
-        raise ValueError("expected graphs without 'graph_id', got one that has it; rename it or pass graph_id=False")
+        raise ValueError(
+            "expected graphs without 'graph_id', got one that has it; rename it, or keep it: PackedDataset(graphs), "
+            "without graph_id=True, takes it for the graphs' names"
+        )
     graph = copy.copy(graph)
     graph.graph_id = torch.tensor([i])
     return graph

@@ -186,6 +186,7 @@ def _read(cls: type[InMemoryDataset], name: str, root: Path, folder: Path) -> In
     split = {part: _tensors(split[part]) for part in ("train", "valid", "test")}
     if name.startswith("ogbg"):
         dataset.split = split
+        dataset.__class__ = cls  # OGB's own again, which can be pickled, as workers want it
         return dataset
     data = dataset[0]
     if name.startswith("ogbn"):

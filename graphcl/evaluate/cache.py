@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcl._files import write_whole
-from graphcl.errors import DataError
+from graphcl.errors import DataError, RunError
 from graphcl.evaluate._checks import to_numpy
 
 __all__ = ["cached", "is_cached"]
@@ -31,6 +31,7 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
 
     Raises:
         DataError: An unreadable file or one of another key; the message names it.
+        RunError: The file cannot be written.
         TypeError: A key that JSON cannot say, or no numbers.
 
     Example:
@@ -46,8 +47,11 @@ def cached(folder: str | Path, key: Mapping[str, Any], make: Callable[[], Any]) 
     array = to_numpy(make())
     if array.dtype.hasobject:  # which would be pickled, and not be read again
         raise TypeError(f"expected numbers to keep, got an array of {array.dtype}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file: np.savez(file, embeddings=array, key=np.array(text)))
+    except OSError as error:
+        raise RunError(f"could not write {path}: {error}. Free some space, or choose another folder.") from error
     return array
 
 

@@ -176,6 +176,16 @@ def read_results(path: str | Path) -> list[Result]:
     return rows
 
 
+def of_weights(rows: Iterable[Result], epochs: int | None) -> list[Result]:
+    """The rows of a run that say something of its weights: not those from before it went on to more epochs.
+
+    Args:
+        rows: Scores of the run, and of what needs no training beside it.
+        epochs: Of the run; None where they are not known.
+    """
+    return [row for row in rows if not row.epochs or epochs in (None, row.epochs)]
+
+
 def _to_text(value: Any) -> str:
     if value is None:
         return ""

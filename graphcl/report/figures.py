@@ -26,7 +26,8 @@ def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
     """
     figure, axes = _new_figure(5.0, 3.0)
     axes.plot([row["epoch"] for row in metrics], [row["loss"] for row in metrics], marker=".", color="#33658a")
-    axes.set(xlabel="epoch", ylabel="loss (mean over graphs)")
+    unit = "nodes" if any("nodes_per_s" in row for row in metrics) else "graphs"
+    axes.set(xlabel="epoch", ylabel=f"loss (mean over {unit})")
     return _svg(figure)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
+from graphcl.evaluate.results import of_weights
 from graphcl.report.figures import diagnostic_curves, lift_intervals, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
@@ -44,7 +45,7 @@ def write_report(folder: RunFolder | Path | str) -> Path:
         f"<h1>{html.escape(title)}</h1>",
         f"<h2>Loss</h2>{loss_curve(metrics)}",
         *_embeddings(metrics),
-        *_scores(folder.path / "scores.csv"),
+        *_scores(folder.path / "scores.csv", config.get("epochs")),
         *([f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>"] if config else []),
     ]
     return _write(folder.path, parts)
@@ -98,11 +99,12 @@ def _embeddings(metrics: list[dict[str, float]]) -> list[str]:
     return [f"<h2>Embeddings</h2>{diagnostic_curves(looks)}"] if looks else []
 
 
-def _scores(path: Path) -> list[str]:
-    if not path.is_file():
+def _scores(path: Path, epochs: int | None = None) -> list[str]:
+    results = of_weights(read_results(path), epochs)
+    if not results:
         return ["<h2>Scores</h2><p>Not evaluated yet: <code>graphcl evaluate</code> adds the scores.</p>"]
     blocks: dict[tuple[str, ...], list[Result]] = {}
-    for row in read_results(path):
+    for row in results:
         blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
     parts = ["<h2>Scores</h2>"]
     for rows in blocks.values():

@@ -23,6 +23,8 @@ def check_positive(**positive: float) -> None:
     for name, value in positive.items():
         if name not in {"lr", "clip"} and not isinstance(value, int):
             raise TypeError(f"expected {name} to be a whole number, got {value!r}")
+        if not isinstance(value, int | float):
+            raise TypeError(f"expected {name} to be a number, got {value!r}")
         if not value > 0:
             raise ValueError(f"expected {name} above 0, got {value}")
 

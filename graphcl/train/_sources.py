@@ -29,6 +29,8 @@ class GraphSet(Source):
     Of several ranks each takes its part of every batch.
     """
 
+    looks_ahead = True
+
     def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
         self.packed, self.batch_size, self.vocab = packed, batch_size, packed.vocab
         self.size, self.least = len(packed), max(1 if single else 2, world())  # a graph for every rank

@@ -44,6 +44,8 @@ def made_of(method: Method) -> dict[str, Any]:
                     found[place] = plain(value)
                 elif isinstance(value, FunctionType):
                     found[place] = value.__name__
+                elif several and all(isinstance(item, bool | int | float | str) for item in several):
+                    found[place] = [plain(item) for item in several]
     return found
 
 

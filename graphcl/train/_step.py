@@ -39,6 +39,7 @@ class Source(ABC):
         left_out: Graphs that take no part in an epoch.
         first: Some of the data, where they can be looked at without taking a step.
         vocab: The index table of molecules, where it is known.
+        looks_ahead: Whether views of later steps may be made before those steps are asked for.
     """
 
     unit: str = "graphs"
@@ -47,6 +48,7 @@ class Source(ABC):
     left_out: int = 0
     first: Data | None = None
     vocab: str | None = None
+    looks_ahead: bool = False
 
     @abstractmethod
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:

@@ -17,7 +17,7 @@ from graphcl.methods import Method
 from graphcl.train._around import progress_bar, seeded, stop_signal
 from graphcl.train._options import check_options, check_positive, plain
 from graphcl.train._sources import source_of
-from graphcl.train._state import State
+from graphcl.train._state import State, made_of
 from graphcl.train._step import Source, Step
 from graphcl.train._update import Update
 from graphcl.train.callbacks import Callback, Moment
@@ -145,6 +145,10 @@ def fit(
         optimizer=optimizer, schedule=schedule, precision=precision, warmup=warmup, clip=clip, patience=patience,
         weight_decay=weight_decay,
     )  # fmt: skip
+    if not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+        raise TypeError(f"expected seed to be a whole number of 64 bits, got {seed!r}")
+    if not isinstance(checkpoint_seconds, int | float):
+        raise TypeError(f"expected checkpoint_seconds to be a number, got {checkpoint_seconds!r}; math.inf is never")
     if isinstance(folder, Path | str):
         folder = RunFolder(folder)
     elif not isinstance(folder, RunFolder | None):
@@ -195,10 +199,14 @@ def fit(
             update.take()
         return None if loss is None else first_says(float(loss), device)
 
-    def look(row: dict[str, float]) -> None:
+    def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
         for callback in callbacks:
             row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs, {**row}), method))
             row["epoch"] = state.epoch  # a resumed run keeps rows by it, so that none may count otherwise
+        if world() > 1:
+            _check_unchanged(made, method)
+        if callbacks and state.epoch < epochs:
+            _check_trained(trained, method)
 
     def keep() -> None:
         """A checkpoint, of weights that can be gone on with."""
@@ -210,6 +218,8 @@ def fit(
     def has_waited() -> bool:
         return patience is not None and state.waited() >= patience
 
+    if folder is not None and state.epoch < epochs and not has_waited():
+        on_first(folder.forget_weights, device)
     progress = progress if rank() == 0 else False
     with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
 
@@ -225,7 +235,10 @@ def fit(
                 break
             state.epoch, state.batch = state.epoch + 1, 0
             row = {"epoch": state.epoch, **state.summary(source.unit)}
-            on_first(lambda row=row: look(row), device)  # type: ignore[misc]
+            made = made_of(method) if callbacks and source.looks_ahead else {}
+            on_first(lambda row=row, made=made: look(row, made), device)  # type: ignore[misc]
+            if made and made_of(method) != made:  # by a callback: what was made ahead is not what it makes now
+                steps = source.steps_from(method, seed, range(state.epoch, epochs), 0)
             history.epochs.append(row)
             if patience is not None:
                 state.keep_best(first_says(row["loss"], device))  # a callback may have put a loss of its own there
@@ -263,6 +276,28 @@ def _identity(method: Method) -> dict[str, Any]:
     """What must be the same of the method on all ranks."""
     weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
     return {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
+
+
+def _check_unchanged(made: Mapping[str, Any], method: Method) -> None:
+    """Refuse callbacks, which one rank alone calls, that make its method another than that of the others."""
+    now = made_of(method)
+    changed = [name for name, value in made.items() if now.get(name) != value]
+    if changed:
+        raise ValueError(
+            f"expected callbacks that leave the method as it is, as only the first rank of several calls them, got "
+            f"other {', '.join(changed[:3])}; change it in every process, between two calls of fit"
+        )
+
+
+def _check_trained(trained: Sequence[Tensor], method: Method) -> None:
+    """Refuse callbacks that free weights which the optimiser, made before, would never move."""
+    moved = set(map(id, trained))
+    still = [name for name, weight in method.named_parameters() if weight.requires_grad and id(weight) not in moved]
+    if still:
+        raise ValueError(
+            f"expected callbacks that free no weights, as those that required no gradient at the start are not "
+            f"trained, got {', '.join(still[:3])}; freeze them by a callback instead, or free them and call fit again"
+        )
 
 
 def rate_at(
@@ -320,7 +355,15 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
     """What a callback adds to a row, as plain numbers; a callback that only looks on returns nothing."""
     if found is not None and not isinstance(found, Mapping):
         raise TypeError(f"expected a callback to return a mapping from columns to numbers, or None, got {found!r}")
-    return {name: value.item() if hasattr(value, "item") else value for name, value in (found or {}).items()}
+    columns = {}
+    for name, value in (found or {}).items():
+        single = not hasattr(value, "item") or math.prod(value.shape) == 1
+        columns[name] = plain(value) if single else value
+        if not isinstance(name, str) or not isinstance(columns[name], int | float | str | None):
+            raise TypeError(
+                f"expected a callback to give columns, each a name and a number, got {name!r}: {value!r:.60}"
+            )
+    return columns
 
 
 def _non_finite(loss: float, state: State, source: Source, step: Step, folder: RunFolder | None) -> str:

@@ -164,6 +164,17 @@ class RunFolder:
         data = save(tensors, metadata={"method": type(method).__name__})
         write_atomically(self.weights_file, lambda file: file.write(data))
 
+    def forget_weights(self) -> None:
+        """Remove the weights of a run that goes on: they would pass for those of its end, however far it gets.
+
+        Raises:
+            RunError: They cannot be removed.
+        """
+        try:
+            self.weights_file.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def load_weights(self, method: nn.Module) -> None:
         """Fill ``method`` with the weights of the run.
 

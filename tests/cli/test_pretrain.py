@@ -47,7 +47,7 @@ def test_every_encoder_trains(encoder, fast):
     assert main(["pretrain", "--encoder", encoder, "--readout", "mean", "--out", "run", *fast, "--epochs", "1"]) == 0
 
 
-def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
+def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys, monkeypatch):
     small = ["--dataset", "karate", "--method", "grace", "--hidden", "8", "--threads", "1", "--device", "cpu"]
     assert main(["pretrain", *small, "--epochs", "6", "--out", "whole"]) == 0
     out = capsys.readouterr().out
@@ -55,6 +55,11 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys):
     assert main(["pretrain", *small, "--epochs", "2", "--out", "parts"]) == 0
     assert main(["pretrain", "--resume", "--out", "parts", "--epochs", "6", "--device", "cpu"]) == 0
     assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("graphcl.train.fit", lambda *given, **options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):  # its settings say 9 epochs now
+            main(["pretrain", "--resume", "--out", "parts", "--epochs", "9", "--device", "cpu"])
+    assert not Path("parts/model.safetensors").exists()
     capsys.readouterr()
     assert main(["evaluate", "whole", "--protocol", "kmeans", "--device", "cpu"]) == 0
     assert "GRACE" in capsys.readouterr().out

@@ -7,11 +7,12 @@ import pytest
 import torch
 import torch_geometric.typing
 from torch import Tensor
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import LinkLoader, NodeLoader
 from torch_geometric.sampler import BaseSampler, EdgeSamplerInput, NegativeSampling, NodeSamplerInput, SamplerOutput
 from torch_geometric.utils import k_hop_subgraph
 
+from graphcl.augment import EdgeDrop
 from graphcl.data import NeighbourSampler, neighbour_sampler, power_law_graph
 
 SIZE = 300
@@ -383,3 +384,16 @@ def test_the_factory_takes_pyg_lib_where_it_fits(graph: Data, monkeypatch: pytes
     assert isinstance(neighbour_sampler(graph, [3], seed=1), NeighbourSampler)
     with pytest.raises(ValueError, match="expected no seed and a graph on the CPU"):
         neighbour_sampler(graph, [3], seed=1, impl="pyg-lib")
+
+
+def test_a_loader_over_a_batch_is_told_to_take_one_graph() -> None:
+    """PyG leaves the books of the batch as they were."""
+    path = Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+    batch = Batch.from_data_list([path] * 3)
+    cut = next(iter(NodeLoader(batch, NeighbourSampler(batch, [2], seed=0), batch_size=4)))
+    with pytest.raises(ValueError, match="cut out of a batch of 3 graphs; give the loader and its sampler one graph"):
+        EdgeDrop(drop=0.5)(cut)
+    whole = Data.from_dict(batch.to_dict())
+    del whole.batch, whole.ptr
+    cut = next(iter(NodeLoader(whole, NeighbourSampler(whole, [2], seed=0), batch_size=4)))
+    assert EdgeDrop(drop=0.0)(cut).num_edges == cut.num_edges

@@ -3,6 +3,7 @@
 import builtins
 import gzip
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -142,6 +143,8 @@ def test_a_graph_set_loads_twice(tmp_path: Path) -> None:
         assert [graph.num_nodes for graph in dataset] == [3, 2]
         assert dataset[1].edge_index.tolist() == [[0, 1], [1, 0]]
         assert dataset.split["train"].tolist() == [0]
+        again = pickle.loads(pickle.dumps(dataset))  # as for the workers of a loader
+        assert torch.equal(again[1].x, dataset[1].x) and again.split["test"].tolist() == [1]
 
 
 def test_by_name_the_counts_are_compared(arxiv: Path) -> None:

@@ -645,7 +645,7 @@ def test_refuses_what_is_not_a_set_of_graphs(dataset, error, message):
 def test_refuses_a_second_graph_id(held):
     graphs = [molecule(i, graph_id=torch.tensor([i])) for i in range(3)]
     assert assert_contract(held(graphs), [1]).packed
-    with pytest.raises(ValueError, match="without 'graph_id'"):
+    with pytest.raises(ValueError, match=r"without 'graph_id', .* keep it: PackedDataset\(graphs\)"):
         PackedDataset(held(graphs), graph_id=True)
 
 

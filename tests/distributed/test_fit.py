@@ -125,6 +125,10 @@ def fail(moment, method):
     raise OSError("no such plotter")
 
 
+def turn(moment, method):
+    method.seed += 1
+
+
 def folders(folder):
     """A run with a folder: who writes, who is called, and going on with it."""
     called = []
@@ -253,6 +257,7 @@ def refusals():
     unwritable = RunFolder("/dev/null/run")
     across, frozen = GraphCL(encoder, loss=NTXent(across_ranks=True)), build("GraphCL")
     frozen.encoder.requires_grad_(rank() == 0)
+    errors = (ValueError, RunError)
     return {
         "one graph": said(ValueError, lambda: fit(build("GRACE"), data[0], progress=False)),
         "own loss": said(NotImplementedError, lambda: fit(Own(encoder), data, progress=False)),
@@ -263,6 +268,7 @@ def refusals():
         "across": said(ValueError, lambda: fit(across.double(), data, progress=False)),
         "frozen": said(ValueError, lambda: fit(frozen, data, progress=False)),
         "callback": said((OSError, RunError), lambda: fit(build("GraphCL"), data, callbacks=[fail], progress=False)),
+        "other seed": said(errors, lambda: fit(build("GraphCL"), data, callbacks=[turn], progress=False)),
         "folder": said(RunError, lambda: fit(build("GraphCL"), data, folder=unwritable, progress=False)),
     }
 
@@ -355,5 +361,6 @@ def test_refusals(two, what, words):
 def test_what_one_rank_cannot_write_is_an_error_on_all(two):
     assert "expected a writable output folder" in two[0][4]["folder"]
     assert "expected the first rank to read and write the run's files" in two[1][4]["folder"]
+    assert "expected callbacks that leave the method as it is" in two[0][4]["other seed"]
     assert two[0][4]["callback"] == "no such plotter"
     assert "and call its callbacks, but it failed" in two[1][4]["callback"]

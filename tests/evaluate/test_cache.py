@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphcl.errors import DataError
+from graphcl.errors import DataError, RunError
 from graphcl.evaluate import cached
 
 
@@ -29,6 +29,16 @@ def test_a_failure_leaves_no_file(tmp_path):
 
     with pytest.raises(RuntimeError, match="stopped"):
         cached(tmp_path, {"seed": 0}, make)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_by_name(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(RunError, match=r"could not write .*\.npz: disk full"):
+        cached(tmp_path, {"seed": 0}, lambda: np.ones(3))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from graphcl.errors import DataError, RunError
 from graphcl.evaluate import COLUMNS, Result, merge_results, read_results, summarise, write_results
+from graphcl.evaluate.results import of_weights
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -84,6 +85,11 @@ def test_merge_replaces_in_place_and_adds(tmp_path):
     assert read_results(path) == [row(), newer, other] == merge_results([row(), FULL], [newer, other])
     write_results(path, [row()], merge=False)
     assert read_results(path) == [row()]
+
+
+def test_rows_of_earlier_weights_are_told_apart():
+    rows = [row(method="wl", epochs=None), row(method="untrained", epochs=0), row(epochs=20), row(epochs=50)]
+    assert of_weights(rows, 50) == [*rows[:2], rows[3]] and of_weights(rows, None) == rows
 
 
 def test_a_failed_write_leaves_the_old_table(tmp_path, monkeypatch):

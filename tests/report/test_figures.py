@@ -16,6 +16,12 @@ def test_svg():
         assert figure.startswith("<svg") and figure.rstrip().endswith("</svg>")
 
 
+@pytest.mark.parametrize("unit", ["nodes", "graphs"])
+def test_a_loss_says_what_it_is_a_mean_over(unit):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    assert f">loss (mean over {unit})</text>" in loss_curve([row | {f"{unit}_per_s": 1.0} for row in METRICS])
+
+
 @pytest.mark.parametrize("name", ["原子图 ü", "x^{2$", "5$ and 6$"])
 def test_names_are_shown_as_they_are(name):
     pytest.importorskip("matplotlib", reason="figures need the extra plot")

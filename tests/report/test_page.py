@@ -1,6 +1,7 @@
 """The page of a run."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,10 @@ def test_page(tmp_path):
     write_results(tmp_path / "scores.csv", [row])
     text = write_report(folder).read_text()
     assert "81.50" in text and text.count("<svg") == 2
+    folder.write_config({"epochs": 50})
+    for epochs, count in ((20, 0), (50, 1)):  # of weights before the run went on, and of its own
+        write_results(tmp_path / "scores.csv", [replace(row, epochs=epochs)])
+        assert write_report(folder).read_text().count("81.50") == count
 
 
 def test_page_of_a_run_made_in_python(tmp_path):

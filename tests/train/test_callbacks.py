@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from graphcl.train import Moment, RunFolder, fit
+from graphcl.augment import Compose, EdgeDrop, Identity, NodeDrop, RandomChoice
+from graphcl.train import Moment, RunFolder, ahead, fit
 
 
 @pytest.mark.parametrize(("steps", "every"), [(1, 1), (1, 7), (9, 100), (40, 100), (300, 100), (100, 100)])
@@ -54,6 +55,10 @@ def test_a_callback_may_return_nothing_or_tensors(make, graphs, tmp_path):
 def test_another_return_value_is_refused(make, graphs):
     with pytest.raises(TypeError, match="expected a callback to return a mapping from columns to numbers, .* got 3"):
         fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda moment, method: 3])
+    for name, value in (("v", torch.arange(3)), ("v", {1}), (1, 0.5)):
+        words = rf"expected a callback to give columns, each a name and a number, got {name!r}: "
+        with pytest.raises(TypeError, match=words):
+            fit(make(), graphs, epochs=1, batch_size=16, callbacks=[lambda *_, row={name: value}: row])
 
 
 def test_a_callback_does_not_renumber_the_epochs(make, graphs):
@@ -66,3 +71,39 @@ def test_one_callback_in_the_place_of_a_list_is_refused_before_the_first_step(ma
     with pytest.raises(TypeError, match=r"expected callbacks as a list, got .*callbacks=\[...\]"):
         fit(method, graphs, callbacks=lambda moment, method: None)
     assert int(method.step) == 0
+
+
+def more_edges(views, epoch):
+    views[0].drop = 0.1 * (1 + epoch)
+
+
+def more_nodes(views, epoch):
+    views[1].augmentations[0].augmentations[0].drop = 0.1 * (1 + epoch)
+
+
+def more_often(views, epoch):
+    views[1].p = [0.1 + 0.1 * epoch, 0.9 - 0.1 * epoch]
+
+
+@pytest.mark.parametrize("change", [more_edges, more_nodes, more_often])
+def test_a_callback_that_changes_the_views_changes_those_of_the_next_step(make, graphs, monkeypatch, change):
+    def train(steps):
+        monkeypatch.setattr(ahead, "STEPS", steps)
+        method = make()
+        method.views = (EdgeDrop(drop=0.1), RandomChoice([Compose([NodeDrop(drop=0.1)]), Identity()], p=[1, 9]))
+
+        def more(moment, method):
+            change(method.views, moment.epoch)
+
+        fit(method, graphs, epochs=4, batch_size=4, callbacks=[more])
+        return torch.cat([weight.flatten() for weight in method.parameters()])
+
+    assert torch.equal(train(8), train(1))
+
+
+def test_weights_that_a_callback_frees_would_not_be_trained(make, graphs):
+    method = make()
+    method.encoder.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"callbacks that free no weights, .* got encoder\."):
+        fit(method, graphs, epochs=2, callbacks=[lambda moment, method: method.encoder.requires_grad_(True) and None])
+    fit(make(), graphs, epochs=2, callbacks=[lambda moment, method: method.encoder.requires_grad_(False) and None])

@@ -88,6 +88,19 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(tmp_path, graphs, 
     assert len(folder.read_metrics()) == 4
 
 
+def test_weights_of_fewer_epochs_do_not_pass_for_those_of_a_run_that_goes_on(tmp_path, graphs, make):
+    folder = folder_at(tmp_path / "run")
+    fit(make(), graphs, epochs=1, batch_size=4, folder=folder)
+    assert folder.weights_file.is_file()
+    stopped = make()
+    stopped.loss = StopsAfter(stopped.loss, 2)
+    assert fit(stopped, graphs, epochs=3, batch_size=4, folder=folder, resume=True).interrupted
+    assert not folder.weights_file.exists()
+    for _ in range(2):  # the second time there is nothing left to do
+        fit(make(), graphs, epochs=3, batch_size=4, folder=folder, resume=True)
+        assert folder.weights_file.is_file()
+
+
 def test_dropout_resumes_too(tmp_path, graphs):
     def make():
         with torch.random.fork_rng():
@@ -744,6 +757,12 @@ def test_a_run_stops_between_two_steps_of_several_batches(tmp_path, graphs, make
 def test_bf16_learns_too(graphs, make):
     rows = fit(make(), graphs, epochs=20, batch_size=13, precision="bf16").epochs
     assert rows[-1]["loss"] < rows[0]["loss"] - 0.2
+
+
+def test_options_of_another_kind_are_named(graphs, make):
+    for option in ({"lr": "0.1"}, {"clip": "1"}, {"seed": None}, {"seed": 2**64}, {"checkpoint_seconds": None}):
+        with pytest.raises(TypeError, match=f"expected {next(iter(option))} to be a .*number"):
+            fit(make(), graphs, **option)
 
 
 @pytest.mark.parametrize(
