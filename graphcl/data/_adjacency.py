@@ -52,7 +52,7 @@ def check_structure(data: Any) -> tuple[Tensor, int]:
     """``edge_index`` and the number of nodes, or an error that says what is wrong with them."""
     if not isinstance(data, Data):
         raise TypeError(f"expected a torch_geometric Data, got {type(data).__name__}")
-    edge_index, num_nodes = data.edge_index, data.num_nodes
+    edge_index, num_nodes = data.edge_index, int(data.num_nodes or 0)  # a user may have computed it by NumPy or torch
     if edge_index is None:
         raise ValueError(
             "expected data with an edge_index, got none; give a graph without edges an empty [2, 0] one, and turn an "
@@ -67,7 +67,7 @@ def check_structure(data: Any) -> tuple[Tensor, int]:
             f"expected node numbers from 0 to {num_nodes - 1} in edge_index, got {wrong}; set data.num_nodes if there "
             "are more nodes than features tell"
         )
-    return edge_index, int(num_nodes)  # which a user may have computed by NumPy or torch
+    return edge_index, num_nodes
 
 
 def check_nodes(name: str, nodes: Tensor, num_nodes: int) -> None:

@@ -43,7 +43,7 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
 
     Example:
         >>> from graphcl.data import load
-        >>> from graphcl.evaluate import node_protocol
+        >>> from graphcl.evaluate import link_split, node_protocol
         >>> split = link_split(load("synthetic-social")[0], seed=0)
         >>> sorted(link_score(split.data.x, split, node_protocol("link")).scores)
         ['auc', 'hits@50', 'mrr']

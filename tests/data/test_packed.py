@@ -440,14 +440,14 @@ def test_a_name_and_a_mapping_are_no_data_set(dataset):
         PackedDataset(dataset)
 
 
-def test_dimensions_that_do_not_fit_are_left_to_pyg():
+def test_dimensions_that_do_not_fit_are_named():
     class FarDimension(Data):
         def __cat_dim__(self, key, value, *args):
             return 3
 
     packed = PackedDataset([FarDimension(x=torch.ones(2, 1)) for _ in range(2)])
     assert "but its shape is [2, 1]" in packed.reason
-    with pytest.raises(IndexError, match="Dimension out of range"):
+    with pytest.raises(ValueError, match=r"can collate, got IndexError: Dimension out of range .* of 'x' is 3"):
         packed.batch([0])
     stacked = InMemory(SETS["bipartite"])
     stacked.slices["target"] = torch.tensor([0, 2, 3, 4, 5, 6, 6])
