@@ -51,7 +51,8 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
         test: Share of the edges.
 
     Raises:
-        ValueError: A directed graph, shares that leave no edge in some part, a graph too dense to find pairs in.
+        ValueError: A directed graph, one with an ``adj_t``, which would show the edges that are taken out, shares that
+            leave no edge in some part, a graph too dense to find pairs in.
 
     Example:
         >>> from graphcl.data import load
@@ -62,6 +63,11 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     if not (0 < validation and 0 < test and validation + test < 1):
         raise ValueError(f"expected shares above 0 that leave training edges, got {validation} and {test}")
     nodes = check_graph(data)
+    if "adj_t" in data:
+        raise ValueError(
+            "expected a graph without adj_t, which would show the edges that are taken out, got one; del data.adj_t, and "
+            "make it anew of the split's data"
+        )
     check_undirected(data.edge_index, nodes, "link prediction")
     rng = np.random.Generator(np.random.PCG64(seed))
     codes = _codes(data.edge_index.cpu().numpy(), nodes)

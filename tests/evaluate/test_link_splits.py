@@ -83,6 +83,13 @@ def test_self_loops_among_pairs_that_come_with_the_graph_are_no_question():
     assert np.array_equal(found.test_negatives, wanted.test_negatives)
 
 
+def test_a_matrix_of_all_edges_is_refused():
+    graph = network()
+    graph.adj_t = torch.sparse_coo_tensor(graph.edge_index, torch.ones(graph.num_edges), (80, 80))
+    with pytest.raises(ValueError, match="without adj_t, which would show the edges that are taken out"):
+        link_split(graph, seed=0)
+
+
 def test_what_cannot_be_split():
     data = network()
     directed = Data(x=data.x, edge_index=data.edge_index[:, data.edge_index[0] < data.edge_index[1]])
