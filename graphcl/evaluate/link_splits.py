@@ -65,8 +65,8 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     nodes = check_graph(data)
     if "adj_t" in data:
         raise ValueError(
-            "expected a graph without adj_t, which would show the edges that are taken out, got one; del data.adj_t, and "
-            "make it anew of the split's data"
+            "expected a graph without adj_t, which would show the edges that are taken out, got one; del data.adj_t, "
+            "and make it anew of the split's data"
         )
     check_undirected(data.edge_index, nodes, "link prediction")
     rng = np.random.Generator(np.random.PCG64(seed))

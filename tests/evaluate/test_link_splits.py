@@ -85,7 +85,7 @@ def test_self_loops_among_pairs_that_come_with_the_graph_are_no_question():
 
 def test_a_matrix_of_all_edges_is_refused():
     graph = network()
-    graph.adj_t = torch.sparse_coo_tensor(graph.edge_index, torch.ones(graph.num_edges), (80, 80))
+    graph.adj_t = torch.eye(80)
     with pytest.raises(ValueError, match="without adj_t, which would show the edges that are taken out"):
         link_split(graph, seed=0)
 
