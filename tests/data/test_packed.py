@@ -281,7 +281,6 @@ def test_equals_from_data_list(name, held, graph_id):
 NOT_IN_MEMORY = ("mixed types", "mixed keys", "mixed classes", "mixed numbers", "batches", "reserved name, skipped")
 
 
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")  # PyG's own collation of sparse tensors
 @pytest.mark.parametrize(
     ("name", "held"),
     [(name, h) for name in FALLBACKS for h in (list, InMemory) if h is list or name not in NOT_IN_MEMORY],
