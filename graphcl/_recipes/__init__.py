@@ -10,9 +10,13 @@ from graphcl._recipes._nodes import NODES
 from graphcl._recipes._recipe import SETTINGS, Recipe
 from graphcl.errors import ConfigError
 
-__all__ = ["METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
+__all__ = ["DEFAULTS", "METHODS", "NOT_ON_MOLECULES", "SETTINGS", "Recipe", "near", "recipe", "settings_for"]
 
 METHODS: Mapping[str, Recipe] = {**GRAPHS, **NODES}
+
+# What is trained where no method is named, by the level of the data set's card. Both were chosen by validation scores,
+# and the simplest where several were level.
+DEFAULTS: Mapping[str, str] = {"graph": "graphcl", "node": "cca-ssg", "link": "cca-ssg"}
 
 _FEW = 8
 

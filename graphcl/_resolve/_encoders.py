@@ -53,7 +53,7 @@ _READ: Mapping[str, tuple[str, ...]] = {
 NETWORKS: Mapping[str, Any] = {"gin": GIN, "gcn": GCN, "sage": SAGE, "gat": GAT}
 ENCODERS = tuple(_READ)
 CONVS = ("gin", "gcn")
-ACTIVATIONS = ("relu", "prelu", "elu", "none")
+ACTIVATIONS = ("relu", "prelu", "rrelu", "elu", "none")
 NORMS = ("batch", "layer", "none")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graphcl._recipes import recipe, settings_for
+from graphcl._recipes import DEFAULTS, recipe, settings_for
 from graphcl.cli._probing import GIVEN, protocol_for, score_graphs, score_nodes
 from graphcl.cli._trained import Training
 from graphcl.errors import ConfigError
@@ -44,7 +44,8 @@ class Plan:
         self.entry, self.config, self.folder, self.device = entry, config, folder, device
         self.protocols = [protocol_for(entry, name) for name in config.protocol or [None]]
         self.trainings: dict[str, Training] = {}
-        for method in config.method:
+        self.methods = config.method or [DEFAULTS[entry.level]]
+        for method in self.methods:
             name = recipe(method).name
             self.trainings[f"{name} ({method})" if name in self.trainings else name] = self._training(method)
 
@@ -139,7 +140,7 @@ class Plan:
     def _command(self, protocol: str) -> str:
         """What makes this table alone."""
         config = self.config
-        words = ["graphcl", "bench", "--dataset", self.entry.name, "--method", *config.method, "--protocol", protocol]
+        words = ["graphcl", "bench", "--dataset", self.entry.name, "--method", *self.methods, "--protocol", protocol]
         words += ["--seeds", *map(str, config.seeds)]
         for option in ("features", "epochs"):
             words += [f"--{option}", str(config[option])] if config[option] is not None else []

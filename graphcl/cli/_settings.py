@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graphcl._recipes import METHODS, near, settings_for
+from graphcl._recipes import DEFAULTS, METHODS, near, settings_for
 from graphcl._resolve import ACTIVATIONS, CONVS, ENCODERS, NORMS, READOUTS, VIEWS
 from graphcl.cli._data import add_columns
 from graphcl.cli._parser import build_parser, new_parser, parse
 from graphcl.errors import ConfigError
 
-__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "DEFAULT_METHOD", "add_options", "run_config", "unsaid", "use_threads"]
+__all__ = ["CALL_ONLY", "DEFAULT_DATASET", "add_options", "run_config", "unsaid", "use_threads"]
 
-DEFAULT_METHOD, DEFAULT_DATASET = "graphcl", "synthetic-molecules"
+DEFAULT_DATASET = "synthetic-molecules"
 
 # What a run folder's config.yaml holds; the rest of pretrain's options is about the call, not about the run.
 CALL_ONLY = ("config", "resume", "overwrite", "evaluate", "out", "device", "threads", "tensorboard")
@@ -24,8 +24,8 @@ def add_options(parser: Any) -> None:
     _add_method(parser.add_argument)
     _add_training(parser.add_argument)
     _add_call(parser.add_argument)
-    known = {action.dest for action in parser._actions}
-    parser.set_defaults({key: value for key, value in settings_for(DEFAULT_METHOD).items() if key in known})
+    known = {action.dest for action in parser._actions} - {"method"}
+    parser.set_defaults({key: value for key, value in settings_for(DEFAULTS["graph"]).items() if key in known})
 
 
 def _add_data(add: Any) -> None:
@@ -74,9 +74,10 @@ def _add_data(add: Any) -> None:
 def _add_method(add: Any) -> None:
     add(
         "--method",
-        type=str,
-        default=DEFAULT_METHOD,
-        help=f"what to train by: {', '.join(METHODS)}; see graphcl methods",
+        type=str | None,
+        default=None,
+        help=f"what to train by: {', '.join(METHODS)}; see graphcl methods; by default {DEFAULTS['graph']}, and on the "
+        f"nodes of one graph {DEFAULTS['node']}",
     )
     add("--encoder", type=str, help=f"the network: {', '.join(ENCODERS)}")
     add("--conv", type=str, help=f"kind of the layers of encoder molecule: {', '.join(CONVS)}")
@@ -164,17 +165,14 @@ def unsaid(arguments: Sequence[str]) -> dict[str, Any]:
     # A first reading tells the method and the data set, wherever they are named.
     asked = [word for word in arguments if not word.startswith("--print")]
     chosen = parse(build_parser("pretrain"), asked)["pretrain"]
-    return settings_for(chosen.method, chosen.dataset, vocab=_vocabulary(chosen))
-
-
-def _vocabulary(chosen: Any) -> str | None:
-    """The index table of the molecules, if it is molecules that are asked for."""
+    if chosen.data is not None:
+        return settings_for(chosen.method or DEFAULTS["graph"], vocab=chosen.vocab or "ogb")
     from graphcl.data import card
     from graphcl.data.load import is_molecules
 
-    if chosen.data is None and not is_molecules(card(chosen.dataset or DEFAULT_DATASET, root=chosen.root)):
-        return None
-    return chosen.vocab or "ogb"
+    entry = card(chosen.dataset or DEFAULT_DATASET, root=chosen.root)
+    vocab = (chosen.vocab or "ogb") if is_molecules(entry) else None
+    return settings_for(chosen.method or DEFAULTS[entry.level], entry.name, vocab=vocab)
 
 
 def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
@@ -196,7 +194,7 @@ def run_config(folder: Any) -> dict[str, Any]:
         ConfigError: Its file tells one that is none.
     """
     config = folder.read_config()
-    usual = settings_for(config.get("method", DEFAULT_METHOD), config.get("dataset"), vocab=config.get("vocab"))
+    usual = settings_for(config.get("method", DEFAULTS["graph"]), config.get("dataset"), vocab=config.get("vocab"))
     parser = new_parser()
     add_options(parser)
     known = {action.dest: action.default for action in parser._actions if action.dest not in ("help", "print_config")}

@@ -5,8 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from graphcl._recipes import DEFAULTS
 from graphcl.cli._plan import Plan
-from graphcl.cli._settings import DEFAULT_DATASET, DEFAULT_METHOD
+from graphcl.cli._settings import DEFAULT_DATASET
 from graphcl.cli._trained import train_all
 from graphcl.errors import ConfigError, RunError
 
@@ -24,7 +25,14 @@ def add_options(parser: Any) -> None:
     """The options of bench."""
     add = parser.add_argument
     add("--dataset", type=str, nargs="+", default=[DEFAULT_DATASET], metavar="NAME", help="names of data sets")
-    add("--method", type=str, nargs="+", default=[DEFAULT_METHOD], metavar="NAME", help="see graphcl methods")
+    add(
+        "--method",
+        type=str,
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"see graphcl methods; by default {DEFAULTS['graph']}, and on nodes {DEFAULTS['node']}",
+    )
     add(
         "--protocol",
         type=str,

@@ -15,11 +15,11 @@ from graphcl.nn.prelu import PReLU
 
 __all__ = ["Activation", "Jump", "Norm", "Stack", "is_mapped_first", "layer_widths"]
 
-Activation = Literal["relu", "prelu", "elu", "none"]
+Activation = Literal["relu", "prelu", "rrelu", "elu", "none"]
 Norm = Literal["batch", "layer", "none"]
 Jump = Literal["last", "cat"]
 
-_ACTIVATIONS = {"relu": nn.ReLU, "prelu": PReLU, "elu": nn.ELU, "none": nn.Identity}
+_ACTIVATIONS = {"relu": nn.ReLU, "prelu": PReLU, "rrelu": nn.RReLU, "elu": nn.ELU, "none": nn.Identity}
 
 
 class Stack(JointEncoder, ABC):

@@ -32,7 +32,8 @@ class GAT(Stack):
         concat: Put the heads side by side; without it their mean is taken.
         negative_slope: That of the LeakyReLU.
         out_channels: The width of the last layer; ``hidden_channels`` by default. Not with ``jk="cat"``.
-        activation: ``"elu"``, ``"relu"``, ``"prelu"`` (one slope for each layer) or ``"none"``.
+        activation: ``"elu"``, ``"relu"``, ``"prelu"`` (one slope for each layer), ``"rrelu"`` (a random slope in
+            training) or ``"none"``.
         norm: ``"batch"``, ``"layer"`` or ``"none"``, before the activation.
         jk: The output: that of the ``"last"`` layer, or of all concatenated, ``"cat"``.
         dropout: The probability of zeroing what a layer hands to the next, in training; drawn by torch.

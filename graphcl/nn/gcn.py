@@ -94,7 +94,8 @@ class GCN(Stack):
         hidden_channels: The width of every layer.
         num_layers: L.
         out_channels: The width of the last layer; ``hidden_channels`` by default. Not with ``jk="cat"``.
-        activation: ``"relu"``, ``"prelu"`` (one slope for each layer), ``"elu"`` or ``"none"``.
+        activation: ``"relu"``, ``"prelu"`` (one slope for each layer), ``"rrelu"`` (a random slope in training),
+            ``"elu"`` or ``"none"``.
         norm: ``"batch"``, ``"layer"`` or ``"none"``, before the activation.
         jk: The output: that of the ``"last"`` layer, or of all concatenated, ``"cat"``.
         dropout: The probability of zeroing what a layer hands to the next, in training; drawn by torch.

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from graphcl._recipes import METHODS, SETTINGS, near, recipe, settings_for
+from graphcl._recipes import DEFAULTS, METHODS, SETTINGS, near, recipe, settings_for
 from graphcl._recipes._graphs import GRAPHS
 from graphcl._recipes._nodes import NODES
 from graphcl._resolve import make_method
@@ -77,3 +77,38 @@ def test_near_names_all_only_where_they_are_few() -> None:
 def test_an_unknown_method() -> None:
     with pytest.raises(ConfigError, match="nearest: grace"):
         recipe("grase")
+
+
+@pytest.mark.parametrize("name", [name for name, known in NODES.items() if set(known.datasets) - {"Cora", "CiteSeer"}])
+def test_every_set_s_settings_make_a_method(name: str) -> None:
+    for dataset in NODES[name].datasets:
+        method = make_method({**settings_for(name, dataset), "seed": 0}, 10, total_steps=1)
+        assert method.encoder.out_channels == (settings_for(name, dataset)["last_width"] or method.encoder.out_channels)
+
+
+def test_settings_on_the_graphs_of_goods_and_authors_are_as_published() -> None:
+    gca = settings_for("gca", "Amazon-Photo")
+    assert (gca["hidden"], gca["last_width"], gca["temperature"], gca["lr"]) == (512, 256, 0.3, 0.1)
+    assert gca["views"][1] == "feature-mask-adaptive:0.1+edge-drop-adaptive-directed:0.5"
+    bgrl = settings_for("bgrl", "Coauthor-Physics")
+    assert (bgrl["hidden"], bgrl["last_width"], bgrl["lr"], bgrl["epochs"]) == (256, 128, 1e-5, 10_000)
+    assert bgrl["views"] == ["edge-drop-directed:0.4+feature-mask:0.1", "edge-drop-directed:0.1+feature-mask:0.4"]
+    cca = settings_for("cca-ssg", "PubMed")
+    assert (cca["epochs"], cca["layers"], cca["objective"]) == (100, 2, {"decorrelation": 2e-3})
+    assert cca["views"] == ["edge-drop-directed:0.5+feature-mask:0.3"] * 2
+    ggd = settings_for("ggd", "Amazon-Computers")
+    assert (ggd["hidden"], ggd["arguments"], ggd["epochs"], ggd["lr"]) == (1024, {"power": 10}, 1500, 1e-4)
+
+
+def test_costa_s_loss_is_its_own_whatever_the_temperature() -> None:
+    own, made = (
+        recipe("costa").kind(GraphEncoder(GIN(4))).loss,
+        make_method({**settings_for("costa"), "seed": 0}, 4).loss,
+    )
+    assert repr(own) == repr(made) and vars(own)["temperature"] == vars(made)["temperature"] == 0.4
+
+
+def test_each_level_has_a_method_of_its_kind_where_none_is_named() -> None:
+    assert {recipe(method).kind.level for level, method in DEFAULTS.items() if level != "graph"} == {"node"}
+    assert recipe(DEFAULTS["graph"]).kind.level == "graph"
+    assert {card.level for card in cards()} <= set(DEFAULTS)

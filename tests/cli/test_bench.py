@@ -183,6 +183,12 @@ def test_a_table_of_nodes():
     assert of["DGI"].lift == pytest.approx(of["DGI"].mean - of["untrained (DGI)"].mean, abs=1e-3)
 
 
+def test_the_method_of_a_table_of_nodes_is_that_of_pretrain(capsys):
+    rows = bench("--dataset", "synthetic-social", "--features", "original", "--protocol", "knn")
+    assert [row.method for row in rows if row.selected_by] == ["CCA-SSG"]
+    assert all("--method cca-ssg" in row.command for row in rows)
+
+
 @pytest.mark.usefixtures("_rings")
 def test_several_protocols_share_the_training():
     rows = bench("--protocol", "graph-knn", "graph-retrieval")
@@ -219,7 +225,7 @@ def test_the_page_of_a_table(capsys):
         (["--features", "colour"], "degree"),
         (["--dataset", "synthetic-social", "--features", "original", "--protocol", "link"], "link_split"),
         (
-            ["--dataset", "synthetic-social", "--features", "original"],
+            ["--dataset", "synthetic-social", "--features", "original", "--method", "graphcl"],
             "GraphCL",
         ),  # one graph has nothing to be contrasted with
     ],

@@ -140,7 +140,7 @@ def test_arguments_that_a_method_or_a_loss_does_not_take(refused):
 
 
 def test_a_single_graph_cannot_be_contrasted(capsys, fast):
-    assert main(["pretrain", "--dataset", "karate", "--out", "run", *fast]) == 2
+    assert main(["pretrain", "--dataset", "karate", "--method", "graphcl", "--out", "run", *fast]) == 2
     assert "at least 2 graphs" in capsys.readouterr().err
 
 

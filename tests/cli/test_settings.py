@@ -50,6 +50,33 @@ def test_settings_are_the_methods_own_unless_something_is_said(capsys):
         assert settings["lr"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("arguments", "method"),
+    [
+        ([], "graphcl"),
+        (["--dataset", "MUTAG"], "graphcl"),
+        (["--data", "mine.smi"], "graphcl"),
+        (["--dataset", "karate"], "cca-ssg"),
+        (["--dataset", "ogbl-collab"], "cca-ssg"),
+        (["--dataset", "karate", "--method", "graphcl"], "graphcl"),
+        (["--config", "settings.yaml"], "cca-ssg"),
+    ],
+)
+def test_where_no_method_is_named_the_data_set_decides(arguments, method, capsys):
+    Path("settings.yaml").write_text("dataset: karate\n")
+    with pytest.raises(SystemExit):
+        main(["pretrain", *arguments, "--print-config"])
+    settings = yaml.safe_load(capsys.readouterr().out)
+    assert settings["method"] == method
+    assert (settings["encoder"] == "gcn") == (method == "cca-ssg")
+
+
+def test_a_data_set_s_settings_are_found_whatever_the_case_of_its_name(capsys):
+    with pytest.raises(SystemExit):
+        main(["pretrain", "--method", "grace", "--dataset", "citeseer", "--print-config"])
+    assert yaml.safe_load(capsys.readouterr().out)["hidden"] == 512
+
+
 def test_a_run_of_few_settings_has_those_of_its_method_beside_them(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create({"method": "grace", "dataset": "CiteSeer", "lr": 0.5})

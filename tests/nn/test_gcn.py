@@ -179,6 +179,17 @@ class TestGCN:
             results.append([y, *torch.autograd.grad(y.square().sum(), [x, edge_weight, *gcn.parameters()])])
         torch.testing.assert_close(*results)
 
+    def test_a_random_slope_is_drawn_in_training_and_its_mean_in_evaluation(self, generator):
+        x, edge_index, _ = problem(generator)
+        gcn, bare = GCN(5, 4, 1, activation="rrelu").double(), GCN(5, 4, 1, activation="none").double()
+        bare.load_state_dict(gcn.state_dict())
+        with torch.no_grad():
+            inner = bare(x, edge_index)
+            slopes = (gcn(x, edge_index) / inner)[inner < 0]
+            gcn.eval()
+            torch.testing.assert_close(gcn(x, edge_index), torch.where(inner < 0, inner * (1 / 8 + 1 / 3) / 2, inner))
+        assert slopes.unique().numel() > 1 and 1 / 8 <= slopes.min() and slopes.max() <= 1 / 3
+
     def test_initial_weights(self):
         gcn = GCN(16, 16, 2, activation="prelu", norm="batch")
         bound = (6 / 32) ** 0.5
