@@ -2,7 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from graphcl.cli._parser import build_parser, command_in, module_of, parse
@@ -17,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for a mistake that the message explains, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        with _told_warnings():
+            return _dispatch(arguments)
     except (GraphCLError, ValueError, TypeError, ImportError) as error:  # the last: an extra that is not installed
         if os.environ.get("GRAPHCL_DEBUG"):
             raise
@@ -29,6 +33,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Warnings of this package in a line of words, as errors are told, without the place in the code."""
+    package, usual = str(Path(__file__).parents[1]), warnings.showwarning
+
+    def tell(message: Any, category: type[Warning], filename: str, *place: Any, **more: Any) -> None:
+        if filename.startswith(package):
+            print(f"graphcl: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, filename, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
+from torch_geometric.utils import is_sparse
 
 from graphcl._host import where
 from graphcl._links import is_of_links
@@ -21,6 +22,7 @@ class Parts:
 
     def __init__(self, data: Data) -> None:
         edge_index, self.num_nodes = check_structure(data)
+        _check_layouts(data)
         self.data = data
         self.leaving = Adjacency.of(edge_index[0], edge_index[1], self.num_nodes)
         self._numbering: Numbering | None = None
@@ -70,6 +72,23 @@ class Parts:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_numbering": None}
+
+
+def _check_layouts(data: Data) -> None:
+    """Refuse what is sparse and would stay whole in a part, or cannot be cut: torch selects rows of COO alone."""
+    for name, value in data._store.items():
+        if not is_sparse(value):
+            continue
+        if not isinstance(data.__cat_dim__(name, value), int):
+            raise ValueError(
+                f"expected dense attributes, got the sparse {name!r}, which would stay whole in a part; delete "
+                f"data.{name} and make it anew of each part's edge_index"
+            )
+        if isinstance(value, Tensor) and value.layout != torch.sparse_coo:
+            raise ValueError(
+                f"expected {name!r} to be dense or sparse COO, got {value.layout}; write data.{name} = "
+                f"data.{name}.to_dense()"
+            )
 
 
 def _cut(value: Any, dim: int, chosen: Tensor) -> Any:

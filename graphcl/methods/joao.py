@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl import augment
+from graphcl._arguments import check_whole
 from graphcl._random import Key, fold
 from graphcl.augment import Augmentation, Identity
 from graphcl.losses import InfoNCE
@@ -41,11 +42,9 @@ class _Joint(Method):
         for augmentation in known:
             if not isinstance(augmentation, Augmentation):
                 raise TypeError(f"expected augmentations of graphcl.augment, got {augmentation!r}")
-        if update_every < 1:
-            raise ValueError(f"expected update_every of at least 1 step, got {update_every}")
         self.augmentations = tuple(known)
         self.choice = augment.JOAO(len(self.augmentations), gamma=gamma)
-        self.update_every = update_every
+        self.update_every = check_whole("update_every", update_every, 1)
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
         self._measured: Tensor | None = None
 
@@ -104,7 +103,7 @@ class JOAO(_Joint):
 
     Raises:
         ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
-        TypeError: An augmentation is none of :mod:`graphcl.augment`.
+        TypeError: An augmentation is none of :mod:`graphcl.augment`, or ``update_every`` is no whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -155,7 +154,7 @@ class JOAOv2(_Joint):
 
     Raises:
         ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
-        TypeError: An augmentation is none of :mod:`graphcl.augment`.
+        TypeError: An augmentation is none of :mod:`graphcl.augment`, or ``update_every`` is no whole number.
 
     Example:
         >>> from graphcl.nn import GIN

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_whole
 from graphcl._random import fold
 from graphcl.losses import MoCo
 from graphcl.losses.proto_nce import concentrations, proto_nce
@@ -39,7 +40,7 @@ class PCL(MomentumMethod):
 
     Raises:
         ValueError: There are not exactly two views, or a number is out of range.
-        TypeError: A view cannot be called.
+        TypeError: A view cannot be called, or ``cluster_every`` is no whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -73,16 +74,14 @@ class PCL(MomentumMethod):
         queue_size: int = 1024,
         seed: int = 0,
     ) -> None:
-        if not num_clusters or min(num_clusters) < 2 or max(num_clusters) > queue_size or cluster_every < 1:
-            raise ValueError(
-                f"expected num_clusters from 2 to queue_size = {queue_size} and cluster_every of at least 1, "
-                f"got {list(num_clusters)} and {cluster_every}"
-            )
+        if not num_clusters or min(num_clusters) < 2 or max(num_clusters) > queue_size:
+            raise ValueError(f"expected num_clusters from 2 to queue_size = {queue_size}, got {list(num_clusters)}")
         loss = MoCo(temperature=temperature)
         super().__init__(
             encoder, views=views, head=head, loss=loss, momentum=momentum, queue_size=queue_size, seed=seed
         )
-        self.num_clusters, self.cluster_every, self.temperature = tuple(num_clusters), cluster_every, temperature
+        self.num_clusters, self.temperature = tuple(num_clusters), temperature
+        self.cluster_every = check_whole("cluster_every", cluster_every, 1)
         # All clusterings one after the other; phi is 0 as long as there are none.
         self.register_buffer("centres", torch.zeros(sum(self.num_clusters), self.queue.keys.size(1)))
         self.register_buffer("phi", torch.zeros(sum(self.num_clusters)))

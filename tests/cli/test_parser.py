@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,25 @@ def test_wrong_type(refused):
 def test_unknown_command_lists_the_known(refused):
     message = refused("prtrain")
     assert "'prtrain'" in message and all(command in message for command in COMMANDS)
+
+
+def test_warnings_of_the_package_are_told_as_errors_are(capsys, monkeypatch):
+    def run(config):
+        warnings.warn("the words", RuntimeWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("graphcl.cli.methods.run", run)
+    before = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr("graphcl.cli.__file__", str(Path(__file__).parents[0] / "cli" / "__init__.py"))
+        assert main(["methods"]) == 0
+        assert capsys.readouterr().err == "graphcl: warning: the words\n"
+    assert warnings.showwarning is before
+
+
+def test_warnings_of_others_stay_as_they_are(capsys, monkeypatch):
+    monkeypatch.setattr("graphcl.cli.methods.run", lambda config: warnings.warn("theirs", stacklevel=1) or 0)
+    with pytest.warns(UserWarning, match="theirs"):
+        assert main(["methods"]) == 0
+    assert capsys.readouterr().err == ""

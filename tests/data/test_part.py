@@ -78,3 +78,17 @@ def test_each_cut_starts_clean(graph: Data) -> None:
     parts.cut(torch.arange(SIZE))
     one, other = parts.cut(torch.tensor([4, 5])), Parts(graph).cut(torch.tensor([4, 5]))
     assert torch.equal(one.edge_index, other.edge_index) and torch.equal(one.e_id, other.e_id)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_sparse_attributes_are_cut_or_refused(graph: Data) -> None:
+    dense = graph.x
+    graph.x = dense.to_sparse()
+    nodes = torch.tensor([30, 2, 9])
+    assert torch.equal(Parts(graph).cut(nodes).x.to_dense(), dense[nodes])
+    graph.x = dense.to_sparse_csr()
+    with pytest.raises(ValueError, match=r"expected 'x' to be dense or sparse COO, got torch.sparse_csr; write data.x"):
+        Parts(graph)
+    graph.x, graph.adj_t = dense, torch.eye(SIZE).to_sparse()
+    with pytest.raises(ValueError, match="the sparse 'adj_t', which would stay whole in a part; delete data.adj_t"):
+        Parts(graph)

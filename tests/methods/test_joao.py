@@ -73,8 +73,10 @@ def test_defaults_are_those_of_the_paper(kind):
 
 @both
 def test_refusals(kind):
-    with pytest.raises(ValueError, match="expected update_every of at least 1 step, got 0"):
+    with pytest.raises(ValueError, match="expected update_every of at least 1, got 0"):
         make(kind, update_every=0)
+    with pytest.raises(TypeError, match="expected update_every as a whole number, got 2.5"):
+        make(kind, update_every=2.5)
     with pytest.raises(TypeError, match="expected augmentations of graphcl.augment, got"):
         make(kind, augmentations=[RandomWalkSubgraph(keep=0.2), abs])
     with pytest.raises(ValueError, match="expected at least one augmentation"):

@@ -74,9 +74,14 @@ def test_clusters_are_those_of_the_queue(batch, take_step):
     assert not torch.equal(method.centres, before)
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"num_clusters": ()}, {"num_clusters": (1,)}, {"num_clusters": (17,)}, {"cluster_every": 0}]
-)
+@pytest.mark.parametrize("arguments", [{"num_clusters": ()}, {"num_clusters": (1,)}, {"num_clusters": (17,)}])
 def test_refusals(arguments):
-    with pytest.raises(ValueError, match="expected num_clusters from 2 to queue_size = 16 and cluster_every"):
+    with pytest.raises(ValueError, match="expected num_clusters from 2 to queue_size = 16, got"):
         make(**arguments)
+
+
+def test_clusterings_come_every_whole_number_of_steps():
+    with pytest.raises(ValueError, match="cluster_every of at least 1, got 0"):
+        make(cluster_every=0)
+    with pytest.raises(TypeError, match="cluster_every as a whole number, got 2.5"):
+        make(cluster_every=2.5)
