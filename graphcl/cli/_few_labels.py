@@ -9,7 +9,7 @@ from graphcl.errors import ConfigError, RunError
 
 __all__ = ["few_labels_protocol", "tune_on_few"]
 
-CHANGED = ("epochs", "batch_size", "lr")  # options that change the protocol, and its name
+CHANGED = ("epochs", "batch_size", "lr", "encoder_lr")  # options that change the protocol, and its name
 
 
 def few_labels_protocol(options: Any, entry: Any) -> tuple[Any, Any]:

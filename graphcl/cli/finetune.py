@@ -107,7 +107,7 @@ def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int]
 def _command(scoring: Scoring, options: Any, protocol_name: str, seeds: list[int]) -> str:
     """The command that makes these scores."""
     words = [scoring.command("finetune", protocol_name)]
-    for key in ("epochs", "batch_size", "lr", "dropout"):
+    for key in ("epochs", "batch_size", "lr", "encoder_lr", "dropout"):
         if options[key] is not None:
             words.append(f"--{key.replace('_', '-')} {options[key]}")
     words += ["--head-only"] if options.head_only else []

@@ -92,6 +92,7 @@ def finetune(
     epochs: int = 100,
     batch_size: int = 32,
     lr: float = 1e-3,
+    encoder_lr: float | None = None,
     select: Literal["valid", "last"] = "valid",
     head_only: bool = False,
     seed: int = 0,
@@ -116,6 +117,7 @@ def finetune(
         epochs: Passes over the training part.
         batch_size: Graphs per step.
         lr: The learning rate of Adam.
+        encoder_lr: That of the encoder, where it is not the head's: a smaller one keeps more of what it has learned.
         select: Which epoch is scored: the best on validation (Hu et al.), or the last (GraphCL, GraphMAE).
         head_only: Leave the encoder as it is, in evaluation mode, and tune the head alone.
         seed: Of the head's weights, the order of the graphs and dropout.
@@ -145,6 +147,8 @@ def finetune(
     """
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
+    if encoder_lr is not None and (head_only or not encoder_lr > 0):
+        raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {encoder_lr}")
     check_choice("select", select, ("valid", "last"))
     split = split_of(dataset, split)
     start = time.perf_counter()
@@ -162,7 +166,8 @@ def finetune(
         objective = objective_of(labels, split["train"], classification, score)
         model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
-        valid, epoch = tuning.run(epochs, batch_size, lr, select, seed)
+        rates = (lr if encoder_lr is None else encoder_lr, lr)
+        valid, epoch = tuning.run(epochs, batch_size, rates, select, seed)
         return Finetuned(
             test=tuning.score("test"),
             valid=valid,
@@ -187,10 +192,12 @@ class _Tuning:
         self.model, self.packed, self.labels, self.head_only, self.bf16 = model, packed, labels, head_only, bf16
         self.split, self.objective = split, objective
 
-    def run(self, epochs: int, batch_size: int, lr: float, select: str, seed: int) -> tuple[list[float], int]:
+    def run(
+        self, epochs: int, batch_size: int, rates: tuple[float, float], select: str, seed: int
+    ) -> tuple[list[float], int]:
         """Tune the model; the validation scores, and the chosen epoch, whose weights the model then has."""
-        parameters = self.model[1].parameters() if self.head_only else self.model.parameters()
-        optimizer = torch.optim.Adam(parameters, lr=lr)
+        parts = [{"params": part.parameters(), "lr": lr} for part, lr in zip(self.model, rates, strict=True)]
+        optimizer = torch.optim.Adam(parts[1:] if self.head_only else parts)
         generator = torch.Generator().manual_seed(seed)
         valid: list[float] = []
         best, chosen = 0, self.model.state_dict()

@@ -1,6 +1,6 @@
 """Named protocols for molecules: the name fixes what is trained, how, and what chooses the epoch or the penalty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from graphcl.evaluate._names import named, retuned
@@ -21,6 +21,7 @@ class MoleculeProtocol:
         epochs: Of fine-tuning, by Adam.
         batch_size: Of fine-tuning.
         lr: Of fine-tuning.
+        encoder_lr: That of the encoder while it is tuned, where it is another.
         dropout: Of the encoder while it is tuned.
         seeds: How many seeds the protocol asks for.
         ogb: Whether it is for OGB's sets alone. Those are scored by ``ogb.Evaluator`` under every protocol.
@@ -37,12 +38,15 @@ class MoleculeProtocol:
     epochs: int = 100
     batch_size: int = 32
     lr: float = 1e-3
+    encoder_lr: float | None = field(default=None, repr=False)  # not in the keys of scores that were made without
     dropout: float = 0.5
     seeds: int = 10
     ogb: bool = False
     source: str = ""
 
     def __post_init__(self) -> None:
+        if self.encoder_lr is not None and (self.head_only or not self.encoder_lr > 0):
+            raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {self.encoder_lr}")
         if self.epochs < 1 or self.batch_size < 2 or not self.lr > 0 or not 0 <= self.dropout < 1:
             raise ValueError(
                 f"expected epochs >= 1, batch_size >= 2, lr > 0 and dropout within [0, 1), got {self.epochs}, "
@@ -101,6 +105,7 @@ def with_tuning(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    encoder_lr: float | None = None,
     dropout: float | None = None,
 ) -> MoleculeProtocol:
     """The protocol with other numbers; its name says which.
@@ -111,6 +116,7 @@ def with_tuning(
         epochs: As the protocol has them where left out.
         batch_size: Likewise.
         lr: Likewise.
+        encoder_lr: That of the encoder, where it is another.
         dropout: Likewise.
 
     Raises:
@@ -122,4 +128,5 @@ def with_tuning(
     """
     if base.probe != "finetune":
         raise ValueError(f"expected a protocol that tunes, got {base.name}")
-    return retuned(base, head_only, epochs=epochs, batch_size=batch_size, lr=lr, dropout=dropout)
+    numbers = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "encoder_lr": encoder_lr, "dropout": dropout}
+    return retuned(base, head_only, **numbers)

@@ -55,7 +55,9 @@ class _Task:
         self.judge = [] if score is None or named else [getattr(score, "__qualname__", type(score).__qualname__)]
 
     def key(self, made_of: str) -> str:
-        return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification, *self.judge)
+        rate = self.protocol.encoder_lr
+        more = [*self.judge, *([] if rate is None else [f"encoder_lr={rate}"])]
+        return _digest(made_of, self.protocol, self.labels, self.split_hash, self.classification, *more)
 
     def evaluate(
         self,

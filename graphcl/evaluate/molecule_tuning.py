@@ -10,6 +10,8 @@ from graphcl.nn import GraphEncoder
 
 __all__ = ["check_tunes", "finetune_by"]
 
+_NUMBERS = ("epochs", "batch_size", "lr", "encoder_lr", "select", "head_only")
+
 
 def finetune_by(
     protocol: MoleculeProtocol,
@@ -49,7 +51,7 @@ def finetune_by(
     encoder = copy.deepcopy(encoder)
     if hasattr(encoder.gnn, "dropout"):
         encoder.gnn.dropout = protocol.dropout  # type: ignore[assignment]
-    numbers = {key: getattr(protocol, key) for key in ("epochs", "batch_size", "lr", "select", "head_only")}
+    numbers = {key: getattr(protocol, key) for key in _NUMBERS}
     return finetune(encoder, dataset, split, **numbers, **other)
 
 

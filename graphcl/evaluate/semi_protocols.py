@@ -25,6 +25,7 @@ class SemiProtocol:
         epochs: Passes over the labelled graphs; the first with the best validation accuracy is scored.
         batch_size: Labelled graphs per step.
         lr: Of Adam.
+        encoder_lr: That of the encoder, where it is another.
         head_only: Whether the encoder stays as it is and the head alone is tuned.
         seeds: How many seeds the protocol asks for.
         source: Where the protocol comes from.
@@ -39,6 +40,7 @@ class SemiProtocol:
     epochs: int = 100
     batch_size: int = 128
     lr: float = 1e-3
+    encoder_lr: float | None = None
     head_only: bool = False
     seeds: int = 5
     source: str = ""
@@ -50,6 +52,8 @@ class SemiProtocol:
                 f"expected a share within (0, 1] and at least 3 folds (to test, to validate and to learn from), got "
                 f"{self.share} and {self.folds}"
             )
+        if self.encoder_lr is not None and (self.head_only or not self.encoder_lr > 0):
+            raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {self.encoder_lr}")
         if self.epochs < 1 or self.batch_size < 2 or not self.lr > 0:
             raise ValueError(
                 f"expected epochs >= 1, batch_size >= 2 and lr > 0, got {self.epochs}, {self.batch_size} and {self.lr}"
@@ -92,6 +96,7 @@ def with_semi_tuning(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    encoder_lr: float | None = None,
 ) -> SemiProtocol:
     """The protocol with other numbers; its name says which.
 
@@ -102,6 +107,7 @@ def with_semi_tuning(
         epochs: Likewise.
         batch_size: Likewise.
         lr: Likewise.
+        encoder_lr: That of the encoder, where it is another.
 
     Raises:
         ValueError: A number is out of range.
@@ -110,4 +116,5 @@ def with_semi_tuning(
         >>> with_semi_tuning(semi_protocol("semi-supervised-10"), epochs=20, head_only=True).name
         'semi-supervised-10-head-20-epochs'
     """
-    return retuned(base, head_only, folds=folds, epochs=epochs, batch_size=batch_size, lr=lr)
+    numbers = {"folds": folds, "epochs": epochs, "batch_size": batch_size, "lr": lr, "encoder_lr": encoder_lr}
+    return retuned(base, head_only, **numbers)

@@ -81,6 +81,7 @@ def finetune_on_few(
     graphs = digest_of(packed)
 
     settings = {key: value for key, value in vars(protocol).items() if key not in ("name", "source", "seeds")}
+    settings = {key: value for key, value in settings.items() if value is not None}
     common = digest_text(sorted(settings.items()), bf16, y)
 
     def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
@@ -152,6 +153,7 @@ def _tune(
         epochs=protocol.epochs,
         batch_size=protocol.batch_size,
         lr=protocol.lr,
+        encoder_lr=protocol.encoder_lr,
         head_only=protocol.head_only,
         seed=seed,
         device=device,

@@ -86,6 +86,20 @@ def test_the_head_alone() -> None:
     assert all(torch.equal(value, tuned[key]) for key, value in network.state_dict().items())
 
 
+def test_a_learning_rate_of_the_encoder_s_own() -> None:
+    network, data = encoder(), molecules(LABELS)
+    usual: dict[str, Any] = {"classification": True, "epochs": 3, "batch_size": 8, "lr": 1e-2, "select": "last"}
+    same, one = (run(network, data, split(32), **usual, **more) for more in ({"encoder_lr": 1e-2}, {}))
+    for a, b in zip(same.model.parameters(), one.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    slow = run(network, data, split(32), **usual, encoder_lr=1e-5)
+    moved = [(a - b).abs().max() for a, b in zip(slow.model[0].parameters(), network.parameters(), strict=True)]
+    assert 0 < max(moved) < 1e-4  # a step of Adam is about as long as its rate, and there are 9 at most
+    for wrong in ({"encoder_lr": 0.0}, {"encoder_lr": 1e-3, "head_only": True}):
+        with pytest.raises(ValueError, match="expected encoder_lr > 0, and none where the head alone is tuned"):
+            run(network, data, split(32), classification=True, **wrong)
+
+
 def test_random_state_is_left_alone_and_bfloat16_works() -> None:
     network = encoder(dropout=0.5)
     state = torch.get_rng_state()
