@@ -118,13 +118,15 @@ def test_few_labels_of_a_set_of_graphs(capsys, rings, fast):
     assert (
         main(["finetune", "run", "--protocol", "semi-supervised-1", "--head-only", "--precision", "bf16", *tuning]) == 0
     )
+    assert main(["finetune", "run", "--encoder-lr", "1e-4", *tuning]) == 0
     rows = read_results("run/scores.csv")
-    assert [(row.method, row.epochs) for row in rows] == [("scratch", 0), ("GraphCL", 2)] * 2
+    assert [(row.method, row.epochs) for row in rows] == [("scratch", 0), ("GraphCL", 2)] * 3
     assert {row.selected_by for row in rows} == {"best validation epoch"}
     assert rows[0].command == (
         "graphcl finetune run --dataset Rings --protocol semi-supervised-10 --epochs 2 --batch-size 8 --seeds 0 1"
     )
     assert rows[2].protocol == "semi-supervised-1-head-2-epochs-batch-size-8" and "bf16" in rows[2].command
+    assert "encoder-lr-0.0001" in rows[4].protocol and "--encoder-lr 0.0001" in rows[4].command
 
 
 @pytest.mark.usefixtures("run")

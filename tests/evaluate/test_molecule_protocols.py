@@ -26,9 +26,14 @@ def test_other_numbers_have_another_name() -> None:
     assert changed.name == "moleculenet-finetune-head-20-epochs-batch-size-64-lr-0.01-dropout-0"
     assert (changed.epochs, changed.lr, changed.batch_size, changed.dropout) == (20, 0.01, 64, 0.0)
     assert changed.head_only and not base.head_only
+    slow = with_tuning(base, encoder_lr=1e-4)
+    assert slow.name == "moleculenet-finetune-encoder-lr-0.0001" and slow.encoder_lr == 1e-4
 
 
 def test_refusals() -> None:
+    for wrong in ({"encoder_lr": 0.0}, {"encoder_lr": 1e-4, "head_only": True}):
+        with pytest.raises(ValueError, match="expected encoder_lr > 0, and none where the head alone is tuned"):
+            with_tuning(molecule_protocol("moleculenet-finetune"), **wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="did you mean moleculenet-linear"):
         molecule_protocol("moleculenet-liner")
     with pytest.raises(ValueError, match="expected a protocol that tunes"):

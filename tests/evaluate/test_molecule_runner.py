@@ -1,5 +1,6 @@
 """Scores of encoders of molecules: on one split, seed by seed, beside scratch or untrained, and gone on with."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,6 +124,11 @@ def test_what_was_scored_is_not_scored_again(tmp_path: Path, monkeypatch: pytest
     # A pretrained encoder is the same for all seeds; its head and the order of the molecules are not.
     run([2, 3], make=lambda seed: scratch(0))
     assert seen[4:] == [2, 3]
+    slow = with_tuning(FEW, encoder_lr=1e-5)
+    for _ in range(2):
+        run([0], slow)
+    run([0], dataclasses.replace(slow, encoder_lr=1e-6))  # of the same name
+    assert seen[6:] == [0, 0]
 
 
 def test_scores_of_another_network_with_the_same_weights_or_of_other_graphs_are_not_taken(

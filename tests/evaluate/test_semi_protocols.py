@@ -25,10 +25,11 @@ def test_other_numbers_change_the_name() -> None:
     assert changed.name == "semi-supervised-1-5-folds-20-epochs-batch-size-16-lr-0.01"
     assert (changed.folds, changed.epochs, changed.batch_size, changed.lr) == (5, 20, 16, 1e-2)
     assert with_semi_tuning(base, epochs=100) == base
+    assert with_semi_tuning(base, encoder_lr=1e-4).name == "semi-supervised-1-encoder-lr-0.0001"
     assert with_semi_tuning(base, head_only=True).head_only
 
 
-@pytest.mark.parametrize("change", [{"share": 0.0}, {"share": 1.5}, {"folds": 2}, {"epochs": 0}, {"lr": 0.0}])
+@pytest.mark.parametrize("change", [{"share": 0.0}, {"share": 1.5}, {"folds": 2}, {"epochs": 0}, {"lr": 0.0}, {"encoder_lr": 0.0}])
 def test_refusals(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected"):
         SemiProtocol(**({"name": "x", "share": 0.1} | change))  # type: ignore[arg-type]

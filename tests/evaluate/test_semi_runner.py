@@ -133,6 +133,9 @@ def test_interrupted_it_goes_on_where_it_stopped(tmp_path: Path, tuned: list[Any
     finetune_on_few(encoders, GRAPHS, with_semi_tuning(FEW, lr=0.1), [0], raw=path)
     finetune_on_few({"scratch": lambda seed: scratch(9)}, GRAPHS, FEW, [0], raw=path)
     assert len(tuned) == 12  # other settings, other weights
+    for _ in range(2):
+        finetune_on_few(encoders, GRAPHS, with_semi_tuning(FEW, encoder_lr=1e-3), [0], raw=path)
+    assert len(tuned) == 15
 
 
 def test_rows_compare_with_scratch() -> None:
