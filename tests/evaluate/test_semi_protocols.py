@@ -29,7 +29,9 @@ def test_other_numbers_change_the_name() -> None:
     assert with_semi_tuning(base, head_only=True).head_only
 
 
-@pytest.mark.parametrize("change", [{"share": 0.0}, {"share": 1.5}, {"folds": 2}, {"epochs": 0}, {"lr": 0.0}, {"encoder_lr": 0.0}])
+@pytest.mark.parametrize(
+    "change", [{"share": 0.0}, {"share": 1.5}, {"folds": 2}, {"epochs": 0}, {"lr": 0.0}, {"encoder_lr": 0.0}]
+)
 def test_refusals(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected"):
         SemiProtocol(**({"name": "x", "share": 0.1} | change))  # type: ignore[arg-type]
