@@ -1,10 +1,12 @@
 """The layers of a GIN in training as one step of autograd: the same kernels, without what lies between them.
 
 On batches of small graphs half of the time goes into autograd's own steps, into views, and into joining what could have
-been written side by side. Here each layer keeps what its gradient needs and nothing else is recorded.
+been written side by side. Here each layer keeps what its gradient needs and nothing else is recorded. Of a large graph
+it keeps less: what lies between its two maps is computed once more going back, block by block, as long as a block is in
+the cache, and the gradient of the sums takes the place of the sums.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeGuard, TypeVar
 
@@ -20,6 +22,9 @@ from graphcl.nn.sparse import SparseSum
 __all__ = ["fused_layers", "is_fusible", "is_plain", "maps_first"]
 
 M = TypeVar("M", bound=nn.Module)
+
+LARGE = 2**22  # numbers between the two maps of a layer, above which they are not kept
+BLOCK = 2**18  # numbers of a block of rows
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
@@ -83,18 +88,27 @@ class _Layers(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, neighbours: SparseSum, norms: list[BatchNorm | None], sizes: list[int], *parameters: Any
     ) -> Tensor:
-        kept, outputs, given = [], [], x
+        kept: list[Tensor | None] = []
+        outputs, given = [], x
         nothing: list[Any] = [None, None] * len(sizes)
         x = x.detach()
         for layer, norm in enumerate(norms):
             lower, lower_bias, upper, upper_bias, weight, bias = parameters[6 * layer : 6 * layer + 6]
             # The sum over neighbours and the linear map commute; wide features are mapped first.
+            inner: Tensor | None
             if maps_first(lower):
-                summed, inner = x, neighbours.plus_self(F.linear(x, lower)).add_(lower_bias)
+                summed, inner = x, neighbours.plus_self(F.linear(x, lower)).add_(lower_bias).relu_()
             else:
                 summed = neighbours.plus_self(x)
-                inner = F.linear(summed, lower, lower_bias)
-            outer = F.linear(inner.relu_(), upper, upper_bias).relu_()
+                large = len(summed) * len(lower) > LARGE
+                inner = None if large else F.linear(summed, lower, lower_bias).relu_()
+            if inner is None:
+                outer = summed.new_empty(len(summed), len(upper))
+                for rows in _blocks(summed):
+                    hidden = F.linear(summed[rows], lower, lower_bias).relu_()
+                    torch.addmm(upper_bias, hidden, upper.T, out=outer[rows]).relu_()
+            else:
+                outer = F.linear(inner, upper, upper_bias).relu_()
             if norm is None:
                 x, statistics = outer, nothing
             else:
@@ -102,6 +116,7 @@ class _Layers(torch.autograd.Function):
             kept += [summed, inner, outer, *statistics]
             outputs.append(x)
         ctx.neighbours, ctx.sizes, ctx.eps = neighbours, sizes, [0.0 if norm is None else norm.eps for norm in norms]
+        ctx.spent = False
         ctx.save_for_backward(given, *parameters, *kept)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
 
@@ -110,16 +125,19 @@ class _Layers(torch.autograd.Function):
         transposed, sizes, depth = ctx.neighbours.T, ctx.sizes, len(ctx.eps)
         saved = ctx.saved_tensors  # read once: checkpointing unpacks no tensor twice
         given, *parameters = saved[: 6 * depth + 1]
-        if torch.is_grad_enabled():  # a second derivative is wanted
+        if torch.is_grad_enabled() or ctx.spent:  # a second derivative is wanted, or the first once more
             again = partial(_formula, neighbours=ctx.neighbours, sizes=sizes, eps=ctx.eps)
-            grad_x, *of_parameters = gradients_again(again, [given, *parameters], grad)
-            return grad_x, None, None, None, *of_parameters
+            with torch.enable_grad():
+                found = gradients_again(again, [given, *parameters], grad)
+            if not torch.is_grad_enabled():
+                found = [None if g is None else g.detach() for g in found]
+            return found[0], None, None, None, *found[1:]
         kept = saved[6 * depth + 1 :]
         width, each = grad.size(1) // depth, len(kept) // depth
         grads: list[Tensor | None] = [None] * (6 * depth)
         above: Tensor | None = None
         for layer in reversed(range(depth)):
-            lower, _, upper, _, weight, _ = parameters[6 * layer : 6 * layer + 6]
+            lower, lower_bias, upper, _, weight, _ = parameters[6 * layer : 6 * layer + 6]
             summed, inner, outer, *statistics = kept[each * layer : each * (layer + 1)]
             g = grad[:, width * layer : width * (layer + 1)]
             g = g if above is None else above.add_(g)
@@ -128,7 +146,8 @@ class _Layers(torch.autograd.Function):
                 g, *of_norm = normalise_backward(g.contiguous(), outer, weight, statistics, sizes, ctx.eps[layer])
             wanted = layer > 0 or ctx.needs_input_grad[0]
             of_lower, of_upper = _nothing_yet(lower), _nothing_yet(upper)
-            parts = _inner_gradients(g, outer, upper, inner, of_upper)
+            between = partial(_between, summed, lower, lower_bias, inner)
+            parts = _inner_gradients(g, outer, upper, between, of_upper)
             if maps_first(lower):
                 g = torch.cat([part for _, part in parts])
                 bias = g.sum(0)
@@ -136,7 +155,9 @@ class _Layers(torch.autograd.Function):
                 of_lower = [g.T @ summed, bias]
                 above = g @ lower if wanted else None
             else:
-                below = torch.empty_like(summed) if wanted else None
+                # Where little is kept, the gradient of the sums takes their place; torch is not to count that.
+                below = (torch.empty_like(summed) if inner is not None else summed.data) if wanted else None
+                ctx.spent |= wanted and inner is None
                 for rows, part in parts:
                     _add_gradients(of_lower, part, summed[rows])
                     if below is not None:
@@ -147,19 +168,29 @@ class _Layers(torch.autograd.Function):
 
 
 def _inner_gradients(
-    grad: Tensor, outer: Tensor, upper: Tensor, inner: Tensor, of_upper: list[Tensor]
+    grad: Tensor, outer: Tensor, upper: Tensor, between: Callable[[slice], Tensor], of_upper: list[Tensor]
 ) -> Iterator[tuple[slice, Tensor]]:
     """The gradient of what enters a layer's first ReLU; that of the map after it is added up on the way.
 
     Block by block: what lies between stays in the cache, and new memory would cost a quarter of a product.
     """
-    step = max(1, 2**18 // inner.size(1))
-    for start in range(0, max(1, len(inner)), step):
-        rows = slice(start, start + step)
+    for rows in _blocks(outer):
+        inner = between(rows)
         part = torch.ops.aten.threshold_backward(grad[rows], outer[rows], 0)
-        _add_gradients(of_upper, part, inner[rows])
+        _add_gradients(of_upper, part, inner)
         part = part @ upper
-        yield rows, _relu_backward(part, inner[rows], 0, grad_input=part)
+        yield rows, _relu_backward(part, inner, 0, grad_input=part)
+
+
+def _between(summed: Tensor, lower: Tensor, bias: Tensor, inner: Tensor | None, rows: slice) -> Tensor:
+    """What lies between the two maps of a layer, of some rows: what was kept, or the same once more."""
+    return F.linear(summed[rows], lower, bias).relu_() if inner is None else inner[rows]
+
+
+def _blocks(x: Tensor) -> Iterator[slice]:
+    """Rows of ``x``, about :data:`BLOCK` numbers at a time; one block where there are none."""
+    step = max(1, BLOCK // x.size(1))
+    yield from (slice(start, start + step) for start in range(0, max(1, len(x)), step))
 
 
 def _nothing_yet(weight: Tensor) -> list[Tensor]:
