@@ -19,7 +19,7 @@ from graphcl.distributed import is_part
 from graphcl.nn.norm import BatchNorm, check_rows, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
 
-__all__ = ["fused_layers", "is_fusible", "is_plain", "maps_first"]
+__all__ = ["LARGE", "fused_layers", "is_fusible", "is_plain", "maps_first"]
 
 M = TypeVar("M", bound=nn.Module)
 

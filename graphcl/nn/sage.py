@@ -1,13 +1,16 @@
 """GraphSAGE with the mean over neighbours."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl._twice import gradients_again, is_looked_into
 from graphcl.nn._cache import remember
-from graphcl.nn._fused import is_plain
+from graphcl.nn._fused import LARGE, is_plain
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
@@ -114,9 +117,51 @@ class _Convolution(nn.Module):
             summed: Tensor = self.neighbours(mean(x)) + self.root(x)
             return summed
         weight, bias = self.neighbours.weight, self.neighbours.bias
+        mapped_first = is_mapped_first(x, weight)
+        if not mapped_first and bias is not None and _is_plain_training(x, weight):
+            return _Sum.apply(x, weight, self.root.weight, bias, mean)  # type: ignore[no-untyped-call]
         own = F.linear(x, self.root.weight, bias)
-        if is_mapped_first(x, weight):
+        if mapped_first:
             return own + mean(F.linear(x, weight))
         if torch.is_autocast_enabled(x.device.type):  # which knows nothing of what is done in place
             return torch.addmm(own, mean(x), weight.T)
         return own.addmm_(mean(x), weight.T)  # what is its own alone
+
+
+def _is_plain_training(x: Tensor, weight: Tensor) -> bool:
+    """Whether a gradient on a CPU is asked for, and nothing reads or casts what runs."""
+    if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or is_looked_into():
+        return False
+    return x.dtype == weight.dtype and weight.dtype in (torch.float32, torch.float64)
+
+
+class _Sum(torch.autograd.Function):
+    """Both maps and the mean as one step; of a large graph the gradient takes the place of what was kept for it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, root: Tensor, bias: Tensor, mean: SparseMatrix) -> Tensor:
+        averaged = mean(x.detach())
+        ctx.mean, ctx.spent = mean, False
+        ctx.save_for_backward(x, weight, root, bias, averaged)
+        return torch.addmm(bias, x, root.T).addmm_(averaged, weight.T)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        *inputs, averaged = ctx.saved_tensors
+        if torch.is_grad_enabled() or ctx.spent:  # a second derivative is wanted, or the first once more
+            with torch.enable_grad():
+                found = gradients_again(partial(_formula, mean=ctx.mean), inputs, grad)
+            return *(g if g is None or torch.is_grad_enabled() else g.detach() for g in found), None
+        x, weight, root, _ = inputs
+        of_x = None
+        wanted = ctx.needs_input_grad
+        of_weight = grad.T @ averaged if wanted[1] else None
+        if wanted[0]:
+            ctx.spent = averaged.numel() > LARGE
+            room = averaged.data if ctx.spent else torch.empty_like(averaged)
+            of_x = ctx.mean.back(torch.mm(grad, weight, out=room)).addmm_(grad, root)
+        return of_x, of_weight, grad.T @ x if wanted[2] else None, grad.sum(0) if wanted[3] else None, None
+
+
+def _formula(x: Tensor, weight: Tensor, root: Tensor, bias: Tensor, *, mean: SparseMatrix) -> Tensor:
+    return mean(x) @ weight.T + F.linear(x, root, bias)

@@ -1,8 +1,8 @@
 """Weighted sums over neighbours as a sparse product, with gradients for what is summed and for the weights.
 
 The same product as :class:`graphcl.nn.SparseSum` with a number for each pair. Forwards and backwards it reads the
-entries sorted by row and by column; the gradient of a weight is the inner product of two rows, entry by entry, so that
-no message is ever written to memory.
+entries sorted by row and by column; the gradient of a weight is the inner product of two rows, a few entries at a time,
+so that no message is ever written to memory.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from graphcl.nn.sparse import SparseSum, sort_pairs
 
 __all__ = ["Pattern", "SparseMatrix"]
+
+BLOCK = 2**18  # numbers that are gathered at once for inner products
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,23 @@ class Pattern:
     def entry(self) -> Tensor:
         """``[E]``, which entry of the transpose each entry is."""
         return torch.empty_like(self.entry_t).scatter_(0, self.entry_t.long(), _range_like(self.entry_t))
+
+    def in_parts(self, parts: int, flipped: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """The same matrix where each row and column of it is as many as ``parts``, which have weights of their own.
+
+        So that ``[N, D]`` can be read as ``[N * parts, D / parts]``: the ``ptr`` and ``col`` of that matrix, or of its
+        transpose, and which of the weights ``[E * parts]`` each of its entries has.
+        """
+        if (parts, flipped) not in self._in_parts:
+            side = (self.ptr_t, self.col_t, self.row_t) if flipped else (self.ptr, self.col, self.row)
+            largest = parts * max(self.ptr.numel(), self.ptr_t.numel(), self.col.numel())
+            dtype = self.col.dtype if largest < 2**31 else torch.int64
+            self._in_parts[parts, flipped] = _in_parts(*side, parts, dtype)
+        return self._in_parts[parts, flipped]
+
+    @cached_property
+    def _in_parts(self) -> dict[tuple[int, bool], tuple[Tensor, Tensor, Tensor]]:
+        return {}
 
     @cached_property
     def from_rows(self) -> SparseSum:
@@ -125,6 +144,12 @@ class SparseMatrix:
             raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
         return _product(x, self.value, self.value_t if torch.is_grad_enabled() else self.value, self.pattern)
 
+    def back(self, y: Tensor) -> Tensor:
+        """``[num_cols, D]``: the transpose of the matrix times ``y`` ``[num_rows, D]``; it records no gradient."""
+        with torch.no_grad():
+            found: Tensor = _Product.apply(y, self.value_t, self.value, self.pattern, True)  # type: ignore[no-untyped-call]
+        return found
+
 
 @torch.compiler.disable
 def _product(x: Tensor, value: Tensor, value_t: Tensor, pattern: Pattern) -> Tensor:
@@ -144,8 +169,9 @@ class _Product(torch.autograd.Function):
         x, value = x.detach(), value.detach().to(x.dtype)
         if value.dim() == 1:
             return _sums(x, value, ptr, col)
-        parts = zip(x.unflatten(1, (value.size(1), -1)).unbind(1), value.T.contiguous(), strict=True)
-        return torch.cat([_sums(part, weight, ptr, col) for part, weight in parts], 1)
+        ptr, col, entry = pattern.in_parts(value.size(1), flipped)
+        part = x.reshape(-1, x.size(1) // value.size(1))
+        return _sums(part, value.flatten().index_select(0, entry), ptr, col).view(-1, x.size(1))
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -167,13 +193,12 @@ class _Dots(torch.autograd.Function):
     def forward(ctx: Any, left: Tensor, right: Tensor, heads: int | None, pattern: Pattern, flipped: bool) -> Tensor:
         ctx.save_for_backward(left, right)
         ctx.pattern, ctx.flipped = pattern, flipped
-        side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
-        ptr, col, row = side
-        left, right = left.detach(), right.detach().to(left.dtype)
-        if heads is None:
-            return _dots(left, right, ptr, col, row)
-        parts = zip(*(side.unflatten(1, (heads, -1)).unbind(1) for side in (left, right)), strict=True)
-        return torch.stack([_dots(a, b, ptr, col, row) for a, b in parts], 1)
+        left, right = left.detach().contiguous(), right.detach().to(left.dtype).contiguous()
+        if left.device.type != "cpu":
+            return _dots(left, right, heads, pattern, flipped)
+        row, col = (pattern.row_t, pattern.col_t) if flipped else (pattern.row, pattern.col)
+        dots = _dots_by_blocks(left, right, row, col, heads or 1)
+        return dots[:, 0] if heads is None else dots
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -193,14 +218,55 @@ def _sums(x: Tensor, value: Tensor, ptr: Tensor, col: Tensor) -> Tensor:
     return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
 
 
-def _dots(left: Tensor, right: Tensor, ptr: Tensor, col: Tensor, row: Tensor) -> Tensor:
+def _dots(left: Tensor, right: Tensor, heads: int | None, pattern: Pattern, flipped: bool) -> Tensor:
+    side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
+    ptr, col, row = side
     if col.numel() == 0:
-        return left.new_zeros(0)
+        return left.new_zeros(0) if heads is None else left.new_zeros(0, heads)
     # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
-    return _weight_gradient(left.contiguous(), right.contiguous(), col, ptr[:-1], row, 0)
+    if heads is None:
+        return _weight_gradient(left, right, col, ptr[:-1], row, 0)
+    parts = zip(*(side.unflatten(1, (heads, -1)).unbind(1) for side in (left, right)), strict=True)
+    return torch.stack([_weight_gradient(a.contiguous(), b.contiguous(), col, ptr[:-1], row, 0) for a, b in parts], 1)
 
 
 _weight_gradient = torch.ops.aten._embedding_bag_per_sample_weights_backward
+
+
+def _dots_by_blocks(left: Tensor, right: Tensor, row: Tensor, col: Tensor, parts: int) -> Tensor:
+    """``[E, parts]``, with the rows of a few entries at a time, as long as they are in the cache.
+
+    On a CPU torch's own way calls a product of vectors for each entry, which takes longer to call than to compute.
+    """
+    count, width = row.numel(), left.size(1)
+    exact = torch.promote_types(left.dtype, torch.float32)
+    dots = left.new_empty(count, parts, dtype=exact)
+    step = max(1, BLOCK // max(1, width))
+    mine, other = left.new_empty(2, min(step, count), width)
+    for start in range(0, count, step):
+        block = slice(start, min(start + step, count))
+        a, b = mine[: block.stop - start], other[: block.stop - start]
+        torch.index_select(left, 0, row[block], out=a)
+        torch.index_select(right, 0, col[block], out=b)
+        product = a.mul_(b) if a.dtype == exact else a.to(exact) * b
+        torch.sum(product.unflatten(1, (parts, -1)), 2, out=dots[block])
+    return dots.to(left.dtype)
+
+
+def _in_parts(ptr: Tensor, col: Tensor, row: Tensor, parts: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """What :meth:`Pattern.in_parts` gives: of each row its first part's entries, then its second part's, and so on."""
+    degree, count = ptr.diff(), parts * col.numel()
+    first = parts * ptr[:-1].long()
+    # The place of each entry in its row's first part; that in the next part is as many further as the row has entries.
+    place = (first - ptr[:-1]).index_select(0, row).add_(torch.arange(col.numel(), device=col.device))
+    further = degree.index_select(0, row)
+    starts = first[:, None] + degree[:, None] * torch.arange(parts, device=ptr.device)
+    into, entry = col.new_empty(2, count, dtype=dtype)
+    for part in range(parts):
+        into[place] = (parts * col.to(dtype)).add_(part)
+        entry[place] = _range_like(col).to(dtype).mul_(parts).add_(part)
+        place += further
+    return torch.cat([starts.flatten(), starts.new_full((1,), count)]).to(dtype), into, entry
 
 
 def _rows(ptr: Tensor, col: Tensor) -> Tensor:

@@ -61,6 +61,41 @@ def test_gradients_in_double_precision(generator):
     assert torch.autograd.gradcheck(lambda x: sage(x, edge_index, splits=[2, 4]), (x,))
 
 
+def in_two_ways(monkeypatch, function):
+    """What a function gives by the layer's own step of autograd, and by torch's."""
+    own = function()
+    monkeypatch.setattr("graphcl.nn.sage._is_plain_training", lambda *_: False)
+    return own, function()
+
+
+@pytest.mark.parametrize("frozen", [(), ("x",), ("weight",), ("root", "bias"), ("x", "weight", "bias")])
+def test_its_own_step_of_autograd_is_that_of_torch(frozen, generator, monkeypatch):
+    x, edge_index = problem(generator)
+    conv = SAGE(5, 8, 1, act_last=False).double().convs[0]
+    leaves = {"x": x, "weight": conv.neighbours.weight, "root": conv.root.weight, "bias": conv.neighbours.bias}
+    for name, leaf in leaves.items():
+        leaf.requires_grad_(name not in frozen)
+    mean = mean_adjacency(edge_index, x.size(0), dtype=torch.float64)
+    above = torch.randn(x.size(0), 8, generator=generator, dtype=torch.float64)
+
+    def both():
+        out = conv(x, mean)
+        again = [torch.autograd.grad(out, wanted, above, retain_graph=True) for _ in range(3)]
+        assert not any(grad.requires_grad for grads in again for grad in grads)
+        return out, *again, torch.autograd.grad(out, wanted, above, create_graph=True)
+
+    wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
+    own, usual = in_two_ways(monkeypatch, both)
+    assert "_Sum" in type(own[0].grad_fn).__name__ and "_Sum" not in type(usual[0].grad_fn).__name__
+    torch.testing.assert_close(own, usual)
+
+
+def test_second_derivatives(generator):
+    x, edge_index = problem(generator, 4, 6, 2)
+    sage = SAGE(2, 3, 1, act_last=False).double()
+    assert torch.autograd.gradgradcheck(lambda x: sage(x, edge_index).sin(), (x,))
+
+
 def test_is_a_joint_encoder_drawn_anew():
     sage = SAGE(3, 7, 2, jk="cat")
     assert isinstance(sage, JointEncoder)
@@ -94,3 +129,15 @@ def test_what_a_hook_sees_of_a_layer_stays_as_it_was(part, generator):
 def test_width_is_checked():
     with pytest.raises(ValueError, match=r"expected x of shape \[N, 5\], got \[3, 4\]"):
         SAGE(5)(torch.ones(3, 4), torch.zeros(2, 0, dtype=torch.int64))
+
+
+def test_of_a_large_graph_the_gradient_takes_the_place_of_the_means(generator, monkeypatch):
+    x, edge_index = problem(generator)
+    sage = SAGE(5, 8, 2).double()
+    wanted = torch.autograd.grad(sage(x, edge_index).square().sum(), [x, *sage.parameters()])
+    monkeypatch.setattr("graphcl.nn.sage.LARGE", 0)
+    loss = sage(x, edge_index).square().sum()
+    for _ in range(2):
+        found = torch.autograd.grad(loss, [x, *sage.parameters()], retain_graph=True)
+        torch.testing.assert_close(found, wanted)
+        assert not any(grad.requires_grad for grad in found)

@@ -38,6 +38,30 @@ class TestPattern:
         assert pattern.row_t.tolist() == [0, 0, 1, 2]
         assert pattern.entry.tolist() == [3, 2, 0, 1]
 
+    @given(
+        count=st.integers(0, 30),
+        num_rows=st.integers(1, 7),
+        num_cols=st.integers(1, 7),
+        parts=st.integers(1, 3),
+        flipped=st.booleans(),
+    )
+    def test_in_parts(self, count, num_rows, num_cols, parts, flipped):
+        """The matrix in parts, written out, is the Kronecker product with one block for each part."""
+        row, col, _, _ = problem(count, num_rows, num_cols, 1)
+        pattern = Pattern.of(row, col, num_rows, num_cols)
+        value = torch.randn(count, parts, dtype=torch.float64)
+        ptr, inner, entry = pattern.in_parts(parts, flipped)
+        assert ptr.dtype == inner.dtype == entry.dtype == pattern.col.dtype
+        rows = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
+        side = (pattern.row_t, pattern.col_t) if flipped else (pattern.row, pattern.col)
+        size = (num_cols, num_rows) if flipped else (num_rows, num_cols)
+        found = dense(rows, inner.long(), value.flatten()[entry.long()], parts * size[0], parts * size[1])
+        wanted = torch.zeros(size[0], parts, size[1], parts, dtype=torch.float64)
+        for part in range(parts):
+            wanted[:, part, :, part] = dense(*(index.long() for index in side), value[:, part], *size)
+        torch.testing.assert_close(found, wanted.view(found.shape))
+        assert pattern.in_parts(parts, flipped)[1] is inner
+
     @given(count=st.integers(0, 30), num_rows=st.integers(1, 7), num_cols=st.integers(1, 7), seed=st.integers(0, 999))
     def test_entries_to_and_fro(self, count, num_rows, num_cols, seed):
         row, col, value, x = problem(count, num_rows, num_cols, 2, seed)
@@ -178,7 +202,20 @@ class TestProduct:
         assert grad_x.tolist() == [[0.0, 0.0]] * 4
         assert grad_value.shape == (0,)
 
-    def test_no_tensor_of_edges_times_width(self):
+    @pytest.mark.parametrize("block", [1, 7, 10**6])
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+    def test_inner_products_block_by_block(self, block, dtype, monkeypatch):
+        row, col, value, x = problem(100, 9, 11, 6, dtype=dtype)
+        above = torch.randn(9, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
+        monkeypatch.setattr("graphcl.nn.weighted.BLOCK", block)
+        for weight in (value, value.detach()[:, None].repeat(1, 3).requires_grad_()):
+            found = torch.autograd.grad(SparseMatrix.of(row, col, weight, 9, 11)(x), weight, above)[0]
+            parts = 1 if weight.dim() == 1 else 3
+            wanted = (above[row].double() * x[col].double()).view(100, parts, -1).sum(2)
+            torch.testing.assert_close(found.view(100, parts), wanted.to(dtype))
+
+    def test_no_tensor_of_edges_times_width(self, monkeypatch):
+        monkeypatch.setattr("graphcl.nn.weighted.BLOCK", 10_000)
         # 20,000 pairs of width 64 would be 5 MB for one such tensor.
         row, col, value, x = problem(20_000, 300, 300, 64, dtype=torch.float32)
         matrix, sizes = SparseMatrix.of(row, col, value, 300, 300), []
