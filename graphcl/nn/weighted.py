@@ -167,8 +167,8 @@ class _Product(torch.autograd.Function):
         if col.numel() == 0:
             return x.new_zeros(ptr.numel() - 1, x.size(1))
         x, value = x.detach(), value.detach().to(x.dtype)
-        if value.dim() == 1:
-            return _sums(x, value, ptr, col)
+        if value.dim() == 1 or value.size(1) == 1:
+            return _sums(x, value.flatten(), ptr, col)
         ptr, col, entry = pattern.in_parts(value.size(1), flipped)
         part = x.reshape(-1, x.size(1) // value.size(1))
         return _sums(part, value.flatten().index_select(0, entry), ptr, col).view(-1, x.size(1))
@@ -194,11 +194,11 @@ class _Dots(torch.autograd.Function):
         ctx.save_for_backward(left, right)
         ctx.pattern, ctx.flipped = pattern, flipped
         left, right = left.detach().contiguous(), right.detach().to(left.dtype).contiguous()
-        if left.device.type != "cpu":
-            return _dots(left, right, heads, pattern, flipped)
+        if heads is None or heads == 1 or left.device.type != "cpu":
+            dots = _dots(left, right, heads or 1, pattern, flipped)
+            return dots[:, 0] if heads is None else dots
         row, col = (pattern.row_t, pattern.col_t) if flipped else (pattern.row, pattern.col)
-        dots = _dots_by_blocks(left, right, row, col, heads or 1)
-        return dots[:, 0] if heads is None else dots
+        return _dots_by_blocks(left, right, row, col, heads)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -218,14 +218,12 @@ def _sums(x: Tensor, value: Tensor, ptr: Tensor, col: Tensor) -> Tensor:
     return F.embedding_bag(col, x, ptr, mode="sum", include_last_offset=True, per_sample_weights=value)
 
 
-def _dots(left: Tensor, right: Tensor, heads: int | None, pattern: Pattern, flipped: bool) -> Tensor:
+def _dots(left: Tensor, right: Tensor, heads: int, pattern: Pattern, flipped: bool) -> Tensor:
     side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
     ptr, col, row = side
     if col.numel() == 0:
-        return left.new_zeros(0) if heads is None else left.new_zeros(0, heads)
+        return left.new_zeros(0, heads)
     # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
-    if heads is None:
-        return _weight_gradient(left, right, col, ptr[:-1], row, 0)
     parts = zip(*(side.unflatten(1, (heads, -1)).unbind(1) for side in (left, right)), strict=True)
     return torch.stack([_weight_gradient(a.contiguous(), b.contiguous(), col, ptr[:-1], row, 0) for a, b in parts], 1)
 
@@ -236,7 +234,8 @@ _weight_gradient = torch.ops.aten._embedding_bag_per_sample_weights_backward
 def _dots_by_blocks(left: Tensor, right: Tensor, row: Tensor, col: Tensor, parts: int) -> Tensor:
     """``[E, parts]``, with the rows of a few entries at a time, as long as they are in the cache.
 
-    On a CPU torch's own way calls a product of vectors for each entry, which takes longer to call than to compute.
+    On a CPU torch's own way calls a product of vectors for each entry and part, which takes longer to call than to
+    compute where the vectors are short.
     """
     count, width = row.numel(), left.size(1)
     exact = torch.promote_types(left.dtype, torch.float32)

@@ -208,9 +208,11 @@ class TestProduct:
         row, col, value, x = problem(100, 9, 11, 6, dtype=dtype)
         above = torch.randn(9, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
         monkeypatch.setattr("graphcl.nn.weighted.BLOCK", block)
-        for weight in (value, value.detach()[:, None].repeat(1, 3).requires_grad_()):
+        for parts in (None, 1, 3):
+            weight = value if parts is None else value.detach()[:, None].repeat(1, parts).requires_grad_()
             found = torch.autograd.grad(SparseMatrix.of(row, col, weight, 9, 11)(x), weight, above)[0]
-            parts = 1 if weight.dim() == 1 else 3
+            assert found.shape == weight.shape
+            parts = parts or 1
             wanted = (above[row].double() * x[col].double()).view(100, parts, -1).sum(2)
             torch.testing.assert_close(found.view(100, parts), wanted.to(dtype))
 
