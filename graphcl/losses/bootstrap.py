@@ -14,7 +14,8 @@ def bootstrap(prediction: Float[Tensor, "n d"], target: Float[Tensor, "n d"]) ->
     .. math:: L = \frac1N \sum_i \Big\lVert \frac{q_i}{\lVert q_i \rVert} - \frac{t_i}{\lVert t_i \rVert} \Big\rVert^2
         = 2 - \frac2N \sum_i \cos(q_i, t_i)
 
-    The target gets no gradient. One direction: BYOL and BGRL add (or average) the loss with the views' parts swapped.
+    The target gets no gradient, and the cosine with a row of zeros counts as 0. One direction: BYOL and BGRL add (or
+    average) the loss with the views' parts swapped.
 
     Args:
         prediction: ``[N, D]`` q, the predictor's output on the online embeddings of one view.
