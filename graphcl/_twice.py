@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-__all__ = ["gradients_again", "is_looked_into"]
+__all__ = ["gradients_again", "is_first", "is_looked_into"]
 
 
 def is_looked_into() -> bool:
@@ -17,6 +17,20 @@ def is_looked_into() -> bool:
     if torch.compiler.is_compiling():
         return True
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def is_first(once: list[bool] | None) -> bool:
+    """Whether nobody has asked before, in any thread: what may be overwritten once is marked by a list of one entry.
+
+    Example:
+        >>> once = [True]
+        >>> is_first(once), is_first(once), is_first(None)
+        (True, False, True)
+    """
+    try:
+        return once is None or once.pop()
+    except IndexError:
+        return False
 
 
 def gradients_again(

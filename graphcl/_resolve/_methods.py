@@ -41,7 +41,7 @@ def make_method(
     objective = dict(settings["objective"])
     if settings["temperature"] is not None:
         where = arguments if "temperature" in known else objective
-        where["temperature"] = settings["temperature"]
+        where.setdefault("temperature", settings["temperature"])
     if objective:
         arguments["loss"] = _loss(settings["method"], chosen.loss, objective)
     if total_steps is not None and "total_steps" in known:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 @contextmanager
 def _told_warnings() -> Iterator[None]:
     """Warnings of this package in a line of words, as errors are told, without the place in the code."""
-    package, usual = str(Path(__file__).parents[1]), warnings.showwarning
+    package, usual = f"{Path(__file__).parents[1]}{os.sep}", warnings.showwarning
 
     def tell(message: Any, category: type[Warning], filename: str, *place: Any, **more: Any) -> None:
         if filename.startswith(package):

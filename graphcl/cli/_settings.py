@@ -74,7 +74,7 @@ def _add_data(add: Any) -> None:
 def _add_method(add: Any) -> None:
     add(
         "--method",
-        type=str | None,
+        type=str,
         default=None,
         help=f"what to train by: {', '.join(METHODS)}; see graphcl methods; by default {DEFAULTS['graph']}, and on the "
         f"nodes of one graph {DEFAULTS['node']}",

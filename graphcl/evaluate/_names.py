@@ -32,6 +32,14 @@ def named(name: str, known: Mapping[str, T], what: str, *, usual: Iterable[str] 
     return known[name]
 
 
+def check_encoder_lr(encoder_lr: float | None, head_only: bool) -> None:
+    """Refuse a learning rate of the encoder that is none, or where the encoder is left as it is."""
+    if encoder_lr is not None and not encoder_lr > 0:
+        raise ValueError(f"expected encoder_lr > 0, got {encoder_lr}")
+    if encoder_lr is not None and head_only:
+        raise ValueError(f"expected no encoder_lr where the head alone is tuned, got {encoder_lr}; leave one out")
+
+
 def retuned(base: Any, head_only: bool, **given: float | None) -> Any:
     """A protocol of tuning with other numbers, where some are given; its name says which.
 

@@ -16,6 +16,7 @@ from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate._checks import to_numpy
 from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._names import check_encoder_lr
 from graphcl.evaluate._objective import Objective, labels_to_learn, objective_of
 from graphcl.evaluate._positions import check_split, split_of
 from graphcl.evaluate.multitask import Judge, TaskScores
@@ -147,8 +148,7 @@ def finetune(
     """
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
-    if encoder_lr is not None and (head_only or not encoder_lr > 0):
-        raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {encoder_lr}")
+    check_encoder_lr(encoder_lr, head_only)
     check_choice("select", select, ("valid", "last"))
     split = split_of(dataset, split)
     start = time.perf_counter()

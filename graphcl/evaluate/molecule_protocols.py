@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphcl.evaluate._names import named, retuned
+from graphcl.evaluate._names import check_encoder_lr, named, retuned
 
 __all__ = ["MOLECULE_PROTOCOLS", "MoleculeProtocol", "molecule_protocol", "with_tuning"]
 
@@ -45,8 +45,7 @@ class MoleculeProtocol:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.encoder_lr is not None and (self.head_only or not self.encoder_lr > 0):
-            raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {self.encoder_lr}")
+        check_encoder_lr(self.encoder_lr, self.head_only)
         if self.epochs < 1 or self.batch_size < 2 or not self.lr > 0 or not 0 <= self.dropout < 1:
             raise ValueError(
                 f"expected epochs >= 1, batch_size >= 2, lr > 0 and dropout within [0, 1), got {self.epochs}, "

@@ -9,7 +9,7 @@ validation fold, everything else is fixed, and the test fold is read once: expec
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphcl.evaluate._names import named, retuned
+from graphcl.evaluate._names import check_encoder_lr, named, retuned
 
 __all__ = ["SEMI_PROTOCOLS", "SemiProtocol", "semi_protocol", "with_semi_tuning"]
 
@@ -52,8 +52,7 @@ class SemiProtocol:
                 f"expected a share within (0, 1] and at least 3 folds (to test, to validate and to learn from), got "
                 f"{self.share} and {self.folds}"
             )
-        if self.encoder_lr is not None and (self.head_only or not self.encoder_lr > 0):
-            raise ValueError(f"expected encoder_lr > 0, and none where the head alone is tuned, got {self.encoder_lr}")
+        check_encoder_lr(self.encoder_lr, self.head_only)
         if self.epochs < 1 or self.batch_size < 2 or not self.lr > 0:
             raise ValueError(
                 f"expected epochs >= 1, batch_size >= 2 and lr > 0, got {self.epochs}, {self.batch_size} and {self.lr}"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl._twice import gradients_again
+from graphcl._twice import gradients_again, is_first
 from graphcl.distributed import is_part
 from graphcl.nn.norm import BatchNorm, check_rows, normalise, normalise_backward, normalised
 from graphcl.nn.sparse import SparseSum
@@ -104,7 +104,7 @@ class _Layers(torch.autograd.Function):
                 inner = None if large else F.linear(summed, lower, lower_bias).relu_()
             if inner is None:
                 outer = summed.new_empty(len(summed), len(upper))
-                for rows in _blocks(summed):
+                for rows in _blocks(outer):
                     hidden = F.linear(summed[rows], lower, lower_bias).relu_()
                     torch.addmm(upper_bias, hidden, upper.T, out=outer[rows]).relu_()
             else:
@@ -116,7 +116,8 @@ class _Layers(torch.autograd.Function):
             kept += [summed, inner, outer, *statistics]
             outputs.append(x)
         ctx.neighbours, ctx.sizes, ctx.eps = neighbours, sizes, [0.0 if norm is None else norm.eps for norm in norms]
-        ctx.spent = False
+        # Of a large graph what is kept is overwritten, by whoever goes back first.
+        ctx.once = [True] if any(inner is None for inner in kept[1 :: len(kept) // len(norms)]) else None
         ctx.save_for_backward(given, *parameters, *kept)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
 
@@ -125,7 +126,7 @@ class _Layers(torch.autograd.Function):
         transposed, sizes, depth = ctx.neighbours.T, ctx.sizes, len(ctx.eps)
         saved = ctx.saved_tensors  # read once: checkpointing unpacks no tensor twice
         given, *parameters = saved[: 6 * depth + 1]
-        if torch.is_grad_enabled() or ctx.spent:  # a second derivative is wanted, or the first once more
+        if torch.is_grad_enabled() or not is_first(ctx.once):  # a second derivative is wanted, or the first once more
             again = partial(_formula, neighbours=ctx.neighbours, sizes=sizes, eps=ctx.eps)
             with torch.enable_grad():
                 found = gradients_again(again, [given, *parameters], grad)
@@ -157,7 +158,6 @@ class _Layers(torch.autograd.Function):
             else:
                 # Where little is kept, the gradient of the sums takes their place; torch is not to count that.
                 below = (torch.empty_like(summed) if inner is not None else summed.data) if wanted else None
-                ctx.spent |= wanted and inner is None
                 for rows, part in parts:
                     _add_gradients(of_lower, part, summed[rows])
                     if below is not None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl._twice import gradients_again, is_looked_into
+from graphcl._twice import gradients_again, is_first, is_looked_into
 from graphcl.nn._cache import remember
 from graphcl.nn._fused import LARGE, is_plain
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
@@ -141,14 +141,14 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, root: Tensor, bias: Tensor, mean: SparseMatrix) -> Tensor:
         averaged = mean(x.detach())
-        ctx.mean, ctx.spent = mean, False
+        ctx.mean, ctx.once = mean, [True] if averaged.numel() > LARGE else None
         ctx.save_for_backward(x, weight, root, bias, averaged)
         return torch.addmm(bias, x, root.T).addmm_(averaged, weight.T)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         *inputs, averaged = ctx.saved_tensors
-        if torch.is_grad_enabled() or ctx.spent:  # a second derivative is wanted, or the first once more
+        if torch.is_grad_enabled() or not is_first(ctx.once):  # a second derivative is wanted, or the first once more
             with torch.enable_grad():
                 found = gradients_again(partial(_formula, mean=ctx.mean), inputs, grad)
             return *(g if g is None or torch.is_grad_enabled() else g.detach() for g in found), None
@@ -157,8 +157,7 @@ class _Sum(torch.autograd.Function):
         wanted = ctx.needs_input_grad
         of_weight = grad.T @ averaged if wanted[1] else None
         if wanted[0]:
-            ctx.spent = averaged.numel() > LARGE
-            room = averaged.data if ctx.spent else torch.empty_like(averaged)
+            room = torch.empty_like(averaged) if ctx.once is None else averaged.data
             of_x = ctx.mean.back(torch.mm(grad, weight, out=room)).addmm_(grad, root)
         return of_x, of_weight, grad.T @ x if wanted[2] else None, grad.sum(0) if wanted[3] else None, None
 

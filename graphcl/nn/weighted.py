@@ -18,6 +18,7 @@ from graphcl.nn.sparse import SparseSum, sort_pairs
 __all__ = ["Pattern", "SparseMatrix"]
 
 BLOCK = 2**18  # numbers that are gathered at once for inner products
+FEW = 3  # products with one pattern, as of the layers of one step
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,26 @@ class Pattern:
         """``[E]``, which entry of the transpose each entry is."""
         return torch.empty_like(self.entry_t).scatter_(0, self.entry_t.long(), _range_like(self.entry_t))
 
-    def in_parts(self, parts: int, flipped: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    def in_parts(self, parts: int, flipped: bool = False) -> tuple[Tensor, Tensor, Tensor] | None:
         """The same matrix where each row and column of it is as many as ``parts``, which have weights of their own.
 
         So that ``[N, D]`` can be read as ``[N * parts, D / parts]``: the ``ptr`` and ``col`` of that matrix, or of its
-        transpose, and which of the weights ``[E * parts]`` each of its entries has.
+        transpose, and which of the weights ``[E * parts]`` each of its entries has. It costs more to make than it saves
+        where a pattern serves one step alone: the first :data:`FEW` times there is none.
         """
+        self._asked[parts, flipped] = asked = self._asked.get((parts, flipped), 0) + 1
+        if asked <= FEW:
+            return None
         if (parts, flipped) not in self._in_parts:
             side = (self.ptr_t, self.col_t, self.row_t) if flipped else (self.ptr, self.col, self.row)
             largest = parts * max(self.ptr.numel(), self.ptr_t.numel(), self.col.numel())
             dtype = self.col.dtype if largest < 2**31 else torch.int64
             self._in_parts[parts, flipped] = _in_parts(*side, parts, dtype)
         return self._in_parts[parts, flipped]
+
+    @cached_property
+    def _asked(self) -> dict[tuple[int, bool], int]:
+        return {}
 
     @cached_property
     def _in_parts(self) -> dict[tuple[int, bool], tuple[Tensor, Tensor, Tensor]]:
@@ -164,12 +173,15 @@ class _Product(torch.autograd.Function):
         ctx.save_for_backward(x, value, value_t)
         ctx.pattern, ctx.flipped = pattern, flipped
         ptr, col = (pattern.ptr_t, pattern.col_t) if flipped else (pattern.ptr, pattern.col)
-        if col.numel() == 0:
+        if col.numel() == 0 or x.size(1) == 0:
             return x.new_zeros(ptr.numel() - 1, x.size(1))
         x, value = x.detach(), value.detach().to(x.dtype)
         if value.dim() == 1 or value.size(1) == 1:
             return _sums(x, value.flatten(), ptr, col)
-        ptr, col, entry = pattern.in_parts(value.size(1), flipped)
+        if (found := pattern.in_parts(value.size(1), flipped)) is None:
+            parts = zip(x.unflatten(1, (value.size(1), -1)).unbind(1), value.T.contiguous(), strict=True)
+            return torch.cat([_sums(part, weight, ptr, col) for part, weight in parts], 1)
+        ptr, col, entry = found
         part = x.reshape(-1, x.size(1) // value.size(1))
         return _sums(part, value.flatten().index_select(0, entry), ptr, col).view(-1, x.size(1))
 

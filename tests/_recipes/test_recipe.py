@@ -46,6 +46,11 @@ def test_words_set_the_temperature(name: str) -> None:
     assert others[0] == others[1]
 
 
+def test_the_objective_s_own_words_win() -> None:
+    settings = {**settings_for("costa"), "objective": {"temperature": 0.1}, "seed": 0}
+    assert make_method(settings, 4).loss.temperature == 0.1
+
+
 def test_recipes_lie_where_their_level_says() -> None:
     assert {known.kind.level for known in NODES.values()} == {"node"}
     assert all(known.kind.level != "node" for known in GRAPHS.values())

@@ -71,6 +71,11 @@ def test_where_no_method_is_named_the_data_set_decides(arguments, method, capsys
     assert (settings["encoder"] == "gcn") == (method == "cca-ssg")
 
 
+def test_no_method_at_all_is_refused(refused):
+    Path("settings.yaml").write_text("dataset: karate\nmethod: null\n")
+    assert "expected a value for method, got none" in refused("pretrain", "--config", "settings.yaml")
+
+
 def test_a_data_set_s_settings_are_found_whatever_the_case_of_its_name(capsys):
     with pytest.raises(SystemExit):
         main(["pretrain", "--method", "grace", "--dataset", "citeseer", "--print-config"])

@@ -89,6 +89,12 @@ def test_sparse_attributes_are_cut_or_refused(graph: Data) -> None:
     graph.x = dense.to_sparse_csr()
     with pytest.raises(ValueError, match=r"expected 'x' to be dense or sparse COO, got torch.sparse_csr; write data.x"):
         Parts(graph)
+    graph.x, graph.constants, graph.kernel_adj = dense, torch.eye(7).to_sparse_csr(), torch.eye(7).to_sparse()
+    part = Parts(graph).cut(nodes)
+    assert part.constants.shape == part.kernel_adj.shape == (7, 7)
+    graph.x = torch.ones(SIZE, 4).to_sparse_bsr((2, 2))
+    with pytest.raises(ValueError, match="expected 'x' to be dense or sparse COO, got torch.sparse_bsr"):
+        Parts(graph)
     graph.x, graph.adj_t = dense, torch.eye(SIZE).to_sparse()
     with pytest.raises(ValueError, match="the sparse 'adj_t', which would stay whole in a part; delete data.adj_t"):
         Parts(graph)

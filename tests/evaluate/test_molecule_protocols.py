@@ -31,9 +31,10 @@ def test_other_numbers_have_another_name() -> None:
 
 
 def test_refusals() -> None:
-    for wrong in ({"encoder_lr": 0.0}, {"encoder_lr": 1e-4, "head_only": True}):
-        with pytest.raises(ValueError, match="expected encoder_lr > 0, and none where the head alone is tuned"):
-            with_tuning(molecule_protocol("moleculenet-finetune"), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected encoder_lr > 0, got 0"):
+        with_tuning(molecule_protocol("moleculenet-finetune"), encoder_lr=0.0)
+    with pytest.raises(ValueError, match="expected no encoder_lr where the head alone is tuned"):
+        with_tuning(molecule_protocol("moleculenet-finetune"), encoder_lr=1e-4, head_only=True)
     with pytest.raises(ValueError, match="did you mean moleculenet-linear"):
         molecule_protocol("moleculenet-liner")
     with pytest.raises(ValueError, match="expected a protocol that tunes"):

@@ -1,5 +1,6 @@
 """A GIN in training as one step of autograd: what is kept of a large graph, and that it gives what modules give."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
-from graphcl.nn import GIN, _fused
+from graphcl.nn import GIN, SAGE, _fused
 
 NODES, EDGES, WIDTH = 37, 150, 5
 
@@ -70,6 +71,33 @@ def test_gradients_can_be_asked_for_again(norm: Any, graph: Any, generator: torc
     twice = torch.autograd.grad(out, [x, *gin.parameters()], above, create_graph=True)
     torch.testing.assert_close(first, twice)
     assert twice[0].requires_grad and torch.equal(out, before)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("network", [lambda: GIN(64, 64, 2), lambda: SAGE(64, 64, 2)], ids=["GIN", "SAGE"])
+def test_two_threads_may_go_back_at_once(network: Any, generator: torch.Generator, monkeypatch: Any) -> None:
+    monkeypatch.setattr("graphcl.nn.sage.LARGE", 0)
+    net, x = network().double(), torch.randn(3000, 64, generator=generator, dtype=torch.float64).requires_grad_()
+    loss = net(x, torch.randint(3000, (2, 9000), generator=generator)).square().sum()
+
+    def back(_: int) -> Any:
+        return torch.autograd.grad(loss, [x, *net.parameters()], retain_graph=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(back, range(8)))
+    for grads in found:
+        torch.testing.assert_close(grads, back(0))
+
+
+@pytest.mark.usefixtures("large")
+def test_blocks_are_of_what_lies_between(generator: torch.Generator, monkeypatch: Any) -> None:
+    """A graph of one feature has many rows and wide layers."""
+    sizes, linear = [], torch.nn.functional.linear
+    monkeypatch.setattr(_fused, "BLOCK", 160)
+    monkeypatch.setattr(_fused.F, "linear", lambda x, *w: (sizes.append(len(x)), linear(x, *w))[1])
+    gin = GIN(1, 16, 1, norm="none")
+    gin(torch.randn(95, 1, generator=generator), torch.randint(95, (2, 200), generator=generator)).sum().backward()
+    assert sizes == [10] * 9 + [5] + [10] * 9 + [5]
 
 
 @pytest.mark.usefixtures("large")

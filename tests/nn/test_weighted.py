@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphcl.nn import Pattern, SparseMatrix
+from graphcl.nn.weighted import FEW
 
 
 def dense(row, col, value, num_rows, num_cols):
@@ -50,7 +51,9 @@ class TestPattern:
         row, col, _, _ = problem(count, num_rows, num_cols, 1)
         pattern = Pattern.of(row, col, num_rows, num_cols)
         value = torch.randn(count, parts, dtype=torch.float64)
-        ptr, inner, entry = pattern.in_parts(parts, flipped)
+        asked = [pattern.in_parts(parts, flipped) for _ in range(FEW + 1)]
+        assert asked[:FEW] == [None] * FEW
+        ptr, inner, entry = asked[FEW]
         assert ptr.dtype == inner.dtype == entry.dtype == pattern.col.dtype
         rows = torch.repeat_interleave(torch.arange(ptr.numel() - 1), ptr.diff())
         side = (pattern.row_t, pattern.col_t) if flipped else (pattern.row, pattern.col)
@@ -216,11 +219,14 @@ class TestProduct:
             wanted = (above[row].double() * x[col].double()).view(100, parts, -1).sum(2)
             torch.testing.assert_close(found.view(100, parts), wanted.to(dtype))
 
-    def test_no_tensor_of_edges_times_width(self, monkeypatch):
+    @pytest.mark.parametrize("parts", [1, 4])
+    def test_no_tensor_of_edges_times_width(self, parts, monkeypatch):
         monkeypatch.setattr("graphcl.nn.weighted.BLOCK", 10_000)
         # 20,000 pairs of width 64 would be 5 MB for one such tensor.
         row, col, value, x = problem(20_000, 300, 300, 64, dtype=torch.float32)
-        matrix, sizes = SparseMatrix.of(row, col, value, 300, 300), []
+        if parts > 1:
+            value = value.detach()[:, None].repeat(1, parts).requires_grad_()
+        pattern, sizes = Pattern.of(row, col, 300, 300), []
 
         class Watch(torch.utils._python_dispatch.TorchDispatchMode):
             def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -228,10 +234,28 @@ class TestProduct:
                 sizes.extend(t.numel() for t in torch.utils._pytree.tree_leaves(out) if isinstance(t, torch.Tensor))
                 return out
 
-        with Watch():
-            matrix(x).sum().backward()
-        assert value.grad.shape == (20_000,)
-        assert max(sizes) <= 20_000 + 64 * 300
+        for _ in range(FEW + 1):
+            matrix = SparseMatrix(pattern, value[pattern.pair])
+            with Watch():
+                matrix(x).sum().backward()
+        assert value.grad.shape == value.shape
+        assert max(sizes) <= parts * 20_000 + 64 * 300
+
+    def test_parts_of_no_width(self):
+        row, col, value, x = problem(10, 3, 4, 0)
+        matrix = SparseMatrix.of(row, col, value.detach()[:, None].repeat(1, 2), 3, 4)
+        assert [matrix(x).shape for _ in range(FEW + 1)] == [(3, 0)] * (FEW + 1)
+
+    def test_a_pattern_that_is_used_again_gives_the_same(self):
+        row, col, value, x = problem(60, 9, 11, 6)
+        weight = value.detach()[:, None].repeat(1, 3) * torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64)
+        weight = weight.requires_grad_()
+        pattern, runs = Pattern.of(row, col, 9, 11), []
+        for _ in range(FEW + 2):
+            y = SparseMatrix(pattern, weight[pattern.pair])(x)
+            runs.append((y, *torch.autograd.grad(y.sin().sum(), (x, weight))))
+        for run in runs[1:]:
+            torch.testing.assert_close(run, runs[0])
 
     def test_one_weight_for_each_pair(self):
         pairs = torch.tensor([0, 1])
