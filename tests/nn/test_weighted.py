@@ -239,7 +239,7 @@ class TestProduct:
             with Watch():
                 matrix(x).sum().backward()
         assert value.grad.shape == value.shape
-        assert max(sizes) <= parts * 20_000 + 64 * 300
+        assert max(sizes) <= 2 * parts * 20_000 + 64 * 300
 
     def test_parts_of_no_width(self):
         row, col, value, x = problem(10, 3, 4, 0)
