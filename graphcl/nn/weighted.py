@@ -77,7 +77,7 @@ class Pattern:
 
         So that ``[N, D]`` can be read as ``[N * parts, D / parts]``: the ``ptr`` and ``col`` of that matrix, or of its
         transpose, and which of the weights ``[E * parts]`` each of its entries has. It costs more to make than it saves
-        where a pattern serves one step alone: the first :data:`FEW` times there is none.
+        where a pattern serves one step alone: the first few times there is none.
         """
         self._asked[parts, flipped] = asked = self._asked.get((parts, flipped), 0) + 1
         if asked <= FEW:
