@@ -13,7 +13,7 @@ def add_tuning(add: Any) -> None:
     add("--epochs", type=int | None, default=None, help="passes over the training part; by default 100")
     add("--batch-size", type=int | None, default=None, help="graphs per step; by default 32, on few labels 128")
     add("--lr", type=float | None, default=None, help="Adam's learning rate; by default 0.001")
-    add("--encoder-lr", type=float | None, default=None, help="that of the encoder; by default the same")
+    add("--encoder-lr", type=float | None, default=None, help="the encoder's learning rate; by default the head's")
     add("--dropout", type=float | None, default=None, help="of an encoder of molecules; by default 0.5")
     add("--precision", type=str, default="fp32", help="fp32 or bf16")
     add("--root", type=str | None, default=None, help="data folder; by default the run's")

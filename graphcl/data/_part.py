@@ -77,7 +77,7 @@ class Parts:
 def _check_layouts(data: Data) -> None:
     """Refuse what is sparse and would stay whole in a part, or cannot be cut: torch selects rows of COO alone."""
     for name, value in data._store.items():
-        if is_sparse(value) and not isinstance(data.__cat_dim__(name, value), int) and _size(value) == data.num_nodes:
+        if is_sparse(value) and not isinstance(data.__cat_dim__(name, value), int) and value.size(0) == data.num_nodes:
             raise ValueError(
                 f"expected dense attributes, got the sparse {name!r}, which would stay whole in a part; delete "
                 f"data.{name} and make it anew of each part's edge_index"
@@ -88,11 +88,6 @@ def _check_layouts(data: Data) -> None:
                 f"expected {name!r} to be dense or sparse COO, got {value.layout}; write data.{name} = "
                 f"data.{name}.to_dense()"
             )
-
-
-def _size(value: Any) -> int:
-    """The number of rows of a sparse matrix, of torch's or of torch_sparse's."""
-    return int(value.size(0))
 
 
 def _cut(value: Any, dim: int, chosen: Tensor) -> Any:

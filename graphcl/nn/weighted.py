@@ -72,6 +72,10 @@ class Pattern:
         """``[E]``, which entry of the transpose each entry is."""
         return torch.empty_like(self.entry_t).scatter_(0, self.entry_t.long(), _range_like(self.entry_t))
 
+    def side(self, flipped: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """``ptr``, ``col`` and ``row`` of the matrix or, ``flipped``, of its transpose."""
+        return (self.ptr_t, self.col_t, self.row_t) if flipped else (self.ptr, self.col, self.row)
+
     def in_parts(self, parts: int, flipped: bool = False) -> tuple[Tensor, Tensor, Tensor] | None:
         """The same matrix where each row and column of it is as many as ``parts``, which have weights of their own.
 
@@ -83,10 +87,9 @@ class Pattern:
         if asked <= FEW:
             return None
         if (parts, flipped) not in self._in_parts:
-            side = (self.ptr_t, self.col_t, self.row_t) if flipped else (self.ptr, self.col, self.row)
             largest = parts * max(self.ptr.numel(), self.ptr_t.numel(), self.col.numel())
             dtype = self.col.dtype if largest < 2**31 else torch.int64
-            self._in_parts[parts, flipped] = _in_parts(*side, parts, dtype)
+            self._in_parts[parts, flipped] = _in_parts(*self.side(flipped), parts, dtype)
         return self._in_parts[parts, flipped]
 
     @cached_property
@@ -209,7 +212,7 @@ class _Dots(torch.autograd.Function):
         if heads is None or heads == 1 or left.device.type != "cpu":
             dots = _dots(left, right, heads or 1, pattern, flipped)
             return dots[:, 0] if heads is None else dots
-        row, col = (pattern.row_t, pattern.col_t) if flipped else (pattern.row, pattern.col)
+        _, col, row = pattern.side(flipped)
         return _dots_by_blocks(left, right, row, col, heads)
 
     @staticmethod
@@ -231,8 +234,7 @@ def _sums(x: Tensor, value: Tensor, ptr: Tensor, col: Tensor) -> Tensor:
 
 
 def _dots(left: Tensor, right: Tensor, heads: int, pattern: Pattern, flipped: bool) -> Tensor:
-    side = (pattern.ptr_t, pattern.col_t, pattern.row_t) if flipped else (pattern.ptr, pattern.col, pattern.row)
-    ptr, col, row = side
+    ptr, col, row = pattern.side(flipped)
     if col.numel() == 0:
         return left.new_zeros(0, heads)
     # What torch itself calls for the weights of an embedding_bag: entry by entry, nothing written but the result.
