@@ -6,8 +6,9 @@ from graphcl.train.ahead import losses_ahead
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.device import pick_device
-from graphcl.train.loop import History, fit, rate_at
+from graphcl.train.loop import History, fit
 from graphcl.train.run import RunFolder
+from graphcl.train.schedule import rate_at
 from graphcl.train.tensorboard import TensorBoard
 
 __all__ = [

@@ -15,6 +15,7 @@ from graphcl.distributed import rank, world
 from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.train._around import progress_bar, seeded, stop_signal
+from graphcl.train._looking import look_on
 from graphcl.train._options import check_options, check_positive, plain
 from graphcl.train._sources import source_of
 from graphcl.train._state import State, made_of
@@ -24,8 +25,9 @@ from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
 from graphcl.train.ranks import any_rank, check_alike, first_says, on_first, share_weights
 from graphcl.train.run import RunFolder
+from graphcl.train.schedule import rate_at
 
-__all__ = ["History", "fit", "rate_at"]
+__all__ = ["History", "fit"]
 
 
 @dataclass
@@ -200,13 +202,8 @@ def fit(
         return None if loss is None else first_says(float(loss), device)
 
     def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
-        for callback in callbacks:
-            row |= _columns(callback(Moment(state.epoch, source.steps, state.epoch == epochs, {**row}), method))
-            row["epoch"] = state.epoch  # a resumed run keeps rows by it, so that none may count otherwise
-        if world() > 1:
-            _check_unchanged(made, method)
-        if callbacks and state.epoch < epochs:
-            _check_trained(trained, method)
+        moment = Moment(state.epoch, source.steps, state.epoch == epochs, row)
+        row |= look_on(callbacks, moment, method, made=made, trained=trained)
 
     def keep() -> None:
         """A checkpoint, of weights that can be gone on with."""
@@ -278,53 +275,6 @@ def _identity(method: Method) -> dict[str, Any]:
     return {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
 
 
-def _check_unchanged(made: Mapping[str, Any], method: Method) -> None:
-    """Refuse callbacks, which one rank alone calls, that make its method another than that of the others."""
-    now = made_of(method)
-    changed = [name for name, value in made.items() if now.get(name) != value]
-    if changed:
-        raise ValueError(
-            f"expected callbacks that leave the method as it is, as only the first rank of several calls them, got "
-            f"other {', '.join(changed[:3])}; change it in every process, between two calls of fit"
-        )
-
-
-def _check_trained(trained: Sequence[Tensor], method: Method) -> None:
-    """Refuse callbacks that free weights which the optimiser, made before, would never move."""
-    moved = set(map(id, trained))
-    still = [name for name, weight in method.named_parameters() if weight.requires_grad and id(weight) not in moved]
-    if still:
-        raise ValueError(
-            f"expected callbacks that free no weights, as those that required no gradient at the start are not "
-            f"trained, got {', '.join(still[:3])}; freeze them by a callback instead, or free them and call fit again"
-        )
-
-
-def rate_at(
-    epoch: float, epochs: int, *, schedule: Literal["constant", "cosine"] = "constant", warmup: int = 0
-) -> float:
-    """The share of the learning rate at a point in time: a linear rise, then constant or half a cosine.
-
-    Args:
-        epoch: The point, in epochs since the start; 0.5 is the middle of the first one.
-        epochs: When the run ends.
-        schedule: ``"constant"``, or ``"cosine"`` down to 0.
-        warmup: Epochs of the rise.
-
-    Example:
-        >>> [round(rate_at(t, 10, schedule="cosine", warmup=2), 2) for t in (0, 1, 2, 6, 10)]
-        [0.0, 0.5, 1.0, 0.5, 0.0]
-
-    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5,
-    without restarts.
-    """
-    if epoch < warmup:
-        return epoch / warmup
-    if schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - warmup) / max(epochs - warmup, 1))))
-
-
 def _epoch(
     state: State,
     source: Source,
@@ -349,21 +299,6 @@ def _epoch(
         bar.update(1)
         bar.set_postfix(state.postfix(source.unit), refresh=False)
     return True
-
-
-def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
-    """What a callback adds to a row, as plain numbers; a callback that only looks on returns nothing."""
-    if found is not None and not isinstance(found, Mapping):
-        raise TypeError(f"expected a callback to return a mapping from columns to numbers, or None, got {found!r}")
-    columns = {}
-    for name, value in (found or {}).items():
-        single = not hasattr(value, "item") or math.prod(value.shape) == 1
-        columns[name] = plain(value) if single else value
-        if not isinstance(name, str) or not isinstance(columns[name], int | float | str | None):
-            raise TypeError(
-                f"expected a callback to give columns, each a name and a number, got {name!r}: {value!r:.60}"
-            )
-    return columns
 
 
 def _non_finite(loss: float, state: State, source: Source, step: Step, folder: RunFolder | None) -> str:
