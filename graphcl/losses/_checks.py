@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl.similarity._checks import is_readable
-from graphcl.similarity._fold import at_length_one, unit_rows
+from graphcl.similarity._fold import unit_rows
 from graphcl.similarity._precision import full_precision, product
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "full_precision",
     "number_beside",
     "product",
-    "unit_columns",
     "unit_rows",
     "unit_views",
     "widened",
@@ -215,17 +214,3 @@ def widened(*tensors: Tensor) -> list[Tensor]:
 def unit_views(z1: Tensor, z2: Tensor) -> Tensor:
     """``[2N, D]`` the rows of both views at length one, one view after the other."""
     return unit_rows(torch.cat(widened(z1, z2)))
-
-
-def unit_columns(z: Tensor) -> Tensor:
-    """The centred columns at length one, in float32 or better; a constant column becomes zero, without gradient."""
-    z = z.to(torch.promote_types(torch.float32, z.dtype))
-    # What is left of a constant column is rounding error, which must not be blown up to length one.
-    noise = 4 * torch.finfo(z.dtype).eps * torch.linalg.vector_norm(z.detach(), dim=0, keepdim=True)
-
-    def lengths(centred: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(centred, dim=0, keepdim=True)
-        length = length.add(length, alpha=0)  # infinity becomes NaN
-        return length.masked_fill(length <= noise, torch.inf)
-
-    return at_length_one(z - z.mean(0), lengths, 0)

@@ -3,7 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views, product, unit_columns, widened
+from graphcl.losses._checks import Objective, check_range, check_views, product, widened
+from graphcl.losses._columns import unit_columns
 
 __all__ = ["BarlowTwins", "barlow_twins"]
 

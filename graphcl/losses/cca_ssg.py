@@ -3,8 +3,10 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
-from graphcl.losses._checks import Objective, check_range, check_views, product, unit_columns
+from graphcl.losses._checks import Objective, check_range, check_views
+from graphcl.losses._columns import gram, unit_columns
 
 __all__ = ["CCASSG", "cca_ssg"]
 
@@ -44,9 +46,9 @@ def cca_ssg(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, decorrelation
     check_views(z1, z2)
     check_range("decorrelation", decorrelation, 0)
     z1, z2 = unit_columns(z1), unit_columns(z2)
-    cost = (z1 - z2).square().sum()
+    cost = F.mse_loss(z1, z2, reduction="sum")
     for z in (z1, z2):
-        correlation = product(z.T, z)
+        correlation = gram(z)
         identity = torch.eye(z.size(1), dtype=z.dtype, device=z.device)
         cost = cost + decorrelation * (correlation - identity).square().sum()
     return cost

@@ -3,7 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_range, check_views, product, widened
+from graphcl.losses._checks import Objective, check_positive, check_range, check_views, widened
+from graphcl.losses._columns import gram
 
 __all__ = ["VICReg", "vicreg"]
 
@@ -62,7 +63,7 @@ def vicreg(
     width = max(1, z1.size(1))
     for z in (z1, z2):
         centred = z - z.mean(0)
-        cov = product(centred.T, centred) / (z.size(0) - 1)
+        cov = gram(centred) / (z.size(0) - 1)
         spread = cov.diagonal()
         cost = cost + variance * (target - (spread + eps).sqrt()).clamp(min=0).sum() / width
         cost = cost + covariance * (cov - spread.diag_embed()).square().sum() / width
