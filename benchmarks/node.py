@@ -52,6 +52,9 @@ NAMES = {
     "MVGRL": "mvgrl",
     "G-BT": "g-bt",
     "GGD": "ggd",
+    "COSTA": "costa",
+    "SGRL": "sgrl",
+    "GraphMAE": "graphmae",
 }
 # What fits a session on two cores; the papers' own are in graphcl methods NAME.
 EPOCHS = {"bgrl": 1000}

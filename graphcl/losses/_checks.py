@@ -22,6 +22,7 @@ __all__ = [
     "check_ids",
     "check_index",
     "check_one_number",
+    "check_one_positive",
     "check_positive",
     "check_query_key_queue",
     "check_range",
@@ -137,9 +138,9 @@ def check_views(z1: Tensor, z2: Tensor, *, least: int = 2) -> None:
 
 
 def check_temperature(temperature: float | Tensor) -> None:
-    """A positive, finite temperature; a learnable one (a tensor) is not read on the host, but must be one number."""
+    """A positive, finite temperature; a tensor, such as a learnable one, must be one number."""
     if isinstance(temperature, Tensor):
-        check_one_number("temperature", temperature)
+        check_one_positive("temperature", temperature)
         return
     check_positive("temperature", temperature)
 
@@ -172,6 +173,13 @@ def check_one_number(name: str, value: Tensor) -> None:
     """A tensor of one element: one per row would be taken for several scales of all rows."""
     if value.numel() != 1:
         raise ValueError(f"expected one {name} for all rows, got a tensor of shape {list(value.shape)}")
+
+
+def check_one_positive(name: str, value: Tensor) -> None:
+    """A tensor of one element above 0, where it can be read: a device would have to be waited for."""
+    check_one_number(name, value)
+    if is_readable(value) and not (number := value.detach().item()) > 0:
+        raise ValueError(f"expected a positive {name}, got {number:g}; learned as a logarithm it stays positive")
 
 
 def check_number(name: str, value: object) -> None:

@@ -20,13 +20,15 @@ def unit_columns(z: Tensor) -> Tensor:
     z = z.to(torch.promote_types(torch.float32, z.dtype))
     mean = z.mean(0, keepdim=True)
     # What is left of a constant column is rounding error, which must not be blown up to length one.
-    noise, beside = (4 * torch.finfo(z.dtype).eps) ** 2, z.size(0) * mean.detach().square()
+    numbers = torch.finfo(z.dtype)
+    noise, beside = (4 * numbers.eps) ** 2, z.size(0) * mean.detach().square()
 
     def lengths(centred: Tensor) -> Tensor:
         # torch's norm down the columns adds one number after another: slow, and the worse the longer they are.
         squares = centred.square().sum(0, keepdim=True)
         squares = squares.add(squares, alpha=0)  # infinity becomes NaN
-        return squares.masked_fill(squares <= noise * (squares + beside), torch.inf).sqrt()
+        constant = squares <= (noise * (squares + beside)).clamp(min=256 * numbers.tiny)
+        return squares.masked_fill(constant, torch.inf).sqrt()
 
     return at_length_one(z - mean, lengths, 0)
 

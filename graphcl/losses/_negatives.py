@@ -19,6 +19,7 @@ __all__ = [
     "log_sum",
     "log_sum_both",
     "mean_cost",
+    "queue_groups",
     "shares_group",
     "stack_groups",
 ]
@@ -47,6 +48,21 @@ def barred_groups(
     item = torch.arange(start, start + z.size(0), device=z.device)
     vectors = [item, *exclude] if copies == 1 else [group.repeat(copies) for group in (item, *exclude)]
     return [(vectors[0], vectors[0]), *(group_pair(group, group) for group in vectors[1:])]
+
+
+def queue_groups(query: Tensor, queue: Tensor, exclude: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """The groups that bar keys of a queue from being negatives of the queries, each a pair of vectors."""
+    check_exclude(exclude, "(query_groups, queue_groups)")
+    for number, pair in enumerate(exclude):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(
+                f"expected exclude[{number}] to be a pair of group vectors, of the queries and of the queue, "
+                f"got {type(pair).__name__}"
+            )
+        own, queued = pair
+        check_ids(f"exclude[{number}][0]", own, query.size(0), query.device)
+        check_ids(f"exclude[{number}][1]", queued, queue.size(0), query.device)
+    return [group_pair(own, queued) for own, queued in exclude]
 
 
 def log_sum(

@@ -1,8 +1,10 @@
 """Hard negative mixing: harder negatives than there are, made of those there are."""
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Float
-from torch import Generator, Tensor
+from jaxtyping import Float, Int
+from torch import Generator, Tensor, nn
 
 from graphcl._random import fold, hash_ids, randint, seed_from, uniform
 from graphcl.losses._blocks import by_blocks
@@ -15,7 +17,7 @@ from graphcl.losses._checks import (
     unit_rows,
     widened,
 )
-from graphcl.losses._negatives import log_sum, mean_cost
+from graphcl.losses._negatives import log_sum, mean_cost, queue_groups, shares_group, stack_groups
 
 __all__ = ["HardMixing", "hard_mixing"]
 
@@ -30,6 +32,7 @@ def hard_mixing(
     hardest: int = 1024,
     mixed: int = 512,
     query_mixed: int = 256,
+    exclude: Sequence[tuple[Int[Tensor, " n"], Int[Tensor, " k"]]] = (),
     generator: Generator | None = None,
 ) -> Float[Tensor, ""]:
     r"""Contrast with a queue and with negatives mixed from the hardest keys in it.
@@ -52,6 +55,8 @@ def hard_mixing(
         hardest: From how many of the hardest keys of each query to mix (all K if fewer).
         mixed: How many mixtures of two keys per query.
         query_mixed: How many mixtures of the query and a key per query.
+        exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is no negative,
+            nor are there mixtures with it. -1 is no group.
         generator: Where the seed of the mixtures comes from; torch's default generator if None.
 
     Returns:
@@ -60,7 +65,7 @@ def hard_mixing(
     Raises:
         ValueError: The shapes do not fit, the temperature is not positive, or a count is negative (``hardest``: not
             positive).
-        TypeError: The embeddings are not floating point.
+        TypeError: The embeddings are not floating point, or the groups no integers.
 
     Example:
         >>> q = torch.tensor([[1.0, 0.0]])
@@ -74,14 +79,26 @@ def hard_mixing(
     check_query_key_queue(query, key, queue)
     temperature = as_temperature(temperature)
     _check_counts(hardest, mixed, query_mixed)
+    groups = queue_groups(query, queue, exclude)
     query, key, queue = (unit_rows(z) for z in widened(query, key, queue.detach()))
     positive = (query * key).sum(1) / temperature
-    negatives = log_sum(query, queue, scale=1.0 / temperature)
+    negatives = log_sum(query, queue, scale=1.0 / temperature, exclude=groups)
     if mixed + query_mixed == 0:
         return mean_cost(positive, negatives)
     near = min(hardest, queue.size(0))
+
+    def hardest_of(query: Tensor, own: Tensor, queue: Tensor, theirs: Tensor) -> Tensor:
+        """The places of the hardest keys, and how many of them are negatives: the others come last."""
+        found = (query @ queue.T).masked_fill(shares_group(own, theirs), -torch.inf).topk(near)
+        return torch.cat([found.indices, (found.values > -torch.inf).sum(1, keepdim=True)], 1)
+
     with torch.no_grad():
-        hard = by_blocks(lambda q, k: (q @ k.T).topk(near).indices, [query], [queue], columns=queue.size(0))
+        if groups:
+            own, theirs = stack_groups(groups)
+            hard = by_blocks(hardest_of, [query, own], [queue, theirs], columns=queue.size(0))
+        else:
+            hard = by_blocks(lambda q, k: (q @ k.T).topk(near).indices, [query], [queue], columns=queue.size(0))
+            hard = nn.functional.pad(hard, (0, 1), value=near)
     seed = seed_from(generator)
     row = torch.arange(query.size(0), device=query.device)
     slot = torch.arange(mixed + query_mixed, device=query.device)
@@ -89,14 +106,17 @@ def hard_mixing(
     def similarity_to_mixtures(q: Tensor, hard: Tensor, row: Tensor, queue: Tensor, tau: Tensor) -> Tensor:
         with torch.no_grad():
             ids = row[:, None] * slot.numel() + slot
-            first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), near))]
-            second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), near))]
+            among = hard[:, -1:].clamp(min=1).expand_as(ids)
+            first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), among))]
+            second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), among))]
             own = (slot >= mixed)[:, None]
             share = uniform(hash_ids(fold(seed, 2), ids)).to(first.dtype)[..., None] * torch.where(own, 0.5, 1.0)
             mixture = share * torch.where(own, q.detach()[:, None], first) + (1 - share) * second
             length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
             mixture = mixture / length.masked_fill(length == 0, torch.inf)
-        return torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
+        found = torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
+        # Nothing to mix: e to this is nothing; of two infinities the gradient of a sum would be none.
+        return found.masked_fill(hard[:, -1] == 0, torch.finfo(found.dtype).min / 4)
 
     columns = slot.numel() * query.size(1)
     tau = number_beside(query, temperature)
@@ -135,7 +155,15 @@ class HardMixing(Objective):
         self.mixed = mixed
         self.query_mixed = query_mixed
 
-    def forward(self, query: Tensor, key: Tensor, queue: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        queue: Tensor,
+        *,
+        exclude: Sequence[tuple[Tensor, Tensor]] = (),
+        generator: Generator | None = None,
+    ) -> Tensor:
         return hard_mixing(
             query,
             key,
@@ -144,5 +172,6 @@ class HardMixing(Objective):
             hardest=self.hardest,
             mixed=self.mixed,
             query_mixed=self.query_mixed,
+            exclude=exclude,
             generator=generator,
         )

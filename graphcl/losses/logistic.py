@@ -13,6 +13,7 @@ from graphcl.losses._checks import (
     Objective,
     as_number,
     check_one_number,
+    check_one_positive,
     check_positive,
     check_range,
     check_start,
@@ -65,13 +66,14 @@ def logistic(
     Source: Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023, section 3.2.
     """
     check_views(z1, z2)
-    if not isinstance(scale, Tensor):
+    if isinstance(scale, Tensor):
+        check_one_positive("scale", scale)
+    else:
         check_positive("scale", scale)
-    if not isinstance(bias, Tensor):
+    if isinstance(bias, Tensor):
+        check_one_number("bias", bias)
+    else:
         check_range("bias", bias, -math.inf)
-    for name, value in (("scale", scale), ("bias", bias)):
-        if isinstance(value, Tensor):
-            check_one_number(name, value)
     own, theirs = stack_groups(barred_groups(z1, exclude))
     z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     slope, offset = (number_beside(z1, value) for value in (scale, bias))

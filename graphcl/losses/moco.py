@@ -8,14 +8,12 @@ from torch import Tensor
 from graphcl.losses._checks import (
     Objective,
     as_temperature,
-    check_exclude,
-    check_ids,
     check_query_key_queue,
     check_temperature,
     unit_rows,
 )
 from graphcl.losses._contrast import mean_contrast
-from graphcl.losses._negatives import group_pair
+from graphcl.losses._negatives import queue_groups
 
 __all__ = ["MoCo", "moco"]
 
@@ -63,19 +61,9 @@ def moco(
     """
     check_query_key_queue(query, key, queue)
     temperature = as_temperature(temperature)
-    check_exclude(exclude, "(query_groups, queue_groups)")
-    for number, pair in enumerate(exclude):
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise TypeError(
-                f"expected exclude[{number}] to be a pair of group vectors, of the queries and of the queue, "
-                f"got {type(pair).__name__}"
-            )
-        own, queued = pair
-        check_ids(f"exclude[{number}][0]", own, query.size(0), query.device)
-        check_ids(f"exclude[{number}][1]", queued, queue.size(0), query.device)
+    groups = queue_groups(query, queue, exclude)
     query, key, queue = unit_rows(query), unit_rows(key), unit_rows(queue.detach())
     positive = (query * key).sum(1) / temperature
-    groups = [group_pair(own, queued) for own, queued in exclude]
     return mean_contrast(
         query,
         queue,

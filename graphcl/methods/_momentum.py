@@ -37,7 +37,7 @@ class MomentumMethod(ViewMethod, ABC):
         self.loss = loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
         self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size)
-        self._waiting: tuple[Tensor, Tensor | None, bool] | None = None
+        self._waiting: list[tuple[Tensor, Tensor | None, bool]] = []
 
     def match(self, views: Sequence[Data]) -> tuple[Tensor, Tensor, Tensor]:
         """The loss, and the queries and keys that it compares; in training the keys wait for the queue."""
@@ -50,14 +50,19 @@ class MomentumMethod(ViewMethod, ABC):
         exclude = [] if names is None else [(names, self.queue.names)]
         loss: Tensor = self.loss(query, key, self.queue.keys, exclude=exclude)
         if self.training:
-            self._waiting = (key, names, is_one_batch())
+            self._waiting.append((key, names, is_one_batch()))
+            while sum(keys.size(0) for keys, _, _ in self._waiting[1:]) >= self.queue.keys.size(0):
+                del self._waiting[0]  # of which the queue would keep nothing
         return loss, query, key
 
     def take_in(self) -> int:
-        """Move the slow encoder, put the keys of the step into the queue, and say how many there were."""
-        if self._waiting is None:
-            return 0
-        self.target.update(nn.ModuleList([self.encoder, self.head]))
-        self.queue.enqueue(*self._waiting)
-        count, self._waiting = self._waiting[0].size(0), None
-        return count
+        """Move the slow encoder, put the keys of the step into the queue, and say how many there were.
+
+        They are those of all batches since the last step: several of them may make one update.
+        """
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.target.update(nn.ModuleList([self.encoder, self.head]))
+        for keys in waiting:
+            self.queue.enqueue(*keys)
+        return sum(keys.size(0) for keys, _, _ in waiting)

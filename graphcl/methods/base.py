@@ -152,13 +152,16 @@ class Method(nn.Module, ABC):
         self.encoder = encoder
         self.seed = operator.index(seed)  # a NumPy integer would make the checkpoint one that cannot be read
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self._beside = 0  # training calls with a generator, which are no steps
 
     @torch.compiler.disable  # views are hashes of integers, partly in numpy; a network that is compiled stays so
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:
         """The loss of one step, a scalar."""
         check_data(data)
         if generator is not None:
-            return self.loss_of(data, seed_from(generator))
+            loss = self.loss_of(data, seed_from(generator))
+            self._beside += self.training
+            return loss
         # On a device the key stays a tensor: reading the step on the host would wait for the queue.
         loss = self.loss_of(data, self.key_at(int(self.step) if self.step.device.type == "cpu" else self.step))
         self._count_step()
@@ -167,6 +170,11 @@ class Method(nn.Module, ABC):
     def key_at(self, step: Key) -> Key:
         """The key of a step: all that is random in it follows from this."""
         return fold(self.seed, step)
+
+    @property
+    def calls(self) -> int:
+        """Calls in training so far, with and without a generator: what goes by the number of steps goes by them."""
+        return int(self.step) + self._beside
 
     def _count_step(self) -> None:
         if self.training:

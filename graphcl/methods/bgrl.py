@@ -82,8 +82,10 @@ class BGRL(NodeMethod):
         self.predictor = prelu_predictor(encoder.out_channels) if predictor is None else predictor
         self.target = EMATarget(encoder, momentum=momentum, total_steps=total_steps)
         self.loss = losses.Bootstrap() if loss is None else loss
+        self._moved = False  # whether there was a call to train by since the target has moved
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
+        self._moved = self._moved or self.training
         q1, q2 = project_views(self.predictor, self.encode_aligned(views))
         with torch.no_grad():
             target = cast(GraphEncoder, self.target.module)
@@ -91,4 +93,7 @@ class BGRL(NodeMethod):
         return (self.loss(q1, t2) + self.loss(q2, t1)) / 2
 
     def after_step(self) -> None:
-        self.target.update(self.encoder)
+        """Move the target."""
+        if self._moved:
+            self.target.update(self.encoder)
+            self._moved = False

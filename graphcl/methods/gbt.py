@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from graphcl import losses
 from graphcl.methods.base import View
 from graphcl.methods.grace import edge_and_feature_drop
+from graphcl.methods.graphs import width_of
 from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import GraphEncoder
 
@@ -27,7 +28,7 @@ class GBT(NodeViewMethod):
             0.5, features 0.1, in both).
         head: From node embeddings to what is compared; none by default, as in the paper.
         loss: From two ``[K, D]`` tensors to a scalar; :class:`graphcl.losses.BarlowTwins` with 1 / D by default, D the
-            encoder's width.
+            width of what is compared.
         seed: The seed of the views.
 
     Raises:
@@ -58,7 +59,8 @@ class GBT(NodeViewMethod):
     ) -> None:
         authors = (edge_and_feature_drop(0.5, 0.1), edge_and_feature_drop(0.5, 0.1))
         super().__init__(encoder, views=authors if views is None else views, head=head, seed=seed)
-        self.loss = losses.BarlowTwins(redundancy=1 / encoder.out_channels) if loss is None else loss
+        width = width_of(self.head, encoder.out_channels)
+        self.loss = losses.BarlowTwins(redundancy=1 / width) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         return self.loss(z1, z2)

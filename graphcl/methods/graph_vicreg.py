@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 
 from graphcl.losses import VICReg
 from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod
+from graphcl.methods.graphs import GraphViewMethod, width_of
 from graphcl.nn import GraphEncoder, MLPHead
 
 __all__ = ["GraphVICReg"]
@@ -21,7 +21,7 @@ class GraphVICReg(GraphViewMethod):
         views: Two transforms; by default :func:`graphcl.methods.random4` twice.
         head: From graph embeddings to what is compared; three layers of width 256 with BatchNorm by default.
         loss: From two ``[G, D]`` tensors to a scalar; by default the authors' weights 25, 25 and 1 with their means
-            over the 256 dimensions.
+            over the D dimensions.
         seed: The seed of the views.
 
     Raises:
@@ -55,7 +55,7 @@ class GraphVICReg(GraphViewMethod):
         super().__init__(encoder, views=views, seed=seed)
         width = encoder.graph_channels
         self.head = MLPHead(width, 256, 256, num_layers=3, last_bias=False) if head is None else head
-        self.loss = VICReg(invariance=25 / 256, variance=12.5) if loss is None else loss
+        self.loss = VICReg(invariance=25 / width_of(self.head, width), variance=12.5) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
         return self.loss(z1, z2)

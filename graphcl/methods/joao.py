@@ -58,7 +58,7 @@ class _Joint(Method):
         views = [self.augmentations[i].view(data, fold(key, 1)), self.augmentations[j].view(data, fold(key, 2))]
         first, second = graph_rows(self.encoder.encode_views(views))
         loss: Tensor = self.loss(self.head_of(i)(first), self.head_of(j)(second))
-        if self.training and (int(self.step) + 1) % self.update_every == 0:
+        if self.training and (self.calls + 1) % self.update_every == 0:
             self._measured = self.losses_of_pairs(data, fold(key, 3))
         return loss
 

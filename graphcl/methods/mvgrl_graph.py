@@ -74,6 +74,7 @@ class MVGRLGraph(Method):
         if second is None:
             second = copy.deepcopy(encoder)
             reset(second.gnn)
+            reset(second.readout)
         check_takes_weights(second)
         if (second.out_channels, second.graph_channels) != (width, encoder.graph_channels):
             raise ValueError(

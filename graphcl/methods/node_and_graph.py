@@ -27,14 +27,14 @@ class NodeAndGraph(ViewMethod):
         weight: w, at least 0.
         graph_head: g; :func:`graphcl.nn.projection_head` by default.
         node_head: f; the same by default.
-        graph_loss: From two ``[G, D]`` tensors to a scalar; InfoNCE at temperature 0.2 by default.
+        graph_loss: From two ``[G, D]`` tensors to a scalar; that of :class:`GraphCL` by default.
         node_loss: From two ``[N, D]`` tensors to a scalar; GRACE at temperature 0.5 over all nodes of the batch by
             default, whose memory is linear in N.
         seed: The seed of the views.
 
     Raises:
         ValueError: There are not exactly two views, or ``weight`` is negative; at the call, the batch holds fewer than
-            two graphs, or a view has dropped nodes.
+            two graphs.
         TypeError: A view cannot be called.
 
     Example:
@@ -73,7 +73,7 @@ class NodeAndGraph(ViewMethod):
         self.weight = weight
         self.graph_head = projection_head(encoder.graph_channels) if graph_head is None else graph_head
         self.node_head = projection_head(encoder.out_channels) if node_head is None else node_head
-        self.graph_loss = InfoNCE(temperature=0.2) if graph_loss is None else graph_loss
+        self.graph_loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if graph_loss is None else graph_loss
         self.node_loss = losses.GRACE(temperature=0.5) if node_loss is None else node_loss
 
     def contrast(self, views: Sequence[Data]) -> Tensor:

@@ -94,7 +94,7 @@ class PCL(MomentumMethod):
             loss = loss + self._to_prototypes(query, key)
         if self.training:
             # Noted here: of several batches that make one update, the last alone is followed by after_step.
-            self._due |= (int(self.step) + 1) % self.cluster_every == 0
+            self._due |= (self.calls + 1) % self.cluster_every == 0
         return loss
 
     def _to_prototypes(self, query: Tensor, key: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class PCL(MomentumMethod):
         if not count:
             return
         self.seen += count
-        due = self._due or int(self.step) % self.cluster_every == 0
+        due = self._due or self.calls % self.cluster_every == 0
         if int(self.seen) >= self.queue.keys.size(0) and due:
             self._cluster()
         self._due = False
@@ -120,7 +120,7 @@ class PCL(MomentumMethod):
         keys = nn.functional.normalize(self.queue.keys)
         found, phis = [], []
         for m, count in enumerate(self.num_clusters):
-            centres = kmeans(keys, count, key=fold(fold(self.seed, int(self.step)), m))[0]
+            centres = kmeans(keys, count, key=fold(fold(self.seed, self.calls), m))[0]
             centres = nn.functional.normalize(centres)
             nearest = (keys @ centres.T).argmax(1)
             found.append(centres)

@@ -93,8 +93,10 @@ class SGRL(Method):
         self.target = EMATarget(encoder, momentum=momentum)
         self.target.module.requires_grad_(True)  # this target is trained as well, to scatter
         self.loss = losses.Bootstrap()
+        self._moved = False  # whether there was a call to train by since the target has moved
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
+        self._moved = self._moved or self.training
         data = mark_seeds(data)
         online = self.represent(data).node
         target = cast(GraphEncoder, self.target.module).encode(data).node
@@ -108,4 +110,7 @@ class SGRL(Method):
         return encode_smoothed(self.encoder, data, self.power)
 
     def after_step(self) -> None:
-        self.target.update(self.encoder)
+        """Move the target."""
+        if self._moved:
+            self.target.update(self.encoder)
+            self._moved = False

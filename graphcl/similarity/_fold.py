@@ -33,7 +33,8 @@ class Folded:
 def unit_rows(rows: Tensor) -> Tensor:
     """The rows at length one, in float32 or better; a row of zeros (an empty graph) stays and gets no gradient.
 
-    A row that is too long for its squares to be summed becomes NaN: a diverged network must be seen in the loss.
+    A row that is too long for its squares to be summed becomes NaN: a diverged network must be seen in the loss. One
+    that is too short for that (in float32 1e-18) counts as zero.
     """
     return at_length_one(rows.to(torch.promote_types(torch.float32, rows.dtype)), _lengths, 1)
 
@@ -41,7 +42,7 @@ def unit_rows(rows: Tensor) -> Tensor:
 def _lengths(rows: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     length = length.add(length, alpha=0)  # infinity becomes NaN; masks would take as long as all the rest
-    return threshold(length, 0.0, torch.inf)
+    return threshold(length, 16 * torch.finfo(length.dtype).tiny ** 0.5, torch.inf)
 
 
 def at_length_one(x: Tensor, lengths: Callable[[Tensor], Tensor], dim: int) -> Tensor:

@@ -364,7 +364,8 @@ def test_forward_mode(loss, generator):
 def test_whole_numbers_under_vmap(loss, generator):
     inputs = loss.inputs(generator)
     places = [i for i, z in enumerate(inputs) if not z.is_floating_point()]
-    excludes = "exclude" in inspect.signature(loss.function).parameters and loss.function is not functional.moco
+    excludes = "exclude" in inspect.signature(loss.function).parameters
+    excludes &= loss.function not in (functional.moco, functional.hard_mixing)  # pairs of vectors
     if not places and not excludes:
         return
 
@@ -387,6 +388,11 @@ class TestTemperature:
         inputs = loss.inputs(generator)
         temperature = torch.full(shape, 0.5, dtype=torch.float64, requires_grad=True)
         assert torch.autograd.gradcheck(lambda tau: loss(*inputs, temperature=tau), temperature)
+
+    @pytest.mark.parametrize("number", [0.0, -0.5, float("nan")])
+    def test_a_tensor_that_is_not_positive_is_refused(self, loss, number, generator):
+        with pytest.raises(ValueError, match="expected a positive temperature, got"):
+            loss(*loss.inputs(generator), temperature=torch.tensor(number, requires_grad=True))
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
     def test_its_dtype_is_of_no_account(self, loss, dtype, generator):

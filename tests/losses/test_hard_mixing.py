@@ -108,3 +108,28 @@ def test_the_seed_decides(generator):
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+class TestExclude:
+    def test_a_key_that_is_no_negative_might_as_well_not_be_there(self, generator):
+        query, key, queue = batch(generator, n=1)
+        barred = torch.tensor([3, 0, 3, 1, 2, 3, -1, 0, 3, 4, 5, 6])
+        settings = {"hardest": 4, "mixed": 5, "query_mixed": 5}
+        found = hard_mixing(query, key, queue, exclude=[(torch.tensor([3]), barred)], generator=seeded(1), **settings)
+        torch.testing.assert_close(found, hard_mixing(query, key, queue[barred != 3], generator=seeded(1), **settings))
+
+    def test_fewer_negatives_than_are_mixed_and_none_at_all(self, generator):
+        query, key, queue = batch(generator, n=2, k=3)
+        groups = [(torch.tensor([0, 1]), torch.tensor([0, 0, 0])), (torch.tensor([7, 8]), torch.tensor([9, 8, 8]))]
+        query, key = query.requires_grad_(), key.requires_grad_()
+        value = hard_mixing(query, key, queue, mixed=4, query_mixed=0, exclude=groups)
+        score = [torch.cosine_similarity(query[1], other, dim=0) / 0.2 for other in (key[1], queue[0])]
+        # The first has no negative and costs nothing; all mixtures of the second are its only one.
+        wanted = torch.log(score[0].exp() + 5 * score[1].exp()) - score[0]
+        torch.testing.assert_close(value, wanted / 2)
+        value.backward()
+        assert query.grad.isfinite().all() and query.grad[0].eq(0).all()
+
+    def test_what_is_no_pair_is_refused(self, generator):
+        with pytest.raises(ValueError, match=r"exclude\[0\]\[1\]"):
+            hard_mixing(*batch(generator), exclude=[(torch.arange(5), torch.arange(5))])

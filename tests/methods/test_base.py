@@ -39,6 +39,7 @@ def test_the_key_of_a_generator(method, generator):
     expected = seed_from(torch.Generator().manual_seed(0))
     assert method(DATA, generator=generator).item() == expected
     assert method.step == 0
+    assert method.calls == 1
 
 
 def test_what_is_no_graph_is_refused_with_what_to_do(method):

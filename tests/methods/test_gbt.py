@@ -42,3 +42,9 @@ def test_parts_can_be_replaced(data):
     method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
     assert method.head is head
     assert method(data).item() == 0.0
+
+
+def test_the_redundancy_goes_by_the_width_of_what_is_compared():
+    encoder = GraphEncoder(GIN(4, 8, 2))
+    assert GBT(encoder).loss.redundancy == 1 / 16
+    assert GBT(encoder, head=torch.nn.Linear(16, 64)).loss.redundancy == 1 / 64

@@ -22,3 +22,9 @@ def test_parts_can_be_replaced(batch):
     method = GraphBarlowTwins(GraphEncoder(GIN(4, 8, 2)), head=torch.nn.Identity(), loss=BarlowTwins(redundancy=0.1))
     assert method.loss.redundancy == 0.1
     assert method(batch).isfinite()
+
+
+def test_the_redundancy_goes_by_the_width_of_the_head():
+    encoder = GraphEncoder(GIN(4, 8, 2))
+    assert GraphBarlowTwins(encoder).loss.redundancy == 1 / 256
+    assert GraphBarlowTwins(encoder, head=torch.nn.Linear(16, 64)).loss.redundancy == 1 / 64

@@ -1,11 +1,13 @@
 """GraphMoCo against a loop over the queue, and what happens after a step."""
 
 import copy
+import math
 
 import torch
 
 from graphcl._random import fold
 from graphcl.augment import Identity
+from graphcl.losses import HardMixing
 from graphcl.methods import GraphMoCo
 from graphcl.nn import GIN, GraphEncoder, MLPHead
 
@@ -86,3 +88,33 @@ def test_a_head_of_another_width(batch):
     method = GraphMoCo(GraphEncoder(GIN(4, 8, 2)), head=MLPHead(16, 8, 3))
     assert method.queue.keys.shape == (1024, 3)
     assert method(batch).isfinite()
+
+
+def test_the_keys_of_all_batches_of_an_update_go_into_the_queue(batch, take_step):
+    method = make()
+    batch.graph_id = torch.arange(8)
+    for start in (0, 100):
+        batch.graph_id = torch.arange(8) + start
+        method(batch)
+    before = int(method.target.step)
+    method.after_step()
+    assert int(method.target.step) == before + 1  # one update
+    assert method.queue.names.tolist() == [*range(8), *range(100, 108), *[-1] * 4]
+    method.after_step()
+    assert int(method.target.step) == before + 1
+
+
+def test_keys_that_nobody_takes_in_are_no_more_than_the_queue_holds(batch):
+    method = make()
+    for _ in range(10):
+        method(batch)
+    assert [len(keys) for keys, _, _ in method._waiting] == [8, 8, 8]
+    method.after_step()
+    assert int(method.queue.place) == 24 % 20
+
+
+def test_a_loss_with_mixed_negatives(batch, take_step):
+    method = make(loss=HardMixing(mixed=4, query_mixed=2))
+    batch.graph_id = torch.arange(8)
+    for _ in range(4):
+        assert math.isfinite(take_step(method, batch))

@@ -81,3 +81,13 @@ def test_refusals(kind):
         make(kind, augmentations=[RandomWalkSubgraph(keep=0.2), abs])
     with pytest.raises(ValueError, match="expected at least one augmentation"):
         make(kind, augmentations=[])
+
+
+@both
+def test_the_distribution_moves_with_a_generator_too(kind, batch, generator):
+    method = make(kind, update_every=2)
+    uniform = method.choice.probabilities.clone()
+    for _ in range(2):
+        method(batch, generator=generator)
+        method.after_step()
+    assert not torch.equal(method.choice.probabilities, uniform)

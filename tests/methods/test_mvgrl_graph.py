@@ -9,7 +9,7 @@ from torch_geometric.nn import GCN
 from graphcl.augment import HeatDiffusion, Identity, PPRDiffusion
 from graphcl.losses.functional import node_graph_jsd
 from graphcl.methods import MVGRLGraph
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, AttentionReadout, GraphEncoder
 from graphcl.nn._weighting import encode_weighted
 
 
@@ -57,3 +57,9 @@ def test_encoders_of_two_widths_are_refused():
         ValueError, match="expected two encoders of one width, whose embeddings are added, got 16 and 24"
     ):
         MVGRLGraph(GraphEncoder(GIN(4, 8, 2)), second=GraphEncoder(GIN(4, 8, 3)))
+
+
+def test_the_second_encoder_has_weights_of_its_own_in_the_readout_too():
+    method = MVGRLGraph(GraphEncoder(GIN(4, 8, 2), readout=AttentionReadout(16)))
+    for first, second in zip(method.encoder.parameters(), method.second.parameters(), strict=True):
+        assert first.dim() == 1 or not torch.equal(first, second)

@@ -16,7 +16,9 @@ def test_loss_is_the_weighted_sum(batch, weight):
     method = NodeAndGraph(GraphEncoder(GIN(4, 8, 2)), weight=weight, seed=3)
     copied = copy.deepcopy(method)
     first, second = (copied.encoder.encode(view) for view in method.views_of(batch, method.key_at(0)))
-    graphs = info_nce(copied.graph_head(first.graph), copied.graph_head(second.graph), temperature=0.2)
+    graphs = info_nce(
+        copied.graph_head(first.graph), copied.graph_head(second.graph), temperature=0.2, positive_in_denominator=False
+    )
     nodes = grace(copied.node_head(first.node), copied.node_head(second.node), temperature=0.5)
     torch.testing.assert_close(method(batch), graphs + weight * nodes)
 
@@ -27,7 +29,9 @@ def test_views_may_lose_nodes(batch):
     views = method.views_of(batch, method.key_at(0))
     first, second = (copied.encoder.encode(view) for view in views)
     kept = views[1].n_id + batch.ptr[views[1].batch]  # numbers within a graph
-    graphs = info_nce(copied.graph_head(first.graph), copied.graph_head(second.graph), temperature=0.2)
+    graphs = info_nce(
+        copied.graph_head(first.graph), copied.graph_head(second.graph), temperature=0.2, positive_in_denominator=False
+    )
     nodes = grace(copied.node_head(first.node[kept]), copied.node_head(second.node), temperature=0.5)
     assert len(kept) < batch.num_nodes
     torch.testing.assert_close(method(batch), graphs + nodes)

@@ -85,3 +85,12 @@ def test_clusterings_come_every_whole_number_of_steps():
         make(cluster_every=0)
     with pytest.raises(TypeError, match="cluster_every as a whole number, got 2.5"):
         make(cluster_every=2.5)
+
+
+def test_clusters_as_often_with_a_generator(batch, generator, monkeypatch):
+    method, calls = make(cluster_every=5), []
+    monkeypatch.setattr(method, "_cluster", lambda: calls.append(method.calls))
+    for _ in range(12):
+        method(batch, generator=generator)
+        method.after_step()
+    assert calls == [5, 10]

@@ -87,6 +87,7 @@ def test_target_moves_towards_the_online_encoder(data):
         for parameter in method.encoder.parameters():
             parameter.add_(1.0)
     before = copy.deepcopy(method.target.module)
+    method(data)
     method.after_step()
     for old, new in zip(before.parameters(), method.target.module.parameters(), strict=True):
         torch.testing.assert_close(new, old + 0.1)
@@ -111,3 +112,17 @@ def test_of_a_loaders_batch_the_seeds_count(data):
 def test_wrong_powers_are_refused():
     with pytest.raises(ValueError, match="expected power of at least 0, got -1"):
         make(power=-1)
+
+
+def test_the_target_moves_after_training_alone(data):
+    method = make()
+    method.after_step()
+    method.eval()
+    method(data)
+    method.after_step()
+    assert int(method.target.step) == 0
+    method.train()
+    method(data)
+    method.after_step()
+    method.after_step()
+    assert int(method.target.step) == 1

@@ -1,5 +1,6 @@
 """Rows at length one, with a gradient by hand."""
 
+import pytest
 import torch
 
 from graphcl.similarity._fold import unit_rows
@@ -32,3 +33,14 @@ def test_forward_mode(generator):
     with torch.autograd.forward_ad.dual_level():
         found = torch.autograd.forward_ad.unpack_dual(unit_rows(torch.autograd.forward_ad.make_dual(rows, along)))
     torch.testing.assert_close(found.tangent, torch.func.jvp(unit_rows, (rows,), (along,))[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_rows_too_short_for_their_squares_are_rows_of_zeros(dtype):
+    least = 16 * torch.finfo(dtype).tiny ** 0.5
+    z = torch.tensor([[3.0, 4.0]] * 3, dtype=dtype) * torch.tensor([[least / 5.1], [least / 4.9], [0.0]], dtype=dtype)
+    z.requires_grad_()
+    unit = unit_rows(z)
+    torch.testing.assert_close(unit, torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.0, 0.0]], dtype=dtype))
+    unit[:, 0].sum().backward()
+    assert z.grad[0].eq(0).all() and z.grad[2].eq(0).all()
