@@ -10,7 +10,6 @@ from torch_geometric.data import Data
 from graphcl._host import columns, put, where
 from graphcl.augment._attributes import (
     check_ids,
-    hand_on_levels,
     holds_edge_ids,
     holds_node_ids,
     levels,
@@ -31,7 +30,6 @@ __all__ = ["apply"]
 def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     """A new ``Data`` or ``Batch`` with the edit carried out; ``data`` is left as it was."""
     out = copy.copy(data)
-    hand_on_levels(data, out)
     store = out._store
     for name, values in edit.values.items():
         store[name] = values.to(store[name].dtype)
@@ -48,8 +46,7 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
         if nodes is not None:
             _name_nodes(out, level, graph, nodes)
         _update_bookkeeping(out, level, ids, nodes, edges)
-        if "_slice_dict" not in store.__dict__:
-            note_levels(out, level)
+        note_levels(out, level)
     if edit.node_mask is not None:
         _mark_nodes(out, graph, edit.node_mask, nodes)
     if edit.edge_pair is not None:
@@ -158,8 +155,10 @@ def _carry(
     ids = {"edge_index": "node"}
     for key, kind in level.items():
         value = store[key]
-        if kind == "list":
-            value = take_list(data, key, value, graph, None if nodes is None else nodes.index, edges.index)
+        if kind == "edges":
+            value = take_list(data, key, value, edges.index, graph.edge_ptr)
+        elif kind == "nodes":
+            value = value if nodes is None else take_list(data, key, value, nodes.index, graph.ptr)
         elif kind == "edge":
             plain = value.dim() == 1 and value.dtype == torch.int64
             value = edges.of(value[None])[0] if plain else take(out, key, value, edges.index)
@@ -247,6 +246,9 @@ def _name_nodes(out: Data, level: dict[str, str], graph: Graph, nodes: _Nodes) -
     """Record each node's number in the input, unless an earlier view has, and what else counts nodes."""
     store = out._store
     store.update(seeds_kept(store, nodes.keep))
+    if level.get("n_id", "node") not in ("node", "nodes"):
+        size = tuple(getattr(store["n_id"], "shape", [len(store["n_id"])]))
+        raise ValueError(f"expected one n_id for each of the {nodes.keep.numel()} nodes, got {size}")
     if "n_id" not in level:
         store["n_id"] = graph.local.index_select(0, nodes.index)
     if "num_nodes" in store:

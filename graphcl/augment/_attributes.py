@@ -22,7 +22,6 @@ __all__ = [
     "STRUCTURE",
     "check_ids",
     "entries_at",
-    "hand_on_levels",
     "holds_edge_ids",
     "holds_node_ids",
     "is_list",
@@ -36,12 +35,14 @@ __all__ = [
 ]
 
 STRUCTURE = ("edge_index", "batch", "ptr", "num_nodes")
+_NOTED = "_graphcl_levels"  # in the store's dictionary, where PyG keeps what it notes, and copies it with the graph
 
 
 def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
-    """The level of every attribute: "node", "edge", "graph", or "list" for a Python list of any of them."""
+    """The level of every attribute: "node", "edge" or "graph"; of a Python list "nodes" or "edges"."""
     store = data._store
     slices: dict[str, Any] = store.__dict__.get("_slice_dict", {})
+    noted: dict[str, tuple[str, Any]] = store.__dict__.get(_NOTED, {})
     # No slices of edges: the edges came after batching, as torch_cluster.knn_graph makes them.
     edge_slices: Tensor = slices["edge_index"] if "edge_index" in slices else graph.edge_ptr.cpu()
     found: dict[str, str] = {}
@@ -57,12 +58,16 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
             )
         # x_batch and x_ptr are what follow_batch makes of x.
         source = key if key in slices else key.removesuffix("_batch")
-        if isinstance(value, list | tuple | np.ndarray):
-            found[key] = "list"
+        if key in noted and _still_holds(data, key, graph, *noted[key]):
+            found[key] = noted[key][0]
+        elif isinstance(value, list | tuple | np.ndarray):
+            found[key] = _level_of_list(data, key, value, graph)
         elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
             found[key] = "graph"
         elif is_of_links(store, key):
             found[key] = "graph"
+        elif key == "n_id" and value.shape[:1] == (graph.num_nodes,):
+            found[key] = "node"
         elif source in slices:
             found[key] = _level_by_slices(source, slices[source], node_slices, edge_slices)
         else:
@@ -82,6 +87,27 @@ def _level_by_slices(key: str, slices: Any, node_slices: Tensor, edge_slices: Te
     return "node" if torch.equal(slices, node_slices) else "graph"
 
 
+def _level_of_list(data: Data, key: str, value: Any, graph: Graph) -> str:
+    """Whether the lists have an entry for each node, or for each edge, of their graphs: all of them, or none."""
+    sizes, (of_nodes, of_edges) = _sizes(data, key, value), _counts(data, key, graph)
+    # Where every graph has one edge, or as many as nodes, only the name can tell.
+    if sizes == of_edges and ("edge" in key or any(e not in (1, n) for n, e in zip(of_nodes, of_edges, strict=True))):
+        return "edges"
+    return "nodes" if sizes == of_nodes else "graph"
+
+
+def _has_lists(data: Data, key: str) -> bool:
+    """Whether an attribute is a list of the graphs' lists, as PyG joins them, and not one of its own."""
+    return isinstance(data._store.__dict__.get("_slice_dict", {}).get(key), Tensor)
+
+
+def _counts(data: Data, key: str, graph: Graph) -> tuple[list[int], list[int]]:
+    """The numbers of nodes and of edges for each list."""
+    if not _has_lists(data, key):
+        return [graph.num_nodes], [graph.num_edges]
+    return graph.sizes.tolist(), graph.edge_counts.tolist()
+
+
 def _level_by_size(data: Data, key: str, graph: Graph) -> str:
     if key == "graph_id":
         return "graph"
@@ -92,30 +118,38 @@ def _level_by_size(data: Data, key: str, graph: Graph) -> str:
 
 
 def note_levels(out: Data, level: dict[str, str]) -> None:
-    """Note what the attributes belong to where PyG notes what it has found, until they are set anew.
+    """Note what the attributes belong to, for the next view and, of a single graph, for PyG.
 
-    Sizes would mislead the next view: of a graph that has lost edges, so that there are as many as nodes, for instance.
+    Sizes would mislead them: of a graph that has lost edges, so that there are as many as nodes, for instance.
     """
-    kinds = {"node": AttrType.NODE, "edge": AttrType.EDGE, "graph": AttrType.OTHER}
-    noted: defaultdict[AttrType, set[str]] = defaultdict(set)
-    for key, kind in level.items():
-        if kind in kinds:
-            noted[kinds[kind]].add(key)
-    out._store.__dict__["_cached_attr"] = noted
+    store = out._store
+    store.__dict__[_NOTED] = {key: (kind, _sizes(out, key, store[key])) for key, kind in level.items() if key in store}
+    if "_slice_dict" not in store.__dict__:
+        kinds = {"node": AttrType.NODE, "edge": AttrType.EDGE, "graph": AttrType.OTHER}
+        noted: defaultdict[AttrType, set[str]] = defaultdict(set)
+        for key, kind in level.items():
+            if kind in kinds:
+                noted[kinds[kind]].add(key)
+        store.__dict__["_cached_attr"] = noted
 
 
-def hand_on_levels(data: Data, out: Data) -> None:
-    """Give ``out``, a copy, what has been noted of the attributes, except where their size speaks against it."""
-    noted = data._store.__dict__.get("_cached_attr")
-    if noted is None or "_slice_dict" in data._store.__dict__:
-        return
-    counts = {AttrType.NODE: data.num_nodes, AttrType.EDGE: data.num_edges}
-    kept: defaultdict[AttrType, set[str]] = defaultdict(set)
-    for kind, keys in noted.items():
-        values = {key: data._store[key] for key in keys if key in data._store}
-        fits = (k for k, v in values.items() if kind not in counts or counts[kind] in getattr(v, "shape", ()))
-        kept[kind].update(fits)
-    out._store.__dict__["_cached_attr"] = kept
+def _sizes(data: Data, key: str, value: Any) -> Any:
+    """How many rows a tensor has, or entries each of the lists; what else there may be has none."""
+    if isinstance(value, Tensor):
+        return value.size(data.__cat_dim__(key, value, data._store) or 0) if value.dim() else None
+    if not isinstance(value, list | tuple | np.ndarray):
+        return None
+    return [len(entries) if is_list(entries) else None for entries in (value if _has_lists(data, key) else [value])]
+
+
+def _still_holds(data: Data, key: str, graph: Graph, kind: str, before: Any) -> bool:
+    """Whether what was noted of an attribute may still be so: something of another size may stand there now."""
+    now = _sizes(data, key, data._store[key])
+    if kind in ("node", "edge"):
+        return bool(now == (graph.num_nodes if kind == "node" else graph.num_edges))
+    if kind in ("nodes", "edges"):
+        return bool(now == _counts(data, key, graph)[kind == "edges"])
+    return bool(now == before)
 
 
 def seeds_kept(store: BaseStorage, keep: Tensor) -> dict[str, Any]:
@@ -133,31 +167,18 @@ def take(data: Data, key: str, value: Tensor, index: Tensor) -> Tensor:
     return _host.take(value, index, data.__cat_dim__(key, value, data._store) or 0)
 
 
-def take_list(data: Data, key: str, value: Any, graph: Graph, nodes: Tensor | None, edges: Tensor | None) -> Any:
+def take_list(data: Data, key: str, value: Any, index: Tensor, ptr: Tensor) -> Any:
     """A Python list with an entry per node or edge follows them; in a batch, each of the list's lists does."""
-    slices = data._store.__dict__.get("_slice_dict", {}).get(key)
-    if not isinstance(slices, Tensor):
-        whole = [None if index is None else index.tolist() for index in (nodes, edges)]
-        return _take_entries(key, value, graph.num_nodes, graph.num_edges, *whole)
-    parts = zip(graph.sizes.tolist(), graph.edge_counts.tolist(), _own(nodes, graph.ptr), _own(edges, graph.edge_ptr))
-    return [_take_entries(key, entries, *part) for entries, part in zip(value, parts, strict=True)]
+    if not _has_lists(data, key):
+        return entries_at(value, index.tolist())
+    return [entries_at(entries, own) for entries, own in zip(value, _own(index, ptr), strict=True)]
 
 
-def _own(index: Tensor | None, ptr: Tensor) -> list[list[int] | None]:
+def _own(index: Tensor, ptr: Tensor) -> list[list[int]]:
     """Per graph, the positions within it that ``index`` names."""
-    if index is None:
-        return [None] * (ptr.numel() - 1)
     home = torch.searchsorted(ptr, index, right=True) - 1
     counts = torch.bincount(home, minlength=ptr.numel() - 1)
     return [part.tolist() for part in torch.split(index - ptr[home], counts.tolist())]
-
-
-def _take_entries(key: str, value: Any, n: int, e: int, nodes: list[int] | None, edges: list[int] | None) -> Any:
-    if not is_list(value) or len(value) not in (n, e):
-        return value
-    per_edge = len(value) == e and ("edge" in key or (e != n and e > 1))
-    index = edges if per_edge else nodes if len(value) == n else None
-    return value if index is None else entries_at(value, index)
 
 
 def is_list(value: Any) -> bool:

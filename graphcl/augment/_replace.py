@@ -1,14 +1,12 @@
 """Other edges for the same nodes, on a copy, with all of a batch's bookkeeping."""
 
 import copy
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import hand_on_levels, holds_edge_ids, holds_node_ids, levels
+from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels, note_levels
 from graphcl.augment._graph import Graph, offsets
 
 __all__ = ["replace_edges"]
@@ -20,11 +18,10 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     What belongs to nodes and graphs is carried; what belonged to the old edges is left out. ``counts`` is on the host.
     """
     out = copy.copy(data)
-    hand_on_levels(data, out)
     store = out._store
     old = graph.ptr.cpu()
     level = levels(out, graph, old)
-    gone = {key for key, kind in level.items() if kind == "edge" or _lists_edges(data, key, kind, graph)}
+    gone = {key for key, kind in level.items() if kind in ("edge", "edges")}
     numbers = (key for key in level if holds_edge_ids(data, key, store[key], graph.num_edges))
     gone.update(key for key in numbers if not holds_node_ids(data, key, store[key], old[:-1]))
     gone.discard("edge_weight")
@@ -42,19 +39,8 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     else:
         store["edge_weight"] = edge_weight
     _update_bookkeeping(out, gone, counts)
+    note_levels(out, {**level, "edge_weight": "edge"})
     return out
-
-
-def _lists_edges(data: Data, key: str, kind: str, graph: Graph) -> bool:
-    """Whether a Python list has an entry per edge: in a batch, all of its lists do."""
-    if kind != "list":
-        return False
-    value: Any = data._store[key]
-    sizes, counts = graph.sizes.tolist(), graph.edge_counts.tolist()
-    if not isinstance(data._store.__dict__.get("_slice_dict", {}).get(key), Tensor):
-        value, sizes, counts = [value], [graph.num_nodes], [graph.num_edges]
-    fits = all(isinstance(v, list | tuple | np.ndarray) and len(v) == e for v, e in zip(value, counts, strict=True))
-    return fits and ("edge" in key or any(e not in (1, n) for n, e in zip(sizes, counts)))
 
 
 def _update_bookkeeping(out: Data, gone: set[str], counts: Tensor) -> None:

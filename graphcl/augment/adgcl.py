@@ -93,8 +93,8 @@ class EdgeDropper(nn.Module):
 
     Source: Suresh, Li, Hao, Neville, "Adversarial Graph Augmentation to Improve Graph Contrastive Learning", NeurIPS
     2021; the defaults are those of the authors' code for TU data.
-    Differs from the authors' code: there the two directions of an edge have scores and draws of their own, and u stays
-    0.0001 away from 0 and 1.
+    Differs from the authors' code: there the two directions of an edge have scores and draws of their own, u stays
+    0.0001 away from 0 and 1, and the perceptron begins with Xavier-uniform weights.
     """
 
     def __init__(

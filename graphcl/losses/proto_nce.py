@@ -108,7 +108,8 @@ def concentrations(
 
     Source: Li, Zhou, Xiong, Hoi, "Prototypical Contrastive Learning of Unsupervised Representations", ICLR 2021, the
     concentration estimate.
-    Differs from the authors' code: that cuts phi off at its 10th and 90th percentile before it is scaled.
+    Differs from the authors' code: that cuts phi off at its 10th and 90th percentile before it is scaled, and takes the
+    distances to the means themselves, not at length one.
     """
     _check(z, prototypes, assignment)
     check_positive("alpha", alpha)

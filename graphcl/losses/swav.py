@@ -60,6 +60,8 @@ def swav(
 
     Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
     Cluster Assignments", NeurIPS 2020.
+    Differs from the authors' code: prototypes are brought to length one in the loss, so that their gradient is of the
+    direction alone, where there they are after each step of the optimiser.
     """
     check_views(z1, z2)
     check_rows("prototypes", prototypes)

@@ -70,6 +70,7 @@ class COSTA(NodeMethod):
 
     Source: Zhang, Zhu, Song, Koniusz, King, "COSTA: Covariance-Preserving Feature Augmentation for Graph Contrastive
     Learning", KDD 2022, and the authors' code.
+    Differs from the authors' code: k is the share of N rounded, not cut off.
     """
 
     def __init__(

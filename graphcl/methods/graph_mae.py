@@ -65,9 +65,9 @@ class GraphMAE(Method):
         torch.Size([])
 
     Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
-    Differs from the authors' code: the share is of each graph's nodes, not of the batch's; each masked node is replaced
-    with the given probability, not an exact number, by a node of its own graph; the decoder is a GCN and not a GAT
-    layer unless one is given.
+    Differs from the authors' code: the share is of each graph's nodes, not of the batch's, and rounded, not cut off;
+    each masked node is replaced with the given probability, not an exact number, by any node of its own graph, where
+    there no node stands in for two; the decoder is a GCN and not a GAT layer unless one is given.
     """
 
     level: ClassVar[Literal["graph", "node"]] = "node"

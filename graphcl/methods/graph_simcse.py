@@ -41,7 +41,8 @@ class GraphSimCSE(Method):
         torch.Size([])
 
     Source: Gao, Yao, Chen, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", EMNLP 2021, equation 4.
-    Differs from the paper: dropout on input and output of the encoder, as graph networks have none inside by default.
+    Differs from the paper: dropout on input and output of the encoder, as graph networks have none inside by default;
+    the head is GraphCL's perceptron of two layers, where there it is one layer with tanh.
     """
 
     joins_ranks = True

@@ -41,7 +41,8 @@ class GraphSwAV(GraphViewMethod):
     Source: Caron, Misra, Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting
     Cluster Assignments", NeurIPS 2020.
     Differs from the paper: two views without multi-crop; the codes are balanced over the batch alone, without a queue;
-    32 prototypes instead of 3000, as batches of graphs are small.
+    32 prototypes instead of 3000, as batches of graphs are small; they learn from the first step on, where the authors'
+    code holds them for the first 313.
     """
 
     def __init__(

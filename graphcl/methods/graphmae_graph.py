@@ -35,8 +35,9 @@ class GraphMAEGraph(GraphMAE):
         torch.Size([])
 
     Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
-    Differs from the authors' code: a linear map follows the GIN decoder; one set of defaults, where theirs differ from
-    data set to data set (mask 0.25 to 0.75, replace 0 or 0.1, power 1 or 2).
+    Differs from the authors' code: as :class:`GraphMAE` does in what is masked; a linear map follows the GIN decoder;
+    one set of defaults, where theirs differ from data set to data set (mask 0.25 to 0.75, replace 0 or 0.1, power 1 or
+    2).
     """
 
     level = "graph"

@@ -42,7 +42,8 @@ class InfoGraph(Method):
 
     Source: Sun, Hoffmann, Verma, Tang, "InfoGraph: Unsupervised and Semi-supervised Graph-Level Representation Learning
     via Mutual Information Maximization", ICLR 2020.
-    Differs from the authors' code: the loss is larger by the constant 2 log 2; no prior on the embeddings (off there).
+    Differs from the authors' code: the loss is larger by the constant 2 log 2; no prior on the embeddings (off there);
+    the heads begin with the weights that torch draws, not with Xavier-uniform ones.
     """
 
     joins_ranks = True

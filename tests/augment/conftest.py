@@ -45,7 +45,7 @@ def _differences(a: Any, b: Any, path: str = "") -> list[str]:
     """Where two values differ: types, dtypes, shapes, values, the order of keys, and PyG's bookkeeping of a batch."""
     if isinstance(a, Data) and isinstance(b, Data):
         kind = [] if type(a) is type(b) else [f"{path}: {type(a).__name__} and {type(b).__name__}"]
-        hidden = ("_parent", "_cached_attr", "_mapping")
+        hidden = ("_parent", "_cached_attr", "_graphcl_levels", "_mapping")
         books = [{k: v for k, v in d._store.__dict__.items() if k not in hidden} for d in (a, b)]
         return kind + _differences(a._store._mapping, b._store._mapping, path) + _differences(*books, path)
     if type(a) is not type(b):
