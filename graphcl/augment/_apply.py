@@ -15,6 +15,7 @@ from graphcl.augment._attributes import (
     levels,
     like_first,
     note_levels,
+    refuse_nested,
     renumber,
     seeds_kept,
     take,
@@ -40,6 +41,7 @@ def apply(data: Data, graph: Graph, edit: Edit) -> Data:
     if edit.keep_nodes is not None or edit.keep_edges is not None or edit.new_edges is not None:
         old = graph.ptr.cpu()
         level = levels(out, graph, old)
+        refuse_nested(data, level, nodes=edit.keep_nodes is not None)
         nodes = None if edit.keep_nodes is None else _Nodes(graph, edit.keep_nodes)
         edges = _Edges(graph, edit)
         ids = _carry(out, data, level, graph, old[:-1], nodes, edges)

@@ -5,6 +5,7 @@ graph for one per node. Elsewhere PyG's own rules decide.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "levels",
     "like_first",
     "note_levels",
+    "refuse_nested",
     "renumber",
     "seeds_kept",
     "take",
@@ -39,7 +41,10 @@ _NOTED = "_graphcl_levels"  # in the store's dictionary, where PyG keeps what it
 
 
 def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
-    """The level of every attribute: "node", "edge" or "graph"; of a Python list "nodes" or "edges"."""
+    """The level of every attribute: "node", "edge" or "graph"; of a Python list "nodes" or "edges".
+
+    Of a dictionary, or a list of tensors, with something of a node or an edge in it: "nested node" or "nested edge".
+    """
     store = data._store
     slices: dict[str, Any] = store.__dict__.get("_slice_dict", {})
     noted: dict[str, tuple[str, Any]] = store.__dict__.get(_NOTED, {})
@@ -60,6 +65,9 @@ def levels(data: Data, graph: Graph, node_slices: Tensor) -> dict[str, str]:
         source = key if key in slices else key.removesuffix("_batch")
         if key in noted and _still_holds(data, key, graph, *noted[key]):
             found[key] = noted[key][0]
+        elif isinstance(value, Mapping) or _holds_tensors(value):
+            bounds = (node_slices, edge_slices) if key in slices else None
+            found[key] = _level_of_nested(key, value, slices.get(key), bounds, graph)
         elif isinstance(value, list | tuple | np.ndarray):
             found[key] = _level_of_list(data, key, value, graph)
         elif not isinstance(value, Tensor) or (key.endswith("_ptr") and key.removesuffix("_ptr") in slices):
@@ -96,6 +104,41 @@ def _level_of_list(data: Data, key: str, value: Any, graph: Graph) -> str:
     return "nodes" if sizes == of_nodes else "graph"
 
 
+def _holds_tensors(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and isinstance(value[0], Tensor)
+
+
+def _level_of_nested(key: str, value: Any, slices: Any, bounds: tuple[Tensor, Tensor] | None, graph: Graph) -> str:
+    """The level of the first tensor inside that has a row for each of several nodes or edges."""
+    if isinstance(value, Mapping):
+        parts = [(f"{key}.{name}", part, (slices or {}).get(name)) for name, part in value.items()]
+    elif _holds_tensors(value):
+        apart = slices if isinstance(slices, list | tuple) else [None] * len(value)
+        parts = [(key, part, own) for part, own in zip(value, apart, strict=True)]
+    else:
+        level = "graph"
+        if bounds is not None:
+            level = _level_by_slices(key, slices, *bounds)
+        elif isinstance(value, Tensor) and value.dim() > 0 and value.size(0) > 1:
+            of_edges = value.size(0) == graph.num_edges and ("edge" in key or graph.num_edges != graph.num_nodes)
+            level = "edge" if of_edges else "node" if value.size(0) == graph.num_nodes else "graph"
+        return level if level == "graph" else f"nested {level}"
+    levels = [_level_of_nested(*part, bounds, graph) for part in parts]
+    return next((level for level in levels if level != "graph"), "graph")
+
+
+def refuse_nested(data: Data, level: dict[str, str], *, nodes: bool) -> None:
+    """``ValueError`` where something nested would have to follow edges, or nodes if they change too."""
+    for key, kind in level.items():
+        if kind == "nested edge" or (kind == "nested node" and nodes):
+            what = kind.removeprefix("nested ")
+            raise ValueError(
+                f"expected what belongs to {what}s as attributes of their own, got a {type(data._store[key]).__name__} "
+                f"{key!r} with a row for every {what}, which would be left behind; give each a name in the data, or "
+                f"delete data.{key} before the augmentation"
+            )
+
+
 def _has_lists(data: Data, key: str) -> bool:
     """Whether an attribute is a list of the graphs' lists, as PyG joins them, and not one of its own."""
     return isinstance(data._store.__dict__.get("_slice_dict", {}).get(key), Tensor)
@@ -123,7 +166,8 @@ def note_levels(out: Data, level: dict[str, str]) -> None:
     Sizes would mislead them: of a graph that has lost edges, so that there are as many as nodes, for instance.
     """
     store = out._store
-    store.__dict__[_NOTED] = {key: (kind, _sizes(out, key, store[key])) for key, kind in level.items() if key in store}
+    known = {key for key, kind in level.items() if key in store and not kind.startswith("nested")}
+    store.__dict__[_NOTED] = {key: (kind, _sizes(out, key, store[key])) for key, kind in level.items() if key in known}
     if "_slice_dict" not in store.__dict__:
         kinds = {"node": AttrType.NODE, "edge": AttrType.EDGE, "graph": AttrType.OTHER}
         noted: defaultdict[AttrType, set[str]] = defaultdict(set)

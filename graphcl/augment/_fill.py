@@ -45,7 +45,7 @@ def fill_rows(
         return normal(hash_ids(noise()[:, None], column)).mul_(0.5).add_(0.5).to(value.dtype).reshape(shape)
     if isinstance(fill, int | float):
         return value.new_full(shape, fill)
-    row = fill if isinstance(fill, Tensor) else torch.tensor(fill)
+    row = fill if isinstance(fill, Tensor) else torch.tensor(fill, dtype=value.dtype)
     if row.shape != value.shape[1:]:
         raise ValueError(
             f"expected a fill of shape {list(value.shape[1:])}, a row of {name!r}, got {list(row.shape)}; give one "
@@ -55,10 +55,12 @@ def fill_rows(
 
 
 def _check_type(name: str, value: Tensor, fill: Fill) -> None:
+    if isinstance(fill, Tensor) and fill.is_complex() and not value.is_complex():
+        raise TypeError(f"expected a fill of real numbers for {name} of {value.dtype}, got {fill.dtype}")
     if value.is_floating_point() or value.is_complex():
         return
     if isinstance(fill, Tensor):
-        fits = not fill.is_floating_point()
+        fits = not fill.is_floating_point() and _spans(value.dtype, fill)
     elif isinstance(fill, str):
         fits = False
     else:
@@ -78,6 +80,14 @@ def can_hold(value: Tensor, number: float) -> bool:
         return True
     low, high = span(value.dtype)
     return low <= number <= high and float(number).is_integer()
+
+
+def _spans(dtype: torch.dtype, fill: Tensor) -> bool:
+    """Whether a type of whole numbers can hold those of ``fill``; of one on a device, to be waited for, it is said."""
+    if fill.device.type != "cpu" or fill.numel() == 0:
+        return True
+    low, high = span(dtype)
+    return low <= int(fill.min()) and int(fill.max()) <= high
 
 
 def span(dtype: torch.dtype) -> tuple[int, int]:

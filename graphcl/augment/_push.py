@@ -127,6 +127,8 @@ class _Crowd:
                 self.moving[at] = many
             k += 1
         found = np.concatenate(seen)
+        if self._term(0).share < 1e-200:  # so little stops at first that it is nothing: a place may look new again
+            found = np.unique(found)
         value = self.stopped[found]
         self.stopped[found] = 0.0
         if self.kernel.waits:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels, note_levels
+from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels, note_levels, refuse_nested
 from graphcl.augment._graph import Graph, offsets
 
 __all__ = ["replace_edges"]
@@ -21,6 +21,7 @@ def replace_edges(data: Data, graph: Graph, edge_index: Tensor, edge_weight: Ten
     store = out._store
     old = graph.ptr.cpu()
     level = levels(out, graph, old)
+    refuse_nested(data, level, nodes=False)
     gone = {key for key, kind in level.items() if kind in ("edge", "edges")}
     numbers = (key for key in level if holds_edge_ids(data, key, store[key], graph.num_edges))
     gone.update(key for key in numbers if not holds_node_ids(data, key, store[key], old[:-1]))

@@ -59,6 +59,8 @@ def _by_importance(weight: Tensor, ptr: Tensor, mean: float, cutoff: float) -> T
 
     A weight of 0 is infinitely unimportant: it gets the cutoff and stays out of maximum and mean.
     """
+    if not bool(weight.isfinite().all()):
+        raise ValueError("expected finite weights to tell what is important, got NaN or infinite ones; look at x")
     counted = weight > 0
     inner = offsets(counted).index_select(0, ptr)
     counts = inner.diff()

@@ -54,7 +54,7 @@ def join_pairs(graph: Graph, pairs: Pairs, key: Key, k: Tensor, fill: EdgeFill =
     like = graph.edge_ptr.index_select(0, home) + randint(again, graph.edge_counts.index_select(0, home))
     if not pairs.directed:
         new, like = torch.cat([new, new.flip(0)], 1), torch.cat([like, like])
-    fills = () if isinstance(fill, str) else ((torch.arange(like.numel(), device=like.device), float(fill)),)
+    fills = () if isinstance(fill, str) else ((torch.arange(like.numel(), device=like.device), fill),)
     return Edit(new_edges=new, like_edges=like, fill_edges=fills)
 
 

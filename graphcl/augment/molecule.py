@@ -140,7 +140,7 @@ class AtomMask(MoleculeAugmentation):
 def _check_token(name: str, token: Sequence[int] | None, columns: int) -> tuple[int, ...] | None:
     if token is None:
         return None
-    if len(token) != columns or any(not isinstance(v, int) or v < 0 for v in token):
+    if len(token) != columns or any(not isinstance(v, int) or isinstance(v, bool) or v < 0 for v in token):
         raise ValueError(f"expected {name} to be {columns} numbers from 0 up, one for each column, got {token!r}")
     return tuple(token)
 

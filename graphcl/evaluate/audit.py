@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
 
+from graphcl._random import torch_seeded
 from graphcl.data import PackedDataset
 from graphcl.errors import GraphCLError
 from graphcl.evaluate._checks import check_protocol
@@ -98,6 +100,16 @@ def audit(
     graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     probe = protocol("tu-rbf-svm") if probe is None else probe
     check_protocol(probe, Protocol, "protocol")
+
+    def whole(network: nn.Module, seed: int) -> nn.Module:
+        """The network with all its weights: those that wait for a first batch are drawn by the seed."""
+        if any(is_lazy(weight) for weight in network.parameters()):
+            network = _copied(network)
+            with torch_seeded(seed, device):
+                _Audited(network, readout).embed(graphs.batch(torch.arange(min(2, len(graphs)))))
+        return network
+
+    given = whole(given, 0)
     fresh = make or (lambda seed: reinitialised(given, seed))
 
     def audited(seed: int) -> Any:
@@ -107,7 +119,7 @@ def audit(
         return subject
 
     def untrained(seed: int) -> Any:
-        return _Audited(fresh(seed).to(device), readout)
+        return _Audited(whole(fresh(seed).to(device), seed), readout)
 
     if "y" not in graphs.batch(torch.arange(1)):
         raise ValueError("expected a class per graph in y, got graphs without; an audit scores embeddings against them")

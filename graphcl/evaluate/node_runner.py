@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from graphcl.evaluate._checks import IntArray, check_graph, check_methods, check_protocol, check_runs, to_numpy
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
@@ -94,12 +95,13 @@ def evaluate_nodes(
     metrics = ("nmi", "ari") if protocol.probe == "kmeans" else (metric,)
     number = protocol.count if protocol.probe == "kmeans" else len(splits)
     common = digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
+    known = _classes_in_use(data.y, y)
 
     def task_of(method: str, index: int, seed: int) -> tuple[str, Compute]:
         if method in models:
             model = models[method]
             key = digest_text(common, model.key + str(seed))
-            return key, in_threads(lambda part: _model_scores(model, y, splits[part], seed, metric), n_jobs)
+            return key, in_threads(lambda part: _model_scores(model, y, known, splits[part], seed, metric), n_jobs)
         x, settings = checked[method][index], _settings_of(method, protocol)
         if protocol.probe == "kmeans":
             compute = in_threads(lambda part: _clusters(x, y, part, settings), n_jobs)
@@ -200,8 +202,19 @@ def _probe_scores(x: Rows, y: IntArray, split: NodeSplit, protocol: NodeProtocol
     return PartScore({metric: found.score}, found.choice, found.validation, found.unconverged)
 
 
-def _model_scores(model: NodeModel, y: IntArray, split: NodeSplit, seed: int, metric: str) -> PartScore:
+def _classes_in_use(labels: Any, y: IntArray) -> NDArray[np.bool_]:
+    """Of all classes that nodes have, in ascending order, which occur in the splits."""
+    values = to_numpy(labels)
+    every = np.unique(values if values.dtype.kind in "US" else values[values >= 0])
+    return np.isin(every, values[y >= 0])
+
+
+def _model_scores(
+    model: NodeModel, y: IntArray, known: NDArray[np.bool_], split: NodeSplit, seed: int, metric: str
+) -> PartScore:
     scores = to_numpy(model(split, seed))
+    if scores.shape == (len(y), len(known)):  # a model may know of classes that no split has
+        scores = scores[:, known]
     if scores.shape != (len(y), int(y.max()) + 1) or not np.isfinite(scores).all():
         raise ValueError(
             f"expected finite scores [{len(y)}, {int(y.max()) + 1}] from {model.key}, got shape {list(scores.shape)}"

@@ -1,6 +1,8 @@
 """Retrieval by embeddings: of the nearest items, how many are of the same class."""
 
+import operator
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -11,7 +13,9 @@ from graphcl.similarity import topk
 __all__ = ["retrieval_precision"]
 
 
-def retrieval_precision(embeddings: object, labels: object, *, k: int | Sequence[int] = (1, 5, 10)) -> dict[int, float]:
+def retrieval_precision(
+    embeddings: object, labels: object, *, k: SupportsIndex | Sequence[int] = (1, 5, 10)
+) -> dict[int, float]:
     r"""Precision@k: every item asks, all others answer, the k most similar ones by cosine count.
 
     .. math:: \frac1N \sum_i \frac1k \big| \{ j \in \mathrm{top}_k(i) : y_j = y_i \} \big|
@@ -39,13 +43,12 @@ def retrieval_precision(embeddings: object, labels: object, *, k: int | Sequence
     """
     x = torch.from_numpy(check_embeddings(embeddings))
     given = as_labels(labels)
-    counts = sorted({k} if isinstance(k, int) else set(k))
+    counts = sorted(set(k) if isinstance(k, Sequence) else {operator.index(k)})
     if given.shape != (len(x),):
         raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(given.shape)}")
-    if given.dtype.kind == "f" and np.isnan(given).any():
-        raise ValueError(
-            f"expected a label for every row, got NaN for {int(np.isnan(given).sum())}; leave these rows out"
-        )
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        lacking = int((~np.isfinite(given)).sum())
+        raise ValueError(f"expected a label for every row, got NaN or infinity for {lacking}; leave these rows out")
     y = torch.from_numpy(np.unique(given, return_inverse=True)[1])
     if not counts or counts[0] < 1 or counts[-1] >= len(x):
         raise ValueError(f"expected numbers of neighbours from 1 to {len(x) - 1}, got {counts}")

@@ -73,7 +73,7 @@ def _shares(counts: IntArray, share: float) -> IntArray:
 
 def _classes(labels: Any, folds: int) -> IntArray:
     y = as_labels(labels)
-    if y.ndim != 1 or (y.dtype.kind == "f" and not (y == np.round(y)).all()):
+    if y.ndim != 1 or (y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.round(y))).all()):
         raise ValueError(f"expected one class per graph [graphs], got shape {list(y.shape)} and dtype {y.dtype}")
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2 or counts.min() < folds:

@@ -192,3 +192,9 @@ def test_refusals() -> None:
             kind(centrality="betweenness")
         with pytest.raises(ValueError, match=r"expected cutoff within \[0, 1\]"):
             kind(cutoff=1.2)
+
+
+def test_features_too_large_to_be_weighed_are_refused() -> None:
+    data = Data(x=torch.tensor([[1.0, torch.inf], [1.0, 2.0]]), edge_index=torch.tensor([[0, 1], [1, 0]]))
+    with pytest.raises(ValueError, match="expected finite weights"):
+        AdaptiveFeatureMask(mask=0.5).view(data, 0)

@@ -658,3 +658,11 @@ def test_refuses_weights_that_no_walk_can_follow(weight: Tensor, message: str) -
     data = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, edge_weight=weight)
     with pytest.raises(ValueError, match=message):
         PPRDiffusion(top_k=3)(data)
+
+
+@pytest.mark.parametrize("t", [700.0, 760.0, 2000.0])
+def test_pushing_heat_for_so_long_that_nothing_stays_at_first(t: float) -> None:
+    path = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+    graph = Data(edge_index=path, num_nodes=4)
+    exact, pushed = (HeatDiffusion(t=t, top_k=2, method=way, directed=True).view(graph, 1) for way in ("exact", "push"))
+    assert pushed.edge_index.size(1) == exact.edge_index.size(1) == 8

@@ -303,3 +303,27 @@ def test_categories_take_a_token_per_column() -> None:
 def test_a_row_has_the_shape_of_a_row(fill: object) -> None:
     with pytest.raises(ValueError, match=r"expected a fill of shape \[2\], a row of 'x', got"):
         NodeMask(fill=fill).view(star(4), 0)
+
+
+U8, I64 = torch.uint8, torch.int64
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill"),
+    [
+        (U8, torch.tensor([300, 1])),
+        (U8, torch.tensor([-1, 1])),
+        (torch.float32, torch.tensor([1j, 1j])),
+        (I64, torch.tensor([0.5, 1])),
+    ],
+)
+def test_a_token_that_the_features_cannot_hold_is_refused(dtype: torch.dtype, fill: torch.Tensor) -> None:
+    data = Data(x=torch.ones(2, 2, dtype=dtype), edge_index=torch.zeros(2, 0, dtype=I64))
+    with pytest.raises(TypeError, match="x"):
+        NodeMask(mask=1.0, fill=fill).view(data, 0)
+
+
+@pytest.mark.parametrize(("dtype", "fill"), [(torch.float64, [0.1, 0.2]), (I64, [2**53 + 1, 1]), (U8, [255, 0])])
+def test_a_row_keeps_its_digits(dtype: torch.dtype, fill: list[float]) -> None:
+    data = Data(x=torch.ones(2, 2, dtype=dtype), edge_index=torch.zeros(2, 0, dtype=I64))
+    assert NodeMask(mask=1.0, fill=fill).view(data, 0).x.tolist() == [fill, fill]

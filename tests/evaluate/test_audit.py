@@ -192,3 +192,20 @@ def test_a_network_that_draws_the_weights_of_its_parts_draws_them_last():
     fresh = reinitialised(torch.nn.Sequential(trained), seed=0)[0]
     assert all(torch.equal(layer.weight, torch.full((4, 4), 0.01)) for layer in fresh.layers)
     assert not torch.equal(fresh.layers[0].bias, trained.layers[0].bias)
+
+
+def test_weights_that_wait_for_a_batch_are_drawn_by_the_seed(graphs):
+    few = with_folds(protocol("graph-knn"), 3, 2)
+    encoder = GIN(-1, 8, 2)
+    state = torch.get_rng_state()
+    rows = [[row.mean for row in audit(encoder, graphs, probe=few, seeds=[0])] for _ in range(2)]
+    assert rows[0] == rows[1]
+
+    def make(seed):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return GIN(-1, 8, 2)
+
+    made = [[row.mean for row in audit(encoder, graphs, make=make, probe=few, seeds=[1])] for _ in range(2)]
+    assert made[0] == made[1]
+    assert torch.equal(torch.get_rng_state(), state)

@@ -52,10 +52,17 @@ def test_equal_rows_find_each_other_and_never_themselves():
         (torch.randn(5, 2), torch.zeros(5), (0, 1), "from 1 to 4"),
         (torch.randn(5, 2), torch.zeros(5), (), "from 1 to 4"),
         (torch.full((5, 2), torch.nan), torch.zeros(5), (1,), "finite"),
-        (torch.randn(5, 2), torch.full((5,), torch.nan), (1,), "got NaN for 5"),
+        (torch.randn(5, 2), torch.full((5,), torch.nan), (1,), "got NaN or infinity for 5"),
         (torch.randn(5, 2), np.array([0, 1, None, 0, 1], dtype=object), (1,), "all numbers or all texts, got NoneType"),
     ],
 )
 def test_refusals(z, y, k, words):
     with pytest.raises(ValueError, match=words):
         retrieval_precision(z, y, k=k)
+
+
+def test_numbers_of_numpy_and_labels_that_are_infinite() -> None:
+    z = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+    assert retrieval_precision(z, torch.tensor([0, 0, 1, 1]), k=np.int64(1)) == {1: 1.0}
+    with pytest.raises(ValueError, match="got NaN or infinity for 1"):
+        retrieval_precision(z, torch.tensor([0, 0, 1, torch.inf]), k=1)

@@ -57,3 +57,9 @@ def test_refusals() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             label_splits(labels, TEN, seed=0)
+
+
+def test_an_infinite_label_is_no_class() -> None:
+    y = np.repeat([0.0, np.inf], 20)
+    with pytest.raises(ValueError, match="expected one class per graph"):
+        label_splits(y, semi_protocol("semi-supervised-10"), seed=0)

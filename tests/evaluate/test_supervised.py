@@ -5,7 +5,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 
 from graphcl.data import load
-from graphcl.evaluate import NodeSplit, SupervisedGCN, node_protocol, node_splits
+from graphcl.evaluate import NodeSplit, SupervisedGCN, evaluate_nodes, node_protocol, node_splits
 from graphcl.evaluate.supervised import _GCN, _adjacency, _features
 
 NETWORK = load("synthetic-social")[0]
@@ -72,3 +72,21 @@ def test_cora_is_at_the_published_level(graphcl_home):
     (split,) = node_splits(graph, node_protocol("node-linear-public"))
     right = [(SupervisedGCN(graph)(split, s).argmax(axis=1) == graph.y.numpy())[split.test].mean() for s in range(3)]
     assert 0.80 < np.mean(right) < 0.84
+
+
+def test_a_class_that_no_split_has() -> None:
+    generator = torch.Generator().manual_seed(0)
+    edges = torch.randint(0, 60, (2, 200), generator=generator)
+    y = torch.arange(60) % 4
+    y[y == 1] = 3
+    y[59], y[58] = 1, -1  # in no part, as the mask ends before
+    masks = {
+        name: torch.zeros(60, dtype=torch.bool).index_fill_(0, torch.arange(a, b), True)
+        for name, a, b in (("train_mask", 0, 20), ("val_mask", 20, 35), ("test_mask", 35, 55))
+    }
+    x = torch.nn.functional.one_hot(y.clamp(min=0), 4).float()
+    data = Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], 1), y=y, **masks)
+    models = {"supervised": SupervisedGCN(data, epochs=60, lr=0.05)}
+    found = evaluate_nodes({"raw": [x]}, data, node_protocol("node-linear-public"), [0], models=models)
+    assert found.scores["raw"].mean() == 100
+    assert found.scores["supervised"].mean() > 60  # by chance 33, and with columns of other classes less
