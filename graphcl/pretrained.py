@@ -16,7 +16,7 @@ from graphcl.data import PackedDataset, from_smiles_list
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder
-from graphcl.train.checkpoint import write_atomically
+from graphcl.train.checkpoint import check_readable, write_atomically
 
 __all__ = ["Pretrained", "load", "names", "save"]
 
@@ -160,6 +160,7 @@ def load(name: str | Path) -> Pretrained:
     from safetensors import SafetensorError, safe_open
 
     path = _place(name)
+    check_readable(path)
     try:
         with safe_open(path, framework="pt") as stored:
             facts = json.loads((stored.metadata() or {}).get("graphcl", "{}"))

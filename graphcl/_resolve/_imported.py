@@ -37,6 +37,11 @@ def encoder_maker(words: str, arguments: Mapping[str, Any], in_channels: int) ->
         GIN(3, 8, num_layers=2)
     """
     kind = NETWORKS[words] if words in NETWORKS else _imported(words)
+    if isinstance(kind, nn.Module):
+        raise ConfigError(
+            f"expected {words} to be a class or a function that makes a network, got a {type(kind).__name__} that is "
+            "made already: from Python call graphcl.evaluate.audit(network, ...)"
+        )
     try:
         known = inspect.signature(kind).parameters
     except (TypeError, ValueError) as error:

@@ -83,9 +83,11 @@ def _in_turn(words: str, vocab: str | None) -> Augmentation:
 
 
 def _one_view(words: str, vocab: str | None) -> Augmentation:
-    name, _, share = words.partition(":")
+    name, colon, share = words.partition(":")
     if name not in VIEWS:
         raise ConfigError(f"expected a view out of {', '.join(VIEWS)}, got {name!r}; nearest: {near(name, VIEWS)}")
+    if colon and not share:
+        raise ConfigError(f"expected a share after the colon, got {words!r}; leave out both for the usual one")
     if name in _ALONE:
         if share:
             raise ConfigError(f"expected {name} without a share, got {words!r}")

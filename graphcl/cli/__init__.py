@@ -33,6 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a file that may not be read, a folder in its place
+        if error.filename is None or os.environ.get("GRAPHCL_DEBUG"):
+            raise
+        wanted = "to be able to read and write"
+        print(f"graphcl: error: expected {wanted} {error.filename}, got: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 @contextmanager

@@ -46,8 +46,18 @@ def _check(path: Path, actions: dict[str, Any]) -> None:
 def _read(path: Path) -> Any:
     import yaml
 
+    class Once(yaml.SafeLoader):
+        """Of a key that is there twice YAML would take the last without a word."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+            if twice:
+                raise ConfigError(f"{path}: expected each key once, got {', '.join(twice)} several times")
+            return super().construct_mapping(node, deep)
+
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Once)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a YAML file of settings, got one that cannot be read ({error})") from error
     except yaml.YAMLError as error:

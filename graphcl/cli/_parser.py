@@ -42,7 +42,9 @@ def new_parser(about: str | None = None, **options: Any) -> Any:
     from jsonargparse import ArgumentParser
 
     # The name of the flag that prints settings; only a parser with --config has it.
-    return ArgumentParser(description=about, exit_on_error=False, print_config="--print-%s", **options)
+    return ArgumentParser(
+        description=about, exit_on_error=False, print_config="--print-%s", allow_abbrev=False, **options
+    )
 
 
 def build_parser(command: str | None = None, defaults: Mapping[str, Any] | None = None) -> Any:

@@ -160,11 +160,11 @@ def use_threads(count: int | None) -> None:
 
 def unsaid(arguments: Sequence[str]) -> dict[str, Any]:
     """What pretrain's settings are where nothing is said: those of the run to resume, else those of the method."""
-    if "--resume" in arguments:
-        return _resumed(arguments)
-    # A first reading tells the method and the data set, wherever they are named.
+    # A first reading tells the run to resume, or the method and the data set, wherever and however they are named.
     asked = [word for word in arguments if not word.startswith("--print")]
     chosen = parse(build_parser("pretrain"), asked)["pretrain"]
+    if chosen.resume:
+        return _resumed(chosen.out)
     if chosen.data is not None:
         return settings_for(chosen.method or DEFAULTS["graph"], vocab=chosen.vocab or "ogb")
     from graphcl.data import card
@@ -175,11 +175,8 @@ def unsaid(arguments: Sequence[str]) -> dict[str, Any]:
     return settings_for(chosen.method or DEFAULTS[entry.level], entry.name, vocab=vocab)
 
 
-def _resumed(arguments: Sequence[str]) -> dict[str, Any]:
-    """The settings of the run that the arguments ask to resume."""
-    out = next((w[6:] for w in arguments if w.startswith("--out=")), None)
-    if out is None and "--out" in arguments[:-1]:
-        out = arguments[list(arguments).index("--out") + 1]
+def _resumed(out: str | None) -> dict[str, Any]:
+    """The settings of the run that is to be resumed."""
     if out is None:
         raise ConfigError("expected the run folder to resume, got none; name it: graphcl pretrain --resume --out RUN")
     from graphcl.train import RunFolder

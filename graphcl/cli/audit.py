@@ -156,7 +156,22 @@ def _load_into(encoder: Any, path: str) -> None:
     try:
         encoder.load_state_dict(weights)
     except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"expected weights of this network at {path}: {error}") from error
+        raise ConfigError(f"expected weights of this network at {path}: {error}{_mend(weights)}") from error
+
+
+def _mend(weights: Any) -> str:
+    """What to do about a file of weights that fits by another name."""
+    if not isinstance(weights, dict):
+        return "; save model.state_dict()"
+    inside = [key for key, value in weights.items() if isinstance(value, dict)]
+    if inside:
+        return (
+            f"; it holds more than weights: save {inside[0]!r} of it alone, which torch.save(model.state_dict()) does"
+        )
+    for prefix in ("module.", "_orig_mod.", "model.", "encoder."):
+        if weights and all(str(key).startswith(prefix) for key in weights):
+            return f"; all names begin with {prefix!r}: save the state_dict() of what is inside"
+    return ""
 
 
 def _lift(title: str, row: Any) -> str:

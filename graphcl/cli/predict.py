@@ -97,6 +97,7 @@ def _predictions(scoring: Scoring, molecules: Any, options: Any) -> tuple[list[A
             dataset,
             split_of(dataset),
             classification=entry.task == "classification",
+            settle=True,
             seed=seed,
             device=scoring.device,
             bf16=bf16,
@@ -120,5 +121,5 @@ def _table(molecules: Any, found: Any, tasks: list[str]) -> str:
     writer = csv.writer(text)
     writer.writerow(["row", "smiles", *tasks, *(f"{task} std" for task in tasks if len(found) > 1)])
     for row, smiles, mean, spread in zip(molecules._data.row.tolist(), molecules.smiles, means, spreads, strict=True):
-        writer.writerow([row, smiles, *(f"{value:.6g}" for value in (*mean, *spread))])
+        writer.writerow([row, smiles, *(f"{value:.8g}" for value in (*mean, *spread))])
     return text.getvalue()

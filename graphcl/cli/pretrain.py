@@ -115,6 +115,8 @@ def _settings(config: Any) -> dict[str, Any]:
     for key in ("epochs", "batch_size", "lr", "accumulate", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
+    if not -(2**63) <= settings["seed"] < 2**63:
+        raise ConfigError(f"expected seed to be a whole number of 64 bits, got {settings['seed']}")
     options = ("optimizer", "schedule", "precision", "warmup", "clip", "patience", "weight_decay")
     check_options(**{key: settings[key] for key in options})
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))

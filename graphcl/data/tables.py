@@ -57,9 +57,10 @@ def read_molecules(
 ) -> MoleculeTable:
     """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
 
-    CSV and TSV have a header, and columns are found by name. SMI has none: each line is a SMILES, and what follows
-    after a space is its name. SDF gives the canonical SMILES of each record (one that RDKit cannot read is an empty
-    row), and its properties are the columns. gzip is told by the file's first bytes, whatever its name.
+    CSV and TSV have a header, and columns are found by name. SMI has none (a first line that begins with ``SMILES`` is
+    skipped): each line is a SMILES, and what follows after a space is its name. SDF gives the canonical SMILES of each
+    record (one that RDKit cannot read is an empty row), and its properties are the columns. gzip is told by the file's
+    first bytes, whatever its name.
 
     Args:
         path: The file.
@@ -95,6 +96,8 @@ def read_molecules(
             _no_columns(path, smiles, labels)
             lines = (line.split(None, 1) for line in lines_of(path, encoding) if line.strip())
             found = [parts[0] for parts in lines]
+            if found and found[0].lower() == "smiles":  # a heading, which no molecule is called
+                del found[0]
             return _checked(path, MoleculeTable(found, np.empty((len(found), 0), np.float32)))
         if kind == "sdf":
             records, reasons = records_of(lines_of(path, encoding))

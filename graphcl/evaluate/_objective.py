@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -48,6 +47,10 @@ def _same(said: Tensor) -> Tensor:
     return said
 
 
+def _sigmoid(said: Tensor) -> Tensor:
+    return said.double().sigmoid()  # in float32 all above 17 would be one
+
+
 def _softmax(said: Tensor) -> Tensor:
     return said.softmax(1)
 
@@ -75,7 +78,7 @@ def objective_of(labels: Tensor, train: Tensor, classification: bool, score: Jud
         )
     tasks = labels.size(1)
     if classification:
-        return Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, torch.sigmoid)
+        return Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, _sigmoid)
     scaler = TargetScaler.fit(labels[train.to(labels.device)].cpu())
     return Objective(
         tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back, scaler.back

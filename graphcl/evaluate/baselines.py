@@ -5,7 +5,8 @@ with BatchNorm statistics collected. The last one is the baseline of every lift:
 GraphCL on several TU data sets, while ``untrained-init`` is beaten for a reason that is not learning.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -135,24 +136,39 @@ def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int =
     """
     encoder: Any = method.encoder
     subject: nn.Module = method if isinstance(method, Method) else encoder
-    norms = [module for module in subject.modules() if isinstance(module, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
+    with plain_averages(subject), modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
+        subject.train()
+        for batch in batches:
+            if isinstance(method, Method):
+                method.represent(batch)
+            elif isinstance(encoder, GraphEncoder):
+                encoder.encode(batch)  # with edge features, where it reads them
+            elif batch.batch is None:  # one graph
+                encoder(batch.x, batch.edge_index)
+            else:
+                encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
+
+
+@contextmanager
+def plain_averages(module: nn.Module) -> Iterator[list[_BatchNorm]]:
+    """The block in which the BatchNorm layers begin anew, each to average over all batches that it sees alike.
+
+    Example:
+        >>> norm = nn.BatchNorm1d(1)
+        >>> with plain_averages(norm), torch.no_grad():
+        ...     for number in (1.0, 3.0):
+        ...         _ = norm(torch.full((2, 1), number))
+        >>> norm.running_mean, norm.momentum
+        (tensor([2.]), 0.1)
+    """
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
     try:
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # torch's way to ask for the plain average
-        with modes_kept(subject), torch_seeded(seed, device), torch.no_grad():
-            subject.train()
-            for batch in batches:
-                if isinstance(method, Method):
-                    method.represent(batch)
-                elif isinstance(encoder, GraphEncoder):
-                    encoder.encode(batch)  # with edge features, where it reads them
-                elif batch.batch is None:  # one graph
-                    encoder(batch.x, batch.edge_index)
-                else:
-                    encoder(batch.x, batch.edge_index, batch.batch, num_graphs=batch.num_graphs)
+        yield norms
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

@@ -19,6 +19,7 @@ from graphcl.evaluate._labels import check_tasks
 from graphcl.evaluate._names import check_encoder_lr
 from graphcl.evaluate._objective import Objective, labels_to_learn, objective_of
 from graphcl.evaluate._positions import check_split, split_of
+from graphcl.evaluate.baselines import plain_averages
 from graphcl.evaluate.multitask import Judge, TaskScores
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
@@ -96,6 +97,7 @@ def finetune(
     encoder_lr: float | None = None,
     select: Literal["valid", "last"] = "valid",
     head_only: bool = False,
+    settle: bool = False,
     seed: int = 0,
     device: torch.device | str = "cpu",
     bf16: bool = False,
@@ -121,6 +123,9 @@ def finetune(
         encoder_lr: That of the encoder, where it is not the head's: a smaller one keeps more of what it has learned.
         select: Which epoch is scored: the best on validation (Hu et al.), or the last (GraphCL, GraphMAE).
         head_only: Leave the encoder as it is, in evaluation mode, and tune the head alone.
+        settle: Before a part is scored, take the statistics of BatchNorm anew from the whole training part, a pass over
+            it without gradients. The published protocols do without; where an epoch has but a few steps, the running
+            statistics lag so far behind the weights that scores suffer and probabilities are all near 0 or 1.
         seed: Of the head's weights, the order of the graphs and dropout.
         device: Where to train.
         bf16: Compute in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs made for it.
@@ -166,6 +171,7 @@ def finetune(
         objective = objective_of(labels, split["train"], classification, score)
         model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
+        tuning.settles = settle and not head_only
         rates = (lr if encoder_lr is None else encoder_lr, lr)
         valid, epoch = tuning.run(epochs, batch_size, rates, select, seed)
         return Finetuned(
@@ -190,7 +196,7 @@ class _Tuning:
         bf16: bool,
     ) -> None:
         self.model, self.packed, self.labels, self.head_only, self.bf16 = model, packed, labels, head_only, bf16
-        self.split, self.objective = split, objective
+        self.split, self.objective, self.settles = split, objective, False
 
     def run(
         self, epochs: int, batch_size: int, rates: tuple[float, float], select: str, seed: int
@@ -203,6 +209,8 @@ class _Tuning:
         best, chosen = 0, self.model.state_dict()
         for epoch in range(epochs):
             self._epoch(optimizer, batch_size, generator)
+            if self.settles:
+                self._settle(batch_size)
             valid.append(self.score("valid").mean)
             better = valid[-1] > valid[best] if self.objective.larger else valid[-1] < valid[best]
             if select == "last" or epoch == 0 or better:
@@ -222,6 +230,17 @@ class _Tuning:
             optimizer.zero_grad(set_to_none=True)
             self.objective.loss(self._forward(batch), batch.y).backward()
             optimizer.step()
+
+    @torch.no_grad()
+    def _settle(self, batch_size: int) -> None:
+        """BatchNorm's statistics anew, over the training part in its order, with all else as it is when it is used."""
+        self.model.eval()
+        train = self.split["train"]
+        with plain_averages(self.model) as norms:
+            for norm in norms:
+                norm.train()
+            for batch in self.packed.batches(batch_size, order=train, drop_last=len(train) % batch_size == 1):
+                self._forward(batch)
 
     def _forward(self, batch: Any) -> Tensor:
         encoder: Any = self.model[0]

@@ -27,7 +27,8 @@ def finetune_by(
         encoder: Graphs to embeddings.
         dataset: Molecules with labels ``y`` ``[1, tasks]``.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
-        other: What the protocol leaves open: ``classification``, ``seed``, ``device``, ``bf16``, ``score``.
+        other: What the protocol leaves open: ``classification``, ``settle``, ``seed``, ``device``, ``bf16`` and
+            ``score``.
 
     Raises:
         ValueError: The protocol is not one of fine-tuning, or what :func:`finetune` refuses.

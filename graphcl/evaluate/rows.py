@@ -147,4 +147,6 @@ def _lift(
         return {"lift": float((scores - untrained).mean())}
     interval = lift_of_one if one_draw else paired_lift
     mean, low, high, p = interval(scores, untrained, n_test=sizes[0], n_train=sizes[1])
+    if low == high != 0:  # the same difference everywhere, as of a few graphs: nothing says how it would vary
+        return {"lift": mean}
     return {"lift": mean, "lift_low": low, "lift_high": high, "p": p}

@@ -9,7 +9,7 @@ import torch
 from graphcl._files import write_whole
 from graphcl.errors import CheckpointError, RunError
 
-__all__ = ["load_checkpoint", "save_checkpoint", "write_atomically"]
+__all__ = ["check_readable", "load_checkpoint", "save_checkpoint", "write_atomically"]
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -25,6 +25,20 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         kept = " The file that was there before is intact." if path.exists() else ""
         raise RunError(
             f"could not write {path}: {error}.{kept} Free some space, or choose another output folder."
+        ) from error
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a file that this user may not read: it is not damaged, and not to be deleted.
+
+    Raises:
+        CheckpointError: It cannot be opened.
+    """
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise CheckpointError(
+            f"expected to be allowed to read {path}, got: {error.strerror}; mend its rights"
         ) from error
 
 
@@ -48,6 +62,7 @@ def load_checkpoint(path: Path, *, map_location: torch.device | str = "cpu") -> 
             f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew, "
             "with --overwrite"
         )
+    check_readable(path)
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # a damaged file can fail in many ways: zip, pickle, end of file, storage

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -177,87 +178,97 @@ def fit(
         told = {"epochs": epochs, "folder": folder and str(folder.path), "resume": resume, "steps": source.steps}
         check_alike({**settings, **told, "dataset": source.content(), **_identity(method)}, device)
     state = State(method, optim, settings, None if folder is None else source.content())
-    if resume:
-        if folder is None:
-            raise ValueError("expected a folder to resume from, got none")
-        state.load(folder)
-        if state.epoch > epochs:
-            raise ValueError(
-                f"expected at least the {state.epoch} epochs that the run of {folder.path} has already, got {epochs}"
-            )
-        on_first(lambda: folder.keep_metrics(state.epoch), device)
-        history.epochs = list(folder.read_metrics())
-    elif folder is not None:
+    if resume and folder is None:
+        raise ValueError("expected a folder to resume from, got none")
+    if folder is not None and not resume:
         on_first(folder.begin, device)
-    share_weights(method)
-
-    update = Update(method, optim, device=device, precision=precision, clip=clip)
-
-    def take(loss_of: Callable[[], Tensor] | None) -> float | None:
-        """The loss of a batch that is not left out; at the end of an update the optimiser steps."""
-        rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
-        loss = None if loss_of is None else update.add(loss_of, lr * rate)
-        if (state.batch + 1) % accumulate == 0 or state.batch + 1 == source.steps:
-            update.take()
-        return None if loss is None else first_says(float(loss), device)
-
-    def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
-        moment = Moment(state.epoch, source.steps, state.epoch == epochs, row)
-        row |= look_on(callbacks, moment, method, made=made, trained=trained)
-
-    def keep() -> None:
-        """A checkpoint, of weights that can be gone on with."""
-        if not all(bool(parameter.isfinite().all()) for parameter in trained):
-            raise RunError(_broken(state, folder))
+    with ExitStack() as held:
         if folder is not None:
-            state.save(folder)
+            on_first(lambda: held.enter_context(folder.alone()), device)
+        if resume and folder is not None:
+            state.load(folder)
+            if state.epoch > epochs:
+                raise ValueError(
+                    f"expected at least the {state.epoch} epochs that the run of {folder.path} has already, "
+                    f"got {epochs}"
+                )
+            on_first(lambda: folder.keep_metrics(state.epoch), device)
+            history.epochs = list(folder.read_metrics())
+        share_weights(method)
 
-    def has_waited() -> bool:
-        return patience is not None and state.waited() >= patience
+        update = Update(method, optim, device=device, precision=precision, clip=clip)
 
-    if folder is not None and state.epoch < epochs and not has_waited():
-        on_first(folder.forget_weights, device)
-    progress = progress if rank() == 0 else False
-    with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
+        def take(loss_of: Callable[[], Tensor] | None) -> float | None:
+            """The loss of a batch that is not left out; at the end of an update the optimiser steps."""
+            rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
+            loss = None if loss_of is None else update.add(loss_of, lr * rate)
+            if (state.batch + 1) % accumulate == 0 or state.batch + 1 == source.steps:
+                update.take()
+            return None if loss is None else first_says(float(loss), device)
 
-        def stopped() -> bool:
-            # Between two updates: gradients that wait for others are in no checkpoint.
-            return state.batch % accumulate == 0 and any_rank(asked(), device)
+        def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
+            moment = Moment(state.epoch, source.steps, state.epoch == epochs, row)
+            row |= look_on(callbacks, moment, method, made=made, trained=trained)
 
-        method.train()
-        saved = time.monotonic()
-        steps = source.steps_from(method, seed, range(state.epoch, epochs), state.batch)
-        while state.epoch < epochs and not has_waited() and not stopped():
-            if not _epoch(state, source, steps, take, stopped, bar, folder):
-                break
-            state.epoch, state.batch = state.epoch + 1, 0
-            row = {"epoch": state.epoch, **state.summary(source.unit)}
-            made = made_of(method) if callbacks and source.looks_ahead else {}
-            on_first(lambda row=row, made=made: look(row, made), device)  # type: ignore[misc]
-            if made and made_of(method) != made:  # by a callback: what was made ahead is not what it makes now
-                steps = source.steps_from(method, seed, range(state.epoch, epochs), 0)
-            history.epochs.append(row)
-            if patience is not None:
-                state.keep_best(first_says(row["loss"], device))  # a callback may have put a loss of its own there
+        def keep() -> None:
+            """A checkpoint, of weights that can be gone on with."""
+            if not all(bool(parameter.isfinite().all()) for parameter in trained):
+                raise RunError(_broken(state, folder))
             if folder is not None:
-                on_first(lambda row=row: folder.append_metrics(row), device)  # type: ignore[misc]
-                if first_says(time.monotonic() - saved, device) > checkpoint_seconds and state.epoch < epochs:
-                    keep()
-                    saved = time.monotonic()
-        history.interrupted = state.epoch < epochs and not has_waited()
-        history.left_out = source.left_out
-        keep()
-    if state.best is not None and not history.interrupted:
-        state.restore_best()
-        history.best_epoch = state.best["epoch"]
-    if folder is not None and not history.interrupted:
-        on_first(lambda: folder.save_weights(method), device)
-    return history
+                state.save(folder)
+
+        def has_waited() -> bool:
+            return patience is not None and state.waited() >= patience
+
+        if folder is not None and state.epoch < epochs and not has_waited():
+            on_first(folder.forget_weights, device)
+        progress = progress if rank() == 0 else False
+        with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
+
+            def stopped() -> bool:
+                # Between two updates: gradients that wait for others are in no checkpoint.
+                return state.batch % accumulate == 0 and any_rank(asked(), device)
+
+            method.train()
+            saved = time.monotonic()
+            steps = source.steps_from(method, seed, range(state.epoch, epochs), state.batch)
+            while state.epoch < epochs and not has_waited() and not stopped():
+                if not _epoch(state, source, steps, take, stopped, bar, folder):
+                    break
+                state.epoch, state.batch = state.epoch + 1, 0
+                row = {"epoch": state.epoch, **state.summary(source.unit)}
+                made = made_of(method) if callbacks and source.looks_ahead else {}
+                on_first(lambda row=row, made=made: look(row, made), device)  # type: ignore[misc]
+                if made and made_of(method) != made:  # by a callback: what was made ahead is not what it makes now
+                    steps = source.steps_from(method, seed, range(state.epoch, epochs), 0)
+                history.epochs.append(row)
+                if patience is not None:
+                    state.keep_best(first_says(row["loss"], device))  # a callback may have put a loss of its own there
+                if folder is not None:
+                    on_first(lambda row=row: folder.append_metrics(row), device)  # type: ignore[misc]
+                    if first_says(time.monotonic() - saved, device) > checkpoint_seconds and state.epoch < epochs:
+                        keep()
+                        saved = time.monotonic()
+            history.interrupted = state.epoch < epochs and not has_waited()
+            history.left_out = source.left_out
+            keep()
+        if state.best is not None and not history.interrupted:
+            state.restore_best()
+            history.best_epoch = state.best["epoch"]
+        if folder is not None and not history.interrupted:
+            on_first(lambda: folder.save_weights(method), device)
+        return history
 
 
 def _check_method(method: object) -> None:
     """Refuse what is no method, and of several ranks a method whose loss may look at one rank's graphs alone."""
     if not isinstance(method, Method):
+        wrapped = getattr(method, "_orig_mod", None) or getattr(method, "module", None)
+        if isinstance(wrapped, Method):
+            raise TypeError(
+                f"expected the method itself, got it inside a {type(method).__name__}; compile the network: "
+                "GraphEncoder(torch.compile(network)); for several devices start fit with torchrun"
+            )
         raise TypeError(
             f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
             "GraphCL(GraphEncoder(network))"

@@ -1,7 +1,9 @@
 """A run is a folder: its settings, its metrics, its checkpoint and its weights."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl.errors import CheckpointError, ConfigError, RunError
-from graphcl.train.checkpoint import write_atomically
+from graphcl.train.checkpoint import check_readable, write_atomically
 
 __all__ = ["RunFolder"]
 
@@ -67,12 +69,13 @@ class RunFolder:
                     f"expected a new or empty folder, but {self.path} holds other files; choose another --out"
                 )
         self._make()
-        try:
-            for name in self.FILES:
-                (self.path / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        self.write_config(config)
+        with self.alone():
+            try:
+                for name in self.FILES:
+                    (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            self.write_config(config)
 
     def begin(self) -> None:
         """Make ready for the first step of a run: the folder is there, and holds no step of another run.
@@ -88,6 +91,31 @@ class RunFolder:
                 "(resume=True), take another folder, or replace it: folder.create(config, overwrite=True)"
             )
         self._make()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The block in which nobody else trains into the folder, or begins a run there.
+
+        Where the system knows no locks, or the folder's does not, it is for the user to see to.
+
+        Raises:
+            RunError: Somebody does.
+        """
+        with ExitStack() as opened:
+            try:
+                import fcntl
+
+                folder = os.open(self.path, os.O_RDONLY)
+                opened.callback(os.close, folder)  # which ends the lock, as does the end of the process
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"expected {self.path} for this run alone, but another process is training into it; wait until it "
+                    "has ended, or choose another --out"
+                ) from error
+            except (ImportError, OSError):
+                pass
+            yield
 
     def _make(self) -> None:
         try:
@@ -202,6 +230,7 @@ class RunFolder:
                 f"expected weights at {self.weights_file}, found none; finish the run first: "
                 f"graphcl pretrain --resume --out {self.path}"
             )
+        check_readable(self.weights_file)
         try:
             return load_file(self.weights_file)
         except (SafetensorError, OSError) as error:

@@ -95,3 +95,23 @@ def test_audit_of_a_run(capsys, refused, fast):
     assert main(["audit", "run", "--seeds", "1", "--device", "cpu"]) == 0
     assert "\nGraphCL: lift over the same network untrained" in capsys.readouterr().out
     assert "run folder alone" in refused("audit", "run", "--weights", "w.pt")
+
+
+def test_a_network_that_is_made_already_is_refused(refused, monkeypatch):
+    Path("mynet.py").write_text("import torch\ninst = torch.nn.Linear(2, 2)\n")
+    assert "a Linear that is made already" in refused("audit", "mynet:inst", "--dataset", "synthetic-molecules")
+
+
+@pytest.mark.parametrize(
+    ("wrap", "words"),
+    [
+        (lambda weights: {"model": weights, "epoch": 3}, "holds more than weights: save 'model' of it alone"),
+        (lambda weights: {f"module.{key}": value for key, value in weights.items()}, "all names begin with 'module.'"),
+    ],
+)
+def test_weights_under_another_name(wrap, words, refused):
+    from torch_geometric.nn import GIN
+
+    torch.save(wrap(GIN(8, 4, 1).state_dict()), "ck.pt")
+    options = ["--arguments.hidden_channels", "4", "--arguments.num_layers", "1", "--weights", "ck.pt"]
+    assert words in refused("audit", "torch_geometric.nn:GIN", "--dataset", "synthetic-molecules", *options)

@@ -36,3 +36,8 @@ def test_null_stands_where_nothing_is_a_value(capsys):
     with pytest.raises(SystemExit):
         main(["pretrain", "--config", "settings.yaml", "--print-config"])
     assert yaml.safe_load(capsys.readouterr().out)["clip"] is None
+
+
+def test_a_key_that_is_there_twice_is_refused(refused):
+    Path("c.yaml").write_text("dataset: MUTAG\nepochs: 1\ndataset: PTC_MR\n")
+    assert "expected each key once, got dataset several times" in refused("pretrain", "--config", "c.yaml")

@@ -105,3 +105,14 @@ def test_warnings_of_others_stay_as_they_are(capsys, monkeypatch):
     with pytest.warns(UserWarning, match="theirs"):
         assert main(["methods"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_may_not_be_read_is_named(capsys, monkeypatch):
+    def run(config):
+        raise PermissionError(13, "Permission denied", "secret.csv")
+
+    monkeypatch.setattr("graphcl.cli.doctor.run", run)
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err == (
+        "graphcl: error: expected to be able to read and write secret.csv, got: Permission denied\n"
+    )

@@ -275,3 +275,47 @@ class TestWhatSeveralRanksAreTold:
     def test_how_many_graphs_were_left_out(self, count, words, monkeypatch, capsys):
         history = History(left_out=count, interrupted=True)
         assert words in self.told(history, monkeypatch, capsys, LOCAL_WORLD_SIZE="8")
+
+
+class TestResumed:
+    """The run's own settings count, however it is asked for."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "file"),
+        [
+            (["--resume", "--out", "run"], None),
+            (["--resume", "--out=run"], None),
+            (["--config", "c.yaml"], "resume: true\nout: run\n"),
+            (["--config", "c.yaml", "--resume"], "out: run\n"),
+        ],
+    )
+    def test_it_ends_where_it_was_to_end(self, arguments, file, run):
+        if file is not None:
+            Path("c.yaml").write_text(file)
+        before = Path("run/metrics.jsonl").read_bytes()
+        assert main(["pretrain", *arguments]) == 0
+        assert Path("run/metrics.jsonl").read_bytes() == before
+
+
+def test_a_shortened_option_is_unknown(refused, run):
+    assert "did you mean --resume" in refused("pretrain", "--resum", "--out", "run")
+
+
+def test_a_folder_that_another_process_trains_into_is_left_alone(refused, fast, run, environment):
+    code = "import fcntl, os; fcntl.flock(os.open('run', os.O_RDONLY), fcntl.LOCK_EX); print(1, flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "1\n"
+        for more in (["--overwrite"], ["--resume"]):
+            message = refused("pretrain", "--out", "run", *more, *(fast if more == ["--overwrite"] else []))
+            assert "another process is training into it" in message
+        other.communicate("\n")
+    assert main(["pretrain", "--out", "run", "--overwrite", *fast]) == 0
+
+
+def test_a_seed_that_is_too_long_is_refused(refused, fast):
+    assert "whole number of 64 bits" in refused("pretrain", "--seed", "9" * 20, *fast)
+
+
+def test_a_view_with_a_colon_and_no_share_is_refused(refused, fast):
+    assert "a share after the colon" in refused("pretrain", "--views", "node-drop:", "identity", *fast)

@@ -203,3 +203,9 @@ def test_refusals(write: Write) -> None:
         read_molecules(path, labels=["active", "active"])
     with pytest.raises(ValueError, match="expected an encoding that Python knows, .* got 'windows'"):
         read_molecules(path, encoding="windows")
+
+
+def test_a_heading_of_an_smi_file_is_no_molecule(tmp_path):
+    path = tmp_path / "mine.smi"
+    path.write_text("SMILES Name\nCCO ethanol\nC methane\n")
+    assert read_molecules(path).smiles == ["CCO", "C"]

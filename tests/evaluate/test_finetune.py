@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
@@ -201,3 +202,45 @@ def test_a_head_of_ones_own() -> None:
     result = run(encoder(), molecules(LABELS), split(32), classification=True, epochs=2, batch_size=8, head=head)
     assert made == [(16, 2)] and isinstance(result.model[1], torch.nn.Sequential)
     assert result.model[1][0].num_batches_tracked == 2 * result.epoch
+
+
+def test_statistics_that_have_settled_are_those_of_the_training_part() -> None:
+    network, data, parts = encoder(), molecules(LABELS), split(32)
+    state = torch.get_rng_state()
+    tuned = run(network, data, parts, classification=True, epochs=2, batch_size=8, settle=True)
+    assert torch.equal(torch.get_rng_state(), state)
+    first = next(m for m in tuned.model.modules() if isinstance(m, torch.nn.BatchNorm1d))
+    seen: list[torch.Tensor] = []
+    hook = first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        tuned.model.eval()
+        for batch in PackedDataset(data).batches(8, order=parts["train"]):
+            tuned.model[0].encode(batch)  # type: ignore[operator]
+    hook.remove()
+    torch.testing.assert_close(first.running_mean, torch.stack([x.mean(0) for x in seen]).mean(0))
+    torch.testing.assert_close(first.running_var, torch.stack([x.var(0) for x in seen]).mean(0))
+    assert first.momentum == 0.1
+
+
+def test_the_scores_are_those_of_the_predictions_and_do_not_saturate() -> None:
+    """A few steps from statistics that are far off: what is scored as a rank must be told as one."""
+    far = encoder()
+    for part in far.modules():
+        if isinstance(part, torch.nn.BatchNorm1d):
+            part.running_var.fill_(1e-4)  # type: ignore[union-attr]
+    data, parts = molecules(LABELS[:, :1]), split(32)
+    for settle in (False, True):
+        tuned = run(far, data, parts, classification=True, epochs=3, batch_size=8, settle=settle)
+        found = tuned.predict(data)
+        assert found.dtype == torch.float64
+        test, wanted = parts["test"], LABELS[parts["test"], 0]
+        assert tuned.test.mean == pytest.approx(roc_auc_score(wanted, found[test, 0]))
+        if settle:
+            assert 0.05 < found.mean() < 0.95 and found.max() < 1
+
+
+def test_a_frozen_encoder_has_nothing_to_settle() -> None:
+    network, data = encoder(), molecules(LABELS)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    tuned = run(network, data, split(32), classification=True, epochs=1, batch_size=8, head_only=True, settle=True)
+    torch.testing.assert_close(dict(tuned.model[0].state_dict()), before, rtol=0, atol=0)

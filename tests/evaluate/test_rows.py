@@ -5,6 +5,7 @@ import pytest
 
 import graphcl
 from graphcl.evaluate import Evaluation, Note, Provenance, paired_lift, protocol, result_rows
+from graphcl.evaluate.rows import _lift
 
 RNG = np.random.default_rng(0)
 UNTRAINED, TRAINED = RNG.uniform(70, 80, size=(2, 5, 10))
@@ -73,3 +74,9 @@ def test_a_lift_may_be_over_another_row():
     }
     with pytest.raises(ValueError, match="got nothing"):
         result_rows(evaluation(A=TRAINED), dataset="MUTAG", over={"A": "nothing"})
+
+
+def test_no_interval_of_differences_that_are_all_alike():
+    scores = {"untrained": np.array([[75.0], [65.0]]), "mine": np.array([[90.0], [80.0]])}
+    row = _lift(scores["mine"], scores["untrained"], None, False)
+    assert row == {"lift": 15.0}

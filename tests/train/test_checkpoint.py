@@ -75,3 +75,15 @@ def test_nothing_is_executed(tmp_path):
     with pytest.raises(CheckpointError):
         load_checkpoint(path)
     assert not canary.exists()
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"model": {}})
+
+    def denied(self, *arguments, **settings):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(path), "open", denied)
+    with pytest.raises(CheckpointError, match="expected to be allowed to read .*Permission denied; mend its rights"):
+        load_checkpoint(path)

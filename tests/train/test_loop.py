@@ -780,3 +780,9 @@ def test_options_of_another_kind_are_named(graphs, make):
 def test_options_are_checked(graphs, make, argument, value):
     with pytest.raises(ValueError, match=f"expected {argument} .*got '?{value}"):
         fit(make(), graphs, **{argument: value})
+
+
+def test_a_method_inside_of_something_is_refused_with_what_to_do(graphs):
+    method = GraphCL(GraphEncoder(GIN(graphs[0].num_features)))
+    with pytest.raises(TypeError, match="got it inside a DataParallel; compile the network"):
+        fit(torch.nn.DataParallel(method), graphs)
