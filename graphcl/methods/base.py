@@ -173,7 +173,7 @@ class Method(nn.Module, ABC):
 
     @property
     def calls(self) -> int:
-        """Calls in training so far, with and without a generator: what goes by the number of steps goes by them."""
+        """The number of training calls so far, with a generator and without one; schedules go by it."""
         return int(self.step) + self._beside
 
     def _count_step(self) -> None:
