@@ -335,8 +335,10 @@ NODES: Mapping[str, Recipe] = {
             "weight_decay": 2e-4,
         },
         datasets={
-            "Cora": _BAGS,
-            "CiteSeer": {**_BAGS, "epochs": 300, "weight_decay": 2e-5},
+            # The authors' 1,500 and 300 epochs are for a GAT with dropout and features of sum 1, and make less of a GCN
+            # than it is untrained. These are by the accuracy on the validation nodes, of one seed.
+            "Cora": {"epochs": 100},
+            "CiteSeer": {"epochs": 25, "weight_decay": 2e-5},
             "PubMed": {
                 **_BAGS,
                 "hidden": 1024,

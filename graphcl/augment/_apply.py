@@ -194,8 +194,8 @@ def _of_edges(data: Data, key: str, value: Tensor, first: Tensor, edges: _Edges)
             if not can_hold(value, number):
                 low, high = span(value.dtype)
                 raise TypeError(
-                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {number}; give one "
-                    f"from {low} to {high}, or fill='copy'"
+                    f"expected a whole number as fill, because {key!r} holds {value.dtype}, got {float(number)}; give "
+                    f"one from {low} to {high}, or fill='copy'"
                 )
             value.index_fill_(data.__cat_dim__(key, value, data._store) or 0, index, number)
     return value

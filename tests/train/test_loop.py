@@ -20,7 +20,7 @@ from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.losses import InfoNCE, NTXent
 from graphcl.methods import GRACE, GraphCL
 from graphcl.nn import GIN, GraphEncoder, mean_readout
-from graphcl.train import RunFolder, fit, rate_at
+from graphcl.train import RunFolder, fit
 
 
 def weights(method):
@@ -695,13 +695,6 @@ def test_patience_stops_and_goes_back_to_the_lowest_loss(tmp_path):
     again.loss = Scripted([])  # it would fail to take another step
     assert fit(again, one_graph(), epochs=50, patience=3, folder=folder, resume=True).best_epoch == 3
     assert torch.equal(weights(again), weights(method))
-
-
-def test_rates():
-    assert [rate_at(t, 10) for t in (0, 5, 10)] == [1.0, 1.0, 1.0]
-    assert [rate_at(t, 10, warmup=4) for t in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
-    assert [rate_at(t, 10, schedule="cosine") for t in (0, 5, 10)] == pytest.approx([1.0, 0.5, 0.0])
-    assert rate_at(3, 3, schedule="cosine", warmup=3) == 1.0
 
 
 def test_the_cosine_ends_at_zero(graphs, make):
