@@ -12,10 +12,7 @@ from graphcl.augment._attributes import (
     check_ids,
     holds_edge_ids,
     holds_node_ids,
-    levels,
     like_first,
-    note_levels,
-    refuse_nested,
     renumber,
     seeds_kept,
     take,
@@ -24,6 +21,7 @@ from graphcl.augment._attributes import (
 from graphcl.augment._edit import Edit
 from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph, begins, offsets
+from graphcl.augment._levels import levels, note_levels, refuse_nested
 
 __all__ = ["apply"]
 

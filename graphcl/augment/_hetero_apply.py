@@ -16,9 +16,10 @@ from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl._links import is_of_links
-from graphcl.augment._attributes import STRUCTURE, entries_at, is_list, seeds_kept
+from graphcl.augment._attributes import entries_at, seeds_kept
 from graphcl.augment._graph import Graph, check_grouped, offsets
 from graphcl.augment._hetero_graph import EdgeType, HeteroGraph, Kind, NodeType
+from graphcl.augment._levels import STRUCTURE, is_list
 
 __all__ = ["HeteroEdit", "apply_hetero"]
 

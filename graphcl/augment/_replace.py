@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl.augment._attributes import holds_edge_ids, holds_node_ids, levels, note_levels, refuse_nested
+from graphcl.augment._attributes import holds_edge_ids, holds_node_ids
 from graphcl.augment._graph import Graph, offsets
+from graphcl.augment._levels import levels, note_levels, refuse_nested
 
 __all__ = ["replace_edges"]
 

@@ -89,17 +89,3 @@ def test_defaults_are_the_authors_on_wikics():
     assert drops == [(0.2, 0.2), (0.3, 0.1)]
     assert method.target.momentum == 0.99 and method.target.total_steps is None
     assert method.predictor[0].out_features == 512
-
-
-def test_the_target_moves_after_training_alone(data):
-    method = make()
-    method.after_step()
-    method.eval()
-    method(data)
-    method.after_step()
-    assert int(method.target.step) == 0
-    method.train()
-    method(data)
-    method.after_step()
-    method.after_step()
-    assert int(method.target.step) == 1

@@ -258,3 +258,18 @@ class TestConstruction:
 def test_every_node_level_method_is_in_the_list():
     found = {name for name in methods.__all__ if getattr(getattr(methods, name), "level", None) == "node"}
     assert found - {"NodeMethod", "NodeViewMethod"} == set(METHODS)
+
+
+@pytest.mark.parametrize("name", ["BGRL", "SGRL"])
+def test_a_target_moves_after_training_alone(name, data):
+    method = build(name)
+    method.after_step()
+    method.eval()
+    method(data)
+    method.after_step()
+    assert int(method.target.step) == 0
+    method.train()
+    method(data)
+    method.after_step()
+    method.after_step()
+    assert int(method.target.step) == 1

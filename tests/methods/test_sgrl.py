@@ -112,17 +112,3 @@ def test_of_a_loaders_batch_the_seeds_count(data):
 def test_wrong_powers_are_refused():
     with pytest.raises(ValueError, match="expected power of at least 0, got -1"):
         make(power=-1)
-
-
-def test_the_target_moves_after_training_alone(data):
-    method = make()
-    method.after_step()
-    method.eval()
-    method(data)
-    method.after_step()
-    assert int(method.target.step) == 0
-    method.train()
-    method(data)
-    method.after_step()
-    method.after_step()
-    assert int(method.target.step) == 1
