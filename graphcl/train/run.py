@@ -106,8 +106,9 @@ class RunFolder:
                 import fcntl
 
                 folder = os.open(self.path, os.O_RDONLY)
-                opened.callback(os.close, folder)  # which ends the lock, as does the end of the process
+                opened.callback(os.close, folder)
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                opened.callback(fcntl.flock, folder, fcntl.LOCK_UN)  # workers that outlive the block hold it open
             except BlockingIOError as error:
                 raise RunError(
                     f"expected {self.path} for this run alone, but another process is training into it; wait until it "

@@ -108,3 +108,21 @@ def test_weights_that_two_parts_share_are_kept_for_both(tmp_path):
     folder.save_weights(method)
     folder.load_weights(again)
     assert all(torch.equal(again.state_dict()[name], value) for name, value in method.state_dict().items())
+
+
+def test_a_worker_that_outlives_the_run_holds_no_lock(tmp_path, monkeypatch):
+    opened, real = [], os.open
+
+    def remember(*arguments):
+        folder = real(*arguments)
+        opened.append(os.dup(folder))  # as a process that was forked in the block has it
+        return folder
+
+    monkeypatch.setattr(os, "open", remember)
+    for _ in range(2):
+        with RunFolder(tmp_path).alone():
+            with pytest.raises(RunError, match="another process"), RunFolder(tmp_path).alone():
+                pass
+    assert len(opened) == 4
+    for folder in opened:
+        os.close(folder)
