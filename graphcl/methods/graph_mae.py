@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
-from torch_geometric.nn import GCNConv
 
 from graphcl._random import Key, below, fold, randint
 from graphcl.augment._graph import Graph
@@ -16,7 +15,7 @@ from graphcl.augment._select import check_share, how_many, smallest_k
 from graphcl.distributed import mean_over_ranks
 from graphcl.methods.base import Method
 from graphcl.methods.nodes import mark_seeds
-from graphcl.nn import GraphEncoder
+from graphcl.nn import GCN, GraphEncoder
 
 __all__ = ["GraphMAE", "scaled_cosine_error"]
 
@@ -99,7 +98,7 @@ class GraphMAE(Method):
         self.mask, self.replace, self.power = check_share("mask", mask), check_share("replace", replace), power
         self.token = nn.Parameter(torch.zeros(in_channels))
         self.to_decoder = nn.Linear(width, width, bias=False)
-        self.decoder = GCNConv(width, in_channels) if decoder is None else decoder
+        self.decoder = GCN(width, in_channels, 1, act_last=False) if decoder is None else decoder
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         data = mark_seeds(data)

@@ -120,7 +120,11 @@ def test_token_and_decoder_learn():
 def test_defaults_are_the_papers():
     method = make()
     assert (method.mask, method.replace, method.power) == (0.5, 0.05, 3.0)
-    assert isinstance(method.decoder, GCNConv) and method.decoder.out_channels == 4
+    theirs, data = GCNConv(method.encoder.out_channels, 4), graph()
+    with torch.no_grad():
+        theirs.lin.weight.copy_(method.decoder.convs[0].weight)
+    h = torch.randn(20, method.encoder.out_channels)
+    torch.testing.assert_close(method.decoder(h, data.edge_index), theirs(h, data.edge_index))
 
 
 def test_width_of_the_features():
