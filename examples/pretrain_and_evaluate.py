@@ -1,9 +1,9 @@
-"""Pretrain GraphCL and score its embeddings by 10-fold cross-validation, beside the same encoder untrained."""
+"""Pretrain GraphCL and score its embeddings by 5-fold cross-validation, beside the same encoder untrained."""
 
 import torch
 
 from graphcl.data import PackedDataset, load
-from graphcl.evaluate import compared_embeddings, evaluate_embeddings, format_table, protocol, result_rows
+from graphcl.evaluate import compared_embeddings, evaluate_embeddings, format_table, protocol, result_rows, with_folds
 from graphcl.methods import GraphCL
 from graphcl.nn import GIN, GraphEncoder
 from graphcl.train import fit
@@ -26,6 +26,6 @@ def train(seed: int) -> GraphCL:
 
 
 embeddings, kernels = compared_embeddings(graphs, [SEED], make=make, trained={"GraphCL": train})
-chosen = protocol("tu-linear-svm")
+chosen = with_folds(protocol("tu-linear-svm"), 5, 3)
 scores = evaluate_embeddings(embeddings, graphs.y.numpy(), chosen, [SEED], kernels=kernels)
 print(format_table(result_rows(scores, dataset=dataset.name)))

@@ -1,9 +1,9 @@
-"""Checks of single arguments: a word out of a few, and a whole number."""
+"""Checks of single arguments: a word out of a few, a number, a whole number."""
 
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["check_choice", "check_whole"]
+__all__ = ["check_choice", "check_seed", "check_whole", "plain"]
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -21,8 +21,32 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         raise ValueError(f"expected {name} to be {', '.join(others)} or {last}, got {value!r}")
 
 
+def plain(value: Any) -> Any:
+    """The Python number that a NumPy or torch scalar holds; anything else as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> [plain(value) for value in (np.float64(0.5), np.int64(3), None)]
+        [0.5, 3, None]
+    """
+    is_scalar = hasattr(value, "item") and not getattr(value, "ndim", 0) and not getattr(value, "requires_grad", False)
+    return value.item() if is_scalar else value
+
+
+def check_seed(seed: Any) -> int:
+    """``seed`` as a Python number, or an error if it is no whole number.
+
+    Example:
+        >>> check_seed(None)
+        Traceback (most recent call last):
+        ...
+        TypeError: expected seed as a whole number, got None
+    """
+    return check_whole("seed", seed, least=-(2**63))
+
+
 def check_whole(name: str, value: Any, least: int = 0) -> int:
-    """``value``, or an error if it is no whole number of at least ``least``.
+    """``value`` as a Python number, or an error if it is no whole number of at least ``least``.
 
     Example:
         >>> check_whole("hops", 2.0)
@@ -30,8 +54,9 @@ def check_whole(name: str, value: Any, least: int = 0) -> int:
         ...
         TypeError: expected hops as a whole number, got 2.0
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    number = plain(value)
+    if not isinstance(number, int) or isinstance(number, bool):
         raise TypeError(f"expected {name} as a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"expected {name} of at least {least}, got {value}")
-    return value
+    if number < least:
+        raise ValueError(f"expected {name} of at least {least}, got {number}")
+    return number

@@ -250,8 +250,12 @@ def save(
     except OSError as error:
         raise RunError(f"expected a folder that can be made, got {folder}: {error.strerror or error}") from error
     data = to_bytes(tensors, metadata={"graphcl": json.dumps(about)})
-    write_atomically(folder / CARD, lambda file: file.write(card.encode()))
-    write_atomically(folder / WEIGHTS, lambda file: file.write(data))
+    try:
+        write_atomically(folder / CARD, lambda file: file.write(card.encode()))
+        write_atomically(folder / WEIGHTS, lambda file: file.write(data))
+    except RunError:  # nothing that is half there may stand in the way of the next attempt
+        (folder / CARD).unlink(missing_ok=True)
+        raise
     return folder
 
 

@@ -156,3 +156,20 @@ def test_every_encoder_of_the_package_works_and_is_small() -> None:
         assert model.card and model.facts["command"]
         assert (pretrained.MODELS / name / "model.safetensors").stat().st_size <= 5_000_000
         assert model.vocab is None or bool(model.embed(SMILES).isfinite().all())
+
+
+def test_a_write_that_fails_leaves_nothing_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pretrained
+    settings = settings_for("graphcl") | {"hidden": 4}
+    write = module.write_atomically
+
+    def fails(path: Path, fill: Any) -> None:
+        if path.suffix == ".safetensors":
+            raise RunError(f"could not write {path}")
+        write(path, fill)
+
+    monkeypatch.setattr(module, "write_atomically", fails)
+    with pytest.raises(RunError, match="could not write"):
+        save(make_encoder(settings, 3), tmp_path / "mine", settings, in_channels=3)
+    monkeypatch.undo()
+    assert save(make_encoder(settings, 3), tmp_path / "mine", settings, in_channels=3) == tmp_path / "mine"

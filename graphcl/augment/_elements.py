@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl._random import hash_ids, normal_table
 from graphcl.augment._graph import Graph
 
@@ -31,9 +32,10 @@ def floating(graph: Graph, why: str) -> Tensor:
 
 def check_fill(fill: Any) -> float:
     """``fill``, or ``TypeError`` if it is no number."""
-    if not isinstance(fill, int | float) or isinstance(fill, bool):
+    number = plain(fill)
+    if not isinstance(number, int | float) or isinstance(number, bool):
         raise TypeError(f"expected fill to be a number, got {fill!r}")
-    return fill
+    return number
 
 
 def width(x: Tensor) -> int:

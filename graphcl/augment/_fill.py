@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphcl._arguments import plain
 from graphcl._random import hash_ids, normal
 
 __all__ = ["Fill", "can_hold", "check_fill", "fill_rows", "means", "span"]
@@ -22,7 +23,8 @@ def check_fill(fill: Fill) -> Fill:
         if fill not in ("mean", "gaussian"):
             raise ValueError(f"expected fill to be a number, a row, 'mean' or 'gaussian', got {fill!r}")
     elif not isinstance(fill, Tensor):
-        numbers = fill if isinstance(fill, list | tuple) else [fill]
+        fill = [plain(n) for n in fill] if isinstance(fill, list | tuple) else plain(fill)
+        numbers = fill if isinstance(fill, list) else [fill]
         if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
             raise TypeError(f"expected fill to be a number, a row of numbers, 'mean' or 'gaussian', got {fill!r}")
     return fill

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl._host import where
 from graphcl._random import Key, hash_ids, randint
 from graphcl.augment._absent import Absent
@@ -23,6 +24,7 @@ EdgeFill = float | Literal["copy"]
 
 def check_edge_fill(fill: EdgeFill) -> EdgeFill:
     """``fill``, or an error if it is neither ``"copy"`` nor a number."""
+    fill = plain(fill)
     if isinstance(fill, bool) or not isinstance(fill, int | float | str):
         raise TypeError(f"expected fill to be a number or 'copy', got {fill!r}")
     if isinstance(fill, str) and fill != "copy":

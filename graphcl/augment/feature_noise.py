@@ -3,7 +3,7 @@
 import math
 from typing import Any, Literal
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, plain
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import floating, normals, uniforms, width
@@ -108,6 +108,7 @@ class FeatureScale(EditAugmentation):
 
 def check_number(name: str, value: Any) -> float:
     """``value`` as a float, or an error that names it."""
+    value = plain(value)
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"expected {name} as a number, got {value!r}")
     if not math.isfinite(value):

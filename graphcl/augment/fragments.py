@@ -61,7 +61,10 @@ def _rdkit_molecule(data: Any) -> Any:
         raise ImportError("reading molecules needs RDKit; install it with: pip install 'graphcl[molecules]'") from error
     smiles = data._store.get("smiles")
     if not isinstance(smiles, str):
-        raise ValueError(f"expected data.smiles to be a string, got {smiles!r}; keep the SMILES with each molecule")
+        raise ValueError(
+            f"expected data.smiles to be a string, got {smiles!r}; keep the SMILES with each molecule, or mark a set "
+            "that graphcl.data has made by graphcl.data.with_marks(dataset, MarkScaffold())"
+        )
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         raise ValueError(f"expected a SMILES that RDKit can read, got {smiles!r}")
@@ -96,7 +99,7 @@ class MarkScaffold(BaseTransform):
     """Mark the atoms of the Murcko scaffold: all rings, what links them, and what is double-bonded to either.
 
     Adds ``data.scaffold``, a bool per atom, for ``protect="scaffold"``. Runs RDKit, so run it once per molecule, as
-    ``pre_transform`` of the data set. A molecule without rings has no scaffold.
+    ``pre_transform`` of the data set, or by :func:`graphcl.data.with_marks`. A molecule without rings has no scaffold.
 
     Raises:
         ValueError: There is no readable ``data.smiles``, or its atoms are not the nodes.
@@ -128,7 +131,7 @@ class MarkFunctionalGroups(BaseTransform):
     """Mark the atoms that belong to a functional group.
 
     Adds ``data.functional_group``, a bool per atom, for ``protect="functional_group"``. Runs RDKit, so run it once per
-    molecule, as ``pre_transform`` of the data set.
+    molecule, as ``pre_transform`` of the data set, or by :func:`graphcl.data.with_marks`.
 
     Args:
         groups: Names and SMARTS patterns; every atom that a pattern matches is marked. Default: 24 common groups,
@@ -168,7 +171,8 @@ class MarkFragments(BaseTransform):
     """Number each atom's BRICS fragment: the parts left when all bonds that BRICS can break are broken.
 
     Adds ``data.fragment``, a number per atom, counted from 0 in the order of first atoms; for :class:`BRICSFragment`.
-    Runs RDKit, so run it once per molecule, as ``pre_transform`` of the data set.
+    Runs RDKit, so run it once per molecule, as ``pre_transform`` of the data set, or by
+    :func:`graphcl.data.with_marks`.
 
     Raises:
         ValueError: There is no readable ``data.smiles``, or its atoms are not the nodes.

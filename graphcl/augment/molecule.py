@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl._random import Key, fold
 from graphcl._vocabulary import Vocab
 from graphcl.augment._chemistry import Molecule, MoleculeAugmentation, check_vocab, refresh
@@ -126,6 +127,8 @@ class AtomMask(MoleculeAugmentation):
         self.bonds = bonds
         self.token = _check_token("token", token, 9)
         self.bond_token = _check_token("bond_token", bond_token, 3)
+        if bond_token is not None and not bonds:
+            raise ValueError("expected bonds=True with a bond_token, got bonds that are left as they are")
         self.vocab = check_vocab(vocab)
         self.protect = protect
         self.count = check_count(count)
@@ -140,9 +143,10 @@ class AtomMask(MoleculeAugmentation):
 def _check_token(name: str, token: Sequence[int] | None, columns: int) -> tuple[int, ...] | None:
     if token is None:
         return None
-    if len(token) != columns or any(not isinstance(v, int) or isinstance(v, bool) or v < 0 for v in token):
+    numbers = tuple(map(plain, token))
+    if len(numbers) != columns or any(not isinstance(v, int) or isinstance(v, bool) or v < 0 for v in numbers):
         raise ValueError(f"expected {name} to be {columns} numbers from 0 up, one for each column, got {token!r}")
-    return tuple(token)
+    return numbers
 
 
 class AtomDrop(MoleculeAugmentation):

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_whole
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph, offsets
@@ -170,11 +170,9 @@ class SpectralEdgeDrop(EditAugmentation):
     def __init__(self, drop: float = 0.2, *, change: Change = "large", cutoff: float = 0.7, limit: int = 512) -> None:
         self.drop = check_share("drop", drop)
         check_choice("change", change, ("large", "small"))
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise ValueError(f"expected limit as a number of nodes of at least 1, got {limit!r}")
         self.change: Change = change
         self.cutoff = check_share("cutoff", cutoff)
-        self.limit = limit
+        self.limit = check_whole("limit", limit, 1)
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         return spectral_edge_drop(graph, key, drop=self.drop, change=self.change, cutoff=self.cutoff, limit=self.limit)

@@ -73,8 +73,9 @@ def check_new(file: Path, suffix: str, *, overwrite: bool) -> None:
     """Refuse to write a file that is there already, or of another format than its name says, or into no folder."""
     if file.suffix.lower() != suffix:
         raise ConfigError(f"expected a file that ends in {suffix}, as that is what is written, got --out {file}")
-    if file.exists() and not overwrite:
-        raise RunError(f"expected a new file, but {file} is there already; choose another --out, or --overwrite")
+    for path in (file, beside(file)):
+        if path.exists() and not overwrite:
+            raise RunError(f"expected a new file, but {path} is there already; choose another --out, or --overwrite")
     if not file.parent.is_dir():
         raise RunError(f"expected the folder {file.parent} to exist; make it first")
     try:
@@ -84,11 +85,18 @@ def check_new(file: Path, suffix: str, *, overwrite: bool) -> None:
         raise RunError(f"expected a folder that can be written to, got {file.parent}: {error.strerror}") from error
 
 
+def beside(file: Path) -> Path:
+    """Where the rows that are no molecules are listed, beside what is written of the others."""
+    return file.with_suffix(".skipped.csv")
+
+
 def tell_skipped(dataset: Any, path: Path) -> None:
     """Say how many rows are no molecules, and list them in a file."""
     if getattr(dataset, "skipped", ()):
         count = dataset.write_skipped(path)
         print(f"{count:,} of {dataset.num_rows:,} rows are no molecules and are left out; {path} lists them")
+    else:
+        path.unlink(missing_ok=True)  # of what was there before
 
 
 def tell_overlaps(overlaps: Sequence[Any], before: int, after: int, path: Path) -> None:

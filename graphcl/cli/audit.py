@@ -100,7 +100,9 @@ def run(config: Any) -> int:
         provenance=Provenance(device=str(device), command=command),
     )
     print(format_table(rows))
-    print(_lift(title, next(row for row in rows if row.method == title)))
+    own = [row for row in rows if row.method == title]
+    for row in own:
+        print(_lift(title if len(own) == 1 else f"{title}, {row.metric}", row))
     return 0
 
 

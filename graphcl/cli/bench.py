@@ -74,7 +74,7 @@ def run(config: Any) -> int:
     for option in ("dataset", "method", "seeds"):
         if len(set(config[option])) != len(config[option]):
             raise ConfigError(f"expected each {option} once, got {' '.join(map(str, config[option]))}")
-    folder, device = Path(config.out), pick_device(config.device)
+    folder, device = Path(config.out).expanduser(), pick_device(config.device)
     # Everything that can be refused is refused before anything is trained.
     plans = [Plan(card(name, root=config.root), config, folder, str(device)) for name in config.dataset]
     _make(folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._resolve import make_method
-from graphcl.cli._data import add_columns, check_new, load_data, tell_skipped
+from graphcl.cli._data import add_columns, beside, check_new, load_data, tell_skipped
 from graphcl.cli._settings import run_config
 from graphcl.cli._source import add_named, check_named
 from graphcl.errors import ConfigError
@@ -46,7 +46,7 @@ def run(config: Any) -> int:
     from graphcl.train import pick_device
     from graphcl.train.checkpoint import write_atomically
 
-    out = Path(config.out)
+    out = Path(config.out).expanduser()
     check_new(out, ".npz", overwrite=config.overwrite)
     check_named(config)
     device = pick_device(config.device)
@@ -67,7 +67,7 @@ def run(config: Any) -> int:
         arrays["row"] = dataset._data.row.numpy()
     write_atomically(out, lambda file: np.savez(file, **arrays))
     print(f"{out}: {', '.join(f'{name} {list(array.shape)}' for name, array in arrays.items())}")
-    tell_skipped(dataset, out.with_suffix(".skipped.csv"))
+    tell_skipped(dataset, beside(out))
     return 0
 
 

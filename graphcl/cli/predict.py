@@ -2,11 +2,12 @@
 
 import csv
 import io
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
-from graphcl.cli._data import add_columns, check_new, load_data, tell_skipped
+from graphcl.cli._data import add_columns, beside, check_new, load_data, tell_skipped
 from graphcl.cli._score_molecules import check_run, judge, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
@@ -56,7 +57,7 @@ def run(options: Any) -> int:
     check_named(options)
     if len(set(options.seeds)) != len(options.seeds) or min(options.seeds) < 0:
         raise ConfigError(f"expected seeds of at least 0, each once, got {' '.join(map(str, options.seeds))}")
-    out = Path(options.out)
+    out = Path(options.out).expanduser()
     check_new(out, ".csv", overwrite=options.overwrite)
     source = source_of_run(RunFolder(options.run)) if options.model is None else source_of_model(options.model)
     check_run(source.config)
@@ -73,10 +74,12 @@ def run(options: Any) -> int:
     predictions, tasks = _predictions(scoring, molecules, options)
     table = _table(molecules, torch.stack(predictions), tasks)
     write_atomically(out, lambda file: file.write(table.encode()))
+    if untaught := [name for name, column in zip(tasks, predictions[0].T, strict=True) if column.isnan().all()]:
+        print(f"{', '.join(untaught)}: no labels in the training part to learn from; left empty")
     print(
         f"{out}: {len(molecules):,} molecules, {len(tasks)} tasks, by {len(predictions)} tuned copies of {source.name}"
     )
-    tell_skipped(molecules, out.with_suffix(".skipped.csv"))
+    tell_skipped(molecules, beside(out))
     return 0
 
 
@@ -119,7 +122,8 @@ def _table(molecules: Any, found: Any, tasks: list[str]) -> str:
     spreads = found.std(0).tolist() if len(found) > 1 else [[]] * len(means)
     text = io.StringIO()
     writer = csv.writer(text)
+    tasks = [f"{task} predicted" if task in ("row", "smiles") else task for task in tasks]
     writer.writerow(["row", "smiles", *tasks, *(f"{task} std" for task in tasks if len(found) > 1)])
     for row, smiles, mean, spread in zip(molecules._data.row.tolist(), molecules.smiles, means, spreads, strict=True):
-        writer.writerow([row, smiles, *(f"{value:.8g}" for value in (*mean, *spread))])
+        writer.writerow([row, smiles, *("" if math.isnan(value) else f"{value:.8g}" for value in (*mean, *spread))])
     return text.getvalue()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphcl.data.features import with_features
     from graphcl.data.labelled import add_labelled
     from graphcl.data.lists import ListDataset
+    from graphcl.data.marks import with_marks
     from graphcl.data.memmap import FetchRows, MappedRows, write_rows
     from graphcl.data.molecule_set import MoleculeDataset
     from graphcl.data.moleculenet import load_moleculenet
@@ -81,6 +82,7 @@ __all__ = [
     "synthetic_molecules",
     "synthetic_social",
     "with_features",
+    "with_marks",
     "with_vectors",
     "without_overlap",
     "write_rows",
@@ -120,6 +122,7 @@ _LAZY = {
     "synthetic_molecules": "molecules",
     "synthetic_social": "social",
     "with_features": "features",
+    "with_marks": "marks",
     "with_vectors": "descriptors",
     "without_overlap": "overlap",
     "write_rows": "memmap",

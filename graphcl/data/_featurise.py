@@ -3,7 +3,7 @@
 Imports neither torch nor PyG, so that worker processes start quickly.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +43,13 @@ class Packed:
     position: NDArray[np.int64]
     scaffolds: list[tuple[str, str]]
     failed: list[tuple[int, str]]
+
+
+def texts_of(smiles: Iterable[Any]) -> list[str]:
+    """The texts of SMILES, empty where there is none, such as None or NaN; a single text is refused."""
+    if isinstance(smiles, str):
+        raise TypeError(f"expected a list of SMILES, got one text {smiles!r}; write [smiles]")
+    return [text if isinstance(text, str) else "" for text in smiles]
 
 
 def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> Packed:

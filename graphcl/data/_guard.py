@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def damaged(path: Path, reason: str) -> DataError:
 
 def check_processed(folder: Path, name: str = "data.pt") -> None:
     """Read what PyG would read, but only as tensors and plain containers: PyG falls back to unpickling anything."""
+    forget_older(folder / name, folder.parent / "raw")
     # Not the context manager `safe_globals`: on leaving it takes away what PyG itself had registered.
     torch.serialization.add_safe_globals([Data])
     for file, expected in ((name, tuple), ("pre_transform.pt", str), ("pre_filter.pt", str)):
@@ -44,6 +45,19 @@ def check_processed(folder: Path, name: str = "data.pt") -> None:
             raise damaged(path, f"expected a {expected.__name__}, got a {type(content).__name__}")
         if expected is str and content != "None":
             raise damaged(folder / name, f"processed with {path.stem}={content}, not as the raw files are")
+
+
+def forget_older(processed: Path, raw: Path) -> None:
+    """Remove a processed file that is older than a raw one: these have changed since it was made.
+
+    Where it cannot be removed it stays: in a folder of others, copied without its times, it is good as a rule.
+    """
+    if not processed.is_file() or not raw.is_dir():
+        return
+    made = processed.stat().st_mtime_ns
+    if any(path.stat().st_mtime_ns > made for path in raw.iterdir() if path.is_file()):
+        with suppress(OSError):
+            processed.unlink()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from graphcl.data.cards import Card, card, card_folder, check_name, write_card
+from graphcl.data.cards import Card, card, card_folder, check_name, put_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.data.load import load, load_raw, measure
 from graphcl.data.tu_check import KINDS, check_raw, raw_file
@@ -34,12 +34,19 @@ def add(name: str, source: str | Path, *, root: str | Path | None = None) -> Car
     check_name(name)
     if (card_folder() / name / "card.yaml").is_file() and card(name).loader != "tu":
         raise DataError(f"{name} is made by the package and needs no files: choose another name.")
-    folder = home(root)
+    folder, source = home(root), Path(source).expanduser()
+    own = folder / "cards" / f"{name}.yaml"
+    if own.is_file() and card(name, root=folder).loader != "tu":
+        raise DataError(f"{name} is there already, another data set, as its card {own} says: choose another name.")
     try:
         with no_empty_folders(folder / "TU", folder):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix=".add-") as scratch:
-                return _add(name, Path(source).expanduser(), folder, Path(scratch))
+                try:
+                    return _add(name, source, folder, Path(scratch))
+                except DataError as error:  # tells of files that are gone when it is read
+                    told = str(error).replace(str(Path(scratch) / "TU" / name / "raw"), str(source))
+                    raise DataError(told) from error
     except OSError as error:
         raise DataError(
             f"{name} could not be added to {folder} ({error}): mend that, or choose another folder with --root or "
@@ -61,9 +68,9 @@ def _add(name: str, source: Path, folder: Path, scratch: Path) -> Card:
         _clear(target)
         target.parent.mkdir(exist_ok=True)
         raw.parent.rename(target)
-    if entry.path.is_relative_to(folder):
-        write_card(entry)
-    return entry
+    if not entry.path.is_relative_to(folder):
+        return entry
+    return put_card(entry, folder)
 
 
 def _card_for(name: str, folder: Path, scratch: Path) -> Card:

@@ -88,6 +88,11 @@ def check_name(name: str) -> None:
     """``DataError`` unless files can be named after a data set that is to be added."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise DataError(f"expected a name of letters, digits, '-', '_' and '.', got {name!r}: it names files.")
+    for known in (path.parent.name for path in card_folder().glob("*/card.yaml")):
+        if known.lower() == name.lower() and known != name:
+            raise DataError(
+                f"{name} is what the package's {known} is found by, too, upper or lower case: choose another name."
+            )
 
 
 def card_folder() -> Path:
@@ -253,6 +258,20 @@ def _published(entries: Any, path: Path) -> tuple[Published, ...]:
                 kind = "a number" if key in ("mean", "std") else "a text"
                 raise DataError(f"{path}, key 'published[{i}].{key}': expected {kind}, got {value!r}.")
     return tuple(result)
+
+
+def put_card(entry: Card, root: Path) -> Card:
+    """Write a user's card, unless one with the same counts is there, which may have been edited; return what is there.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    if entry.path.is_file():
+        there = card(entry.name, root=root)
+        if (there.loader, dict(there.counts)) == (entry.loader, dict(entry.counts)):
+            return there
+    write_card(entry)
+    return entry
 
 
 def write_card(entry: Card) -> None:

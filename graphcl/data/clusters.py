@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_seed, check_whole
 from graphcl._random import fold, hash_ids
 from graphcl.data._adjacency import Adjacency, check_structure
 from graphcl.data._part import Parts
@@ -52,8 +52,7 @@ def partition(
     """
     edge_index, num_nodes = check_structure(data)
     check_choice("method", method, ("metis", "bandwidth", "random"))
-    if not isinstance(num_parts, int) or num_parts < 1:
-        raise ValueError(f"expected num_parts as an integer of at least 1, got {num_parts!r}")
+    num_parts, seed = check_whole("num_parts", num_parts, 1), check_seed(seed)
     if num_parts > num_nodes:
         raise ValueError(f"expected no more parts than the {num_nodes} nodes, got {num_parts}")
     if method == "random":
@@ -159,11 +158,12 @@ class ClusterBatches(Dataset[Data]):
                 f"{list(part.shape)} of {part.dtype}"
             )
         _, number, sizes = part.to(self._parts.leaving.device).unique(return_inverse=True, return_counts=True)
+        clusters = check_whole("clusters", clusters)
         if not 1 <= clusters <= sizes.numel():
             raise ValueError(f"expected clusters from 1 to {sizes.numel()}, as many as there are, got {clusters}")
         self.num_clusters = sizes.numel()
         self.clusters = clusters
-        self.seed = seed
+        self.seed = check_seed(seed)
         self._members = torch.argsort(number, stable=True)
         self._begin = [0, *sizes.cumsum(0).tolist()]
         # In shared memory, so that workers that stay alive over epochs see it change.

@@ -19,7 +19,7 @@ from graphcl.data._joined import write_joined
 from graphcl.data._shards import SHARD, make_shards, read_shard
 from graphcl.data._text import ENCODING
 from graphcl.data.home import home, no_empty_folders
-from graphcl.data.molecule_set import MoleculeDataset, Skipped, Texts
+from graphcl.data.molecule_set import MoleculeDataset, Skipped, Texts, write_skipped
 from graphcl.data.tables import MoleculeTable, read_molecules
 from graphcl.errors import DataError
 
@@ -189,9 +189,9 @@ def _make(
     facts = {"form": _FORM, "vocab": vocab, "num_rows": len(rows.smiles), "skipped": skipped, "tasks": rows.tasks}
     with replacing(folder / "graphs.safetensors") as scratch:
         write_joined(scratch, tensors, shards, read_shard, {"graphcl": json.dumps(facts)})
+        if skipped:
+            write_skipped(folder / "skipped.csv", skipped)
     shutil.rmtree(parts, ignore_errors=True)
-    if skipped:
-        open_corpus(folder).write_skipped(folder / "skipped.csv")
 
 
 def _small(shards: Sequence[Path], rows: MoleculeTable, scaffolds: bool) -> tuple[dict[str, Tensor], list[Skipped]]:

@@ -5,6 +5,7 @@ graphs, and returns a new data set; the tensors it leaves alone are shared with 
 """
 
 import copy
+import math
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ __all__ = ["FEATURES", "node_offsets", "with_features"]
 
 FEATURES = {
     "original": "the data set's own features",
-    "normalized": "its own features, each node's divided by their sum (DGI, GRACE, CCA-SSG on bags of words)",
+    "normalized": "its own features less the graph's smallest, each node's divided by their sum, as PyG's "
+    "NormalizeFeatures (DGI, GRACE, CCA-SSG on bags of words)",
     "constant": "one feature that is 1 everywhere (GraphCL, InfoGraph)",
     "degree": "one feature, the node's degree",
     "degree-onehot": "one column per degree, degrees above a cap sharing the last one (GraphMAE)",
@@ -76,8 +78,11 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
         x = x.unsqueeze(-1) if features == "degree" else _one_hot(x, cap)
     # A set with one value per node may keep it as a vector; a feature matrix has two dimensions.
     x = (x.unsqueeze(-1) if x.dim() == 1 else x).to(torch.float32)
-    if features == "normalized":  # as PyG's NormalizeFeatures
-        x = x - x.min() if x.numel() else x
+    if features == "normalized":  # as PyG's NormalizeFeatures of each graph
+        least = x.amin(1) if x.numel() else x.new_zeros(len(x))
+        each = torch.arange(len(offsets) - 1).repeat_interleave(offsets.diff())
+        lowest = least.new_full((len(offsets) - 1,), math.inf).scatter_reduce_(0, each, least, "amin")
+        x = x - lowest.index_select(0, each)[:, None]
         x = x / x.sum(-1, keepdim=True).clamp(min=1)
     _check_finite(dataset, "x", x, offsets)
     edge_attr = dataset._data.edge_attr
@@ -104,6 +109,8 @@ def node_offsets(dataset: InMemoryDataset) -> Tensor:
 
 
 def _degrees(dataset: InMemoryDataset, offsets: Tensor) -> Tensor:
+    if dataset._data.edge_index is None:
+        raise DataError(f"{_name(dataset)} has no edge_index, of which degrees could be counted.")
     source = dataset._data.edge_index[0]
     if dataset.slices is not None:  # the packed edge_index counts nodes from 0 in every graph
         source = source + offsets[:-1].repeat_interleave(dataset.slices["edge_index"].diff())

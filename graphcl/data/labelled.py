@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcl.data._text import ENCODING
-from graphcl.data.cards import Card, card, card_folder, check_name, write_card
+from graphcl.data.cards import Card, card, card_folder, check_name, put_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.errors import DataError
 
@@ -61,6 +61,8 @@ def add_labelled(
         ('classification', 11)
     """
     check_name(name)
+    if isinstance(labels, str):
+        raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
     if (card_folder() / name / "card.yaml").is_file():
         raise DataError(f"{name} is a data set of the package: choose another name.")
     source, folder = Path(source).expanduser(), home(root)
@@ -163,13 +165,16 @@ def _task_of(path: Path, arguments: Mapping[str, Any]) -> str:
                 f"{path}, column {label!r}: expected classes 0 and 1, got {' and '.join(f'{v:g}' for v in own)}. Where "
                 f"-1 is a class write 0, and where it stands for a label that is missing leave the cell empty."
             )
-    classes = [label for label, own in values.items() if np.isin(own, (0, 1)).all()]
-    numbers = [label for label in labels if label not in classes]
+    classes = [label for label, own in values.items() if len(own) and np.isin(own, (0, 1)).all()]
+    empty = [label for label, own in values.items() if not len(own)]
+    numbers = [label for label in labels if label not in (*classes, *empty)]
     if classes and numbers:
         raise DataError(
             f"{path}: expected labels of one kind, got 0 and 1 in {classes[0]!r} and other numbers in {numbers[0]!r}. "
             f"Add them as two sets."
         )
+    if numbers and empty:
+        raise DataError(f"{path}, column {empty[0]!r}: expected numbers, got none; leave the column out.")
     return "regression" if numbers else "classification"
 
 
@@ -189,8 +194,7 @@ def _put(entry: Card, source: Path, folder: Path) -> Card:
             if not target.is_file():
                 target.parent.parent.mkdir(exist_ok=True)
                 copied.parent.rename(target.parent)
-        write_card(entry)
-    return entry
+        return put_card(entry, folder)
 
 
 def _check_absent(entry: Card, source: Path, folder: Path) -> None:

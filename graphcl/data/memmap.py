@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +11,14 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from graphcl._arguments import check_whole
 from graphcl._files import replacing
 from graphcl.errors import DataError
 
 __all__ = ["FetchRows", "MappedRows", "write_rows"]
 
 
-def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int) -> "MappedRows":
+def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: SupportsIndex) -> "MappedRows":
     """Write a feature matrix to an ``.npy`` file part by part; no more than one part is in memory.
 
     The file appears under its name only when it is whole.
@@ -41,9 +42,10 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         ...     rows.shape, rows[torch.tensor([9, 0])].tolist()
         ((10, 3), [[4, 4, 4], [0, 0, 0]])
     """
-    path = Path(path)
+    path, num_rows = Path(path), check_whole("num_rows", num_rows)
     with replacing(path) as scratch:
         _write(scratch, parts, num_rows)
+        _open(scratch)  # what cannot be read replaces nothing
     return MappedRows(path, num_rows=num_rows)
 
 

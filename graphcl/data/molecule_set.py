@@ -62,6 +62,14 @@ class Texts(Sequence[str]):
         return bytes(self.data[start:end].numpy()).decode()
 
 
+def write_skipped(path: str | Path, skipped: Sequence[Skipped]) -> None:
+    """Rows that are no molecules as CSV."""
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("row", "smiles", "reason"))
+        writer.writerows(skipped)
+
+
 class MoleculeDataset(InMemoryDataset):
     """Molecules as graphs of one index table, packed; made by :func:`graphcl.data.load_molecules`.
 
@@ -228,10 +236,7 @@ class MoleculeDataset(InMemoryDataset):
 
     def write_skipped(self, path: str | Path) -> int:
         """Write the rows that were left out to a CSV file (row, smiles, reason), and return how many there are."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("row", "smiles", "reason"))
-            writer.writerows(self.skipped)
+        write_skipped(path, self.skipped)
         return len(self.skipped)
 
     def __repr__(self) -> str:

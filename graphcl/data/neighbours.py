@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.sampler import BaseSampler, EdgeSamplerInput, NegativeSampling, NodeSamplerInput, SamplerOutput
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_seed, plain
 from graphcl._host import where
 from graphcl._random import Key, fold, hash_ids, randint, seed_from
 from graphcl.data._adjacency import Adjacency, check_nodes, check_structure
@@ -117,10 +117,8 @@ class NeighbourSampler(BaseSampler):
     def __init__(self, data: Data, fan_out: Sequence[int], *, seed: int | None = None) -> None:
         edge_index, self.num_nodes = check_structure(data)
         self.fan_out = check_fan_out(fan_out)
-        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
-            raise TypeError(f"expected seed as an integer or None, got {seed!r}")
         _check_devices(data, edge_index.device)
-        self.seed = seed
+        self.seed = None if seed is None else check_seed(seed)
         self._entering = Adjacency.of(edge_index[1], edge_index[0], self.num_nodes)
         # In shared memory, so that workers that stay alive over epochs see it change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
@@ -261,7 +259,8 @@ def check_fan_out(fan_out: Sequence[int]) -> tuple[int, ...]:
         raise ValueError(
             f"expected fan_out as one number of neighbours for each hop, such as [15, 10], got {fan_out!r}"
         )
-    for hop, k in enumerate(fan_out, 1):
+    numbers = tuple(map(plain, fan_out))
+    for hop, k in enumerate(numbers, 1):
         if not isinstance(k, int) or isinstance(k, bool):
             raise TypeError(f"expected an integer fan-out at hop {hop}, got {k!r}")
         if k == 0 or k < -1:
@@ -269,7 +268,7 @@ def check_fan_out(fan_out: Sequence[int]) -> tuple[int, ...]:
                 f"expected a fan-out of at least 1, or -1 for all neighbours, got {k} at hop {hop}; to sample fewer "
                 "hops, give a shorter list"
             )
-    return tuple(fan_out)
+    return numbers
 
 
 def _check_devices(data: Data, device: torch.device) -> None:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphcl._arguments import check_choice
+from graphcl.data._featurise import texts_of
 from graphcl.data._inchi import inchikey_of
 from graphcl.data._kept import kept
 from graphcl.data._processes import AT_ONCE, answers
@@ -37,14 +38,14 @@ class Overlap(NamedTuple):
     left_out: int
 
 
-def inchikeys(smiles: Sequence[str], *, root: str | Path | None = None, workers: int | None = None) -> NDArray[Any]:
+def inchikeys(smiles: Sequence[Any], *, root: str | Path | None = None, workers: int | None = None) -> NDArray[Any]:
     """The InChIKey of each molecule: the same for every way to write it down, and for its tautomers mostly.
 
     They are found once, in several processes where there are many, and kept in the data folder under the hash of the
     SMILES.
 
     Args:
-        smiles: N SMILES.
+        smiles: N SMILES; None and NaN are no molecules.
         root: The data folder (:func:`graphcl.data.home`).
         workers: Processes; None takes one per core for more than ten thousand molecules, 0 none but this one.
 
@@ -52,6 +53,7 @@ def inchikeys(smiles: Sequence[str], *, root: str | Path | None = None, workers:
         ``[N]`` texts of 27 letters; empty where a molecule has no InChI, or there is no molecule.
 
     Raises:
+        TypeError: The SMILES are a single text.
         DataError: The data folder cannot be written.
         ImportError: RDKit is not installed.
 
@@ -63,7 +65,7 @@ def inchikeys(smiles: Sequence[str], *, root: str | Path | None = None, workers:
     Source: Heller, McNaught, Pletnev, Stein, Tchekhovskoi, "InChI, the IUPAC International Chemical Identifier",
     Journal of Cheminformatics 7, 2015.
     """
-    texts = list(smiles)
+    texts = texts_of(smiles)
     workers = (os.cpu_count() or 1) if workers is None else workers
     return kept("inchikeys", _FORM, texts, root, lambda: {"keys": _found(texts, workers)})["keys"]
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 from torch_geometric.data.data import BaseData
 
+from graphcl._arguments import check_seed
 from graphcl.data._columns import NotPackable
 from graphcl.data._plan import Plan
 from graphcl.data._read import read, with_id
@@ -108,7 +109,7 @@ class PackedDataset:
         order = None
         if shuffle:
             # PyTorch's CPU generator uses the low 32 bits of its seed: an odd factor keeps all seeds apart in them.
-            generator = torch.Generator().manual_seed((seed * 0x9E3779B1 + epoch) % 2**63)
+            generator = torch.Generator().manual_seed((check_seed(seed) * 0x9E3779B1 + int(epoch)) % 2**63)
             order = shuffled(self._num_graphs, generator=generator)
         return PackedLoader(self, batch_size, order=order, drop_last=drop_last)
 

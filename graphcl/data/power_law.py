@@ -5,6 +5,8 @@ import numpy.typing as npt
 import torch
 from torch_geometric.data import Data
 
+from graphcl._arguments import plain
+
 __all__ = ["power_law_graph"]
 
 IntArray = npt.NDArray[np.int64]
@@ -54,6 +56,7 @@ def power_law_graph(
 
     Source: Karrer and Newman, "Stochastic blockmodels and community structure in networks", Physical Review E 83, 2011.
     """
+    num_nodes, num_edges, num_features, num_classes = map(plain, (num_nodes, num_edges, num_features, num_classes))
     _check(num_nodes, num_edges, num_features, num_classes, exponent, mixing, signal)
     rng = np.random.Generator(np.random.PCG64(seed))
     label = rng.integers(num_classes, size=num_nodes)

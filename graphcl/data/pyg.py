@@ -90,7 +90,7 @@ def load_pyg(collection: str, name: str, root: str | Path) -> ListDataset:
         collection has them.
 
     Raises:
-        DataError: If the name is unknown, files are missing, damaged, stale or unsafe, the download fails or the folder
+        DataError: If the name is unknown, files are missing, damaged or unsafe, the download fails or the folder
             cannot be written.
     """
     kind, name = _checked(collection, name)

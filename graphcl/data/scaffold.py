@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.data._featurise import molecule_of, quiet, scaffold_of
+from graphcl.data._featurise import molecule_of, quiet, scaffold_of, texts_of
 
 __all__ = ["scaffold", "scaffold_groups", "scaffold_split", "split_digest"]
 
@@ -43,17 +43,29 @@ def scaffold(smiles: str, *, chirality: bool = False) -> str:
     return scaffold_of(molecule, chirality)
 
 
-def scaffold_groups(smiles: Sequence[str], *, chirality: bool = False) -> Tensor:
+def scaffold_groups(smiles: Sequence[Any], *, chirality: bool = False) -> Tensor:
     """Which molecules share a scaffold: int64 [molecules], groups numbered in the order of their first molecule.
 
     Molecules without rings share the empty scaffold, as in the splits of MoleculeNet.
+
+    Raises:
+        ValueError: RDKit reads no molecule in a row.
+        TypeError: The SMILES are a single text.
+        ImportError: RDKit is not installed.
 
     Example:
         >>> scaffold_groups(["Cc1ccccc1", "CCO", "Oc1ccccc1", "CC"])
         tensor([0, 1, 0, 1])
     """
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(scaffold(text, chirality=chirality), len(numbers)) for text in smiles]
+    found = []
+    for row, (text, given) in enumerate(zip(texts_of(smiles), smiles, strict=True)):
+        try:
+            if text is not given:
+                raise ValueError(f"expected a SMILES of a molecule, got {given!r}")
+            found.append(numbers.setdefault(scaffold(text, chirality=chirality), len(numbers)))
+        except ValueError as error:
+            raise ValueError(f"row {row}: {error}") from error
     return torch.tensor(found, dtype=torch.int64)
 
 

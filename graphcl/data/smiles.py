@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
-from graphcl.data._featurise import featurise
+from graphcl.data._featurise import featurise, texts_of
 from graphcl.data.molecule_set import MoleculeDataset
 
 __all__ = ["from_smiles", "from_smiles_list"]
@@ -77,10 +77,8 @@ def from_smiles_list(smiles: Sequence[Any], *, vocab: str = "ogb", name: str = "
         >>> dataset[1].row.item(), dataset[1].num_nodes
         (2, 6)
     """
-    if isinstance(smiles, str):
-        raise TypeError(f"expected a list of SMILES, got one text {smiles!r}; write [smiles], or use from_smiles")
-    given = list(smiles)
-    texts = [text if isinstance(text, str) else "" for text in given]
+    given = smiles if isinstance(smiles, str) else list(smiles)
+    texts = texts_of(given)
     packed = featurise(texts, vocab)
     packed = replace(packed, failed=[(i, _no_text(given[i]) or why) for i, why in packed.failed])
     if len(packed.position) == 0:

@@ -258,4 +258,6 @@ def _cell(value: Any) -> str:
     """A value of a typed file as text; some writers keep texts as bytes."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
+    if isinstance(value, bool):
+        return str(int(value))
     return "" if value is None else str(value)

@@ -19,7 +19,8 @@ def load_tu(name: str, root: str | Path, *, attributes: bool = False) -> TUDatas
     """Load a TU data set from ``root/TU/NAME``, from ``root/TU_zip/NAME.zip``, or by PyTorch Geometric's download.
 
     Raw files that are already in ``root/TU/NAME/raw`` are used without any network. They are checked before they are
-    processed for the first time; the processed file is written in one step, so that a kill cannot leave half of it.
+    processed for the first time, and again when one of them has changed since; the processed file is written in one
+    step, so that a kill cannot leave half of it.
 
     Args:
         name: The data set's name in the collection, such as ``MUTAG``.
@@ -31,8 +32,8 @@ def load_tu(name: str, root: str | Path, *, attributes: bool = False) -> TUDatas
         none.
 
     Raises:
-        DataError: If files are missing, half-written, stale or unreadable, if the download fails, if the folder cannot
-            be written, or if the reader loses graphs.
+        DataError: If files are missing, half-written, contradictory or unreadable, if the download fails, if the folder
+            cannot be written, or if the reader loses graphs.
 
     Source: Morris et al., TUDataset: A collection of benchmark datasets for learning with graphs, ICML 2020 workshop.
     """

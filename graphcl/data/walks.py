@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_seed, check_whole
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.data._adjacency import Adjacency
 from graphcl.data._part import Parts
@@ -69,14 +70,11 @@ class RandomWalkBatches(Dataset[Data]):
     ) -> None:
         self._parts = Parts(data)
         if num_batches is None:
-            num_batches = -(-self._parts.num_nodes // max(roots, 1))
-        for name, value, least in (("roots", roots, 1), ("length", length, 0), ("num_batches", num_batches, 1)):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"expected {name} as an integer of at least {least}, got {value!r}")
-        self.roots = roots
-        self.length = length
-        self.num_batches = num_batches
-        self.seed = seed
+            num_batches = -(-self._parts.num_nodes // check_whole("roots", roots, 1))
+        self.roots = check_whole("roots", roots, 1)
+        self.length = check_whole("length", length)
+        self.num_batches = check_whole("num_batches", num_batches, 1)
+        self.seed = check_seed(seed)
         # In shared memory, so that workers that stay alive over epochs see it change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_seed
 from graphcl.evaluate.protocols import Protocol
 
 FloatArray = NDArray[np.float64]
@@ -23,12 +24,14 @@ def check_protocol(given: object, kind: type, maker: str) -> None:
         raise TypeError(f"expected a {kind.__name__}, got {got}{mend}")
 
 
-def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> None:
-    """Refuse no seeds, a seed that is there twice, and no thread to compute with."""
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(f"expected at least one seed, each once, got {list(seeds)}")
+def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> list[int]:
+    """The seeds as Python's numbers; none, one that is there twice, and no thread to compute with are refused."""
+    numbers = [check_seed(seed) for seed in seeds]
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise ValueError(f"expected at least one seed, each once, got {numbers}")
     if n_jobs < 1:
         raise ValueError(f"expected n_jobs of at least 1, got {n_jobs}")
+    return numbers
 
 
 def check_graph(data: object) -> int:

@@ -6,13 +6,14 @@ import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, IntArray
 
-__all__ = ["check_tasks"]
+__all__ = ["scorable"]
 
 
-def check_tasks(y: FloatArray, split: Mapping[str, IntArray], *, classification: bool) -> None:
-    """Refuse labels ``[N, tasks]`` of another kind, none to learn from, and a held-out part that cannot be scored.
+def scorable(y: FloatArray, split: Mapping[str, IntArray], *, classification: bool) -> FloatArray:
+    """The labels ``[N, tasks]`` without those of tasks of which the training part has none: NaN, as not measured.
 
-    Of the labels of held-out parts nothing else is looked at.
+    Labels of another kind are refused, none to learn from, and a held-out part that cannot be scored. Of the labels of
+    held-out parts nothing else is looked at.
     """
     known = ~np.isnan(y)
     if classification and not np.isin(y[known], (0, 1)).all():
@@ -21,11 +22,13 @@ def check_tasks(y: FloatArray, split: Mapping[str, IntArray], *, classification:
         raise ValueError(f"expected finite targets, or NaN for what was not measured, got {np.isinf(y).sum()} infinite")
     if not known[split["train"]].any():
         raise ValueError("expected labels to learn from, got none in the training part; take another split")
+    y = np.where(known[split["train"]].any(0), y, np.nan)
     for part in ("valid", "test"):
         own = y[split[part]]
-        there = (own == 0).any(0) & (own == 1).any(0) if classification else known[split[part]].any(0)
+        there = (own == 0).any(0) & (own == 1).any(0) if classification else ~np.isnan(own).all(0)
         if not there.any():
             why = "every task has molecules of one class only, or none" if classification else "nothing was measured"
             raise ValueError(
                 f"expected a task that can be scored, got none in the {part} part: {why} there; take another split"
             )
+    return y

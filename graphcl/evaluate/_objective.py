@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -40,7 +41,7 @@ def labels_to_learn(packed: PackedDataset, classification: bool) -> Tensor:
             f"expected labels y [1, tasks] in every graph, or for classification classes 0, 1, ... as integers [1], "
             f"got {list(y.shape)} of {y.dtype} in all"
         )
-    return y.float()
+    return y if y.dtype == torch.float64 and not classification else y.float()
 
 
 def _same(said: Tensor) -> Tensor:
@@ -78,10 +79,21 @@ def objective_of(labels: Tensor, train: Tensor, classification: bool, score: Jud
         )
     tasks = labels.size(1)
     if classification:
-        return Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, _sigmoid)
+        untaught = labels[train.to(labels.device)].isnan().all(0)
+
+        def answer(said: Tensor) -> Tensor:
+            # Of a task without labels to learn from the head says what its first weights say.
+            return _sigmoid(said).masked_fill(untaught.to(said.device), float("nan"))
+
+        return Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, answer)
     scaler = TargetScaler.fit(labels[train.to(labels.device)].cpu())
     return Objective(
-        tasks, lambda said, y: masked_mse(said, scaler(y.float())), score or task_rmse, False, scaler.back, scaler.back
+        tasks,
+        lambda said, y: masked_mse(said, scaler(y.to(labels.dtype))),
+        score or task_rmse,
+        False,
+        scaler.back,
+        scaler.back,
     )
 
 

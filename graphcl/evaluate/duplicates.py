@@ -74,6 +74,7 @@ def grouped_folds(y: IntArray, groups: IntArray, folds: int, *, seed: int | None
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
+    y, groups = np.asarray(y), np.asarray(groups)
     if groups.shape != y.shape:
         raise ValueError(f"expected one group for each of {len(y)} graphs, got shape {list(groups.shape)}")
     few = f"{len(np.unique(groups))} groups of equal graphs; use fewer folds, or a protocol that is not grouped"

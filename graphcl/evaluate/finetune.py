@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_seed
 from graphcl._random import torch_seeded
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.data import PackedDataset, shuffled
 from graphcl.evaluate._checks import to_numpy
-from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._labels import scorable
 from graphcl.evaluate._names import check_encoder_lr
 from graphcl.evaluate._objective import Objective, labels_to_learn, objective_of
 from graphcl.evaluate._positions import check_split, split_of
 from graphcl.evaluate.baselines import plain_averages
 from graphcl.evaluate.multitask import Judge, TaskScores
+from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
 from graphcl.nn._modes import evaluating
@@ -57,7 +58,8 @@ class Finetuned:
         """Predictions ``[N, tasks]`` of graphs, labelled or not: of numbers in the target's unit, else probabilities.
 
         Of labels 0 and 1 they are the probabilities of 1, of one class out of several those of each class
-        ``[N, classes]``. The model works in evaluation mode, in float32, where its weights are.
+        ``[N, classes]``, of a task of which the training part had no label NaN. The model works in evaluation mode, in
+        float32, where its weights are.
 
         Args:
             graphs: A data set, a list of graphs, or a :class:`graphcl.data.PackedDataset`.
@@ -86,7 +88,7 @@ class Finetuned:
 
 
 def finetune(
-    encoder: GraphEncoder,
+    encoder: GraphEncoder | Method,
     dataset: Any,
     split: Mapping[str, Tensor] | None = None,
     *,
@@ -106,13 +108,14 @@ def finetune(
 ) -> Finetuned:
     """Tune a copy of an encoder, with a linear head for every task or a head of your own, and score it.
 
-    Labels that were not measured are masked. Regression targets are scaled by the training part, errors scaled back.
+    Labels that were not measured are masked; a task of 0 and 1 without any in the training part has no score.
+    Regression targets are scaled by the training part, errors scaled back.
     Where a graph has one class out of several, ``y`` of one integer, the head has an output for every class and learns
     by cross-entropy. The score of the test part is taken once, at the epoch that ``select`` names: the first one with
     the best validation score, or the last.
 
     Args:
-        encoder: Graphs to embeddings; it is left as it was. Its own dropout holds.
+        encoder: Graphs to embeddings, or the method that trained it; it is left as it was. Its own dropout holds.
         dataset: Graphs with labels ``y`` ``[1, tasks]``, or classes 0, 1, ... ``[1]``; a data set or a
             :class:`graphcl.data.PackedDataset`.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
@@ -153,6 +156,13 @@ def finetune(
     """
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
+    if isinstance(encoder, Method):
+        encoder = encoder.encoder
+    elif not isinstance(encoder, GraphEncoder):
+        raise TypeError(
+            f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
+        )
+    seed = check_seed(seed)
     check_encoder_lr(encoder_lr, head_only)
     check_choice("select", select, ("valid", "last"))
     split = split_of(dataset, split)
@@ -165,7 +175,8 @@ def finetune(
     if len(parts["train"]) < 2:
         raise ValueError(f"expected at least 2 graphs in the training part, got {len(parts['train'])}")
     if labels.dim() == 2:
-        check_tasks(to_numpy(labels).astype(np.float64), parts, classification=classification)
+        known = scorable(to_numpy(labels).astype(np.float64), parts, classification=classification)
+        labels = torch.from_numpy(known).to(labels)
     split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
     with torch_seeded(seed, torch.device(device)):
         objective = objective_of(labels, split["train"], classification, score)

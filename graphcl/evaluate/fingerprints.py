@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphcl.data._featurise import molecule_of
 from graphcl.evaluate._checks import FloatArray, to_numpy
-from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._labels import scorable
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate.multitask import Judge, TaskScores, judge_of
 
@@ -20,6 +20,8 @@ def morgan_fingerprints(
 ) -> NDArray[np.uint8]:
     """Folded Morgan fingerprints, which with radius 2 are known as ECFP4.
 
+    A molecule with a valence that RDKit does not know, such as OGB's sets have, is taken without that check.
+
     Args:
         smiles: N SMILES.
         radius: Bonds around each atom.
@@ -28,8 +30,6 @@ def morgan_fingerprints(
 
     Returns:
         ``[N, B]`` uint8.
-
-    A molecule with a valence that RDKit does not know, such as OGB's sets have, is taken without that check.
 
     Raises:
         ValueError: RDKit reads no molecule in one of them.
@@ -47,7 +47,7 @@ def morgan_fingerprints(
         from rdkit.Chem import rdFingerprintGenerator
     except ImportError as error:
         raise ImportError("fingerprints need RDKit; install it with: pip install 'graphcl[molecules]'") from error
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=int(radius), fpSize=int(bits))
     of = generator.GetCountFingerprintAsNumPy if counts else generator.GetFingerprintAsNumPy
     prints = np.zeros((len(smiles), bits), dtype=np.uint8)
     with rdBase.BlockLogs():
@@ -150,7 +150,7 @@ def fingerprint_scores(
     if labels.ndim != 2 or len(labels) != len(smiles):
         raise ValueError(f"expected labels of shape [{len(smiles)}, tasks], got {list(labels.shape)}")
     parts = check_split(split, len(labels))
-    check_tasks(labels, parts, classification=classification)
+    labels = scorable(labels, parts, classification=classification)
     features = morgan_fingerprints(smiles)
     said = forest_predictions(
         features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs

@@ -68,6 +68,7 @@ def _nearest(similarity: FloatArray, k: int) -> IntArray:
 
 def unit(x: FloatArray) -> FloatArray:
     """Rows of length 1; a zero row stays as it is."""
+    x = np.asarray(x, dtype=np.result_type(x, np.float32))
     length = np.linalg.norm(x, axis=1, keepdims=True)
     return np.divide(x, length, out=np.zeros_like(x), where=length > 0)
 

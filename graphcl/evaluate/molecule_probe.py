@@ -7,7 +7,7 @@ import numpy as np
 
 from graphcl.evaluate._checks import FloatArray, check_embeddings, to_numpy
 from graphcl.evaluate._classifiers import standardise
-from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._labels import scorable
 from graphcl.evaluate._positions import check_split
 from graphcl.evaluate._threads import quiet
 from graphcl.evaluate.multitask import Judge, TaskScores, judge_of
@@ -72,10 +72,10 @@ def linear_scores(
     x, labels = check_embeddings(embeddings), to_numpy(y).astype(np.float64)
     if labels.ndim != 2 or len(labels) != len(x):
         raise ValueError(f"expected labels of shape [{len(x)}, tasks], got {list(labels.shape)}")
-    if not grid or min(grid) <= 0:
+    if len(grid) == 0 or min(grid) <= 0:
         raise ValueError(f"expected a grid of positive values of C, got {tuple(grid)}")
     parts = check_split(split, len(x))
-    check_tasks(labels, parts, classification=classification)
+    labels = scorable(labels, parts, classification=classification)
     train, valid, test = parts.values()
     x = standardise(x[train], x)[1]  # where the training part is constant but for rounding, the unit stays
     score = judge_of(score, classification=classification)

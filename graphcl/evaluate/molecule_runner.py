@@ -11,7 +11,7 @@ import torch
 from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
-from graphcl.evaluate._labels import check_tasks
+from graphcl.evaluate._labels import scorable
 from graphcl.evaluate._objective import labels_of
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split, split_of
@@ -41,12 +41,12 @@ class _Task:
         classification: bool,
         score: Judge | None,
     ) -> None:
-        check_runs(seeds)
-        self.labels = to_numpy(labels).astype(np.float64)
-        if self.labels.ndim != 2:
-            raise ValueError(f"expected labels [N, tasks], got {list(self.labels.shape)}; a single task is [N, 1]")
-        self.split = check_split(split, len(self.labels))
-        check_tasks(self.labels, self.split, classification=classification)
+        seeds = check_runs(seeds)
+        y = to_numpy(labels).astype(np.float64)
+        if y.ndim != 2:
+            raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
+        self.split = check_split(split, len(y))
+        self.labels = scorable(y, self.split, classification=classification)
         self.split_hash = split_digest({part: torch.from_numpy(index) for part, index in self.split.items()})
         self.protocol, self.seeds, self.classification, self.score = protocol, seeds, classification, score
         named: str | None = getattr(score, "metric", None)

@@ -225,8 +225,8 @@ class TargetScaler:
     """Targets with mean 0 and standard deviation 1 per task over the training part, and back.
 
     Attributes:
-        mean: ``[T]`` float32.
-        std: ``[T]`` float32, 1 for a task without spread.
+        mean: ``[T]`` float32, or float64 as the targets are.
+        std: ``[T]`` of that type, 1 for a task without spread.
 
     Example:
         >>> scaler = TargetScaler.fit(torch.tensor([[1.0], [3.0], [float("nan")]]))
@@ -256,7 +256,8 @@ class TargetScaler:
         mean = y.nansum(0) / count
         std = ((y - mean).square().nansum(0) / count).sqrt()
         std = torch.where(std > 1e-12 * mean.abs(), std, 1.0)
-        return cls(mean.float(), std.float())
+        kind = torch.promote_types(torch.float32, target.dtype)
+        return cls(mean.to(kind), std.to(kind))
 
     def __call__(self, target: Tensor) -> Tensor:
         """The targets, scaled."""

@@ -81,7 +81,7 @@ def evaluate_nodes(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
-    check_runs(seeds, n_jobs)
+    seeds = check_runs(seeds, n_jobs)
     models = models or {}
     if models and protocol.probe not in ("logistic", "liblinear"):
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
@@ -165,7 +165,7 @@ def evaluate_links(
     check_protocol(protocol, NodeProtocol, "node_protocol")
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
-    check_runs(seeds, n_jobs)
+    seeds = check_runs(seeds, n_jobs)
     if len(splits) != len(seeds):
         raise ValueError(f"expected {len(seeds)} splits, one for each seed, got {len(splits)}")
     checked = _check_embeddings(embeddings, int(splits[0].data.num_nodes or 0), seeds, {})

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ def retrieval_precision(
 
     .. math:: \frac1N \sum_i \frac1k \big| \{ j \in \mathrm{top}_k(i) : y_j = y_i \} \big|
 
-    Nothing is trained and nothing selected, so no split is needed. Equal similarities are ordered by index. Chance is
-    the share of pairs of one class, :func:`graphcl.evaluate.false_negative_rate`. No pair matrix is held.
+    Nothing is trained and nothing selected, so no split is needed. Similarities that are equal to the last bit are
+    ordered by index; those of equal rows may differ in it. Chance is the share of pairs of one class,
+    :func:`graphcl.evaluate.false_negative_rate`. No pair matrix is held.
 
     Args:
         embeddings: One row per graph or node [n, dimensions], array or tensor.
@@ -43,7 +44,8 @@ def retrieval_precision(
     """
     x = torch.from_numpy(check_embeddings(embeddings))
     given = as_labels(labels)
-    counts = sorted(set(k) if isinstance(k, Sequence) else {operator.index(k)})
+    asked: Any = k
+    counts = sorted({operator.index(count) for count in np.atleast_1d(asked).tolist()})
     if given.shape != (len(x),):
         raise ValueError(f"expected {len(x)} labels, one for each row of the embeddings, got shape {list(given.shape)}")
     if given.dtype.kind == "f" and not np.isfinite(given).all():

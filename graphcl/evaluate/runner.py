@@ -86,7 +86,7 @@ def evaluate_embeddings(
         >>> evaluate_embeddings({"raw": [x, x]}, y, few, [0, 1]).scores["raw"].tolist()
         [[100.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     """
-    check_runs(seeds, n_jobs)
+    seeds = check_runs(seeds, n_jobs)
     kernels = kernels or {}
     matrices, y = _matrices(embeddings, kernels, labels, protocol, seeds)
     groups = check_groups(groups, len(y), protocol)

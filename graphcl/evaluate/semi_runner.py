@@ -72,7 +72,7 @@ def finetune_on_few(
     not searched; encoder and node features are the caller's, where the authors have a ResGCN of 5 layers on one-hot
     degrees.
     """
-    check_runs(seeds)
+    seeds = check_runs(seeds)
     if not encoders:
         raise ValueError("expected at least one encoder, got none")
     packed = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)

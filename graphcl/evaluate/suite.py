@@ -6,6 +6,7 @@ from typing import Any
 
 from torch_geometric.data import Batch
 
+from graphcl._arguments import check_seed
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate.baselines import (
@@ -21,12 +22,13 @@ from graphcl.methods import Method
 __all__ = ["compared_embeddings"]
 
 EMBED_BATCH = 1024
+OWN_ROWS = {"raw", "untrained-init", "untrained", "wl"}
 
 
 def first_epoch(graphs: PackedDataset, batch_size: int, seed: int) -> Iterator[Batch]:
     """The batches of the first epoch of training, in its order: TU files are sorted by class, and statistics forget."""
     order = graphs.loader(batch_size, shuffle=True, seed=seed).order
-    return (graphs.batch(index) for index in order.split(batch_size) if index.numel() > 1)
+    return (graphs.batch(index) for index in order.split(int(batch_size)) if index.numel() > 1)
 
 
 def compared_embeddings(
@@ -56,7 +58,7 @@ def compared_embeddings(
         Embeddings by method, one array per seed; kernels by method. Both as :func:`evaluate_embeddings` takes them.
 
     Raises:
-        ValueError: ``cache`` without ``key``.
+        ValueError: ``cache`` without ``key``, or a method that is called as one of the rows beside it.
 
     Example:
         >>> from graphcl.data import PackedDataset, load
@@ -68,6 +70,9 @@ def compared_embeddings(
         >>> sorted(embeddings), sorted(kernels)
         (['raw', 'untrained', 'untrained-init'], ['wl'])
     """
+    if taken := OWN_ROWS & set(trained):
+        raise ValueError(f"expected another name than {', '.join(sorted(taken))}, which is a row of every such table")
+    seeds = [check_seed(seed) for seed in seeds]
     clean = list(graphs.batches(EMBED_BATCH))
     builds = encoder_rows(graphs, clean, make=make, trained=trained, batch_size=batch_size)
     rows = {"raw": [raw_embeddings(clean)] * len(seeds)} | rows_of(builds, seeds, cache, key)

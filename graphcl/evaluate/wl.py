@@ -35,7 +35,7 @@ def wl_features(graphs: Batch | Dataset | Sequence[Data], *, iterations: int = 3
         Counts [graphs, colours of all rounds], sparse; the order of the columns has no meaning.
 
     Raises:
-        ValueError: Negative ``iterations``, no graphs, NaN in ``x``.
+        ValueError: Negative ``iterations``, no graphs, graphs without ``edge_index``, NaN in ``x``.
 
     Example:
         >>> import torch

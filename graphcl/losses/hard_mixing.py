@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
+from graphcl._arguments import plain
 from graphcl._random import fold, hash_ids, randint, seed_from, uniform
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
@@ -126,7 +127,7 @@ def hard_mixing(
 
 def _check_counts(hardest: int, mixed: int, query_mixed: int) -> None:
     for name, value, least in (("hardest", hardest, 1), ("mixed", mixed, 0), ("query_mixed", query_mixed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(plain(value), int) or value < least:
             raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl.losses._checks import (
     Objective,
     as_temperature,
@@ -122,7 +123,7 @@ def _balanced(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
 
 def _check_settings(epsilon: float, iterations: int) -> None:
     check_positive("epsilon", epsilon)
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
+    if isinstance(iterations, bool) or not isinstance(plain(iterations), int) or iterations < 1:
         raise ValueError(f"expected iterations to be a positive integer, got {iterations!r}")
 
 

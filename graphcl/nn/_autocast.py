@@ -52,7 +52,7 @@ class _FewShapes(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if func in _PRODUCTS and torch.is_autocast_enabled("cpu"):
+        if func in _PRODUCTS and torch.is_autocast_enabled("cpu") and "out" not in (kwargs or {}):
             x, weight, bias = _PRODUCTS[func](*args, **(kwargs or {}))
             if _is_narrowed(x) and _is_narrowed(weight):
                 return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from graphcl._index import outside
 from graphcl.nn._cache import remember
 from graphcl.nn.encoders import check_edges
 
-__all__ = ["is_dense", "join_edges", "join_rows", "join_weights", "split_batch", "weight_of"]
+__all__ = ["check_one_each", "is_dense", "join_edges", "join_rows", "join_weights", "split_batch", "weight_of"]
 
 
 def weight_of(data: Data) -> Tensor | None:
@@ -60,7 +60,18 @@ def join_weights(views: Sequence[Data]) -> Tensor | None:
     if all(weight is None for weight in weights):
         return None
     ones = [view.x.new_ones(view.edge_index.size(1)) for view in views]
-    return torch.cat([one if w is None else w.reshape(-1) for w, one in zip(weights, ones, strict=True)])
+    parts = [one if w is None else w.reshape(-1) for w, one in zip(weights, ones, strict=True)]
+    check_one_each("edge_weight", parts, views)
+    return torch.cat(parts)
+
+
+def check_one_each(name: str, parts: Sequence[Tensor], views: Sequence[Data]) -> None:
+    """Refuse views with another number of rows than edges: side by side they would go to edges of the next one."""
+    for part, view in zip(parts, views, strict=True):
+        if part.size(0) != view.edge_index.size(1):
+            raise ValueError(
+                f"expected {name} for each of {view.edge_index.size(1)} edges of a view, got {part.size(0)}"
+            )
 
 
 def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
@@ -75,7 +86,7 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         a dense tensor or a list.
 
     Raises:
-        ValueError: The counts do not add up.
+        ValueError: The counts do not add up, or the batch has no ``x`` or ``edge_index``.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -84,6 +95,8 @@ def split_batch(batch: Batch, counts: Sequence[int]) -> list[Data]:
         >>> second.edge_index.tolist(), second.ptr.tolist()
         ([[0, 3], [1, 4]], [0, 3, 5])
     """
+    if batch.x is None or batch.edge_index is None:
+        raise ValueError("expected a batch with node features x and edges edge_index, got one without")
     if sum(counts) != batch.num_graphs:
         raise ValueError(f"expected counts that add up to the batch's {batch.num_graphs} graphs, got {list(counts)}")
     ends = torch.tensor([0, *counts]).cumsum(0)

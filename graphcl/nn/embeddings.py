@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.distributed import is_one_batch, own_rows
-from graphcl.nn._joining import is_dense, join_edges, join_rows, join_weights, weight_of
+from graphcl.nn._joining import check_one_each, is_dense, join_edges, join_rows, join_weights, weight_of
 from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges, count_graphs
 from graphcl.nn.readouts import Readout, as_readout, sum_readout, width_of
@@ -68,13 +69,13 @@ class GraphEncoder(nn.Module):
     def out_channels(self) -> int:
         """D, as far as the network says so (``out_channels``, as PyG's models do)."""
         width = getattr(self.gnn, "out_channels", None)
-        if not isinstance(width, int):
+        if not isinstance(width, Integral):
             raise ValueError(
                 f"expected {self._name} to have an integer out_channels, got {width!r}; "
                 "set it, or give the method a head of your own"
             )
         self._relied_on = True
-        return width
+        return int(width)
 
     @property
     def _name(self) -> str:
@@ -199,7 +200,10 @@ class GraphEncoder(nn.Module):
             counts.append(count)
             graph += count
         x, edge_index = join_rows([view.x for view in views]), join_edges([view.edge_index for view in views], sizes)
-        options = {"edge_attr": torch.cat(attributes) if len(attributes) == len(views) else None}
+        options: dict[str, Any] = {"edge_attr": None}
+        if len(attributes) == len(views):
+            check_one_each("edge_attr", attributes, views)
+            options["edge_attr"] = torch.cat(attributes)
         if takes_weights(self.gnn):
             options["edge_weight"] = join_weights(views)
         parts = {"splits": sizes, "graph_splits": counts}

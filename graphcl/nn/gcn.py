@@ -25,7 +25,8 @@ def normalised_adjacency(
     A[i, j] is the weight of the edges j -> i; A[i, i] the weight of the node's own self-loop (the last, if it has
     several), and 1 where it has none: as PyG's ``gcn_norm``. A node whose weights sum to zero takes part in nothing; as
     there, one whose weights sum to less gives NaN.
-    Without weights the result is found again while the same ``edge_index`` is used and has not changed.
+    Without weights the result is found again while the same ``edge_index`` is used and has not changed, as far as torch
+    counts changes: write no others into it through ``.data`` or the memory of a NumPy array.
 
     Args:
         edge_index: ``[2, E]`` int64.
@@ -87,7 +88,8 @@ class GCN(Stack):
     .. math:: h^{l+1} = \mathrm{act}(\mathrm{norm}(D^{-1/2} A D^{-1/2} h^l W^l + b^l))
 
     The matrix (:func:`normalised_adjacency`) is made once per call for all layers, and once per ``edge_index`` where
-    there are no weights. Weights are Xavier-uniform, biases zero, as in PyG.
+    there are no weights; so is what is read of wide, sparse features. Weights are Xavier-uniform, biases zero, as in
+    PyG.
 
     Args:
         in_channels: F, the width of ``x``.

@@ -40,7 +40,7 @@ def projection_head(
         out_channels: The width of the projection; ``in_channels`` by default.
 
     Raises:
-        ValueError: ``in_channels`` is below 1.
+        ValueError: A width is below 1.
 
     Example:
         >>> projection_head(96)[2]
@@ -48,14 +48,21 @@ def projection_head(
 
     Source: You, Chen, Sui, Chen, Wang, Shen, "Graph Contrastive Learning with Augmentations", NeurIPS 2020.
     """
-    if in_channels < 1:
-        raise ValueError(f"expected in_channels of at least 1, got {in_channels}")
-    hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
+    hidden_channels, out_channels = _widths(in_channels, hidden_channels, out_channels)
     lower, upper = nn.Linear(in_channels, hidden_channels), nn.Linear(hidden_channels, out_channels)
     for linear in (lower, upper):
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)
     return nn.Sequential(lower, nn.ReLU(), upper)
+
+
+def _widths(in_channels: int, hidden_channels: int | None, out_channels: int | None) -> tuple[int, int]:
+    """The widths between and behind, that in front where none is given."""
+    hidden = in_channels if hidden_channels is None else hidden_channels
+    out = in_channels if out_channels is None else out_channels
+    if min(in_channels, hidden, out) < 1:
+        raise ValueError(f"expected widths of at least 1, got {in_channels}, {hidden} and {out}")
+    return hidden, out
 
 
 class MLPHead(nn.Module):
@@ -95,12 +102,9 @@ class MLPHead(nn.Module):
         last_bias: bool = True,
     ) -> None:
         super().__init__()
-        hidden_channels, out_channels = hidden_channels or in_channels, out_channels or in_channels
-        if min(in_channels, hidden_channels, out_channels, num_layers) < 1:
-            raise ValueError(
-                f"expected widths and num_layers of at least 1, got {in_channels}, {hidden_channels}, {out_channels} "
-                f"and {num_layers}"
-            )
+        hidden_channels, out_channels = _widths(in_channels, hidden_channels, out_channels)
+        if num_layers < 1:
+            raise ValueError(f"expected num_layers of at least 1, got {num_layers}")
         check_choice("norm", norm, ("batch", "layer", "none"))
         widths = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         between = zip(widths[:-2], widths[1:-1], strict=True)
@@ -151,7 +155,7 @@ class ShortcutHead(nn.Module):
         self, in_channels: int, out_channels: int | None = None, *, activation: nn.Module | None = None
     ) -> None:
         super().__init__()
-        out_channels = out_channels or in_channels
+        _, out_channels = _widths(in_channels, None, out_channels)
         activation = nn.ReLU(inplace=True) if activation is None else activation
         layers: list[nn.Module] = []
         for width in (in_channels, out_channels, out_channels):

@@ -1,6 +1,7 @@
 """Embeddings of a graph that does not fit: layer after layer, and each layer a few nodes at a time."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -118,7 +119,7 @@ def _check(
 def _check_network(model: nn.Module, x: Any, weight: Tensor | None) -> None:
     network = inner(model.gnn) if isinstance(model, GraphEncoder) else model
     width = getattr(network, "in_channels", None)
-    if isinstance(width, int) and width > 0 and x.shape[1] != width:
+    if isinstance(width, Integral) and x.shape[1] != int(width) > 0:
         raise ValueError(f"expected x of shape [N, {width}], got {list(x.shape)}")
     if weight is not None and not takes_weights(network):
         raise ValueError(f"expected no edge_weight, got one; {type(network).__name__} does not take it")

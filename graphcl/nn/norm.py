@@ -28,6 +28,8 @@ class BatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor, splits: Sequence[int] | None = None) -> Tensor:
+        self._check_input_dim(input)
+        _check_width(input, self)
         apart = splits is not None and (self.training or self.running_mean is None)
         sizes = list(splits) if splits is not None and apart else [input.size(0)]
         if self.training and is_part():
@@ -92,15 +94,22 @@ def normalise_views(norm: nn.Module, x: Tensor, splits: Sequence[int] | None) ->
 def check_rows(sizes: list[int]) -> None:
     if min(sizes) < 2:
         raise ValueError(
-            f"expected at least 2 nodes in every view to normalise over, got {min(sizes)}; "
-            "use larger batches, or norm='layer' in the encoder"
+            f"expected at least 2 rows (nodes, or a virtual node's graphs) in every view to normalise over, got "
+            f"{min(sizes)}; use larger batches, or norm='layer' where there is the choice"
         )
+
+
+def _check_width(x: Tensor, norm: nn.BatchNorm1d) -> None:
+    """Torch's kernel, called as it is here, writes beyond the end of statistics that are narrower."""
+    if x.size(1) != norm.num_features:
+        raise ValueError(f"expected {norm.num_features} columns to normalise, got {list(x.shape)}")
 
 
 def normalise(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: nn.BatchNorm1d, sizes: list[int]
 ) -> tuple[Tensor, list[Tensor]]:
     """Torch's own kernel, part by part into one result; moves the running statistics, and returns the parts' own."""
+    _check_width(x, norm)
     y = torch.empty_like(x)
     statistics: list[Tensor] = []
     running = (norm.running_mean, norm.running_var)

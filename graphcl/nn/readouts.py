@@ -246,7 +246,7 @@ class Set2SetReadout(ReadoutModule):
             weight = _softmax((x * asked.index_select(0, batch)).sum(1), batch, num_graphs)
             answer = sum_readout(x * weight[:, None].to(x.dtype), batch, num_graphs)
             told = torch.cat([asked.to(answer.dtype), answer], 1)
-        filled = torch.zeros(num_graphs, dtype=torch.bool, device=batch.device).index_fill(0, batch, True)
+        filled = torch.zeros(num_graphs, dtype=torch.bool, device=batch.device).index_fill(0, batch.long(), True)
         return told * filled[:, None]
 
 

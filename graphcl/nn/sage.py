@@ -20,7 +20,7 @@ __all__ = ["SAGE", "mean_adjacency"]
 def mean_adjacency(edge_index: Tensor, num_nodes: int, *, dtype: torch.dtype = torch.float32) -> SparseMatrix:
     """The mean over the incoming edges of each node; zero where there are none.
 
-    It is found again while the same ``edge_index`` is used and has not changed.
+    It is found again while the same ``edge_index`` is used and has not changed, as far as torch counts changes.
 
     Args:
         edge_index: ``[2, E]`` int64.

@@ -83,6 +83,7 @@ class SparseSum:
         return cls(ptr, order, None, index)
 
     @property
+    @torch.compiler.disable  # which would trace how a frozen object is made, and fail
     def T(self) -> "SparseSum":  # the name that arrays use
         return SparseSum(self.ptr_t, self.col_t, self.ptr, self.col)
 

@@ -30,7 +30,8 @@ def rooted_subtrees(data: Data, depth: int, *, edge_attr: bool = False) -> Tenso
         ``[L + 1, N]`` int64, a row for each depth from 0.
 
     Raises:
-        ValueError: ``depth`` is negative, ``x`` holds NaN, or ``edge_attr`` is asked for and missing.
+        ValueError: ``depth`` is negative, there is no ``edge_index``, ``x`` holds NaN, or ``edge_attr`` is asked for
+            and missing.
 
     Example:
         >>> path = Data(x=torch.ones(4, 1), edge_index=torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]))
@@ -43,6 +44,8 @@ def rooted_subtrees(data: Data, depth: int, *, edge_attr: bool = False) -> Tenso
     """
     if depth < 0:
         raise ValueError(f"expected depth >= 0, got {depth}")
+    if data.edge_index is None:
+        raise ValueError("expected graphs with an edge_index, got none; without edges it is [2, 0]")
     source, target = data.edge_index
     colours = [_rows(data.x, 0) if data.x is not None else _degrees(target, int(data.num_nodes or 0))]
     marks = _marks(data) if edge_attr else None

@@ -101,11 +101,13 @@ class Pattern:
         return {}
 
     @cached_property
+    @torch.compiler.disable
     def from_rows(self) -> SparseSum:
         """From ``[num_rows, D]`` to the rows of the entries ``[E, D]``; its transpose sums each row's entries."""
         return SparseSum(None, self.row, self.ptr, _range_like(self.col))
 
     @cached_property
+    @torch.compiler.disable
     def from_cols(self) -> SparseSum:
         """From ``[num_cols, D]`` to the columns of the entries ``[E, D]``."""
         return SparseSum(None, self.col, self.ptr_t, self.entry_t)
@@ -158,6 +160,9 @@ class SparseMatrix:
 
     def back(self, y: Tensor) -> Tensor:
         """``[num_cols, D]``: the transpose of the matrix times ``y`` ``[num_rows, D]``; it records no gradient."""
+        num_rows = self.pattern.ptr.numel() - 1
+        if y.size(0) != num_rows:
+            raise ValueError(f"expected y with {num_rows} rows, one for each of the matrix, got {list(y.shape)}")
         with torch.no_grad():
             found: Tensor = _Product.apply(y, self.value_t, self.value, self.pattern, True)  # type: ignore[no-untyped-call]
         return found

@@ -1,6 +1,6 @@
 """Every similarity as a dot product: what is done to rows and biases before the sum over pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ from torch.nn.functional import threshold
 
 from graphcl._twice import gradients_again, is_looked_into
 
-__all__ = ["SIMILARITIES", "Folded", "Similarity", "at_length_one", "fold", "unit_rows"]
+__all__ = ["SIMILARITIES", "Folded", "Similarity", "at_length_one", "fold", "scales_of", "several", "unit_rows"]
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 SIMILARITIES = get_args(Similarity)
@@ -28,6 +28,29 @@ class Folded:
     scale: Tensor
     query_bias: Tensor | None = None
     key_bias: Tensor | None = None
+
+
+def scales_of(scale: float | Sequence[float | Tensor] | Tensor, query: Tensor, dtype: torch.dtype) -> Tensor:
+    """``[S]`` the scales where the query is, with their gradients."""
+
+    def filled(one: float) -> Tensor:  # where a copy from the host could not be captured in a CUDA graph
+        return torch.full((), one, dtype=dtype, device=query.device)
+
+    if isinstance(scale, Tensor):
+        scales = scale.to(query.device, dtype)
+    elif isinstance(scale, Sequence):
+        each = [one.to(query.device, dtype) if isinstance(one, Tensor) else filled(one) for one in scale]
+        scales = torch.stack(each) if each else query.new_empty(0)
+    else:
+        scales = filled(scale)
+    if scales.dim() > 1 or scales.numel() == 0:
+        raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
+    return scales.reshape(-1)
+
+
+def several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
+    """Whether scales were given in a dimension of their own."""
+    return scale.dim() > 0 if isinstance(scale, Tensor) else isinstance(scale, Sequence)
 
 
 def unit_rows(rows: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def barred_pairs(
         lists.append(torch.zeros(query.size(0), key.size(0), dtype=torch.bool, device=query.device))
     barred = reduce(torch.logical_or, lists)  # not in place, which torch.func.vmap over groups refuses
     if skip is not None:
-        barred = barred.index_put((skip[0], skip[1]), barred.new_ones(()))
+        barred = barred.index_put((skip[0].long(), skip[1].long()), barred.new_ones(()))
     return barred
 
 
@@ -145,13 +145,13 @@ class _LogSums(torch.autograd.Function):
             with full_precision(query):
                 return *gradients_again(formula, [query, key, scale, query_bias, key_bias], grads), None, None
         wants = ctx.needs_input_grad
-        least = torch.finfo(query.dtype).tiny  # divides where there is nothing
         pulls = []
         for s in range(len(scale)):
             parts = []
             for grad, dim in zip(grads, ctx.dims, strict=True):
                 exponentials, total, *kept = kept
-                parts.append(exponentials * (grad[s].unsqueeze(dim) / total.clamp(min=least)))
+                # Of a row that is not empty the total is at least the one of its largest term.
+                parts.append(exponentials * (grad[s].unsqueeze(dim) / total.clamp(min=1)))
             pulls.append(sum(parts[1:], parts[0]))
         scaled = [pull * one for pull, one in zip(pulls, scale.unbind(), strict=True)]
         whole = sum(scaled[1:], scaled[0])

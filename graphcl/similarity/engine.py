@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphcl._arguments import check_choice
 from graphcl.similarity._checks import check_pairs, check_rows, check_scale, is_readable
-from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold
+from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold, scales_of, several
 from graphcl.similarity._operators import KERNELS
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._precision import full_precision
@@ -184,11 +184,7 @@ def log_sums(
                 each = _each_scale(folded if _mirrored(exclude, only) else _apart(folded))
             parts = [_tiled(one, log_weight, pairs, products, columns) for one in each]
             sums = parts[0] if len(parts) == 1 else [torch.cat(side) for side in zip(*parts, strict=True)]
-    return sums if _several(scale) else [side.squeeze(0) for side in sums]
-
-
-def _several(scale: float | Sequence[float | Tensor] | Tensor) -> bool:
-    return scale.dim() > 0 if isinstance(scale, Tensor) else isinstance(scale, Sequence)
+    return sums if several(scale) else [side.squeeze(0) for side in sums]
 
 
 def _fold(
@@ -198,21 +194,7 @@ def _fold(
     if key is not None:
         dtype = torch.promote_types(dtype, key.dtype)
         key = key.to(dtype)
-    # Filled in, where a copy from the host could not be captured in a CUDA graph.
-    if isinstance(scale, Tensor):
-        scales = scale.to(query.device, dtype)
-    elif isinstance(scale, Sequence):
-        several = [s.to(query.device, dtype) if isinstance(s, Tensor) else _filled(s, query, dtype) for s in scale]
-        scales = torch.stack(several) if several else query.new_empty(0)
-    else:
-        scales = _filled(scale, query, dtype)
-    if scales.dim() > 1 or scales.numel() == 0:
-        raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
-    return fold(query.to(dtype), key, scales.reshape(-1), similarity)
-
-
-def _filled(scale: float, query: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.full((), scale, dtype=dtype, device=query.device)
+    return fold(query.to(dtype), key, scales_of(scale, query, dtype), similarity)
 
 
 def _log_weight(weight: Tensor | None, key: Tensor, dtype: torch.dtype) -> Tensor | None:
@@ -246,7 +228,7 @@ def _tiled(
         # Weighted keys are made symmetric by weighting the queries alike, which only adds to their sums.
         bias = _add(query_bias, log_weight, scale)
         sums, _ = logsumexp_tiled(query, None, scale, bias, None, pairs, columns=False, precision=precision)
-        return (sums if log_weight is None else sums - log_weight,)
+        return (sums if log_weight is None else sums - _where_any(sums, log_weight),)
     bias = _add(key_bias, log_weight, scale)
     fixed = not (key.requires_grad or (bias is not None and bias.requires_grad))
     fixed = fixed and not precision.startswith(KERNELS)  # their backward pass leaves out what nobody asks for
@@ -255,7 +237,12 @@ def _tiled(
     else:
         sums, _ = logsumexp_tiled(query, key, scale, None, bias, pairs, columns=False, precision=precision)
     # What only the query decides is the same for all keys.
-    return (sums if query_bias is None else sums + query_bias,)
+    return (sums if query_bias is None else sums + _where_any(sums, query_bias),)
+
+
+def _where_any(sums: Tensor, bias: Tensor) -> Tensor:
+    """What is added to sums; nothing, and no gradient, where there is no key."""
+    return torch.where(sums.isneginf(), 0, bias)
 
 
 def _each_scale(folded: Folded) -> list[Folded]:

@@ -14,7 +14,7 @@ from graphcl._arguments import check_choice
 from graphcl.distributed import row_counts
 from graphcl.similarity._across import sums_across
 from graphcl.similarity._checks import Groups, check_pairs, check_rows, check_scale
-from graphcl.similarity._fold import fold
+from graphcl.similarity._fold import fold, scales_of, several
 from graphcl.similarity._pairs import as_pairs
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.using import Precision, settled
@@ -28,7 +28,7 @@ def logsumexp(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"] | None = None,
     *,
-    scale: float | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[Groups] = (),
     similarity: str = "cosine",
     way: str = "gather",
@@ -79,7 +79,7 @@ def logsumexp_both(
     query: Float[Tensor, "m d"],
     key: Float[Tensor, "n d"],
     *,
-    scale: float | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[Groups] = (),
     similarity: str = "cosine",
     way: str = "gather",
@@ -117,7 +117,7 @@ def logsumexp_both(
 def _run(
     query: Tensor,
     key: Tensor | None,
-    scale: float | Tensor,
+    scale: float | Sequence[float | Tensor] | Tensor,
     exclude: Sequence[Groups],
     similarity: str,
     way: str,
@@ -134,14 +134,12 @@ def _run(
     _, products = settled("tiled", precision)
     check_choice("precision", products, ("float32", "bf16"))
     dtype = torch.promote_types(torch.float32, torch.promote_types(query.dtype, keys.dtype))
-    scales = torch.as_tensor(scale, dtype=dtype, device=query.device)
-    if scales.dim() > 1 or scales.numel() == 0:
-        raise ValueError(f"expected one scale, or several in one dimension, got shape {list(scales.shape)}")
+    scales = scales_of(scale, query, dtype)
     if counts is None:
         of_query = row_counts(query)
         counts = (of_query, of_query if key is None else row_counts(key))
     with full_precision(query):
-        folded = fold(query.to(dtype), None if key is None else key.to(dtype), scales.reshape(-1), similarity)
+        folded = fold(query.to(dtype), None if key is None else key.to(dtype), scales, similarity)
         pairs = as_pairs(query, keys, exclude, None, None)
         rows, others = sums_across(
             folded.query,
@@ -154,4 +152,4 @@ def _run(
             way=way,
             precision=products,
         )
-    return (rows, others) if scales.dim() else (rows[0], others[0] if columns else others)
+    return (rows, others) if several(scale) else (rows[0], others[0] if columns else others)

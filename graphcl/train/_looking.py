@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl.distributed import world
 from graphcl.methods import Method
-from graphcl.train._options import plain
 from graphcl.train._state import made_of
 from graphcl.train.callbacks import Callback, Moment
 

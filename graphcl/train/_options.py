@@ -1,21 +1,8 @@
 """The options of a run that can be out of range."""
 
-from typing import Any
-
 from graphcl._arguments import check_choice
 
-__all__ = ["check_options", "check_positive", "plain"]
-
-
-def plain(value: Any) -> Any:
-    """The Python number that a NumPy or torch scalar holds: a checkpoint with any other could not be read.
-
-    Example:
-        >>> import numpy as np
-        >>> [plain(value) for value in (np.float64(0.5), np.int64(3), None)]
-        [0.5, 3, None]
-    """
-    return value.item() if hasattr(value, "item") else value
+__all__ = ["check_options", "check_positive"]
 
 
 def check_positive(**positive: float) -> None:

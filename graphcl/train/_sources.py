@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data, HeteroData
 
+from graphcl._random import fold, torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
@@ -33,6 +34,7 @@ class GraphSet(Source):
 
     def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
         self.packed, self.batch_size, self.vocab = packed, batch_size, packed.vocab
+        self.looks_ahead = packed.packed  # what a transform draws for a graph, it draws when the step is taken
         self.size, self.least = len(packed), max(1 if single else 2, world())  # a graph for every rank
         rest = len(packed) % batch_size
         self.left_out = rest if rest < self.least else 0
@@ -40,11 +42,22 @@ class GraphSet(Source):
         self.first = packed.batch(torch.arange(min(len(packed), 2)))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        if not self.packed.packed:
+            yield from self._steps_as_they_are_made(method, seed, epochs, step)
+            return
         whole, ours = tee(self._schedule(seed, epochs, step))
         own = (index.tensor_split(world())[rank()] for index in ours)
         for index, (_, loss) in zip(whole, losses_ahead(method, self.packed, own), strict=True):
-            shown = ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
-            yield Step(loss, index.numel(), f"graphs {shown}")
+            yield Step(loss, index.numel(), _named(index))
+
+    def _steps_as_they_are_made(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
+        """One by one: what the set draws from torch's generator for a step follows from (seed, epoch, step)."""
+        number = epochs.start * self.steps + step
+        for index in self._schedule(seed, epochs, step):
+            with torch_seeded(int(fold(fold(seed, number), rank())) % 2**63):
+                data = self.packed.batch(index.tensor_split(world())[rank()])
+            yield Step(lambda data=data: method(data), index.numel(), _named(index))  # type: ignore[misc]
+            number += 1
 
     def content(self) -> str | None:
         if not self.packed.packed:  # a transform may make the graphs anew at every access
@@ -56,6 +69,11 @@ class GraphSet(Source):
         for epoch in epochs:
             order: Tensor = self.packed.loader(self.batch_size, shuffle=True, seed=seed, epoch=epoch).order
             yield from order.split(self.batch_size)[step if epoch == epochs.start else 0 : self.steps]
+
+
+def _named(index: Tensor) -> str:
+    """The graphs of a batch in words."""
+    return "graphs " + ", ".join(map(str, index[:8].tolist())) + (", ..." if index.numel() > 8 else "")
 
 
 class OneGraph(Source):

@@ -1,16 +1,17 @@
 """All that a run consists of at an instant, and its way to a checkpoint and back."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import torch
 
+from graphcl._arguments import plain
 from graphcl.augment import Augmentation
 from graphcl.distributed import rank
 from graphcl.errors import CheckpointError
 from graphcl.methods import Method
-from graphcl.train._options import plain
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint
 from graphcl.train.ranks import every_rank, on_first
 from graphcl.train.run import RunFolder
@@ -36,7 +37,10 @@ def made_of(method: Method) -> dict[str, Any]:
         for key, value in vars(part).items():
             place = f"{name}.{key}"
             several = value if isinstance(value, list | tuple) else ()
-            parts += [(f"{place}.{i}", item) for i, item in enumerate(several) if isinstance(item, Augmentation)]
+            members = [(f"{place}.{i}", item) for i, item in enumerate(several) if isinstance(item, Augmentation)]
+            if members:
+                parts += members
+                found[f"{place}.count"] = len(several)
             if isinstance(value, Augmentation):
                 parts.append((place, value))
             elif ours and not key.startswith("_") and key != "training":
@@ -127,6 +131,15 @@ class State:
     def load(self, folder: RunFolder) -> None:
         path = folder.checkpoint_file
         state = load_checkpoint(path)
+        try:
+            self._take_from(state, path)
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"expected the checkpoint of a run at {path}, got one that is damaged or of another version "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+    def _take_from(self, state: Mapping[str, Any], path: Path) -> None:
         lacking = [key for key in NEEDED if key not in state]
         if lacking:
             raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
@@ -136,6 +149,8 @@ class State:
             for name in self.settings
             if before.get(name) != self.settings[name]
         ]
+        others = {name: value for name, value in before.items() if name not in self.settings and value is not None}
+        changed += [f"no {name} (there {value})" for name, value in others.items()]
         if state["method"] != type(self.method).__name__:
             changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
         made = state.get("made", {})  # what is not told there is of an earlier version
@@ -159,10 +174,15 @@ class State:
             raise CheckpointError(f"expected the weights of this model in {path}: {error}") from error
         self.epoch, self.batch, self.random = state["epoch"], state["batch"], _own(state["random"])
         self.loss_sum, self.count, self.seconds = state["sums"]
+        torch.Generator().set_state(self.random)  # or it is none
         self.random_cuda = _own(state.get("random_cuda"))  # checkpoints of an earlier version have none
         self.best = state.get("best")
+        if not all(isinstance(count, int) for count in (self.epoch, self.batch)) or not isinstance(
+            self.best, dict | None
+        ):
+            raise TypeError(f"epoch {self.epoch!r}, batch {self.batch!r}")
 
 
-def _own(states: torch.Tensor | None) -> torch.Tensor | None:
+def _own(states: Any) -> Any:
     """This rank's random state, of those of all ranks or of the only one."""
     return states[rank()].clone() if states is not None and states.dim() == 2 else states

@@ -59,8 +59,8 @@ def load_checkpoint(path: Path, *, map_location: torch.device | str = "cpu") -> 
     """
     if not path.is_file():
         raise CheckpointError(
-            f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew, "
-            "with --overwrite"
+            f"expected a checkpoint at {path}, found none: the run was stopped before its first one. Start it anew: "
+            "resume=False, or --overwrite on the command line"
         )
     check_readable(path)
     try:
@@ -68,7 +68,8 @@ def load_checkpoint(path: Path, *, map_location: torch.device | str = "cpu") -> 
     except Exception as error:  # a damaged file can fail in many ways: zip, pickle, end of file, storage
         raise CheckpointError(
             f"expected a checkpoint at {path}, but it cannot be read (truncated or damaged): {type(error).__name__}. "
-            "Delete it and start the run anew with --overwrite, or restore it from a copy"
+            "Delete it and start the run anew (resume=False, or --overwrite on the command line), or restore it from a "
+            "copy"
         ) from error
     if not isinstance(state, dict) or "model" not in state:
         raise CheckpointError(f"expected a checkpoint at {path}, got a file without a model in it")

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl._vocabulary import check_same_vocabulary
 from graphcl.distributed import rank, world
 from graphcl.errors import RunError
 from graphcl.methods import Method
 from graphcl.train._around import progress_bar, seeded, stop_signal
 from graphcl.train._looking import look_on
-from graphcl.train._options import check_options, check_positive, plain
+from graphcl.train._options import check_options, check_positive
 from graphcl.train._sources import source_of
 from graphcl.train._state import State, made_of
 from graphcl.train._step import Source, Step
@@ -150,6 +151,7 @@ def fit(
     )  # fmt: skip
     if not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
         raise TypeError(f"expected seed to be a whole number of 64 bits, got {seed!r}")
+    checkpoint_seconds = plain(checkpoint_seconds)
     if not isinstance(checkpoint_seconds, int | float):
         raise TypeError(f"expected checkpoint_seconds to be a number, got {checkpoint_seconds!r}; math.inf is never")
     if isinstance(folder, Path | str):
@@ -201,10 +203,11 @@ def fit(
         def take(loss_of: Callable[[], Tensor] | None) -> float | None:
             """The loss of a batch that is not left out; at the end of an update the optimiser steps."""
             rate = rate_at(state.epoch + state.batch / source.steps, epochs, schedule=schedule, warmup=warmup)
-            loss = None if loss_of is None else update.add(loss_of, lr * rate)
-            if (state.batch + 1) % accumulate == 0 or state.batch + 1 == source.steps:
+            loss = None if loss_of is None else first_says(float(update.add(loss_of, lr * rate)), device)
+            done = (state.batch + 1) % accumulate == 0 or state.batch + 1 == source.steps
+            if done and (loss is None or math.isfinite(loss)):  # else the weights stay as they are
                 update.take()
-            return None if loss is None else first_says(float(loss), device)
+            return loss
 
         def look(row: dict[str, float], made: Mapping[str, Any]) -> None:
             moment = Moment(state.epoch, source.steps, state.epoch == epochs, row)

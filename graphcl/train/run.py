@@ -29,7 +29,7 @@ class RunFolder:
     )
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
 
     @property
     def config_file(self) -> Path:
@@ -165,14 +165,17 @@ class RunFolder:
             raise RunError(f"could not write {self.metrics_file}: {error}; the last checkpoint is intact") from error
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """One row per finished epoch; a last line that a kill cut short is left out."""
+        """One row per finished epoch; a last line that a kill cut short is left out, and what is no row of ours."""
         rows: list[dict[str, float]] = []
         if self.metrics_file.is_file():
-            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            for line in self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
-                    rows.append(json.loads(line))
+                    row = json.loads(line)
                 except json.JSONDecodeError:
                     break
+                if not isinstance(row, dict) or not {"epoch", "loss"} <= row.keys():
+                    break
+                rows.append(row)
         return rows
 
     def keep_metrics(self, epochs: int) -> None:

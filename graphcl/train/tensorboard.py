@@ -27,14 +27,14 @@ class TensorBoard:
     def __init__(self, folder: Path | str) -> None:
         if find_spec("tensorboard") is None:  # told now, not after the first epoch
             raise GraphCLError("curves for TensorBoard need it: pip install 'graphcl[tensorboard]'")
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         self._writer: Any = None
 
     def __call__(self, moment: Moment, method: Method) -> None:
         if self._writer is None:
             self._writer = _writer(self.folder, moment.epoch)
         for name, value in moment.row.items():
-            if name != "epoch":
+            if name != "epoch" and isinstance(value, int | float):
                 self._writer.add_scalar(name, value, moment.epoch)
         self._writer.flush()
 

@@ -46,7 +46,8 @@ def test_audit_of_any_encoder(capsys, arguments, title):
     assert main(["audit", *arguments]) == 0
     table = capsys.readouterr().out
     assert all(f"\n{row} " in table for row in ("raw", "untrained-init", "untrained", "wl", title))
-    assert f"\n{title}: lift over the same network untrained" in table
+    metrics = [f", precision@{k}" for k in (1, 5, 10)] if "graph-retrieval" in arguments else [""]
+    assert all(f"\n{title}{metric}: lift over the same network untrained" in table for metric in metrics)
 
 
 @pytest.mark.parametrize(

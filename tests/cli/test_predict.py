@@ -89,3 +89,28 @@ def test_what_cannot_be_predicted(refused):
 @pytest.mark.usefixtures("pretrained")
 def test_a_folder_that_cannot_be_written_to_is_refused_before_tuning(refused):
     assert "expected a folder that can be written to, got /proc" in refused(*TINY, "--out", "/proc/p.csv")
+
+
+@pytest.mark.usefixtures("pretrained")
+def test_a_task_without_labels_is_left_empty(capsys):
+    cores = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCCC1", "C1CCNCC1", "c1ccsc1", "C1CCOCC1", "c1ccoc1"]
+    lines = [f"{'C' * (1 + i)}{core},{i % 2},," for core in cores for i in range(4)]
+    Path("gap.csv").write_text("\n".join(["smiles,row,none,", *lines]) + "\n")
+    assert main(["datasets", "add", "Gap", "--from", "gap.csv", "--labels", "row", "none"]) == 0
+    capsys.readouterr()
+    assert main([*TINY[:3], "Gap", *TINY[4:], "--out", "gap.out.csv", "--seeds", "0", "1"]) == 0
+    assert "none: no labels in the training part to learn from; left empty" in capsys.readouterr().out
+    header, *rows = rows_of("gap.out.csv")
+    assert header == ["row", "smiles", "row predicted", "none", "row predicted std", "none std"]
+    assert all(0 < float(row[2]) < 1 and row[3] == row[5] == "" for row in rows)
+
+
+@pytest.mark.usefixtures("pretrained")
+def test_what_was_left_out_is_listed_beside_and_nothing_is_replaced_unasked(refused):
+    Path("p.skipped.csv").write_text("mine")
+    assert "p.skipped.csv is there already" in refused(*TINY, "--out", "p.csv")
+    assert main([*TINY, "--out", "p.csv", "--seeds", "0", "--overwrite"]) == 0
+    assert "nonsense" in Path("p.skipped.csv").read_text()
+    Path("new.csv").write_text("smiles\nCCO\n")
+    assert main([*TINY, "--out", "p.csv", "--seeds", "0", "--overwrite"]) == 0
+    assert not Path("p.skipped.csv").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torch_geometric.datasets import TUDataset
 
-from graphcl.data import add, card, load
+from graphcl.data import add, add_labelled, card, load
 from graphcl.errors import DataError
 
 WriteTU = Callable[..., Path]
@@ -169,3 +169,36 @@ def test_an_unwritable_data_folder_is_named(tmp_path: Path, home: Path, write_tu
     home.write_text("a file where a folder must be")
     with pytest.raises(DataError, match=r"TINY could not be added to .*--root or \$GRAPHCL_HOME"):
         add("TINY", write_tu(tmp_path / "source"), root=home)
+
+
+def test_a_labelled_set_of_that_name_is_not_replaced(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
+    pytest.importorskip("rdkit")
+    table = tmp_path / "a.csv"
+    rows = [f"{'C' * n}c1ccccc1,{n % 2}" for n in range(8)] + ["CC,1", "C1CC1,0", "C1CCC1,1"]
+    table.write_text("smiles,y\n" + "\n".join(rows) + "\n")
+    add_labelled("TINY", table, ["y"], root=home)
+    before = tree(home)
+    with pytest.raises(DataError, match="TINY is there already, another data set, as its card"):
+        add("TINY", write_tu(tmp_path / "source"), root=home)
+    assert tree(home) == before
+
+
+def test_an_edited_card_is_kept(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
+    source = write_tu(tmp_path / "source")
+    entry = add("TINY", source, root=home)
+    entry.path.write_text(entry.path.read_text().replace("licence: not stated", "licence: CC-BY"))
+    assert add("TINY", source, root=home).licence == card("TINY", root=home).licence == "CC-BY"
+
+
+def test_a_name_that_means_a_set_of_the_package(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
+    with pytest.raises(DataError, match="mutag is what the package's MUTAG is found by"):
+        add("mutag", write_tu(tmp_path / "source", name="mutag"), root=home)
+
+
+def test_errors_name_the_source(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
+    source = write_tu(tmp_path / "source")
+    labels = next(source.rglob("TINY_graph_labels.txt"))
+    labels.write_text("1.5\n2\n1\n")
+    with pytest.raises(DataError) as caught:
+        add("TINY", source, root=home)
+    assert str(source) in str(caught.value) and ".add-" not in str(caught.value)

@@ -86,9 +86,12 @@ def test_without_pymetis_the_error_names_the_extra(mesh: Data, monkeypatch: pyte
 def test_refuses_partitions(mesh: Data) -> None:
     with pytest.raises(ValueError, match="no more parts than the 600 nodes, got 601"):
         partition(mesh, 601, method="random")
-    for wrong in (0, 2.5):
-        with pytest.raises(ValueError, match=f"num_parts as an integer of at least 1, got {wrong}"):
-            partition(mesh, wrong, method="random")
+    with pytest.raises(ValueError, match="num_parts of at least 1, got 0"):
+        partition(mesh, 0, method="random")
+    with pytest.raises(TypeError, match="num_parts as a whole number, got 2.5"):
+        partition(mesh, 2.5, method="random")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="seed as a whole number, got None"):
+        partition(mesh, 2, method="random", seed=None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'metis', 'bandwidth' or 'random', got 'louvain'"):
         partition(mesh, 2, method="louvain")
     directed = Data(edge_index=torch.tensor([[0, 1, 2, 2], [1, 0, 0, 2]]), num_nodes=3)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.transforms import NormalizeFeatures
 from torch_geometric.utils import degree
 
 from graphcl.data import ListDataset, load_tu, with_features
@@ -52,6 +53,22 @@ def test_constant(featureless: ListDataset) -> None:
     assert_same_but_x(result, featureless)
     assert [graph.x.shape for graph in result] == [(4, 1), (2, 1), (6, 1)]
     assert torch.equal(result._data.x, torch.ones(12, 1))
+
+
+def test_normalized_is_pygs_of_each_graph() -> None:
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    graphs = [
+        Data(x=torch.tensor([[1.0, 3.0], [2.0, 2.0]]), edge_index=edge_index),
+        Data(x=torch.tensor([[-1.0, 0.5], [0.0, 4.0], [2.0, 2.0]]), edge_index=edge_index),
+    ]
+    result = with_features(ListDataset(graphs, name="two"), "normalized")
+    for found, graph in zip(result, graphs, strict=True):
+        torch.testing.assert_close(found.x, NormalizeFeatures()(graph.clone()).x)
+
+
+def test_degrees_need_edges() -> None:
+    with pytest.raises(DataError, match="lone has no edge_index, of which degrees could be counted"):
+        with_features(ListDataset([Data(x=torch.ones(2, 1))], name="lone"), "degree")
 
 
 def test_degree(featureless: ListDataset) -> None:

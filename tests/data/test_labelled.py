@@ -117,3 +117,19 @@ def test_a_card_that_somebody_changed(mine: Path, home: Path) -> None:
     (home / "labelled" / "mine" / "my file.csv").unlink()
     with pytest.raises(DataError, match="is not there: expected a file of molecules"):
         load("mine", root=home)
+
+
+def test_a_column_without_labels(mine: Path, home: Path) -> None:
+    path = mine.with_name("empty.csv")
+    path.write_text("smiles,active,logp,none\n" + "\n".join(f"{s},{i % 2},{i / 7}," for i, s in enumerate(SMILES)))
+    assert add_labelled("classes", path, ["active", "none"], root=home).task == "classification"
+    with pytest.raises(DataError, match="column 'none': expected numbers, got none; leave the column out"):
+        add_labelled("numbers", path, ["logp", "none"], root=home)
+    with pytest.raises(TypeError, match=r"got one text 'active'; write \['active'\]"):
+        add_labelled("text", path, "active", root=home)
+
+
+def test_an_edited_card_is_kept(mine: Path, home: Path) -> None:
+    entry = add_labelled("mine", mine, ["active"], root=home)
+    entry.path.write_text(entry.path.read_text().replace("licence: not stated", "licence: CC-BY"))
+    assert add_labelled("mine", mine, ["active"], root=home).licence == card("mine", root=home).licence == "CC-BY"

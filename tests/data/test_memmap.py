@@ -158,3 +158,12 @@ def test_refuses(x: Tensor, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a batch with n_id"):
         FetchRows(rows)(Data(num_nodes=2))
     assert repr(FetchRows(rows)) == f"FetchRows(MappedRows({str(tmp_path / 'x.npy')!r}), 'x')"
+
+
+def test_the_number_of_rows_may_be_numpys(x: Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    assert write_rows(path, [x], np.int64(len(x))).shape == tuple(x.shape)
+    assert write_rows(path, [x], torch.tensor(len(x))).shape == tuple(x.shape)
+    with pytest.raises(TypeError, match="num_rows as a whole number, got 2.5"):
+        write_rows(path, [x], 2.5)  # type: ignore[arg-type]
+    assert np.array_equal(np.load(path), x.numpy())

@@ -357,7 +357,7 @@ def test_refuses_graphs() -> None:
         NeighbourSampler(Data(edge_index=edges.int(), num_nodes=3), [1])
     with pytest.raises(ValueError, match="got x on meta; move the data as a whole"):
         NeighbourSampler(Data(x=torch.ones(3, 1, device="meta"), edge_index=edges), [1])
-    with pytest.raises(TypeError, match="expected seed as an integer or None, got '1'"):
+    with pytest.raises(TypeError, match="expected seed as a whole number, got '1'"):
         NeighbourSampler(Data(edge_index=edges, num_nodes=3), [1], seed="1")
 
 

@@ -1,5 +1,6 @@
 """Molecules that two sets share: the same however they are written, left out, counted, and looked up once."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,32 @@ def test_nothing_shared_changes_nothing(tmp_path: Path) -> None:
     assert rest is dataset and overlaps[0].shared == overlaps[0].left_out == 0
 
 
+def test_a_gap_has_no_key(tmp_path: Path) -> None:
+    keys = inchikeys(["CCO", None, float("nan"), ""], root=tmp_path)
+    assert keys.tolist() == [*inchikeys(["CCO"], root=tmp_path), "", "", ""]
+
+
+@pytest.mark.parametrize("place", range(0, 200, 7))
+def test_a_kept_file_that_is_damaged(tmp_path: Path, place: int) -> None:
+    found = inchikeys(["CCO", "CCN", "c1ccccc1"], root=tmp_path).tolist()
+    path = next((tmp_path / "molecules" / "inchikeys").iterdir())
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with contextlib.suppress(DataError):  # and nothing else; or it is read, where that byte says nothing of note
+        assert inchikeys(["CCO", "CCN", "c1ccccc1"], root=tmp_path).tolist() == found
+
+
 def test_refusals(tmp_path: Path) -> None:
     dataset = from_smiles_list(["CCO"])
     with pytest.raises(ValueError, match="expected molecules that are in none of one"):
         without_overlap(dataset, {"one": ["OCC"]}, root=tmp_path)
     with pytest.raises(ValueError, match="expected by to be"):
         without_overlap(dataset, {}, by="name", root=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"a list of SMILES, got one text 'CCO'; write \[smiles\]"):
+        inchikeys("CCO", root=tmp_path)
+    with pytest.raises(TypeError, match="got one text 'CCO'"):
+        without_overlap(dataset, {"one": "CCO"}, root=tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         inchikeys(["C"], root=tmp_path / "file")

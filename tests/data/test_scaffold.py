@@ -143,6 +143,15 @@ def test_refusals() -> None:
             scaffold_split(wrong)  # type: ignore[arg-type]
 
 
+def test_a_row_that_is_no_molecule_is_named() -> None:
+    with pytest.raises(TypeError, match="a list of SMILES, got one text 'CCO'"):
+        scaffold_groups("CCO")
+    with pytest.raises(ValueError, match="row 1: expected a SMILES of a molecule, got 'C1CC'"):
+        scaffold_groups(["CCO", "C1CC"])
+    with pytest.raises(ValueError, match="row 1: expected a SMILES of a molecule, got None"):
+        scaffold_groups(["CCO", None])
+
+
 def test_a_group_may_have_any_number() -> None:
     groups = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 2, 3])
     for part, positions in scaffold_split(groups).items():

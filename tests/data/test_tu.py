@@ -198,11 +198,25 @@ def test_a_processed_file_of_something_else_is_named(tiny: Path, write_tu: Write
         load_tu("TINY", tiny)
 
 
-def test_a_stale_processed_file_is_named(tiny: Path, write_tu: WriteTU) -> None:
+def test_raw_files_that_have_changed_are_processed_again(tiny: Path, write_tu: WriteTU) -> None:
+    assert load_tu("TINY", tiny)._data.y.tolist() == [1, 0, 1]
+    write_tu(tiny / "TU/TINY/raw", graph_labels="-1\n1\n-1\n")
+    later = (tiny / "TU/TINY/processed/data.pt").stat().st_mtime + 5
+    os.utime(tiny / "TU/TINY/raw/TINY_graph_labels.txt", (later, later))
+    assert load_tu("TINY", tiny)._data.y.tolist() == [0, 1, 0]
+
+
+def test_a_processed_file_of_other_raw_files_is_named(tiny: Path, write_tu: WriteTU) -> None:
     load_tu("TINY", tiny)
-    write_tu(
-        tiny / "TU/TINY/raw", A="1, 2\n2, 1\n", graph_indicator="1\n1\n2\n", graph_labels="0\n1\n", node_labels=None
+    raw = write_tu(
+        tiny / "TU/TINY/raw",
+        A="1, 2\n2, 1\n",
+        graph_indicator="1\n1\n2\n",
+        graph_labels="0\n1\n",
+        node_labels="0\n1\n0\n",
     )
+    for path in raw.iterdir():
+        os.utime(path, (1, 1))  # as where they were copied with their times
     with pytest.raises(DataError, match=r"it holds 3 graphs and 8 nodes, the raw files 2 and 3\)\. Delete .*data\.pt"):
         load_tu("TINY", tiny)
 

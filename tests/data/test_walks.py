@@ -91,14 +91,15 @@ def test_a_graph_without_edges() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"roots": 0}, "expected roots as an integer of at least 1, got 0"),
-        ({"roots": 2.5}, "expected roots as an integer of at least 1, got 2.5"),
-        ({"length": -1}, "expected length as an integer of at least 0, got -1"),
-        ({"num_batches": 0}, "expected num_batches as an integer of at least 1, got 0"),
+        ({"roots": 0}, "expected roots of at least 1, got 0"),
+        ({"roots": 2.5}, "expected roots as a whole number, got 2.5"),
+        ({"length": -1}, "expected length of at least 0, got -1"),
+        ({"num_batches": 0}, "expected num_batches of at least 1, got 0"),
+        ({"seed": None}, "expected seed as a whole number, got None"),
     ],
 )
 def test_refuses(graph: Data, change: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         RandomWalkBatches(graph, **change)
 
 

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
+from graphcl.methods import GraphCL
 from graphcl.nn import ConcatReadout, GraphEncoder, MoleculeEncoder, max_readout, mean_readout
 
 NAN = float("nan")
@@ -244,3 +245,23 @@ def test_a_frozen_encoder_has_nothing_to_settle() -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     tuned = run(network, data, split(32), classification=True, epochs=1, batch_size=8, head_only=True, settle=True)
     torch.testing.assert_close(dict(tuned.model[0].state_dict()), before, rtol=0, atol=0)
+
+
+def test_a_method_gives_its_encoder_and_a_network_is_told_what_it_lacks() -> None:
+    method = GraphCL(encoder())
+    found = run(method, molecules(LABELS), split(32), classification=True, epochs=1)
+    expected = run(method.encoder, molecules(LABELS), split(32), classification=True, epochs=1)
+    assert found.valid == expected.valid
+    with pytest.raises(
+        TypeError, match=r"expected a GraphEncoder, got Linear; wrap the network: GraphEncoder\(network"
+    ):
+        run(torch.nn.Linear(2, 2), molecules(LABELS), split(32), classification=True)  # type: ignore[arg-type]
+
+
+def test_targets_of_double_precision_keep_it() -> None:
+    """In float32 all of them are one number, and the error nought."""
+    y = 1e9 + torch.arange(32, dtype=torch.float64)[:, None]
+    network = encoder()
+    far = run(network, molecules(y), split(32), classification=False, epochs=2, batch_size=8)
+    near = run(network, molecules(y - 1e9), split(32), classification=False, epochs=2, batch_size=8)
+    assert far.test.mean == pytest.approx(near.test.mean, rel=1e-3) and near.test.mean > 1

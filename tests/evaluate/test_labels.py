@@ -71,3 +71,22 @@ def test_a_task_without_a_label_is_skipped_and_counted(way: str) -> None:
     y = Y.copy()
     y[:, 1] = NAN
     assert scored(way, y, classification=True).skipped == 1
+
+
+@pytest.mark.parametrize("way", ["linear model", "forest", "fine-tuning"])
+def test_a_task_without_labels_to_learn_from_has_no_score(way: str) -> None:
+    y = Y.copy()
+    y[SPLIT["train"], 0] = NAN
+    found = scored(way, y, classification=True)
+    assert found.skipped == 1 and np.isnan(found.each[0]) and found.mean == found.each[1]
+
+
+def test_nothing_is_predicted_of_such_a_task() -> None:
+    molecules = from_smiles_list(["C" * n + end for n in range(1, 11) for end in ("O", "N")])
+    y = Y.copy()
+    y[:, 1] = NAN
+    molecules._data.y, molecules.slices["y"] = torch.from_numpy(y), molecules.slices["row"]
+    parts = {part: torch.from_numpy(positions) for part, positions in SPLIT.items()}
+    encoder = GraphEncoder(MoleculeEncoder(8, 2), mean_readout)
+    said = finetune(encoder, molecules, parts, classification=True, epochs=1).predict(molecules)
+    assert bool(said[:, 0].isfinite().all()) and bool(said[:, 1].isnan().all())

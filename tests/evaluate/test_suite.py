@@ -1,12 +1,13 @@
 """The rows of a table: made once, cached by what decides them, the untrained encoder as training begins with it."""
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
 
 from graphcl.data import PackedDataset
-from graphcl.evaluate import compared_embeddings
+from graphcl.evaluate import compared_embeddings, evaluate_embeddings, protocol, with_folds
 from graphcl.methods import GraphCL
 from graphcl.nn import GIN, GraphEncoder
 
@@ -56,3 +57,21 @@ def test_methods_of_one_setting_share_no_untrained_row(graphs, tmp_path):
         for seed, key in ((3, {"method": "one"}), (4, {"method": "other"}))
     ]
     assert not np.allclose(rows[0]["untrained"][0], rows[1]["untrained"][0])
+
+
+def test_names_of_the_rows_beside_are_taken(graphs):
+    with pytest.raises(ValueError, match="expected another name than untrained, which is a row of every such table"):
+        compared_embeddings(graphs, [0], make=make, trained={"untrained": make})
+
+
+def test_seeds_of_numpy(graphs, tmp_path, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    options = {"make": make, "trained": {"GraphCL": make}, "cache": tmp_path, "key": {"set": "rings"}}
+    rows, _ = compared_embeddings(graphs, np.arange(2), batch_size=np.int64(4), **options)
+    again, _ = compared_embeddings(graphs, [0, 1], batch_size=4, **options)
+    np.testing.assert_array_equal(rows["untrained"], again["untrained"])
+    y = np.arange(9) % 2
+    few = with_folds(protocol("tu-rbf-svm"), 2, 2)
+    found = evaluate_embeddings({"GraphCL": rows["GraphCL"]}, y, few, np.arange(2))
+    expected = evaluate_embeddings({"GraphCL": rows["GraphCL"]}, y, few, [0, 1])
+    np.testing.assert_array_equal(found.scores["GraphCL"], expected.scores["GraphCL"])

@@ -159,7 +159,7 @@ class TestViews:
 
     def test_one_view_too_small_is_refused(self, generator):
         views = [batch_of([3, 4], generator), batch_of([1], generator)]
-        with pytest.raises(ValueError, match="expected at least 2 nodes in every view to normalise over, got 1"):
+        with pytest.raises(ValueError, match="expected at least 2 rows .* in every view to normalise over, got 1"):
             GraphEncoder(GIN(4, 8, 2).double()).encode_views(views)
 
     @pytest.mark.parametrize("end", [-1, 7])
@@ -358,6 +358,47 @@ for ours in (GraphEncoder(GIN(4, 8, 2)), GraphEncoder(GCN(4, 8, 2, norm="batch",
     torch.testing.assert_close(ours.state_dict(), compiled.state_dict())
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+def test_compiled_with_edges_that_nobody_has_seen():
+    program = """
+import copy, torch
+from graphcl.nn import GAT, GCN, SAGE
+for ours, weighted in ((GAT(4, 8, 2, heads=2), False), (GCN(4, 8, 2), True), (SAGE(4, 8, 2), False)):
+    compiled = copy.deepcopy(ours)
+    call = torch.compile(compiled, backend="aot_eager")
+    for size in (12, 15):
+        x, edge_index, weight = torch.randn(size, 4), torch.randint(size, (2, 30)), torch.rand(30)
+        rest = (weight,) if weighted else ()
+        found = call(x, edge_index.clone(), *rest)  # the first to see these edges
+        found.sin().sum().backward()
+        expected = ours(x, edge_index, *rest)
+        expected.sin().sum().backward()
+        torch.testing.assert_close(found, expected)
+    torch.testing.assert_close([p.grad for p in ours.parameters()], [p.grad for p in compiled.parameters()])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)
+
+
+class TestViewsOfOtherLengths:
+    """What belongs to edges must be as many as the edges of each view, not of all together."""
+
+    edges = torch.randint(6, (2, 9))
+
+    def view(self, **more):
+        return Data(x=torch.ones(6, 5), edge_index=self.edges, **more)
+
+    def test_weights(self):
+        views = [self.view(edge_weight=torch.rand(k)) for k in (8, 10)]
+        with pytest.raises(ValueError, match="expected edge_weight for each of 9 edges of a view, got 8"):
+            GraphEncoder(GCN(5, 8)).encode_views(views)
+
+    def test_attributes(self):
+        views = [self.view(edge_attr=torch.zeros(k, 3, dtype=torch.int64)) for k in (8, 10)]
+        for view in views:
+            view.x = torch.zeros(6, 9, dtype=torch.int64)
+        with pytest.raises(ValueError, match="expected edge_attr for each of 9 edges of a view, got 8"):
+            GraphEncoder(MoleculeEncoder(8, 2)).encode_views(views)
 
 
 class TestRefusals:

@@ -17,7 +17,7 @@ def test_shape_and_defaults(generator):
 
 
 def test_no_width_is_refused():
-    with pytest.raises(ValueError, match="expected in_channels of at least 1, got 0"):
+    with pytest.raises(ValueError, match="expected widths of at least 1, got 0"):
         projection_head(0)
 
 
@@ -135,7 +135,7 @@ class TestMLPHead:
 
     @pytest.mark.parametrize("arguments", [{"num_layers": 0}, {"in_channels": 0}, {"hidden_channels": -1}])
     def test_sizes_below_one_are_refused(self, arguments):
-        with pytest.raises(ValueError, match="expected widths and num_layers of at least 1"):
+        with pytest.raises(ValueError, match="expected (widths|num_layers) of at least 1"):
             MLPHead(**{"in_channels": 3, **arguments})
 
     def test_an_unknown_norm_is_refused(self):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphcl.nn import BatchNorm
+from graphcl.nn import GIN, BatchNorm
 
 SETTINGS = [
     {},
@@ -147,7 +147,7 @@ class TestRefusals:
     def test_one_row_in_a_view(self, rows, sizes):
         norm = BatchNorm(2)
         with pytest.raises(
-            ValueError, match="expected at least 2 nodes in every view to normalise over, got [01]; use"
+            ValueError, match="expected at least 2 rows .* in every view to normalise over, got [01]; use"
         ):
             norm(torch.ones(rows, 2), sizes)
         assert norm.num_batches_tracked == 0
@@ -161,3 +161,23 @@ class TestRefusals:
         with pytest.raises((ValueError, RuntimeError), match="split"):
             norm(torch.ones(5, 2), [2, 2])
         assert norm.num_batches_tracked == 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("width", [2, 10, 5000])
+def test_another_width_is_refused_and_nothing_is_written(width, training):
+    memory = torch.zeros(16)
+    norm = BatchNorm(3).train(training)
+    norm.running_mean = memory[:3]
+    with pytest.raises(ValueError, match=rf"expected 3 columns to normalise, got \[4, {width}\]"):
+        norm(torch.randn(4, width) + 100)
+    assert not memory.any()
+    with pytest.raises(ValueError, match="expected 2D or 3D input"):
+        norm(torch.randn(3))
+
+
+def test_a_norm_of_another_width_in_an_encoder():
+    encoder = GIN(5, 8, 2)
+    encoder.norms[0] = BatchNorm(6)
+    with pytest.raises(ValueError, match=r"expected 6 columns to normalise, got \[9, 8\]"):
+        encoder(torch.randn(9, 5), torch.zeros(2, 0, dtype=torch.int64))

@@ -400,3 +400,42 @@ def test_groups_under_vmap(impl, generator):
 
     wanted = [torch.stack(each) for each in zip(*map(function, *several, pairs, weights), strict=True)]
     torch.testing.assert_close(list(torch.func.vmap(function)(*several, pairs, weights)), wanted)
+
+
+@implementations
+@similarities
+@pytest.mark.parametrize("among", [True, False])
+def test_a_query_without_keys_gets_no_gradient_however_large_the_one_that_comes_in(impl, similarity, among):
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(4, 3, generator=generator, requires_grad=True)
+    key = None if among else torch.randn(5, 3, generator=generator, requires_grad=True)
+    n = 4 if among else 5
+    lonely = torch.tensor([0, 1, 2, 3]), torch.zeros(n, dtype=torch.long)
+    weight = torch.rand(n, generator=generator).add(0.5).requires_grad_()
+    scale = torch.tensor(5.0, requires_grad=True)
+    found = logsumexp(query, key, scale=scale, exclude=[lonely], weight=weight, similarity=similarity, impl=impl)
+    given = [tensor for tensor in (query, key, weight, scale) if tensor is not None]
+    assert found[0] == -math.inf and bool(found[1:].isfinite().all())
+    grads = torch.autograd.grad(found, given, torch.tensor([1e6, 0.0, 0.0, 0.0]), allow_unused=True)
+    assert all(grad is None or not grad.any() for grad in grads)
+    grads = torch.autograd.grad(
+        logsumexp(query, key, scale=scale, exclude=[lonely], weight=weight, similarity=similarity, impl=impl),
+        given,
+        torch.tensor([1e6, 1.0, 1.0, 1.0]),
+    )
+    rest = logsumexp(query[1:], query if among else key, scale=scale, exclude=[(lonely[0][1:], lonely[1])],
+                     weight=weight, similarity=similarity, impl="dense")  # fmt: skip
+    for grad, expected in zip(grads, torch.autograd.grad(rest.sum(), given), strict=True):
+        torch.testing.assert_close(grad, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_several_scales_across_ranks_learn():
+    z = torch.randn(4, 3)
+    several = [torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)]
+    found = ranks.logsumexp(z, scale=several)
+    expected = logsumexp(z, scale=several)
+    torch.testing.assert_close(found, expected)
+    for grad, other in zip(
+        *(torch.autograd.grad(each.sin().sum(), several) for each in (found, expected)), strict=True
+    ):
+        torch.testing.assert_close(grad, other)

@@ -14,11 +14,11 @@ from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
 
-from graphcl.augment import Compose, EdgeDrop, NodeDrop
+from graphcl.augment import Compose, EdgeDrop, NodeDrop, RandomChoice
 from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.losses import InfoNCE, NTXent
-from graphcl.methods import GRACE, GraphCL
+from graphcl.methods import GRACE, GraphCL, InfoGraph
 from graphcl.nn import GIN, GraphEncoder, mean_readout
 from graphcl.train import RunFolder, fit
 
@@ -40,11 +40,11 @@ class StopsAfter(nn.Module):
         super().__init__()
         self.loss, self.calls = loss, calls
 
-    def forward(self, z1, z2):
+    def forward(self, *rows):
         self.calls -= 1
         if self.calls == 0:
             os.kill(os.getpid(), signal.SIGINT)
-        return self.loss(z1, z2)
+        return self.loss(*rows)
 
 
 def test_the_loss_falls(graphs, make):
@@ -779,3 +779,108 @@ def test_a_method_inside_of_something_is_refused_with_what_to_do(graphs):
     method = GraphCL(GraphEncoder(GIN(graphs[0].num_features)))
     with pytest.raises(TypeError, match="got it inside a DataParallel; compile the network"):
         fit(torch.nn.DataParallel(method), graphs)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Compose([EdgeDrop(drop=0.2), NodeDrop(drop=0.2)]), Compose([EdgeDrop(drop=0.2)])),
+        (Compose([EdgeDrop(drop=0.2)]), Compose([EdgeDrop(drop=0.2), NodeDrop(drop=0.2)])),
+        (RandomChoice([EdgeDrop(drop=0.2), NodeDrop(drop=0.2)]), RandomChoice([EdgeDrop(drop=0.2)])),
+    ],
+    ids=["fewer", "more", "choice"],
+)
+def test_views_of_more_or_fewer_parts_are_those_of_another_run(graphs, tmp_path, before, after):
+    def make(view):
+        return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), views=(view, EdgeDrop(drop=0.1)))
+
+    fit(make(before), graphs, epochs=1, folder=tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"count=\d \(there \d\)"):
+        fit(make(after), graphs, epochs=2, folder=tmp_path / "run", resume=True)
+
+
+class Noisy(torch.utils.data.Dataset):
+    """A set whose graphs are drawn anew at every access."""
+
+    def __init__(self, graphs):
+        self.graphs = graphs
+
+    def __len__(self):
+        return len(self.graphs)
+
+    def __getitem__(self, i):
+        graph = self.graphs[i].clone()
+        graph.x = graph.x + 0.1 * torch.randn_like(graph.x)
+        return graph
+
+
+@pytest.mark.parametrize("kind", [GraphCL, InfoGraph])
+def test_a_set_that_draws_its_graphs_resumes_bit_for_bit(graphs, tmp_path, kind):
+    def make():
+        torch.manual_seed(0)
+        return kind(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)))
+
+    whole, parts = make(), make()
+    fit(whole, Noisy(graphs), epochs=4, batch_size=5)
+    parts.loss = StopsAfter(parts.loss, 2)
+    torch.manual_seed(7)  # what else is drawn in the process is nothing to it
+    first = fit(parts, Noisy(graphs), epochs=4, batch_size=5, folder=tmp_path / "run")
+    assert first.interrupted and first.epochs == []
+    again = make()
+    fit(again, Noisy(graphs), epochs=4, batch_size=5, folder=tmp_path / "run", resume=True)
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(graphs, make):
+    class Breaks(nn.Module):
+        calls = 0
+
+        def forward(self, z1, z2):
+            self.calls += 1
+            return InfoNCE()(z1, z2) * (math.nan if self.calls == 4 else 1.0)
+
+    method, good = make(), make()
+    method.loss = Breaks()
+    with pytest.raises(RunError, match="the loss became nan"):
+        fit(method, graphs, epochs=2, batch_size=4)
+    good.loss = InfoNCE()
+    fit(good, graphs, epochs=1, batch_size=4)  # three steps; the thirteenth graph is left out
+    trained = [*zip(method.parameters(), good.parameters(), strict=True)]
+    assert all(torch.equal(a, b) for a, b in trained)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None},
+        {"sums": [1.0]},
+        {"epoch": "x"},
+        {"random": [1, 2]},
+        {"random": torch.zeros(3, dtype=torch.uint8)},
+        {"optimizer": None},
+        {"model": [1]},
+        {"best": 5},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_checkpoint_with_other_things_in_it(graphs, make, tmp_path, change):
+    fit(make(), graphs, epochs=1, folder=tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.pt"
+    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
+        fit(make(), graphs, epochs=2, folder=tmp_path / "run", resume=True)
+
+
+def test_a_setting_that_this_version_does_not_know(graphs, make, tmp_path):
+    fit(make(), graphs, epochs=1, folder=tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "settings": {**state["settings"], "momentum": 0.9, "more": None}}, path)
+    with pytest.raises(CheckpointError, match=r"no momentum \(there 0\.9\)"):
+        fit(make(), graphs, epochs=2, folder=tmp_path / "run", resume=True)
+
+
+def test_a_folder_in_ones_home(graphs, make, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fit(make(), graphs, epochs=1, folder="~/runs/a")
+    assert (tmp_path / "runs" / "a" / "model.safetensors").is_file()

@@ -77,6 +77,9 @@ def test_a_metrics_line_cut_short_is_left_out(tmp_path):
     with open(folder.metrics_file, "a") as file:
         file.write('{"epoch": 3, "lo')
     assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
+    for other in (b"\xff\n", b'{"loss": 1}\n', b"3\n"):
+        folder.metrics_file.write_bytes(b'{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.4}\n' + other)
+        assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
     folder.keep_metrics(1)
     assert folder.metrics_file.read_text() == '{"epoch": 1, "loss": 0.5}\n'
 

@@ -1,0 +1,83 @@
+"""What a transform notes of each molecule, such as its scaffold, for all molecules of a packed set."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.utils import cumsum
+
+from graphcl.data.molecule_set import MoleculeDataset
+from graphcl.errors import DataError
+
+__all__ = ["with_marks"]
+
+
+def with_marks(
+    dataset: MoleculeDataset,
+    mark: Callable[[Data], Data] | Sequence[Callable[[Data], Data]],
+    *,
+    progress: bool | None = None,
+) -> MoleculeDataset:
+    """The set with marks of its atoms, one for each atom, as views with ``protect=`` and fragment views need them.
+
+    Each molecule is shown to ``mark`` with its ``smiles``, one after the other; what attributes it gains are kept.
+
+    Args:
+        dataset: A set of molecules; it stays as it was.
+        mark: Transforms, such as :class:`graphcl.augment.MarkScaffold`, :class:`graphcl.augment.MarkFunctionalGroups`
+            and :class:`graphcl.augment.MarkFragments`, or a function of your own: each adds tensors ``[atoms, ...]``.
+        progress: A progress bar; None shows it on a terminal only.
+
+    Raises:
+        DataError: Molecules have no SMILES, nothing was marked, or the marks are not one for each atom.
+        ValueError: A molecule cannot be marked.
+        ImportError: RDKit is not installed.
+
+    Example:
+        >>> from graphcl.augment import AtomMask, MarkScaffold
+        >>> from graphcl.data import from_smiles_list
+        >>> dataset = with_marks(from_smiles_list(["Cc1ccccc1", "CCO"]), MarkScaffold())
+        >>> dataset[0].scaffold.tolist()
+        [False, True, True, True, True, True, True]
+        >>> AtomMask(mask=0.25, protect="scaffold")(dataset[0]).x[:, 0].tolist()
+        [118, 5, 5, 5, 5, 5, 5]
+    """
+    from tqdm import tqdm
+
+    transforms = list(mark) if isinstance(mark, Sequence) else [mark]
+    whole = copy.copy(dataset)  # where this is a part of it: positions go through to it
+    whole._indices = None
+    found: dict[str, list[Tensor]] = {}
+    disable = None if progress is None else not progress
+    for position, smiles in enumerate(tqdm(whole._smiles, "mark", whole.len(), disable=disable)):
+        if not smiles:
+            raise DataError(f"expected a SMILES of every molecule of {dataset.name}, got none of the one at {position}")
+        graph = whole.get(position)
+        graph.smiles = smiles
+        known = set(graph.keys())
+        for transform in transforms:
+            graph = transform(graph)
+        for name in set(graph.keys()) - known:
+            found.setdefault(name, []).append(_checked(name, graph, position))
+    if not found or any(len(marks) < whole.len() for marks in found.values()):
+        raise DataError(
+            f"expected a mark of every molecule of {dataset.name}, got {', '.join(found) or 'none'} of some"
+        )
+    out = copy.copy(dataset)
+    out._data, out.slices = copy.copy(dataset._data), dict(dataset.slices)
+    for name, marks in sorted(found.items()):
+        out._data[name] = torch.cat(marks)
+        out.slices[name] = cumsum(torch.tensor([len(part) for part in marks]))
+    return out
+
+
+def _checked(name: str, graph: Data, position: int) -> Tensor:
+    value = graph[name]
+    if not isinstance(value, Tensor) or value.dim() == 0 or value.size(0) != graph.num_nodes:
+        got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise DataError(
+            f"expected marks {name!r} of the {graph.num_nodes} atoms of the molecule at {position}, got {got}"
+        )
+    return value
