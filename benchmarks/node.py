@@ -55,7 +55,11 @@ NAMES = {
     "COSTA": "costa",
     "SGRL": "sgrl",
     "GraphMAE": "graphmae",
+    "MVGRL-power-2": "mvgrl",
 }
+# What a row has that its method's recipe has not. Of the powers 0, 1, 2, 3, 5 and 8 the second has the best mean accuracy
+# on the validation nodes of Cora and CiteSeer, three seeds each; it is no part of the paper.
+CHANGED: Mapping[str, Mapping[str, Any]] = {"MVGRL-power-2": {"arguments": {"power": 2}}}
 # What fits a session on two cores; the papers' own are in graphcl methods NAME.
 EPOCHS = {"bgrl": 1000}
 PROTOCOLS = {
@@ -100,7 +104,7 @@ def main() -> None:
 def table(name: str, seeds: range, arguments: argparse.Namespace) -> None:
     """All rows of one data set."""
     entry = card(name)
-    chosen = {method: settings_of(NAMES[method], name) for method in arguments.methods}
+    chosen = {method: settings_of(NAMES[method], name) | CHANGED.get(method, {}) for method in arguments.methods}
     data = {
         features: load(name, features=features)[0] for features in {s["features"] for s in chosen.values()} | {None}
     }

@@ -1,16 +1,15 @@
-"""What an encoder says of a node, with what it says of the neighbourhood: powers of the normalised adjacency."""
+"""What is said of a node, with what is said of the neighbourhood: powers of the normalised adjacency."""
 
 from torch_geometric.data import Data
 
 from graphcl.methods.base import graphs_of
 from graphcl.nn import Embeddings, GraphEncoder, normalised_adjacency
 
-__all__ = ["encode_smoothed"]
+__all__ = ["smoothed"]
 
 
-def encode_smoothed(encoder: GraphEncoder, data: Data, power: int) -> Embeddings:
-    """The embeddings H + A^n H, n the power of the symmetrically normalised adjacency with self-loops; H for n = 0."""
-    found = encoder.encode(data)
+def smoothed(found: Embeddings, encoder: GraphEncoder, data: Data, power: int) -> Embeddings:
+    """H + A^n H of embeddings H, n the power of the symmetrically normalised adjacency with self-loops; H for n = 0."""
     if power == 0:
         return found
     spread = found.node

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 from graphcl import losses
 from graphcl._arguments import check_whole
 from graphcl.augment import Compose, FeatureMask, FeatureShuffle
-from graphcl.methods._smooth import encode_smoothed
+from graphcl.methods._smooth import smoothed
 from graphcl.methods.base import View
 from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import Embeddings, GraphEncoder
@@ -75,4 +75,4 @@ class GGD(NodeViewMethod):
         return self.loss(z1, z2)
 
     def represent(self, data: Data) -> Embeddings:
-        return encode_smoothed(self.encoder, data, self.power)
+        return smoothed(self.encoder.encode(data), self.encoder, data, self.power)

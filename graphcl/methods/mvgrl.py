@@ -10,9 +10,11 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 
 from graphcl import losses
+from graphcl._arguments import check_whole
 from graphcl._random import Key, fold
 from graphcl.augment import FeatureShuffle, Identity, PPRDiffusion
 from graphcl.distributed import joined_groups
+from graphcl.methods._smooth import smoothed
 from graphcl.methods.base import View, graphs_of, view_of
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align
@@ -41,11 +43,13 @@ class MVGRL(NodeMethod):
             0.01 on and scale them: ``PPRDiffusion(alpha=0.2, threshold=0.01, renormalise="max")``.
         corruption: From a view to a corrupted one; shuffled features by default.
         loss: From the scores of true and of corrupted nodes to a scalar; :class:`graphcl.losses.DGIBCE` by default.
+        power: n: ``embed`` gives :math:`H + \hat A^n H`, as :class:`GGD` does, with the normalised adjacency; 0, as in the
+            paper, for H alone.
         seed: The seed of the corruption.
 
     Raises:
-        ValueError: The encoders differ in width.
-        TypeError: ``second`` is no GraphEncoder, or a view cannot be called.
+        ValueError: The encoders differ in width, or ``power`` is negative.
+        TypeError: ``second`` is no GraphEncoder, a view cannot be called, or ``power`` is no whole number.
 
     Example:
         >>> from torch_geometric.nn import GCN
@@ -70,6 +74,7 @@ class MVGRL(NodeMethod):
         diffusion: View | None = None,
         corruption: View | None = None,
         loss: nn.Module | None = None,
+        power: int = 0,
         seed: int = 0,
     ) -> None:
         diffusion = PPRDiffusion(alpha=0.2, top_k=64) if diffusion is None else diffusion
@@ -87,6 +92,7 @@ class MVGRL(NodeMethod):
         self.corruption = FeatureShuffle() if corruption is None else corruption
         self.discriminator = Discriminator(encoder.out_channels)
         self.loss = losses.DGIBCE() if loss is None else loss
+        self.power = check_whole("power", power)
 
     def views_of(self, data: Data, key: Key) -> list[Data]:
         """The graph, its diffusion, and both corrupted."""
@@ -114,7 +120,8 @@ class MVGRL(NodeMethod):
 
     def represent(self, data: Data) -> Embeddings:
         first, second = self.encoder.encode(data), self.second.encode(view_of(self.views[1], data, 0))
-        return Embeddings(first.node + second.node, first.graph + second.graph)
+        found = Embeddings(first.node + second.node, first.graph + second.graph)
+        return smoothed(found, self.encoder, data, self.power)
 
 
 def _for_diffusion(encoder: GraphEncoder) -> GraphEncoder:

@@ -10,7 +10,7 @@ from graphcl import losses
 from graphcl._arguments import check_whole
 from graphcl._random import Key
 from graphcl.distributed import joined_rows
-from graphcl.methods._smooth import encode_smoothed
+from graphcl.methods._smooth import smoothed
 from graphcl.methods.base import Method
 from graphcl.methods.bgrl import prelu_predictor
 from graphcl.methods.nodes import mark_seeds
@@ -107,7 +107,7 @@ class SGRL(Method):
         return scattering(target) + self.loss(online, target) / 2
 
     def represent(self, data: Data) -> Embeddings:
-        return encode_smoothed(self.encoder, data, self.power)
+        return smoothed(self.encoder.encode(data), self.encoder, data, self.power)
 
     def after_step(self) -> None:
         """Move the target."""

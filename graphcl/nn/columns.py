@@ -62,7 +62,7 @@ def bond_counts(
 
     Args:
         edge_index: ``[2, E]``.
-        edge_attr: ``[E, B]``, indices.
+        edge_attr: ``[E, B]``, indices, each below the size of its column; nobody checks that here.
         num_nodes: N.
         sizes: The number of values of each column, and of what else is to have a place.
         weight: ``[E]``, what each bond counts; 1 by default.

@@ -66,6 +66,8 @@ class GIN(JointEncoder):
 
     Raises:
         ValueError: An argument is not positive or ``norm`` unknown; at the call, ``x`` has another width.
+        TypeError: At the call, ``x`` is of another type than the weights, or ``edge_index`` holds no whole numbers.
+        IndexError: At the call, an edge ends at a node that is not there; on a CPU, a GPU is not asked.
 
     Example:
         >>> encoder = GIN(4, hidden_channels=8, num_layers=2)

@@ -42,6 +42,8 @@ class GAT(Stack):
     Raises:
         ValueError: An argument is out of range or unknown, or ``heads`` does not divide a width that they share; at
             the call, ``x`` has another width.
+        TypeError: At the call, ``x`` is of another type than the weights, or ``edge_index`` holds no whole numbers.
+        IndexError: At the call, an edge ends at a node that is not there; on a CPU, a GPU is not asked.
 
     Example:
         >>> GAT(4, 8, 2, heads=2)(torch.ones(3, 4), torch.tensor([[0, 1], [1, 2]])).shape

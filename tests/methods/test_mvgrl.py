@@ -75,6 +75,17 @@ def test_embeddings_are_the_sum_of_both_encoders():
     torch.testing.assert_close(found.graph, first.graph + second.graph)
 
 
+def test_embeddings_are_smoothed_if_asked_to():
+    method, data = make(power=2), graph()
+    adjacency = nets.normalised_adjacency(data.edge_index, 9)
+    h = make().embed(data).node
+    found = method.embed(data)
+    torch.testing.assert_close(found.node, h + adjacency(adjacency(h)))
+    torch.testing.assert_close(found.graph, found.node.sum(0, keepdim=True))
+    with pytest.raises(ValueError, match="expected power of at least 0, got -1"):
+        make(power=-1)
+
+
 @pytest.mark.parametrize("kind", [GCN, nets.GCN], ids=["PyG's", "ours"])
 def test_diffusion_is_the_matrix_of_its_encoder_and_only_of_that(kind):
     gnn, data, diffusion = kind(4, 3, 1), graph(), PPRDiffusion(alpha=0.2, top_k=4)
