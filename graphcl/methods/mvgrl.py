@@ -43,8 +43,8 @@ class MVGRL(NodeMethod):
             0.01 on and scale them: ``PPRDiffusion(alpha=0.2, threshold=0.01, renormalise="max")``.
         corruption: From a view to a corrupted one; shuffled features by default.
         loss: From the scores of true and of corrupted nodes to a scalar; :class:`graphcl.losses.DGIBCE` by default.
-        power: n: ``embed`` gives :math:`H + \hat A^n H`, as :class:`GGD` does, with the normalised adjacency; 0, as in the
-            paper, for H alone.
+        power: n: ``embed`` gives :math:`H + \hat A^n H`, as :class:`GGD` does, with the normalised adjacency; 0, as in
+            the paper, for H alone.
         seed: The seed of the corruption.
 
     Raises:
