@@ -57,8 +57,8 @@ NAMES = {
     "GraphMAE": "graphmae",
     "MVGRL-power-2": "mvgrl",
 }
-# What a row has that its method's recipe has not. Of the powers 0, 1, 2, 3, 5 and 8 that of 2 has the best mean accuracy
-# on the validation nodes of Cora and CiteSeer, three seeds each; it is no part of the paper.
+# What a row has that its method's recipe has not. Of the powers 0, 1, 2, 3, 5 and 8 that of 2 has the best mean
+# accuracy on the validation nodes of Cora and CiteSeer, three seeds each; it is no part of the paper.
 CHANGED: Mapping[str, Mapping[str, Any]] = {"MVGRL-power-2": {"arguments": {"power": 2}}}
 # What fits a session on two cores; the papers' own are in graphcl methods NAME.
 EPOCHS = {"bgrl": 1000}
