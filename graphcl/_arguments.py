@@ -1,5 +1,6 @@
 """Checks of single arguments: a word out of a few, a number, a whole number."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,15 +23,15 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """The Python number that a NumPy or torch scalar holds; anything else as it is.
+    """The Python number that an array or tensor of one number holds; anything else, or what learns, as it is.
 
     Example:
         >>> import numpy as np
         >>> [plain(value) for value in (np.float64(0.5), np.int64(3), None)]
         [0.5, 3, None]
     """
-    is_scalar = hasattr(value, "item") and not getattr(value, "ndim", 0) and not getattr(value, "requires_grad", False)
-    return value.item() if is_scalar else value
+    single = hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1
+    return value.item() if single and not getattr(value, "requires_grad", False) else value
 
 
 def check_seed(seed: Any) -> int:

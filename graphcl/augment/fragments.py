@@ -9,6 +9,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 
 from graphcl._random import Key, hash_ids
+from graphcl._rdkit import any_molecule
 from graphcl._vocabulary import Vocab
 from graphcl.augment._chemistry import Molecule, check_vocab, node_attribute, refresh
 from graphcl.augment._edit import Edit
@@ -56,7 +57,7 @@ def _rdkit_molecule(data: Any) -> Any:
             f"(pre_transform=...), where it runs once per molecule"
         )
     try:
-        from rdkit import Chem
+        from rdkit import Chem, rdBase
     except ImportError as error:
         raise ImportError("reading molecules needs RDKit; install it with: pip install 'graphcl[molecules]'") from error
     smiles = data._store.get("smiles")
@@ -65,7 +66,8 @@ def _rdkit_molecule(data: Any) -> Any:
             f"expected data.smiles to be a string, got {smiles!r}; keep the SMILES with each molecule, or mark a set "
             "that graphcl.data has made by graphcl.data.with_marks(dataset, MarkScaffold())"
         )
-    molecule = Chem.MolFromSmiles(smiles)
+    with rdBase.BlockLogs():
+        molecule = any_molecule(smiles)
     if molecule is None:
         raise ValueError(f"expected a SMILES that RDKit can read, got {smiles!r}")
     if molecule.GetNumAtoms() != data.num_nodes:
@@ -116,12 +118,11 @@ class MarkScaffold(BaseTransform):
 
     def forward(self, data: Any) -> Any:
         molecule = _rdkit_molecule(data)
-        from rdkit.Chem.Scaffolds import MurckoScaffold
+        from rdkit import Chem
 
         for atom in molecule.GetAtoms():
             atom.SetIntProp("_node", atom.GetIdx())
-        find: Any = MurckoScaffold.GetScaffoldForMol  # which carries no types
-        scaffold = find(molecule)
+        scaffold = Chem.MurckoDecompose(molecule)  # GetScaffoldForMol, without its check of valences
         data.scaffold = torch.zeros(molecule.GetNumAtoms(), dtype=torch.bool)
         data.scaffold[[atom.GetIntProp("_node") for atom in scaffold.GetAtoms()]] = True
         return data

@@ -69,13 +69,18 @@ def add_columns(add: Any) -> None:
     add("--encoding", type=str | None, default=None, help="its encoding if that is not UTF-8, such as latin-1")
 
 
-def check_new(file: Path, suffix: str, *, overwrite: bool) -> None:
-    """Refuse to write a file that is there already, or of another format than its name says, or into no folder."""
+def check_new(file: Path, suffix: str, *, overwrite: bool, data: str | None = None) -> None:
+    """Refuse to write a file that is there already, or of another format than its name says, or into no folder.
+
+    Of a file of molecules, ``data``, a list of what is none of them may be written, too.
+    """
     if file.suffix.lower() != suffix:
         raise ConfigError(f"expected a file that ends in {suffix}, as that is what is written, got --out {file}")
-    for path in (file, beside(file)):
+    for path in (file, *([] if data is None else [beside(file)])):
         if path.exists() and not overwrite:
             raise RunError(f"expected a new file, but {path} is there already; choose another --out, or --overwrite")
+        if data is not None and path.resolve() == Path(data).expanduser().resolve():
+            raise RunError(f"expected other files to write than {path}, which is read; choose another --out")
     if not file.parent.is_dir():
         raise RunError(f"expected the folder {file.parent} to exist; make it first")
     try:
@@ -95,8 +100,8 @@ def tell_skipped(dataset: Any, path: Path) -> None:
     if getattr(dataset, "skipped", ()):
         count = dataset.write_skipped(path)
         print(f"{count:,} of {dataset.num_rows:,} rows are no molecules and are left out; {path} lists them")
-    else:
-        path.unlink(missing_ok=True)  # of what was there before
+    elif path.is_file() and path.read_bytes().startswith(b"row,smiles,reason"):
+        path.unlink()  # of what was written there before
 
 
 def tell_overlaps(overlaps: Sequence[Any], before: int, after: int, path: Path) -> None:

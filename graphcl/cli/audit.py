@@ -61,7 +61,7 @@ def run(config: Any) -> int:
     from graphcl.evaluate import Provenance, audit, format_table, protocol
     from graphcl.train import RunFolder, pick_device
 
-    folder = RunFolder(config.encoder) if Path(config.encoder).is_dir() else None
+    folder = RunFolder(config.encoder) if Path(config.encoder).expanduser().is_dir() else None
     settings = run_config(folder) if folder else {}
     if folder and (config.weights or config.arguments):
         raise ConfigError("expected a run folder alone, got --weights or --arguments beside it; the run has its own")

@@ -47,7 +47,7 @@ def run(config: Any) -> int:
     from graphcl.train.checkpoint import write_atomically
 
     out = Path(config.out).expanduser()
-    check_new(out, ".npz", overwrite=config.overwrite)
+    check_new(out, ".npz", overwrite=config.overwrite, data=config.data)
     check_named(config)
     device = pick_device(config.device)
     encode, dataset = (_of_run if config.model is None else _of_model)(config, device)

@@ -58,7 +58,7 @@ def run(options: Any) -> int:
     if len(set(options.seeds)) != len(options.seeds) or min(options.seeds) < 0:
         raise ConfigError(f"expected seeds of at least 0, each once, got {' '.join(map(str, options.seeds))}")
     out = Path(options.out).expanduser()
-    check_new(out, ".csv", overwrite=options.overwrite)
+    check_new(out, ".csv", overwrite=options.overwrite, data=options.data)
     source = source_of_run(RunFolder(options.run)) if options.model is None else source_of_model(options.model)
     check_run(source.config)
     root = options.root or source.config["root"]

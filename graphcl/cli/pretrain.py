@@ -111,7 +111,7 @@ def _settings(config: Any) -> dict[str, Any]:
 
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:
-        settings["root"] = str(Path(config.root).resolve())
+        settings["root"] = str(Path(config.root).expanduser().resolve())
     for key in ("epochs", "batch_size", "lr", "accumulate", "temperature", "hidden", "layers"):
         if settings[key] is not None and not settings[key] > 0:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")

@@ -6,9 +6,10 @@ a processed file is not one of tensors. A guarded class does the same work behin
 
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ def damaged(path: Path, reason: str) -> DataError:
 
 def check_processed(folder: Path, name: str = "data.pt") -> None:
     """Read what PyG would read, but only as tensors and plain containers: PyG falls back to unpickling anything."""
-    forget_older(folder / name, folder.parent / "raw")
     # Not the context manager `safe_globals`: on leaving it takes away what PyG itself had registered.
     torch.serialization.add_safe_globals([Data])
     for file, expected in ((name, tuple), ("pre_transform.pt", str), ("pre_filter.pt", str)):
@@ -47,17 +47,34 @@ def check_processed(folder: Path, name: str = "data.pt") -> None:
             raise damaged(folder / name, f"processed with {path.stem}={content}, not as the raw files are")
 
 
-def forget_older(processed: Path, raw: Path) -> None:
-    """Remove a processed file that is older than a raw one: these have changed since it was made.
+@contextmanager
+def remade_if_older(processed: Path) -> Iterator[None]:
+    """Put a processed file aside that is older than a raw one, so that the block makes it anew; if not, it is back.
 
-    Where it cannot be removed it stays: in a folder of others, copied without its times, it is good as a rule.
+    Where it cannot be moved it stays: in a folder of others, copied without its times, it is good as a rule.
     """
+    aside = processed.with_name(f".{processed.name}.older")
+    moved = _is_older(processed, processed.parent.parent / "raw")
+    if moved:
+        try:
+            processed.rename(aside)
+        except OSError:
+            moved = False
+    try:
+        yield
+    finally:
+        if moved and processed.is_file():
+            aside.unlink(missing_ok=True)
+        elif moved:
+            aside.rename(processed)
+
+
+def _is_older(processed: Path, raw: Path) -> bool:
+    """Whether a raw file has changed since; one that will have in the future tells nothing."""
     if not processed.is_file() or not raw.is_dir():
-        return
-    made = processed.stat().st_mtime_ns
-    if any(path.stat().st_mtime_ns > made for path in raw.iterdir() if path.is_file()):
-        with suppress(OSError):
-            processed.unlink()
+        return False
+    made, now = processed.stat().st_mtime, time.time()
+    return any(made < path.stat().st_mtime <= now for path in raw.iterdir() if path.is_file())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from graphcl.data.cards import Card, card, card_folder, check_name, put_card
+from graphcl.data.cards import Card, card, card_folder, check_name, put_card, readable_card
 from graphcl.data.home import home, no_empty_folders
 from graphcl.data.load import load, load_raw, measure
 from graphcl.data.tu_check import KINDS, check_raw, raw_file
@@ -36,7 +36,7 @@ def add(name: str, source: str | Path, *, root: str | Path | None = None) -> Car
         raise DataError(f"{name} is made by the package and needs no files: choose another name.")
     folder, source = home(root), Path(source).expanduser()
     own = folder / "cards" / f"{name}.yaml"
-    if own.is_file() and card(name, root=folder).loader != "tu":
+    if own.is_file() and (there := readable_card(own)) is not None and there.loader != "tu":
         raise DataError(f"{name} is there already, another data set, as its card {own} says: choose another name.")
     try:
         with no_empty_folders(folder / "TU", folder):
@@ -70,7 +70,7 @@ def _add(name: str, source: Path, folder: Path, scratch: Path) -> Card:
         raw.parent.rename(target)
     if not entry.path.is_relative_to(folder):
         return entry
-    return put_card(entry, folder)
+    return put_card(entry)
 
 
 def _card_for(name: str, folder: Path, scratch: Path) -> Card:

@@ -260,18 +260,25 @@ def _published(entries: Any, path: Path) -> tuple[Published, ...]:
     return tuple(result)
 
 
-def put_card(entry: Card, root: Path) -> Card:
+def put_card(entry: Card) -> Card:
     """Write a user's card, unless one with the same counts is there, which may have been edited; return what is there.
 
     Raises:
         OSError: If the folder cannot be written.
     """
-    if entry.path.is_file():
-        there = card(entry.name, root=root)
-        if (there.loader, dict(there.counts)) == (entry.loader, dict(entry.counts)):
-            return there
+    there = readable_card(entry.path)
+    if there is not None and (there.loader, dict(there.counts)) == (entry.loader, dict(entry.counts)):
+        return there
     write_card(entry)
     return entry
+
+
+def readable_card(path: Path) -> Card | None:
+    """The card in a file, or None where there is none that can be read."""
+    try:
+        return _read(path, path.stem) if path.is_file() else None
+    except DataError:
+        return None
 
 
 def write_card(entry: Card) -> None:

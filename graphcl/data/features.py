@@ -79,10 +79,10 @@ def with_features(dataset: InMemoryDataset, features: str | None = None, *, cap:
     # A set with one value per node may keep it as a vector; a feature matrix has two dimensions.
     x = (x.unsqueeze(-1) if x.dim() == 1 else x).to(torch.float32)
     if features == "normalized":  # as PyG's NormalizeFeatures of each graph
-        least = x.amin(1) if x.numel() else x.new_zeros(len(x))
+        least = x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
         each = torch.arange(len(offsets) - 1).repeat_interleave(offsets.diff())
         lowest = least.new_full((len(offsets) - 1,), math.inf).scatter_reduce_(0, each, least, "amin")
-        x = x - lowest.index_select(0, each)[:, None]
+        x = x - lowest.index_select(0, each).view(-1, *[1] * (x.dim() - 1))
         x = x / x.sum(-1, keepdim=True).clamp(min=1)
     _check_finite(dataset, "x", x, offsets)
     edge_attr = dataset._data.edge_attr

@@ -194,7 +194,7 @@ def _put(entry: Card, source: Path, folder: Path) -> Card:
             if not target.is_file():
                 target.parent.parent.mkdir(exist_ok=True)
                 copied.parent.rename(target.parent)
-        return put_card(entry, folder)
+        return put_card(entry)
 
 
 def _check_absent(entry: Card, source: Path, folder: Path) -> None:

@@ -31,7 +31,8 @@ def with_marks(
         progress: A progress bar; None shows it on a terminal only.
 
     Raises:
-        DataError: Molecules have no SMILES, nothing was marked, or the marks are not one for each atom.
+        DataError: Molecules have no SMILES, nothing new was marked, or the marks are not one for each atom.
+        TypeError: The set is another.
         ValueError: A molecule cannot be marked.
         ImportError: RDKit is not installed.
 
@@ -46,27 +47,35 @@ def with_marks(
     """
     from tqdm import tqdm
 
+    if not isinstance(dataset, MoleculeDataset):
+        raise TypeError(
+            f"expected a set of molecules that graphcl.data has made, got {type(dataset).__name__}; of others take the "
+            "marks as their pre_transform"
+        )
     transforms = list(mark) if isinstance(mark, Sequence) else [mark]
-    whole = copy.copy(dataset)  # where this is a part of it: positions go through to it
-    whole._indices = None
+    # A part of a set becomes one of its own: the others need no marks.
+    out = copy.copy(dataset) if dataset._indices is None else dataset.copy()
     found: dict[str, list[Tensor]] = {}
     disable = None if progress is None else not progress
-    for position, smiles in enumerate(tqdm(whole._smiles, "mark", whole.len(), disable=disable)):
+    for position, smiles in enumerate(tqdm(out.smiles, "mark", len(out), disable=disable)):
         if not smiles:
-            raise DataError(f"expected a SMILES of every molecule of {dataset.name}, got none of the one at {position}")
-        graph = whole.get(position)
+            raise DataError(f"expected a SMILES of every molecule of {out.name}, got none of the one at {position}")
+        graph = out.get(position)
         graph.smiles = smiles
         known = set(graph.keys())
-        for transform in transforms:
-            graph = transform(graph)
+        try:
+            for transform in transforms:
+                graph = transform(graph)
+        except ValueError as error:
+            raise ValueError(f"the molecule at {position} of {out.name}: {error}") from error
         for name in set(graph.keys()) - known:
             found.setdefault(name, []).append(_checked(name, graph, position))
-    if not found or any(len(marks) < whole.len() for marks in found.values()):
+    if not found or any(len(marks) < len(out) for marks in found.values()):
         raise DataError(
-            f"expected a mark of every molecule of {dataset.name}, got {', '.join(found) or 'none'} of some"
+            f"expected new marks of every molecule of {out.name}, got {', '.join(sorted(found)) or 'none'} of some; it "
+            f"has {', '.join(sorted(out._data.keys()))} already"
         )
-    out = copy.copy(dataset)
-    out._data, out.slices = copy.copy(dataset._data), dict(dataset.slices)
+    out._data, out.slices = copy.copy(out._data), dict(out.slices)
     for name, marks in sorted(found.items()):
         out._data[name] = torch.cat(marks)
         out.slices[name] = cumsum(torch.tensor([len(part) for part in marks]))

@@ -23,7 +23,7 @@ from torch_geometric.data.data import Data, DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.storage import GlobalStorage
 from torch_geometric.utils import index_to_mask
 
-from graphcl.data._guard import also_safe, check_processed, damaged, guarded
+from graphcl.data._guard import also_safe, check_processed, damaged, guarded, remade_if_older
 from graphcl.data.home import no_empty_folders
 from graphcl.data.lists import ListDataset
 from graphcl.errors import DataError
@@ -169,11 +169,12 @@ def _harmless() -> list[Any]:
 
 
 def _read(cls: type[InMemoryDataset], name: str, root: Path, folder: Path) -> InMemoryDataset:
-    check_processed(folder / "processed", _PROCESSED)
     offline = type(cls.__name__, (cls,), {"download": _refuse})  # its own download asks before it fetches
     loader: Any = guarded(offline, hint=f"copy OGB's files to {folder}")
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # progress bars
+        processed = folder / "processed"
+        with remade_if_older(processed / _PROCESSED), contextlib.redirect_stderr(io.StringIO()):  # progress bars
+            check_processed(processed, _PROCESSED)
             dataset: Any = loader(name, root=str(root))
     except (RuntimeError, ValueError, KeyError, AttributeError, AssertionError) as error:
         raise damaged(folder / "processed" / _PROCESSED, str(error)) from error

@@ -1,7 +1,7 @@
 """Molecules that two sets share, by InChIKey: what was pretrained on should not be what is tested on."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,7 +38,7 @@ class Overlap(NamedTuple):
     left_out: int
 
 
-def inchikeys(smiles: Sequence[Any], *, root: str | Path | None = None, workers: int | None = None) -> NDArray[Any]:
+def inchikeys(smiles: Iterable[Any], *, root: str | Path | None = None, workers: int | None = None) -> NDArray[Any]:
     """The InChIKey of each molecule: the same for every way to write it down, and for its tautomers mostly.
 
     They are found once, in several processes where there are many, and kept in the data folder under the hash of the

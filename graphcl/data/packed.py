@@ -86,9 +86,18 @@ class PackedDataset:
             IndexError: ``index`` points outside the data set.
         """
         positions = _positions(index, self._num_graphs)
-        if self._plan is not None:
-            return self._plan.cut(positions)
-        graphs = [self._graph(i) for i in positions.tolist()]
+        return self.collate(self.graphs(positions)) if self._plan is None else self._plan.cut(positions)
+
+    def graphs(self, index: Tensor | NDArray[Any] | Sequence[int]) -> list[Any]:
+        """The graphs at ``index`` as the source gives them, for :meth:`collate`."""
+        return [self._graph(i) for i in _positions(index, self._num_graphs).tolist()]
+
+    def collate(self, graphs: list[Any]) -> Batch:
+        """One batch of graphs of the source, by PyG's own collation, on ``self.device``.
+
+        Raises:
+            ValueError: The graphs differ too much.
+        """
         try:
             batch: Batch = Batch.from_data_list(graphs)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:

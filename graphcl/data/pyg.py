@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch_geometric.data import Data
 
-from graphcl.data._guard import check_processed, damaged, guarded
+from graphcl.data._guard import check_processed, damaged, guarded, remade_if_older
 from graphcl.data.home import no_empty_folders
 from graphcl.data.lists import ListDataset
 from graphcl.errors import DataError
@@ -98,10 +98,10 @@ def load_pyg(collection: str, name: str, root: str | Path) -> ListDataset:
     base = root / kind.folder
     folder = base / kind.names[name]
     raw, processed = folder / "raw", folder / "processed"
-    check_processed(processed, kind.processed)
     inner = [place for place in (folder, *folder.parents) if place.is_relative_to(root)]
     try:
-        with no_empty_folders(processed, raw, *inner):
+        with remade_if_older(processed / kind.processed), no_empty_folders(processed, raw, *inner):
+            check_processed(processed, kind.processed)
             data = _read(collection, kind, name, base, processed)
     except OSError as error:
         raise DataError(

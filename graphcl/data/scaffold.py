@@ -1,7 +1,7 @@
 """Scaffold splits: molecules that share a skeleton are on one side, and the same file is split alike everywhere."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -43,7 +43,7 @@ def scaffold(smiles: str, *, chirality: bool = False) -> str:
     return scaffold_of(molecule, chirality)
 
 
-def scaffold_groups(smiles: Sequence[Any], *, chirality: bool = False) -> Tensor:
+def scaffold_groups(smiles: Iterable[Any], *, chirality: bool = False) -> Tensor:
     """Which molecules share a scaffold: int64 [molecules], groups numbered in the order of their first molecule.
 
     Molecules without rings share the empty scaffold, as in the splits of MoleculeNet.
@@ -58,11 +58,11 @@ def scaffold_groups(smiles: Sequence[Any], *, chirality: bool = False) -> Tensor
         tensor([0, 1, 0, 1])
     """
     numbers: dict[str, int] = {}
-    found = []
-    for row, (text, given) in enumerate(zip(texts_of(smiles), smiles, strict=True)):
+    found, given = [], smiles if isinstance(smiles, str) else list(smiles)
+    for row, text in enumerate(texts_of(given)):
         try:
-            if text is not given:
-                raise ValueError(f"expected a SMILES of a molecule, got {given!r}")
+            if text is not given[row]:
+                raise ValueError(f"expected a SMILES of a molecule, got {given[row]!r}")
             found.append(numbers.setdefault(scaffold(text, chirality=chirality), len(numbers)))
         except ValueError as error:
             raise ValueError(f"row {row}: {error}") from error

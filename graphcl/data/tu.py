@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch_geometric.datasets import TUDataset
 
-from graphcl.data._guard import check_processed, damaged
+from graphcl.data._guard import check_processed, damaged, remade_if_older
 from graphcl.data.home import no_empty_folders
 from graphcl.data.tu_check import KINDS, TARGETS, check_raw, count_lines, missing_files, raw_file
 from graphcl.data.tu_copy import copy_raw
@@ -44,9 +44,9 @@ def load_tu(name: str, root: str | Path, *, attributes: bool = False) -> TUDatas
         present = [raw_file(raw, name, kind).name for kind in KINDS if raw_file(raw, name, kind).is_file()]
         if present:
             raise DataError(f"{raw} has {', '.join(present)} but lacks {', '.join(missing)}: copy them there.")
-    check_processed(processed)
     try:
-        with no_empty_folders(processed, raw, folder, folder.parent, root):
+        with remade_if_older(processed / "data.pt"), no_empty_folders(processed, raw, folder, folder.parent, root):
+            check_processed(processed)
             archive = root / "TU_zip" / f"{name}.zip"
             dataset = _CheckedTUDataset(str(root / "TU"), name, archive=archive, attributes=attributes)
     except OSError as error:

@@ -48,8 +48,15 @@ def _same(said: Tensor) -> Tensor:
     return said
 
 
-def _sigmoid(said: Tensor) -> Tensor:
-    return said.double().sigmoid()  # in float32 all above 17 would be one
+@dataclass(frozen=True)
+class _Probabilities:
+    """Those of 1 in every task but those without labels to learn from, where the head says what chance has drawn."""
+
+    untaught: Tensor
+
+    def __call__(self, said: Tensor) -> Tensor:
+        found = said.double().sigmoid()  # in float32 all above 17 would be one
+        return found.masked_fill(self.untaught.to(said.device), float("nan"))
 
 
 def _softmax(said: Tensor) -> Tensor:
@@ -79,12 +86,7 @@ def objective_of(labels: Tensor, train: Tensor, classification: bool, score: Jud
         )
     tasks = labels.size(1)
     if classification:
-        untaught = labels[train.to(labels.device)].isnan().all(0)
-
-        def answer(said: Tensor) -> Tensor:
-            # Of a task without labels to learn from the head says what its first weights say.
-            return _sigmoid(said).masked_fill(untaught.to(said.device), float("nan"))
-
+        answer = _Probabilities(labels[train.to(labels.device)].isnan().all(0))
         return Objective(tasks, lambda said, y: masked_bce(said, y.float()), score or task_roc_auc, True, answer)
     scaler = TargetScaler.fit(labels[train.to(labels.device)].cpu())
     return Objective(

@@ -88,7 +88,7 @@ class Finetuned:
 
 
 def finetune(
-    encoder: GraphEncoder | Method,
+    encoder: nn.Module,
     dataset: Any,
     split: Mapping[str, Tensor] | None = None,
     *,
@@ -157,8 +157,8 @@ def finetune(
     if epochs < 1 or batch_size < 2 or lr <= 0:
         raise ValueError(f"expected epochs >= 1, batch_size >= 2, lr > 0, got {epochs}, {batch_size}, {lr}")
     if isinstance(encoder, Method):
-        encoder = encoder.encoder
-    elif not isinstance(encoder, GraphEncoder):
+        encoder = _encoder_of(encoder)
+    if not (hasattr(encoder, "encode") and hasattr(encoder, "graph_channels")):
         raise TypeError(
             f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
         )
@@ -180,7 +180,8 @@ def finetune(
     split = {part: torch.from_numpy(positions) for part, positions in parts.items()}
     with torch_seeded(seed, torch.device(device)):
         objective = objective_of(labels, split["train"], classification, score)
-        model = nn.ModuleList([copy.deepcopy(encoder), head(encoder.graph_channels, objective.width)]).to(device)
+        tuned: Any = copy.deepcopy(encoder)
+        model = nn.ModuleList([tuned, head(tuned.graph_channels, objective.width)]).to(device)
         tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
         tuning.settles = settle and not head_only
         rates = (lr if encoder_lr is None else encoder_lr, lr)
@@ -193,6 +194,16 @@ def finetune(
             model=model,
             answer=objective.answer,
         )
+
+
+def _encoder_of(method: Method) -> GraphEncoder:
+    """The encoder of a method whose embeddings are its encoder's."""
+    if (type(method).represent, type(method).embed) != (Method.represent, Method.embed):
+        raise TypeError(
+            f"expected a method that embeds by its encoder alone, got {type(method).__name__}; to tune that encoder "
+            "without the rest give method.encoder"
+        )
+    return method.encoder
 
 
 class _Tuning:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcl.data._featurise import molecule_of
+from graphcl._rdkit import any_molecule
+from graphcl.data._featurise import texts_of
 from graphcl.evaluate._checks import FloatArray, to_numpy
 from graphcl.evaluate._labels import scorable
 from graphcl.evaluate._positions import check_split
@@ -33,6 +34,7 @@ def morgan_fingerprints(
 
     Raises:
         ValueError: RDKit reads no molecule in one of them.
+        TypeError: The SMILES are a single text.
         ImportError: RDKit is not installed.
 
     Example:
@@ -49,26 +51,16 @@ def morgan_fingerprints(
         raise ImportError("fingerprints need RDKit; install it with: pip install 'graphcl[molecules]'") from error
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=int(radius), fpSize=int(bits))
     of = generator.GetCountFingerprintAsNumPy if counts else generator.GetFingerprintAsNumPy
-    prints = np.zeros((len(smiles), bits), dtype=np.uint8)
+    given = smiles if isinstance(smiles, str) else list(smiles)
+    texts = texts_of(given)
+    prints = np.zeros((len(texts), bits), dtype=np.uint8)
     with rdBase.BlockLogs():
-        for row, text in zip(prints, smiles, strict=True):
-            np.minimum(of(_molecule(text)), 255, out=row, casting="unsafe")
+        for row, text in enumerate(texts):
+            molecule = any_molecule(text) if text is given[row] else None
+            if molecule is None:
+                raise ValueError(f"expected SMILES of molecules, got {given[row]!r} in row {row}")
+            np.minimum(of(molecule), 255, out=prints[row], casting="unsafe")
     return prints
-
-
-def _molecule(text: str) -> Any:
-    from rdkit import Chem
-
-    molecule = molecule_of(text)
-    if molecule is not None:
-        return molecule
-    molecule = Chem.MolFromSmiles(text, sanitize=False)
-    if molecule is not None:
-        molecule.UpdatePropertyCache(strict=False)
-        steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
-        if Chem.SanitizeMol(molecule, steps, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
-            return molecule
-    raise ValueError(f"expected SMILES of molecules, got {text!r}")
 
 
 def forest_predictions(

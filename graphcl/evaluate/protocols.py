@@ -9,7 +9,7 @@ Scores under different protocols are not comparable: the kernel alone moves Grap
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, plain
 from graphcl.evaluate._names import named
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
 
@@ -183,6 +183,7 @@ def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Pr
         >>> with_folds(protocol("tu-rbf-svm"), 3).name
         'tu-rbf-svm-3x5-folds'
     """
+    folds, inner_folds = plain(folds), plain(inner_folds)
     if base.probe == "retrieval" or (not base.nested and inner_folds is not None):
         raise ValueError(f"expected a protocol with {'inner ' if base.probe == 'kmeans' else ''}folds, got {base.name}")
     if not base.nested:

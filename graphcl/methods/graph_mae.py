@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from graphcl._arguments import plain
 from graphcl._random import Key, below, fold, randint
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share, how_many, smallest_k
@@ -88,6 +89,7 @@ class GraphMAE(Method):
         width = encoder.out_channels
         if in_channels is None:
             in_channels = getattr(encoder.gnn, "in_channels", None)
+        in_channels = plain(in_channels)
         if not isinstance(in_channels, int):
             raise ValueError(
                 f"expected {type(encoder.gnn).__name__} to have an integer in_channels, got {in_channels!r}; "

@@ -172,7 +172,7 @@ class GraphEncoder(nn.Module):
             weight = next((p for p in self.gnn.parameters() if p.is_floating_point()), None)
             own = "it has no weights" if weight is None else f"its weights are {weight.dtype} on {weight.device}"
             width = getattr(self.gnn, "in_channels", None)
-            own += f", its in_channels {width}" if isinstance(width, int) else ""
+            own += f", its in_channels {width}" if isinstance(width, Integral) else ""
             error.add_note(f"{self._name} was given x {list(x.shape)} of {x.dtype} on {x.device}; {own}.")
             raise
         return self._checked(x, node)

@@ -1,6 +1,6 @@
 """Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from itertools import tee
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data, HeteroData
 
-from graphcl._random import fold, torch_seeded
+from graphcl._random import all_seeded, fold
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
@@ -17,7 +17,7 @@ from graphcl.methods.base import check_data
 from graphcl.train._given import check_features, check_graphs
 from graphcl.train._loader import Loader
 from graphcl.train._step import Source, Step, content_of
-from graphcl.train.ahead import losses_ahead
+from graphcl.train.ahead import Cut, losses_ahead
 
 __all__ = ["GraphSet", "OneGraph", "source_of"]
 
@@ -34,7 +34,6 @@ class GraphSet(Source):
 
     def __init__(self, packed: PackedDataset, batch_size: int, *, single: bool) -> None:
         self.packed, self.batch_size, self.vocab = packed, batch_size, packed.vocab
-        self.looks_ahead = packed.packed  # what a transform draws for a graph, it draws when the step is taken
         self.size, self.least = len(packed), max(1 if single else 2, world())  # a graph for every rank
         rest = len(packed) % batch_size
         self.left_out = rest if rest < self.least else 0
@@ -42,22 +41,23 @@ class GraphSet(Source):
         self.first = packed.batch(torch.arange(min(len(packed), 2)))
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
-        if not self.packed.packed:
-            yield from self._steps_as_they_are_made(method, seed, epochs, step)
-            return
         whole, ours = tee(self._schedule(seed, epochs, step))
         own = (index.tensor_split(world())[rank()] for index in ours)
-        for index, (_, loss) in zip(whole, losses_ahead(method, self.packed, own), strict=True):
+        cut = None if self.packed.packed else self._drawing(seed, epochs.start * self.steps + step)
+        for index, (_, loss) in zip(whole, losses_ahead(method, self.packed, own, cut=cut), strict=True):
             yield Step(loss, index.numel(), _named(index))
 
-    def _steps_as_they_are_made(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
-        """One by one: what the set draws from torch's generator for a step follows from (seed, epoch, step)."""
-        number = epochs.start * self.steps + step
-        for index in self._schedule(seed, epochs, step):
-            with torch_seeded(int(fold(fold(seed, number), rank())) % 2**63):
-                data = self.packed.batch(index.tensor_split(world())[rank()])
-            yield Step(lambda data=data: method(data), index.numel(), _named(index))  # type: ignore[misc]
-            number += 1
+    def _drawing(self, seed: int, first: int) -> Cut:
+        """Batches of a set that makes its graphs at every access: what it draws for a step follows from its number."""
+
+        def cut(done: int, steps: Sequence[Tensor]) -> Batch:
+            graphs: list[Any] = []
+            for number, index in enumerate(steps, first + done):
+                with all_seeded(int(fold(fold(seed, number), rank())) % 2**63, self.packed.device):
+                    graphs += self.packed.graphs(index)
+            return self.packed.collate(graphs)
+
+        return cut
 
     def content(self) -> str | None:
         if not self.packed.packed:  # a transform may make the graphs anew at every access

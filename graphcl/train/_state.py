@@ -44,8 +44,8 @@ def made_of(method: Method) -> dict[str, Any]:
             if isinstance(value, Augmentation):
                 parts.append((place, value))
             elif ours and not key.startswith("_") and key != "training":
-                if isinstance(value, bool | int | float | str | None):
-                    found[place] = plain(value)
+                if isinstance(value := plain(value), bool | int | float | str | None):
+                    found[place] = value
                 elif isinstance(value, FunctionType):
                     found[place] = value.__name__
                 elif several and all(isinstance(item, bool | int | float | str) for item in several):
@@ -180,7 +180,7 @@ class State:
         if not all(isinstance(count, int) for count in (self.epoch, self.batch)) or not isinstance(
             self.best, dict | None
         ):
-            raise TypeError(f"epoch {self.epoch!r}, batch {self.batch!r}")
+            raise TypeError(f"epoch {self.epoch!r}, batch {self.batch!r}, best {type(self.best).__name__}")
 
 
 def _own(states: Any) -> Any:

@@ -5,11 +5,12 @@ a view costs operations rather than data, and eight steps' views at once little 
 same, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Batch
 
 from graphcl.data import PackedDataset
 from graphcl.methods import Method, ViewMethod
@@ -21,8 +22,12 @@ STEPS = 8  # more gain nothing
 NODES = 1 << 16  # where a view costs data rather than operations, and memory starts to matter
 
 
+Cut = Callable[[int, Sequence[Tensor]], Batch]
+"""From the number of the first of some steps, and the positions of each one's graphs, to one batch of all of them."""
+
+
 def losses_ahead(
-    method: Method, packed: PackedDataset, batches: Iterable[Tensor]
+    method: Method, packed: PackedDataset, batches: Iterable[Tensor], *, cut: Cut | None = None
 ) -> Iterator[tuple[Tensor, Callable[[], Tensor]]]:
     """For each batch its graphs and a function that takes the step: ``method``'s loss, once, in this order.
 
@@ -30,6 +35,7 @@ def losses_ahead(
         method: A method; one whose views depend on each graph's own key alone is served ahead.
         packed: The graphs.
         batches: Positions of the graphs of each step.
+        cut: How batches are made, where it matters which step a graph is for; by default cut out of ``packed``.
 
     Yields:
         ``(index, loss)``, the positions and the function whose call is the loss of the step.
@@ -43,11 +49,12 @@ def losses_ahead(
         >>> [loss().shape for _, loss in losses_ahead(method, packed, torch.arange(64).split(32))]
         [torch.Size([]), torch.Size([])]
     """
-    remaining, steps = iter(batches), 1
+    cut = cut or (lambda _, chunk: packed.batch(torch.cat(list(chunk))))
+    remaining, steps, done = iter(batches), 1, 0
     while chunk := list(islice(remaining, steps)):
-        batch = packed.batch(torch.cat(chunk))
+        batch = cut(done, chunk)
         if not _can_look_ahead(method, batch):
-            yield from _one_by_one(method, packed, (index for group in (chunk, remaining) for index in group))
+            yield from _one_by_one(method, cut, chain(chunk, remaining), done)
             return
         assert isinstance(method, ViewMethod)
         counts = [index.numel() for index in chunk]
@@ -57,6 +64,7 @@ def losses_ahead(
         views = [split_batch(view, counts) for view in method.views_of(batch, keys)]
         for i, index in enumerate(chunk):
             yield index, lambda i=i, views=views: method.take_step([view[i] for view in views])  # type: ignore[misc]
+        done += len(chunk)
         nodes = max(batch.num_nodes, 1) / len(chunk)
         steps = max(1, min(STEPS, int(NODES / nodes)))
 
@@ -67,7 +75,7 @@ def _can_look_ahead(method: Method, batch: object) -> bool:
 
 
 def _one_by_one(
-    method: Method, packed: PackedDataset, batches: Iterable[Tensor]
+    method: Method, cut: Cut, batches: Iterable[Tensor], first: int
 ) -> Iterator[tuple[Tensor, Callable[[], Tensor]]]:
-    for index in batches:
-        yield index, lambda index=index: method(packed.batch(index))  # type: ignore[misc]
+    for number, index in enumerate(batches, first):
+        yield index, lambda number=number, index=index: method(cut(number, [index]))  # type: ignore[misc]

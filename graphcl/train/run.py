@@ -165,17 +165,28 @@ class RunFolder:
             raise RunError(f"could not write {self.metrics_file}: {error}; the last checkpoint is intact") from error
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """One row per finished epoch; a last line that a kill cut short is left out, and what is no row of ours."""
+        """One row per finished epoch; a last line that a kill cut short is left out.
+
+        Raises:
+            RunError: Another line is no row of an epoch.
+        """
         rows: list[dict[str, float]] = []
-        if self.metrics_file.is_file():
-            for line in self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError:
+        if not self.metrics_file.is_file():
+            return rows
+        lines = self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                row = None
+                if number == len(lines):
                     break
-                if not isinstance(row, dict) or not {"epoch", "loss"} <= row.keys():
-                    break
-                rows.append(row)
+            if not isinstance(row, dict) or not {"epoch", "loss"} <= row.keys():
+                raise RunError(
+                    f"expected the row of an epoch in line {number} of {self.metrics_file}, got {line!r:.80}; take the "
+                    "line out"
+                )
+            rows.append(row)
         return rows
 
     def keep_metrics(self, epochs: int) -> None:

@@ -111,6 +111,11 @@ def test_what_was_left_out_is_listed_beside_and_nothing_is_replaced_unasked(refu
     assert "p.skipped.csv is there already" in refused(*TINY, "--out", "p.csv")
     assert main([*TINY, "--out", "p.csv", "--seeds", "0", "--overwrite"]) == 0
     assert "nonsense" in Path("p.skipped.csv").read_text()
+    again = [*TINY[:5], "p.skipped.csv", *TINY[6:], "--out", "p.csv", "--overwrite"]
+    assert "p.skipped.csv, which is read" in refused(*again)
     Path("new.csv").write_text("smiles\nCCO\n")
     assert main([*TINY, "--out", "p.csv", "--seeds", "0", "--overwrite"]) == 0
     assert not Path("p.skipped.csv").exists()
+    Path("p.skipped.csv").write_text("mine")
+    assert main([*TINY, "--out", "p.csv", "--seeds", "0", "--overwrite"]) == 0
+    assert Path("p.skipped.csv").read_text() == "mine"

@@ -1,6 +1,7 @@
 """Marks of atoms for a packed set of molecules: what a transform notes of each, at its atoms."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphcl.augment import AtomMask, BRICSFragment, MarkFragments, MarkFunctionalGroups, MarkScaffold
-from graphcl.data import PackedDataset, from_smiles_list, with_marks
+from graphcl.data import PackedDataset, from_smiles_list, load, with_marks
 from graphcl.errors import DataError
 
 SMILES = ["Cc1ccccc1", "CCO", "none", "CC(=O)Nc1ccccc1", "C"]
@@ -62,11 +63,44 @@ def test_what_is_no_mark_of_atoms() -> None:
             data.three = torch.ones(3)
         return data
 
-    with pytest.raises(DataError, match="a mark of every molecule of molecules, got none of some"):
+    with pytest.raises(
+        DataError, match="new marks of every molecule of molecules, got none of some; it has edge_attr, "
+    ):
         with_marks(dataset, nothing)
     with pytest.raises(DataError, match=r"marks 'size_of' of the 7 atoms of the molecule at 0, got \[2\]"):
         with_marks(dataset, whole)
-    with pytest.raises(DataError, match="a mark of every molecule of molecules, got three of some"):
+    with pytest.raises(DataError, match="new marks of every molecule of molecules, got three of some"):
         with_marks(dataset, sometimes)
     with pytest.raises(ValueError, match=r"graphcl.data.with_marks\(dataset, MarkScaffold\(\)\)"):
         MarkScaffold()(dataset[0])
+
+
+def test_marks_that_are_there_and_sets_of_others() -> None:
+    once = with_marks(from_smiles_list(SMILES), MarkScaffold())
+    with pytest.raises(DataError, match="it has .*scaffold, x already"):
+        with_marks(once, MarkScaffold())
+    with pytest.raises(TypeError, match="a set of molecules that graphcl.data has made, got list"):
+        with_marks([once[0]], MarkScaffold())  # type: ignore[arg-type]
+
+
+def test_a_valence_that_rdkit_does_not_know() -> None:
+    graph = from_smiles_list(["CCCCCC"])[0]
+    graph.smiles = "Cl[Al](Cl)(Cl)(Cl)Cl"
+    graph.edge_index = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]])
+    with pytest.raises(ValueError, match="their order"):  # read, and its bonds compared
+        MarkScaffold()(graph)
+
+
+def test_the_molecule_that_fails_is_named() -> None:
+    def fails(data: Data) -> Data:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="the molecule at 0 of molecules: no"):
+        with_marks(from_smiles_list(SMILES), fails)
+
+
+@pytest.mark.parametrize("name", ["ogbg-molhiv"])
+def test_whole_sets(graphcl_home: Path, name: str) -> None:
+    dataset = load(name, root=graphcl_home)
+    odd = dataset[[137, 0]]
+    assert with_marks(odd, MarkScaffold())[0].scaffold.dtype == torch.bool

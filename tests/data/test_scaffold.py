@@ -146,6 +146,7 @@ def test_refusals() -> None:
 def test_a_row_that_is_no_molecule_is_named() -> None:
     with pytest.raises(TypeError, match="a list of SMILES, got one text 'CCO'"):
         scaffold_groups("CCO")
+    assert scaffold_groups(text for text in ("CCO", "c1ccccc1")).tolist() == [0, 1]
     with pytest.raises(ValueError, match="row 1: expected a SMILES of a molecule, got 'C1CC'"):
         scaffold_groups(["CCO", "C1CC"])
     with pytest.raises(ValueError, match="row 1: expected a SMILES of a molecule, got None"):

@@ -201,9 +201,19 @@ def test_a_processed_file_of_something_else_is_named(tiny: Path, write_tu: Write
 def test_raw_files_that_have_changed_are_processed_again(tiny: Path, write_tu: WriteTU) -> None:
     assert load_tu("TINY", tiny)._data.y.tolist() == [1, 0, 1]
     write_tu(tiny / "TU/TINY/raw", graph_labels="-1\n1\n-1\n")
-    later = (tiny / "TU/TINY/processed/data.pt").stat().st_mtime + 5
-    os.utime(tiny / "TU/TINY/raw/TINY_graph_labels.txt", (later, later))
+    ago = (tiny / "TU/TINY/processed/data.pt").stat().st_mtime - 60
+    os.utime(tiny / "TU/TINY/processed/data.pt", (ago, ago))
     assert load_tu("TINY", tiny)._data.y.tolist() == [0, 1, 0]
+
+
+def test_what_was_processed_stays_where_it_cannot_be_made_anew(tiny: Path) -> None:
+    load_tu("TINY", tiny)
+    ago = (tiny / "TU/TINY/processed/data.pt").stat().st_mtime - 60
+    os.utime(tiny / "TU/TINY/processed/data.pt", (ago, ago))
+    (tiny / "TU/TINY/raw/TINY_graph_labels.txt").write_text("1\n")
+    with pytest.raises(DataError):
+        load_tu("TINY", tiny)
+    assert tree(tiny / "TU/TINY/processed") == ["data.pt", "pre_filter.pt", "pre_transform.pt"]
 
 
 def test_a_processed_file_of_other_raw_files_is_named(tiny: Path, write_tu: WriteTU) -> None:

@@ -1,5 +1,6 @@
 """Fine-tuning: masked labels, the chosen epoch, the test read once, and an encoder left as it was."""
 
+import pickle
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
-from graphcl.methods import GraphCL
+from graphcl.methods import MVGRL, GraphCL
 from graphcl.nn import ConcatReadout, GraphEncoder, MoleculeEncoder, max_readout, mean_readout
 
 NAN = float("nan")
@@ -252,6 +253,12 @@ def test_a_method_gives_its_encoder_and_a_network_is_told_what_it_lacks() -> Non
     found = run(method, molecules(LABELS), split(32), classification=True, epochs=1)
     expected = run(method.encoder, molecules(LABELS), split(32), classification=True, epochs=1)
     assert found.valid == expected.valid
+    compiled: Any = torch.compile(method.encoder, backend="eager")  # has all that is asked of an encoder
+    assert run(compiled, molecules(LABELS), split(32), classification=True, epochs=1).valid == expected.valid
+    said = pickle.loads(pickle.dumps(expected)).predict(molecules(LABELS))
+    torch.testing.assert_close(said, expected.predict(molecules(LABELS)))
+    with pytest.raises(TypeError, match="a method that embeds by its encoder alone, got MVGRL"):
+        run(MVGRL(encoder()), molecules(LABELS), split(32), classification=True)
     with pytest.raises(
         TypeError, match=r"expected a GraphEncoder, got Linear; wrap the network: GraphEncoder\(network"
     ):

@@ -74,6 +74,14 @@ def test_a_task_without_a_label_is_skipped_and_counted(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["linear model", "forest", "fine-tuning"])
+def test_numbers_that_are_not_there_to_learn_from_are_refused(way: str) -> None:
+    y = Y.copy()
+    y[SPLIT["train"], 1] = NAN
+    with pytest.raises(ValueError, match="got nothing for task 1; leave it out"):
+        scored(way, y, classification=False)
+
+
+@pytest.mark.parametrize("way", ["linear model", "forest", "fine-tuning"])
 def test_a_task_without_labels_to_learn_from_has_no_score(way: str) -> None:
     y = Y.copy()
     y[SPLIT["train"], 0] = NAN

@@ -77,11 +77,20 @@ def test_a_metrics_line_cut_short_is_left_out(tmp_path):
     with open(folder.metrics_file, "a") as file:
         file.write('{"epoch": 3, "lo')
     assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
-    for other in (b"\xff\n", b'{"loss": 1}\n', b"3\n"):
-        folder.metrics_file.write_bytes(b'{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.4}\n' + other)
-        assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
+    folder.metrics_file.write_bytes(b'{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.4}\n\xff\n')
+    assert [row["epoch"] for row in folder.read_metrics()] == [1, 2]
     folder.keep_metrics(1)
     assert folder.metrics_file.read_text() == '{"epoch": 1, "loss": 0.5}\n'
+
+
+@pytest.mark.parametrize("line", [b"\xff", b'{"loss": 1}', b"3", b'{"note": "x"}'])
+def test_a_line_that_is_no_row_is_named_and_nothing_is_lost(tmp_path, line):
+    folder = RunFolder(tmp_path)
+    content = b'{"epoch": 1, "loss": 0.5}\n' + line + b'\n{"epoch": 2, "loss": 0.4}\n'
+    folder.metrics_file.write_bytes(content)
+    with pytest.raises(RunError, match=r"the row of an epoch in line 2 of .*metrics\.jsonl, got .*take the line out"):
+        folder.keep_metrics(2)
+    assert folder.metrics_file.read_bytes() == content
 
 
 def test_weights_round_trip_and_complaints(tmp_path, make):
