@@ -9,7 +9,6 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 """
 
 import functools
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -116,26 +115,6 @@ def torch_seeded(seed: int, device: torch.device | None = None) -> Iterator[None
     with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def all_seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """:func:`torch_seeded`, and the same for the generators of NumPy and Python, which transforms draw from.
-
-    Example:
-        >>> with all_seeded(0):
-        ...     random.random()
-        0.8444218515250481
-    """
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (theirs, not ours)
-    try:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 (theirs, not ours)
-        with torch_seeded(seed, device):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002 (theirs, not ours)
 
 
 def fold(key: Key, value: Key) -> Key:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data, HeteroData
 
-from graphcl._random import all_seeded, fold
+from graphcl._random import fold, torch_seeded
 from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
@@ -48,12 +48,12 @@ class GraphSet(Source):
             yield Step(loss, index.numel(), _named(index))
 
     def _drawing(self, seed: int, first: int) -> Cut:
-        """Batches of a set that makes its graphs at every access: what it draws for a step follows from its number."""
+        """Batches of a set that makes its graphs at every access, by what follows from the step for torch's generator."""
 
         def cut(done: int, steps: Sequence[Tensor]) -> Batch:
             graphs: list[Any] = []
             for number, index in enumerate(steps, first + done):
-                with all_seeded(int(fold(fold(seed, number), rank())) % 2**63, self.packed.device):
+                with torch_seeded(int(fold(fold(seed, number), rank())) % 2**63, self.packed.device):
                     graphs += self.packed.graphs(index)
             return self.packed.collate(graphs)
 

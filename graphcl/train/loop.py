@@ -83,7 +83,9 @@ def fit(
     writes the folder and calls the callbacks; all end with the same weights.
 
     The order of the graphs is a function of (seed, epoch), the views one of (method.seed, step): a run that is stopped
-    and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). The first
+    and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). So does one
+    whose set makes its graphs anew at every access, if it draws from torch's generator; what it draws from NumPy's or
+    Python's is its own affair. The first
     Ctrl-C, or a termination signal, ends the current step, writes a checkpoint and returns; in one process the second
     one interrupts.
 

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import random
 import signal
 from pathlib import Path
 
@@ -812,7 +811,6 @@ class Noisy(torch.utils.data.Dataset):
     def __getitem__(self, i):
         graph = self.graphs[i].clone()
         graph.x = graph.x + 0.1 * torch.randn_like(graph.x)
-        graph.x = graph.x + random.random() + np.random.rand()  # noqa: NPY002
         return graph
 
 
