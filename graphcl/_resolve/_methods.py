@@ -16,6 +16,11 @@ from graphcl.methods import Method
 __all__ = ["make_method"]
 
 
+# Of a method, and not to be said in words.
+PARTS = {"encoder", "seed", "views", "augmentations", "diffusion", "corruption", "loss"}
+PARTS |= {"head", "node_head", "graph_head", "predictor", "second", "generator", "scorer", "dropper", "decoder"}
+
+
 def make_method(
     settings: Mapping[str, Any], in_channels: int, *, seed: int | None = None, total_steps: int | None = None
 ) -> Method:
@@ -85,8 +90,7 @@ def _views(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, A
 
 
 def _check_arguments(method: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    parts = ("encoder", "seed", "views", "augmentations", "loss", "head", "predictor")  # not to be said in words
-    usable = [name for name in known if name not in parts]
+    usable = [name for name in known if name not in PARTS]
     unknown = [name for name in arguments if name not in usable]
     if unknown and usable:
         raise ConfigError(

@@ -33,7 +33,7 @@ class ADGCL(Method):
         encoder: From graphs to embeddings; its network has to take edge weights: :class:`graphcl.nn.GIN` (the paper's),
             or one with ``forward(x, edge_index, edge_weight)``.
         scorer: The network from which edges are scored, ``(x, edge_index) -> [N, D]``; one like the encoder's, drawn
-            anew, by default.
+            anew where its parts have ``reset_parameters``, by default.
         dropper: :class:`graphcl.augment.EdgeDropper` with the authors' settings by default.
         head: From graph embeddings to what is compared; :func:`graphcl.nn.projection_head` by default.
         loss: From two ``[G, D]`` tensors to a scalar; InfoNCE in both directions at temperature 0.2 without the

@@ -150,7 +150,8 @@ class Method(nn.Module, ABC):
                 f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
             )
         self.encoder = encoder
-        self.seed = operator.index(seed)  # a NumPy integer would make the checkpoint one that cannot be read
+        # A NumPy integer would make the checkpoint one that cannot be read; beyond 64 bits no device has numbers.
+        self.seed = (operator.index(seed) + 2**63) % 2**64 - 2**63
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self._beside = 0  # training calls with a generator, which are no steps
 
@@ -158,6 +159,7 @@ class Method(nn.Module, ABC):
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:
         """The loss of one step, a scalar."""
         check_data(data)
+        self._check_device(data)
         if generator is not None:
             loss = self.loss_of(data, seed_from(generator))
             self._beside += self.training
@@ -166,6 +168,14 @@ class Method(nn.Module, ABC):
         loss = self.loss_of(data, self.key_at(int(self.step) if self.step.device.type == "cpu" else self.step))
         self._count_step()
         return loss
+
+    def _check_device(self, data: Data) -> None:
+        edges = data._store.get("edge_index")
+        if isinstance(edges, Tensor) and edges.device != self.step.device:
+            raise ValueError(
+                f"expected data on {self.step.device}, where the method is, got them on {edges.device}; write "
+                f"data.to({str(self.step.device)!r})"
+            )
 
     def key_at(self, step: Key) -> Key:
         """The key of a step: all that is random in it follows from this."""

@@ -30,7 +30,7 @@ class MVGRLGraph(Method):
         encoder: From graphs to embeddings of the first view.
         diffusion: The second view: edges with ``edge_weight``, none dropped or added at random.
         second: The second view's encoder; its network has to take edge weights, as :class:`graphcl.nn.GIN` does. One
-            like ``encoder``, drawn anew, by default.
+            like ``encoder``, drawn anew where its parts have ``reset_parameters``, by default.
         node_head: f; :class:`graphcl.nn.ShortcutHead` with PReLU by default.
         graph_head: g; the same by default.
         loss: From nodes ``[N, D]``, graphs ``[G, D]`` and the graph of each node to a scalar.

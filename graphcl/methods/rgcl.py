@@ -8,8 +8,9 @@ from torch_geometric.data import Data
 from torch_geometric.nn.inits import reset
 from torch_geometric.utils import cumsum
 
-from graphcl._random import Key, fold, hash_ids
-from graphcl.distributed import joined_rows, rows_before
+from graphcl._random import Key, fold
+from graphcl.augment._graph import Graph
+from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
 from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
@@ -33,7 +34,7 @@ class RGCL(Method):
     Args:
         encoder: From graphs to embeddings; the paper's is ``GraphEncoder(GIN(in_channels))``.
         generator: ``(x, edge_index) -> [N, D]``, of which a linear map makes the scores; a network like the encoder's,
-            drawn anew, by default.
+            drawn anew where its parts have ``reset_parameters``, by default.
         keep: The share of its nodes that a rationale keeps, in (0, 1).
         weight: lambda, at least 0.
         temperature: tau > 0.
@@ -95,8 +96,9 @@ class RGCL(Method):
         size = torch.bincount(batch, minlength=num_graphs)[batch]
         views = [(p, fold(key, 0)), (p, fold(key, 1)), (1 - p, fold(key, 2))]
         graphs = []
+        nodes = Graph.of(data)
         for chance, stream in views:
-            kept = draw_nodes(chance.detach(), batch, num_graphs, self.keep, stream)
+            kept = draw_nodes(chance.detach(), batch, num_graphs, self.keep, nodes.node_hashes(stream))
             node, graph = self.encoder.encode(_part(data, kept, batch, num_graphs))
             # The mean weight of a graph's nodes is one, for p and for 1 - p alike.
             mean = chance if chance is p else chance / (size - 1).clamp(min=1)
@@ -121,7 +123,7 @@ def log_softmax_by_graph(score: Tensor, batch: Tensor, num_graphs: int) -> Tenso
     return shifted - score.new_zeros(num_graphs).index_add(0, batch, shifted.exp()).log()[batch]
 
 
-def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, key: Key) -> Tensor:
+def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, hashes: Tensor) -> Tensor:
     """A share of the nodes of each graph, drawn one after the other without replacement in proportion to ``chance``.
 
     Args:
@@ -129,18 +131,17 @@ def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, key:
         batch: ``[N]`` the graph of each node.
         num_graphs: G.
         keep: The share, rounded, at least one node.
-        key: The stream of the draws: the same key, the same nodes.
+        hashes: ``[N]`` int64, by which the draws are made: the same hashes, the same nodes.
 
     Returns:
         The chosen nodes in ascending order.
 
     Example:
-        >>> draw_nodes(torch.tensor([1.0, 0.0, 1.0, 5.0]), torch.tensor([0, 0, 0, 1]), 2, 0.67, 0)
+        >>> hashes = torch.tensor([3, 1, 4, 1]) << 60
+        >>> draw_nodes(torch.tensor([1.0, 0.0, 1.0, 5.0]), torch.tensor([0, 0, 0, 1]), 2, 0.67, hashes)
         tensor([0, 2, 3])
     """
     # The k first of exponential clocks with these rates (Efraimidis and Spirakis, 2006).
-    first = rows_before(chance.numel(), chance.device)
-    hashes = hash_ids(key, torch.arange(first, first + chance.numel(), device=chance.device))
     u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
     order = (-u.log() / chance.double()).argsort()
     order = order[batch[order].argsort(stable=True)]

@@ -19,7 +19,7 @@ __all__ = ["encode_weighted", "check_takes_weights"]
 
 def check_takes_weights(encoder: GraphEncoder) -> None:
     """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
-    gnn = encoder.gnn
+    gnn = inner(encoder.gnn)
     if not isinstance(gnn, GIN) and not takes_weights(gnn):
         unused = ", which makes no use of it" if takes(gnn, "edge_weight") else ""
         raise ValueError(
@@ -34,7 +34,7 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     Raises:
         ValueError: The network takes no edge weights.
     """
-    gnn = encoder.gnn
+    gnn = inner(encoder.gnn)  # of a GIN the layers are needed, whether it is compiled or not
     check_takes_weights(encoder)
     batch, num_graphs = batch_and_count(data)
     if not isinstance(gnn, GIN):

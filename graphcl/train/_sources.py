@@ -48,7 +48,7 @@ class GraphSet(Source):
             yield Step(loss, index.numel(), _named(index))
 
     def _drawing(self, seed: int, first: int) -> Cut:
-        """Batches of a set that makes its graphs at every access, by what follows from the step for torch's generator."""
+        """Batches of a set that makes its graphs at every access; torch's generator is seeded by the step for it."""
 
         def cut(done: int, steps: Sequence[Tensor]) -> Batch:
             graphs: list[Any] = []

@@ -220,3 +220,37 @@ def test_graphs_of_one_graph_a_batch_and_a_batch_put_together_by_hand(batch):
         rows, count = graphs_of(data)
         assert rows is data.batch
         assert count == expected
+
+
+def test_seeds_of_any_size_are_numbers_of_64_bits():
+    for seed in (2**70 + 5, -(2**64) + 5, 5):
+        assert GraphCL(GraphEncoder(GIN(3)), seed=seed).seed == 5
+    assert GraphCL(GraphEncoder(GIN(3)), seed=-7).seed == -7
+
+
+def test_data_that_lie_elsewhere_are_said_to():
+    method = GraphCL(GraphEncoder(GIN(3)))
+    graph = Data(x=torch.ones(3, 3, device="meta"), edge_index=torch.zeros(2, 1, dtype=torch.int64, device="meta"))
+    with pytest.raises(
+        ValueError, match=r"expected data on cpu, where the method is, got .* on meta; write data\.to\('cpu'\)"
+    ):
+        method(graph)
+
+
+def test_methods_that_weigh_edges_see_the_layers_of_a_compiled_network():
+    program = """
+import copy, torch
+from torch_geometric.data import Batch
+from graphcl.data import load
+from graphcl.methods import ADGCL, MVGRLGraph
+from graphcl.nn import GIN, GraphEncoder
+
+batch = Batch.from_data_list(list(load("synthetic-molecules")[:8]))
+for kind in (ADGCL, MVGRLGraph):
+    torch.manual_seed(0)
+    plain = kind(GraphEncoder(GIN(batch.num_features, 8, 2)))
+    torch.manual_seed(0)
+    compiled = kind(GraphEncoder(torch.compile(GIN(batch.num_features, 8, 2), backend="eager")))
+    assert compiled(batch).isfinite() and plain(batch).isfinite()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=300)

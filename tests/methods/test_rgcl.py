@@ -4,31 +4,45 @@ import copy
 
 import pytest
 import torch
+from torch_geometric.data import Batch
 
-from graphcl._random import fold
+from graphcl._random import fold, hash_ids
+from graphcl.augment._graph import Graph
 from graphcl.methods import RGCL
 from graphcl.methods.rgcl import draw_nodes, log_softmax_by_graph
 from graphcl.nn import GIN, GraphEncoder
 
 
+def hashes(key, count):
+    return hash_ids(key, torch.arange(count))
+
+
 class TestDraws:
     def test_sizes_and_graphs(self):
         batch = torch.arange(6).repeat_interleave(torch.tensor([1, 2, 5, 10, 0, 4]))
-        kept = draw_nodes(torch.rand(22) + 0.1, batch, 6, 0.5, 3)
+        kept = draw_nodes(torch.rand(22) + 0.1, batch, 6, 0.5, hashes(3, 22))
         assert torch.bincount(batch[kept], minlength=6).tolist() == [1, 1, 2, 5, 0, 2]
         assert kept.unique().numel() == kept.numel()
 
     def test_in_proportion_to_the_chance(self):
         chance = torch.tensor([1.0, 2.0, 3.0, 4.0]).repeat(5000)
         batch = torch.arange(5000).repeat_interleave(4)
-        kept = draw_nodes(chance, batch, 5000, 0.25, 7)  # one of four
+        kept = draw_nodes(chance, batch, 5000, 0.25, hashes(7, 20_000))  # one of four
         share = torch.bincount(kept % 4, minlength=4) / 5000
         torch.testing.assert_close(share, torch.tensor([0.1, 0.2, 0.3, 0.4]), atol=0.025, rtol=0)
 
     def test_keyed(self):
         arguments = torch.rand(50) + 0.1, torch.arange(50) // 10, 5, 0.5
-        assert torch.equal(draw_nodes(*arguments, 1), draw_nodes(*arguments, 1))
-        assert not torch.equal(draw_nodes(*arguments, 1), draw_nodes(*arguments, 2))
+        assert torch.equal(draw_nodes(*arguments, hashes(1, 50)), draw_nodes(*arguments, hashes(1, 50)))
+        assert not torch.equal(draw_nodes(*arguments, hashes(1, 50)), draw_nodes(*arguments, hashes(2, 50)))
+
+    def test_of_a_graph_wherever_it_is_in_the_batch(self, batch):
+        graphs = [graph.clone() for graph in batch.to_data_list()]
+        for i, graph in enumerate(graphs):
+            graph.graph_id = torch.tensor([i])
+        method = RGCL(GraphEncoder(GIN(4, 8, 2))).eval()
+        there, back = Batch.from_data_list(graphs), Batch.from_data_list(graphs[::-1])
+        torch.testing.assert_close(method(there), method(back))
 
 
 def test_softmax_by_graph(generator):
@@ -44,7 +58,7 @@ def test_loss_by_hand(batch):
     p = torch.cat([torch.softmax(part, 0) for part in score.split(batch.ptr.diff().tolist())])
     z = []
     for i, chance in enumerate((p, p, 1 - p)):
-        kept = draw_nodes(chance.detach(), batch.batch, 8, 0.6, fold(fold(3, 0), i))
+        kept = draw_nodes(chance.detach(), batch.batch, 8, 0.6, Graph.of(batch).node_hashes(fold(fold(3, 0), i)))
         part = batch.subgraph(kept)
         node = copied.encoder(part.x, part.edge_index, part.batch, num_graphs=8).node
         size = batch.ptr.diff()[batch.batch]
