@@ -11,8 +11,8 @@ def any_molecule(text: str) -> Any:
     OGB's sets have such molecules. RDKit must be there.
 
     Example:
-        >>> any_molecule("CCO").GetNumAtoms(), any_molecule("[Al]1(Cl)(Cl)(Cl)(Cl)Cl") is None, any_molecule("C1CC")
-        (3, False, None)
+        >>> any_molecule("CCO").GetNumAtoms(), any_molecule("CN(C)(C)C").GetNumAtoms(), any_molecule("C1CC")
+        (3, 5, None)
     """
     from rdkit import Chem
 
