@@ -146,6 +146,7 @@ def _load_into(encoder: Any, path: str) -> None:
     import torch
     from safetensors.torch import load_file
 
+    path = str(Path(path).expanduser())
     if not Path(path).is_file():
         raise ConfigError(f"expected a file of weights, found none at {path}")
     try:

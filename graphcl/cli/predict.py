@@ -21,7 +21,7 @@ ABOUT = (
     "Tune copies of a run's encoder, or of a pretrained one (--model), on a labelled set of molecules, one per seed, "
     "each at its best epoch on the validation part, and write what they predict of a file of molecules: per task the "
     "mean over the seeds and, of several, their standard deviation. Of labels 0 and 1 a prediction is the probability "
-    "of 1, of numbers it is in their own unit."
+    "of 1, of numbers it is in their own unit. A task without labels in the training part is left empty."
 )
 
 
@@ -33,7 +33,7 @@ def add_options(parser: Any) -> None:
     add("--data", type=str, required=True, help="the file of molecules to predict")
     add_columns(add)
     add("--out", type=str, required=True, help="the CSV file to write: row, smiles, and a column per task")
-    add("--overwrite", action="store_true", help="replace the file")
+    add("--overwrite", action="store_true", help="replace the file, and the list of rows that are no molecules beside it")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of head, order and dropout, one tuned copy each")
     add(
         "--protocol",

@@ -85,8 +85,9 @@ class PackedDataset:
             TypeError: ``index`` does not hold integers or booleans.
             IndexError: ``index`` points outside the data set.
         """
-        positions = _positions(index, self._num_graphs)
-        return self.collate(self.graphs(positions)) if self._plan is None else self._plan.cut(positions)
+        if self._plan is None:
+            return self.collate(self.graphs(index))
+        return self._plan.cut(_positions(index, self._num_graphs))
 
     def graphs(self, index: Tensor | NDArray[Any] | Sequence[int]) -> list[Any]:
         """The graphs at ``index`` as the source gives them, for :meth:`collate`."""
