@@ -34,7 +34,7 @@ def add_options(parser: Any) -> None:
     add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
     add("--root", type=str | None, default=None, help="data folder")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    add("--overwrite", action="store_true", help="replace the file")
+    add("--overwrite", action="store_true", help="replace the file, and the list of what was no molecule")
 
 
 def run(config: Any) -> int:
