@@ -103,7 +103,10 @@ def large_cases() -> list[Case]:
     """One graph of 100,000 nodes, 1,000,000 directed edges and 128 features."""
     data = large_graph()
     indexed = PairIndex()(data)
+    order = torch.randperm(data.num_edges, generator=torch.Generator().manual_seed(0))
+    shuffled = Data(x=data.x, edge_index=data.edge_index[:, order])
     plain_edges = lambda: literal.plain_drop_edges(data, SHARE)  # noqa: E731
+    shuffled_edges = lambda: literal.plain_drop_edges(shuffled, SHARE)  # noqa: E731
     plain_features = lambda: literal.plain_mask_features(data, SHARE)  # noqa: E731
     pygcl_nodes = lambda: literal.pygcl_drop_nodes(data, SHARE)  # noqa: E731
     scale = "100k nodes, 1M edges"
@@ -131,6 +134,7 @@ def large_cases() -> list[Case]:
             plain_edges,
         ),
         (scale, "edge drop, exact", "plain tensors", 1 / 3, on(exact, data), plain_edges),
+        (scale, "edge drop, exact, edges in no order", "plain tensors", 1 / 3, on(exact, shuffled), shuffled_edges),
         (scale, "edge drop, exact, pairs kept", "plain tensors", 1 / 1.2, on(exact, indexed), plain_edges),
         (scale, "feature mask", "plain tensors", 1 / 1.2, on(FeatureMask(SHARE), data), plain_features),
         (scale, "node drop, as a mask", "PyGCL formula", 2, on(NodeDrop(SHARE, remove=False), data), pygcl_nodes),

@@ -1,6 +1,7 @@
 """A script you may already have (PyG, supervised GIN, few labelled molecules), and three augmentations plugged into it.
 
 An augmentation is a PyG transform: it goes where `T.NormalizeFeatures()` goes. The two lines that are new are marked.
+How it is done is what this shows; whether it helps depends on the data, and on these few molecules it does not.
 """
 
 import torch

@@ -18,10 +18,13 @@ from graphcl import augment as A
 from graphcl.data import load
 
 # A new augmentation joins by a line: here, ...
-BOTH = [A.Identity(), A.NodeDrop(drop=0.2), A.EdgePerturb(drop=0.1, add=0.1), A.EdgeRewire(share=0.1)]
+BOTH = [A.Identity(), A.NodeDrop(drop=0.2), A.EdgeDrop(drop=0.3), A.EdgeAdd(add=0.2)]
+BOTH += [A.EdgePerturb(drop=0.1, add=0.1), A.EdgeRewire(share=0.1)]
 BOTH += [A.RandomWalkSubgraph(keep=0.5), A.GrowthSubgraph(keep=0.5), A.EgoSubgraph(hops=2), A.StarSubgraph(keep=0.3)]
 BOTH += [A.AdaptiveEdgeDrop(drop=0.3), A.SpectralEdgeDrop(drop=0.3)]
+BOTH += [A.PPRDiffusion(top_k=4), A.HeatDiffusion(top_k=4)]
 MOLECULE = [  # ... here, if it asks for atoms and bonds ...
+    A.EdgeMask(mask=0.25, fill=0),
     A.AtomMask(mask=0.25, vocab="pyg"),
     A.AtomMask(mask=0.25, bonds=True, vocab="pyg"),
     A.AtomDrop(drop=0.2, vocab="pyg"),
@@ -32,12 +35,14 @@ MOLECULE = [  # ... here, if it asks for atoms and bonds ...
     A.BRICSFragment(vocab="pyg"),
 ]
 # ... or here, if it asks for features that are real numbers.
-SOCIAL = [A.NodeMask(mask=0.2), A.EdgeDrop(drop=0.3), A.Compose([A.NodeDrop(drop=0.2), A.EdgeDrop(drop=0.2)])]
+SOCIAL = [A.NodeMask(mask=0.2), A.FeatureMask(mask=0.2), A.FeatureDropout(drop=0.02), A.FeatureShuffle()]
+SOCIAL += [A.AdaptiveFeatureMask(mask=0.2), A.Compose([A.NodeDrop(drop=0.2), A.EdgeDrop(drop=0.2)])]
 KEY, COLUMNS = 4, 4
 FAINT, KEPT, MASKED, ADDED, REFRESHED = "#c6c6c6", "#555555", "#e8871e", "#1a9850", "#3b6fb6"
 ELEMENTS = {6: ("", "#b8b8b8"), 7: ("N", "#8da9e8"), 8: ("O", "#ef8a80"), 17: ("Cl", "#93d18b")}
 NOT_IN_TITLES = re.compile(
     r"Compose\(augmentations=\[|\]\)|(, )?(vocab|count|fill)='\w+'|, (\w+=(None|False)|(remove|cutoff|limit)=\w+\.?\d*)"
+    r"|, (normalisation|self_loops|method|tolerance|cache_bytes|attr)=[^,)]+|across=False"
 )
 
 
@@ -68,7 +73,7 @@ def draw(axes, view, data, place, labels, colors):
         if pair not in before:
             color, width = ADDED, 2.2
         elif (
-            pair in after and "edge_attr" in data and data.edge_attr[before[pair], 0] != view.edge_attr[after[pair], 0]
+            pair in after and "edge_attr" in view and data.edge_attr[before[pair], 0] != view.edge_attr[after[pair], 0]
         ):
             color, width = MASKED, 2.2
         axes.plot(*zip(*(place[v] for v in pair)), color=color, ls=style, lw=width, zorder=1 + (pair in after))

@@ -7,12 +7,13 @@ autograd has to follow takes torch's own way.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "ascending", "columns", "empty_like", "in_blocks", "put", "take", "where"]
+__all__ = ["BLOCK", "ascending", "columns", "empty_like", "in_blocks", "put", "sort_in_place", "take", "where"]
 
 BLOCK = 1 << 15  # elements: 256 kB of int64, and torch starts no threads for so few
 _LARGE = 1 << 22  # bytes: what numpy asks large pages for
@@ -54,6 +55,14 @@ def ascending(values: Tensor) -> bool:
         column = values.numpy()
         return bool(np.count_nonzero(column[1:] < column[:-1]) == 0)
     return not bool((values[1:] < values[:-1]).any())
+
+
+def sort_in_place(values: np.ndarray[Any, np.dtype[np.signedinteger[Any]]]) -> None:
+    """Sort ``values`` [M]; of many, torch sorts the digits, in half of numpy's time."""
+    if values.size <= 2 * BLOCK:
+        values.sort()
+    else:
+        values[:] = torch.from_numpy(values).sort().values.numpy()
 
 
 def columns(value: Tensor, index: Tensor) -> Tensor:

@@ -109,5 +109,7 @@ def means(value: Tensor, rows: Tensor | None, ptr: Tensor) -> Tensor:
     if value.is_complex():  # embedding_bag knows none
         return torch.view_as_complex(means(torch.view_as_real(value.resolve_conj()), rows, ptr).view(-1, width, 2))
     rows = torch.arange(value.size(0), device=value.device) if rows is None else rows
+    if value.dtype in (torch.float16, torch.bfloat16):  # whose sums overflow or stand still
+        return means(value.float(), rows, ptr).to(value.dtype)
     total = F.embedding_bag(rows, value.reshape(value.size(0), width), ptr, mode="sum", include_last_offset=True)
     return total / sizes.clamp(min=1)[:, None].to(value.dtype)

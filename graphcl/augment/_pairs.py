@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._host import BLOCK, empty_like, in_blocks, where
+from graphcl._host import BLOCK, ascending, empty_like, in_blocks, where
 from graphcl._random import Array, Key, hash_ids, hash_on_host, key_on_host
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import Count, how_many, places, smallest_k
@@ -153,10 +153,8 @@ def _by_sorting(graph: Graph, *, directed: bool) -> tuple[Tensor, Tensor]:
     if graph.device.type != "cpu" or graph.num_edges == 0:
         return torch.unique(code_of(*graph.edge_index, directed=directed, bits=bits), return_inverse=True)
     low = places(graph.num_edges)
-    if 2 * bits + low > 63:
-        cell = code_of(*graph.edge_index, directed=directed, bits=bits)
-        place = torch.from_numpy(cell.numpy().argsort())
-        ordered = cell.index_select(0, place)
+    if graph.num_edges > 2 * BLOCK or 2 * bits + low > 63:
+        place, ordered = _ordered(code_of(*graph.edge_index, directed=directed, bits=bits))
     else:
         place, ordered = _packed(graph, directed=directed, bits=bits, low=low)
     fresh = torch.ones_like(ordered, dtype=torch.bool)
@@ -166,25 +164,20 @@ def _by_sorting(graph: Graph, *, directed: bool) -> tuple[Tensor, Tensor]:
     return cell, empty_like(rank, rank.numel()).scatter_(0, place, rank)
 
 
-def _packed(graph: Graph, *, directed: bool, bits: int, low: int) -> tuple[Tensor, Tensor]:
-    """The edges in the order of their cells, and those cells.
+def _ordered(cell: Tensor) -> tuple[Tensor, Tensor]:
+    """The edges in the order of their cells, and those cells."""
+    if ascending(cell):  # as directed edges often are
+        return torch.arange(cell.numel()), cell
+    ordered, place = cell.sort(stable=True)
+    return place, ordered
 
-    Cell and edge go into one number: numpy sorts numbers twenty times as fast as torch finds their order.
-    """
-    source, target = graph.edge_index.numpy()
-    cells, edges = (empty_like(graph.edge_index, graph.num_edges) for _ in range(2))
-    packed, place = cells.numpy(), edges.numpy()
-    spare = np.empty(min(BLOCK, graph.num_edges), np.int64)
-    for i in range(0, graph.num_edges, BLOCK):
-        part = slice(i, min(i + BLOCK, graph.num_edges))
-        out = packed[part]
-        code_on_host(source[part], target[part], out, spare[: out.size], directed=directed, bits=bits)
-        np.bitwise_or(np.left_shift(out, low, out=out), np.arange(i, part.stop), out=out)
-    if not directed or bool((packed[1:] < packed[:-1]).any()):  # directed edges often come in order
-        packed.sort()
-    np.bitwise_and(packed, (1 << low) - 1, out=place)
-    np.right_shift(packed, low, out=packed)
-    return edges, cells
+
+def _packed(graph: Graph, *, directed: bool, bits: int, low: int) -> tuple[Tensor, Tensor]:
+    """The same of fewer edges: cell and edge go into one number, which numpy sorts faster than torch finds an order."""
+    packed = code_of(*graph.edge_index, directed=directed, bits=bits).numpy()
+    np.bitwise_or(np.left_shift(packed, low, out=packed), np.arange(packed.size), out=packed)
+    packed.sort()
+    return torch.from_numpy(packed & ((1 << low) - 1)), torch.from_numpy(packed >> low)
 
 
 def _by_name(graph: Graph) -> tuple[Tensor, Tensor] | None:

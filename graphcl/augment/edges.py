@@ -9,9 +9,9 @@ from torch import Tensor
 
 from graphcl._host import BLOCK
 from graphcl._random import Array, Key, below, below_on_host, fold, hash_ids
+from graphcl.augment._by_hashes import choose_by_hashes
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
-from graphcl.augment._in_order import choose_in_order
 from graphcl.augment._pairs import Pairs, code_of, hash_edges
 from graphcl.augment._select import Count, check_count, check_share, how_many
 from graphcl.augment.base import EditAugmentation
@@ -44,7 +44,7 @@ def drop_edges(
 def choose_edges(graph: Graph, key: Key, share: float, count: Count, *, directed: bool) -> Tensor:
     """``[E]`` true for ``count(share * m)`` of each graph's ``m`` edges, both directions of one counted once."""
     if graph.num_graphs == 1 and graph.num_edges > BLOCK and (directed or graph.edge_pair is None):
-        chosen = choose_in_order(graph, key, share, count, directed=directed)
+        chosen = choose_by_hashes(graph, key, share, count, directed=directed)
         if chosen is not None:
             return chosen
     pairs = Pairs.find(graph, directed=directed)

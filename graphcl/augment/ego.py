@@ -40,6 +40,8 @@ def _given_roots(graph: Graph, root: int) -> Tensor:
 class EgoSubgraph(EditAugmentation):
     """Keep the ego network of a node of each graph: what can be reached from it in at most ``hops`` steps.
 
+    Every step looks at all edges of the batch: that is made for few steps, and slow on long paths.
+
     Args:
         hops: The number of steps, at least 0.
         keep: A limit, as a share of each graph's nodes within [0, 1]: of a larger ego network, the ``count(keep * n)``

@@ -15,13 +15,29 @@ __all__ = ["NodeDrop", "NodeMask", "drop_nodes", "mask_nodes"]
 
 
 def drop_nodes(graph: Graph, key: Key, *, drop: float, remove: bool = True, count: Count = "round") -> Edit:
-    """Drop a share of each graph's nodes, chosen uniformly, with their edges; one node always stays."""
-    k = torch.minimum(how_many(drop, graph.sizes, count), (graph.sizes - 1).clamp(min=0))
-    keep = ~smallest_k(graph.node_hashes(key), graph.batch, k, graph.sizes)
+    """Drop a share of each graph's nodes, chosen uniformly, with their edges; one node always stays.
+
+    Of a view in which some nodes count no more, a share of the others.
+    """
+    hashes, sizes, counting = graph.node_hashes(key), graph.sizes, _counting(graph)
+    if counting is not None:
+        sizes = torch.zeros_like(sizes).index_add_(0, graph.batch, counting.long())
+        hashes = hashes.masked_fill(~counting, -1)  # the largest: smallest_k compares without sign
+    k = torch.minimum(how_many(drop, sizes, count), (sizes - 1).clamp(min=0))
+    keep = ~smallest_k(hashes, graph.batch, k, graph.sizes)
     if remove:
         return Edit(keep_nodes=keep)
     src, dst = graph.edge_index
     return Edit(keep_edges=keep.index_select(0, src) & keep.index_select(0, dst), node_mask=keep)
+
+
+def _counting(graph: Graph) -> Tensor | None:
+    """``[N]`` which nodes still count, where ``NodeDrop(remove=False)`` has said so."""
+    mask = graph.stored.get("node_mask")
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        return None
+    mask = mask if graph.rows is None else mask.index_select(0, graph.rows)
+    return mask if mask.shape == graph.batch.shape else None
 
 
 def mask_nodes(graph: Graph, key: Key, *, mask: float, fill: Fill = "mean", count: Count = "round") -> Edit:
@@ -48,8 +64,8 @@ class NodeDrop(EditAugmentation):
     dropped ones. Nothing in the package reads it: no neighbour hears of the dropped nodes, as they are isolated, but
     their features and other attributes stay as they are, so an encoder embeds them and its readouts (mean, sum, max),
     the statistics of BatchNorm and losses over nodes count them. To embed graphs, remove them, or pool with
-    ``h[view.node_mask]`` and ``view.batch[view.node_mask]``. A ``node_mask`` from an earlier view is narrowed: a node
-    counts if both say so. Both forms drop the same nodes.
+    ``h[view.node_mask]`` and ``view.batch[view.node_mask]``. Both forms drop the same nodes. In a view that has a
+    ``node_mask`` already, only nodes that count are dropped, a share of these, and one of them stays.
 
     Args:
         drop: The share of nodes to drop, within [0, 1].

@@ -31,7 +31,7 @@ class PCL(MomentumMethod):
         encoder: From graphs to embeddings.
         views: Two transforms; by default :func:`graphcl.methods.random4` twice.
         head: From graph embeddings to queries and keys; :func:`graphcl.nn.projection_head` by default.
-        num_clusters: K_1, ..., K_M, each at most ``queue_size``.
+        num_clusters: K_1, ..., K_M, each at most ``queue_size``; a number is one clustering.
         cluster_every: Steps between two clusterings.
         temperature: Of the momentum contrast, and the mean of every phi.
         momentum: m of the moving average, within [0, 1].
@@ -40,7 +40,7 @@ class PCL(MomentumMethod):
 
     Raises:
         ValueError: There are not exactly two views, or a number is out of range.
-        TypeError: A view cannot be called, or ``cluster_every`` is no whole number.
+        TypeError: A view cannot be called, or ``cluster_every`` or a number of clusters is no whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -67,20 +67,22 @@ class PCL(MomentumMethod):
         *,
         views: Sequence[View] | None = None,
         head: nn.Module | None = None,
-        num_clusters: Sequence[int] = (16, 32, 64),
+        num_clusters: Sequence[int] | int = (16, 32, 64),
         cluster_every: int = 10,
         temperature: float = 0.2,
         momentum: float = 0.99,
         queue_size: int = 1024,
         seed: int = 0,
     ) -> None:
-        if not num_clusters or min(num_clusters) < 2 or max(num_clusters) > queue_size:
-            raise ValueError(f"expected num_clusters from 2 to queue_size = {queue_size}, got {list(num_clusters)}")
+        several = num_clusters if isinstance(num_clusters, Sequence) else [num_clusters]
+        counts = tuple(check_whole("num_clusters", count) for count in several)
+        if not counts or min(counts) < 2 or max(counts) > queue_size:
+            raise ValueError(f"expected num_clusters from 2 to queue_size = {queue_size}, got {list(counts)}")
         loss = MoCo(temperature=temperature)
         super().__init__(
             encoder, views=views, head=head, loss=loss, momentum=momentum, queue_size=queue_size, seed=seed
         )
-        self.num_clusters, self.temperature = tuple(num_clusters), temperature
+        self.num_clusters, self.temperature = counts, temperature
         self.cluster_every = check_whole("cluster_every", cluster_every, 1)
         # All clusterings one after the other; phi is 0 as long as there are none.
         self.register_buffer("centres", torch.zeros(sum(self.num_clusters), self.queue.keys.size(1)))

@@ -1,5 +1,7 @@
 """SimGRACE: contrast a graph's embedding with that of a noisy copy of the encoder; no augmentation."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -31,7 +33,7 @@ class SimGRACE(Method):
         seed: The seed of the noise.
 
     Raises:
-        ValueError: ``eta`` is negative; at the call, the batch holds fewer than two graphs.
+        ValueError: ``eta`` is negative or infinite; at the call, the batch holds fewer than two graphs.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -60,8 +62,8 @@ class SimGRACE(Method):
         seed: int = 0,
     ) -> None:
         super().__init__(encoder, seed=seed)
-        if not eta >= 0:
-            raise ValueError(f"expected eta >= 0 (the strength of the noise), got {eta!r}")
+        if not 0 <= eta < math.inf:
+            raise ValueError(f"expected a finite eta >= 0 (the strength of the noise), got {eta!r}")
         self.eta = eta
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss

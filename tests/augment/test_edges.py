@@ -13,10 +13,10 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.utils import is_undirected
 
-from graphcl.augment import EdgeDrop, EdgePerturb, _in_order
+from graphcl.augment import EdgeDrop, EdgePerturb, _by_hashes
 from graphcl.augment._absent import Absent
+from graphcl.augment._by_hashes import choose_by_hashes
 from graphcl.augment._graph import Graph
-from graphcl.augment._in_order import choose_in_order
 from graphcl.augment._pairs import Pairs
 
 Edges = set[tuple[int, int]]
@@ -337,11 +337,15 @@ def through_pairs(data: Data, key: int, share: float, *, directed: bool) -> Tens
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize(("loops", "directed"), [(0, False), (500, False), (0, True), (500, True)])
-def test_edges_in_order_are_chosen_without_sorting(
-    loops: int, directed: bool, share: float, monkeypatch: pytest.MonkeyPatch
+def test_different_edges_are_chosen_by_their_hashes_alone(
+    loops: int, directed: bool, shuffled: bool, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = ordered(2000, 30_000, loops=loops)
+    data = ordered(2000, 60_000, loops=loops)
+    if shuffled:
+        order = torch.randperm(data.num_edges, generator=torch.Generator().manual_seed(0))
+        data.edge_index = data.edge_index[:, order]
     expected = through_pairs(data, 7, share, directed=directed)
     monkeypatch.setattr(Pairs, "find", None)
     kept = EdgeDrop(share, count="round", directed=directed).view(data, 7)
@@ -364,23 +368,25 @@ def one_edge_twice(data: Data) -> Tensor:
     return data.edge_index[:, torch.tensor([0, *range(data.num_edges)])]
 
 
-def the_last_edge_first(data: Data) -> Tensor:
-    return data.edge_index.roll(1, 1)
+def every_edge_twice_in_no_order(data: Data) -> Tensor:
+    return torch.cat([data.edge_index, data.edge_index.flip(1)], 1)
 
 
 @pytest.mark.parametrize(
-    "change", [one_direction_missing, as_many_up_as_down, one_edge_twice, the_last_edge_first], ids=lambda f: f.__name__
+    "change",
+    [one_direction_missing, as_many_up_as_down, one_edge_twice, every_edge_twice_in_no_order],
+    ids=lambda f: f.__name__,
 )
 def test_pairs_are_looked_for_where_the_edges_do_not_tell(change: Callable[[Data], Tensor]) -> None:
     data = ordered(2000, 30_000, loops=3)
     data.edge_index = change(data)
-    assert choose_in_order(Graph.of(data), 7, 0.3, "round", directed=False) is None
+    assert choose_by_hashes(Graph.of(data), 7, 0.3, "round", directed=False) is None
     expected = through_pairs(data, 7, 0.3, directed=False)
     assert torch.equal(EdgeDrop(0.3, count="round").view(data, 7).edge_index, data.edge_index[:, ~expected])
 
 
 def test_equal_upper_halves_leave_the_choice_to_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     data = ordered(2000, 30_000, loops=0)
-    monkeypatch.setattr(_in_order, "upper_half", lambda hashes: np.zeros(hashes.size, np.uint32))
-    assert choose_in_order(Graph.of(data), 7, 0.3, "round", directed=False) is None
+    monkeypatch.setattr(_by_hashes, "upper_half", lambda hashes: np.zeros(hashes.size, np.uint32))
+    assert choose_by_hashes(Graph.of(data), 7, 0.3, "round", directed=False) is None
     assert EdgeDrop(0.5, count="round").view(data, 7).num_edges == data.num_edges - 2 * round(data.num_edges / 4)

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch_geometric.data import Batch, Data
 
-from graphcl.augment import NodeDrop, NodeMask, RandomChoice
+from graphcl.augment import Compose, NodeDrop, NodeMask, RandomChoice
 
 
 def star(n: int) -> Data:
@@ -139,11 +139,30 @@ def test_a_mask_marks_the_nodes_that_removal_takes_out() -> None:
 def test_a_mask_is_narrowed_by_the_next_view() -> None:
     first = NodeDrop(drop=0.5, remove=False).view(star(20), 0)
     second = NodeDrop(drop=0.5, remove=False).view(first, 1)
-    alone = NodeDrop(drop=0.5, remove=False).view(star(20), 1)
-    assert torch.equal(second.node_mask, first.node_mask & alone.node_mask)
     assert int(first.node_mask.sum()) == 10
-    third = NodeDrop(drop=0.5).view(second, 2)
+    assert int(second.node_mask.sum()) == 5
+    assert not (second.node_mask & ~first.node_mask).any()
+    third = NodeDrop(drop=0.4).view(second, 2)
     assert torch.equal(third.node_mask, second.node_mask[third.n_id])
+    assert int(third.node_mask.sum()) == 3
+    assert third.num_nodes == 18
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_one_node_that_counts_stays_however_often_nodes_are_dropped(remove: bool) -> None:
+    batch = Batch.from_data_list([star(n) for n in (1, 2, 3)])
+    again = Compose([NodeDrop(drop=0.9, remove=False), NodeDrop(drop=0.9, remove=remove)])
+    for key in range(20):
+        view = again.view(batch, key)
+        assert torch.zeros(3).index_add_(0, view.batch, view.node_mask.float()).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_mean_of_many_numbers_of_few_digits(dtype: torch.dtype) -> None:
+    no_edges = torch.empty(2, 0, dtype=torch.int64)
+    for size, number in ((2000, 100.0), (70_000, 1 / 1024)):
+        data = Data(x=torch.full((size, 1), number, dtype=dtype), edge_index=no_edges)
+        assert NodeMask(mask=0.5).view(data, 0).x.unique().tolist() == [number]
 
 
 def test_a_node_mask_of_another_kind_is_refused() -> None:

@@ -74,7 +74,11 @@ def test_clusters_are_those_of_the_queue(batch, take_step):
     assert not torch.equal(method.centres, before)
 
 
-@pytest.mark.parametrize("arguments", [{"num_clusters": ()}, {"num_clusters": (1,)}, {"num_clusters": (17,)}])
+def test_one_number_of_clusters_is_one_clustering():
+    assert make(num_clusters=3).num_clusters == (3,)
+
+
+@pytest.mark.parametrize("arguments", [{"num_clusters": ()}, {"num_clusters": 1}, {"num_clusters": (17,)}])
 def test_refusals(arguments):
     with pytest.raises(ValueError, match="expected num_clusters from 2 to queue_size = 16, got"):
         make(**arguments)

@@ -76,5 +76,6 @@ def test_no_gradient_through_the_noisy_side(batch):
 
 
 def test_negative_noise_is_refused():
-    with pytest.raises(ValueError, match="expected eta >= 0"):
-        SimGRACE(GraphEncoder(GIN(4)), eta=-1.0)
+    for eta in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="expected a finite eta >= 0"):
+            SimGRACE(GraphEncoder(GIN(4)), eta=eta)
