@@ -62,19 +62,7 @@ class Scoring:
         Raises:
             RunError: The run's method learns from labels that the protocol tests on.
         """
-        from graphcl.data import card
-
-        labels, trained_on = recipe(self.config["method"]).labels, self.config["dataset"]
-        if self.config["arguments"].get("label", "y") != "y" or not labels or trained_on is None:
-            return
-        if card(trained_on, root=self.root).name == self.entry.name and (labels == "all" or tests_train_nodes):
-            mend = "score it on another data set"
-            if labels == "train":
-                mend += ", or by a protocol whose split comes with the graph: node-linear-public, node-fixed-splits"
-            raise RunError(
-                f"expected labels that {self.name} has not seen, got {self.entry.name}, from whose labels this run has "
-                f"learned: what it tests would be known to it; {mend}"
-            )
+        check_labels_unseen(self.config, self.entry.name, self.name, self.root, tests_train_nodes=tests_train_nodes)
 
     def command(self, verb: str, protocol_name: str) -> str:
         """The command that makes these scores, with what is asked for by default too."""
@@ -93,3 +81,33 @@ class Scoring:
         )
         print(format_table(rows))  # first: where they cannot be written they are not lost
         write_results(self.folder.path / "scores.csv", rows)
+
+
+def check_labels_unseen(
+    config: Mapping[str, Any], scored: str, name: str, root: str | None, *, tests_train_nodes: bool = True
+) -> None:
+    """Refuse to test on labels that a run has learned from.
+
+    Args:
+        config: The settings of the run.
+        scored: The data set that it is to be scored on, as its card names it.
+        name: What tables call the run's method.
+        root: The data folder.
+        tests_train_nodes: Whether the protocol tests nodes that ``train_mask`` marks; of graphs any tests all.
+
+    Raises:
+        RunError: The run's method learns from labels that the protocol tests on.
+    """
+    from graphcl.data import card
+
+    labels, trained_on = recipe(config["method"]).labels, config["dataset"]
+    if config["arguments"].get("label", "y") != "y" or not labels or trained_on is None:
+        return
+    if card(trained_on, root=root).name == scored and (labels == "all" or tests_train_nodes):
+        mend = "score it on another data set"
+        if labels == "train":
+            mend += ", or by a protocol whose split comes with the graph: node-linear-public, node-fixed-splits"
+        raise RunError(
+            f"expected labels that {name} has not seen, got {scored}, from whose labels this run has learned: what it "
+            f"tests would be known to it; {mend}"
+        )

@@ -128,8 +128,8 @@ def _add_call(add: Any) -> None:
         "--diagnostics",
         type=bool,
         default=True,
-        help="look at 256 graphs every 100 steps, or at the one graph every 200, for about 2 percent of the time: "
-        "alignment, uniformity, effective rank; warn of a collapse",
+        help="look at 256 graphs every 100 steps, or at the one graph every 200, for about 2 percent of the time at "
+        "batches of 128: alignment, uniformity, effective rank; warn of a collapse",
     )
     add(
         "--tensorboard",

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from graphcl._recipes import recipe
 from graphcl._resolve import NETWORKS, READOUTS, encoder_maker, make_method
+from graphcl.cli._scoring import check_labels_unseen
 from graphcl.cli._settings import run_config
 from graphcl.errors import ConfigError
 
@@ -40,8 +42,9 @@ def add_options(parser: Any) -> None:
         "--protocol",
         type=str | None,
         default=None,
-        help="tu-rbf-svm, tu-rbf-svm-scaled, tu-linear-svm, or one of them with -grouped at its end: graphs that no "
-        "message passing tells apart then stay together in the folds; by default the data set's",
+        help="tu-rbf-svm, tu-rbf-svm-scaled or tu-linear-svm, each also with -grouped at its end: graphs that no "
+        "message passing tells apart then stay together in the folds; or graph-knn, graph-kmeans, graph-retrieval; by "
+        "default the data set's",
     )
     add(
         "--seeds",
@@ -76,6 +79,8 @@ def run(config: Any) -> int:
         raise ConfigError(
             f"expected a data set with a class per graph, got {name} ({entry.task} of {entry.level}s); {mend}"
         )
+    if folder:
+        check_labels_unseen(settings, entry.name, recipe(settings["method"]).name, root)
     chosen = protocol(config.protocol or _first_protocol(entry))
     features = config.features or settings.get("features")
     dataset = load(name, root=root, features=features)

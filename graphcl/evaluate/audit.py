@@ -23,6 +23,7 @@ from graphcl.evaluate.suite import compared_embeddings, first_epoch
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder, sum_readout
 from graphcl.nn._modes import evaluating
+from graphcl.nn._signature import inner
 from graphcl.nn.readouts import Readout
 
 __all__ = ["audit"]
@@ -95,7 +96,7 @@ def audit(
     if not isinstance(encoder, nn.Module):
         raise TypeError(f"expected an encoder that is a torch module, got {type(encoder).__name__}")
     given: nn.Module = encoder.encoder if isinstance(encoder, Method) else encoder
-    name = name or type(given.gnn if isinstance(given, GraphEncoder) else given).__name__
+    name = name or type(inner(given.gnn if isinstance(given, GraphEncoder) else given)).__name__
     device = next((p.device for p in given.parameters()), torch.device("cpu"))
     graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     probe = protocol("tu-rbf-svm") if probe is None else probe

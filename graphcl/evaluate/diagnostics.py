@@ -4,6 +4,7 @@ Pure functions on tensors. None of them builds all pairs: uniformity goes throug
 are a keyed sample of bounded size.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -187,10 +188,13 @@ def false_negative_rate(labels: Int[Tensor, " n"]) -> float:
     over the sizes n of the classes in a batch: all pairs count, no sample is drawn.
 
     Args:
-        labels: ``[N]`` classes.
+        labels: ``[N]`` classes; a negative one is none, and its item is left out.
+
+    Returns:
+        The rate, NaN where fewer than two items have a class.
 
     Raises:
-        ValueError: There are fewer than two labels, or not one a row.
+        ValueError: There are fewer than two labels, not one a row, or some are NaN.
 
     Example:
         >>> round(false_negative_rate(torch.tensor([0, 0, 1])), 4)
@@ -201,8 +205,11 @@ def false_negative_rate(labels: Int[Tensor, " n"]) -> float:
     """
     if labels.dim() != 1 or len(labels) < 2:
         raise ValueError(f"expected one label for each of at least 2 items, got shape {list(labels.shape)}")
-    sizes = labels.unique(return_counts=True)[1].double()
-    return float((sizes * (sizes - 1)).sum() / (len(labels) * (len(labels) - 1)))
+    if bool(torch.isnan(labels).any()):
+        raise ValueError("expected classes, got NaN among them; leave those items out")
+    sizes = labels[labels >= 0].unique(return_counts=True)[1].double()
+    known = sizes.sum()
+    return float((sizes * (sizes - 1)).sum() / (known * (known - 1)).clamp(min=0)) if len(sizes) else math.nan
 
 
 def diagnose(

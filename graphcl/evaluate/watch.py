@@ -33,7 +33,7 @@ class Diagnostics:
         data: A batch of at least two graphs, or one graph for a method that contrasts nodes; it is moved to the
             method's device at the first look. A few hundred graphs are enough.
         every: Steps from one look to the next; it happens at the end of the epoch in which they are filled, and at the
-            end of the run. A look at 256 graphs costs about as much as one step on 128.
+            end of the run. A look at 256 graphs costs as much as one to three steps on 128.
         labels: Whether the batch's ``y`` are classes, one for each graph (or node, where nodes are contrasted), for the
             false-negative rate; they are shown and used for nothing else.
         rows: The most rows that are measured; of more nodes a keyed choice.

@@ -12,7 +12,7 @@ from graphcl._random import Key, fold
 from graphcl.augment import EdgeDropper
 from graphcl.distributed import is_one_batch, joined_rows, mean_over_ranks
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method, graphs_of
+from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._signature import takes_weights
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
@@ -82,7 +82,9 @@ class ADGCL(Method):
         self.loss = InfoNCE(temperature=0.2, symmetric=True, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        weight = self.dropper(self.scorer.encode(data).node, data, fold(key, 0))
+        check_several(data)
+        features = {"edge_attr": data.edge_attr} if getattr(self.dropper, "edge_channels", 0) else {}
+        weight = self.dropper(self.scorer.encode(data).node, data, fold(key, 0), **features)
         clean = self.encoder.encode(data).graph
         kept = _Reversed.apply(weight)  # type: ignore[no-untyped-call]
         if takes_weights(self.encoder.gnn) and "edge_weight" in data:  # the edges of the clean graph are weighted too

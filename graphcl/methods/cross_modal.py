@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, fold
 from graphcl.distributed import joined_rows
 from graphcl.losses import CLIP
-from graphcl.methods.base import Method, View, num_graphs, view_of
+from graphcl.methods.base import Method, View, check_several, num_graphs, view_of
 from graphcl.nn import GraphEncoder, projection_head
 
 __all__ = ["CrossModal"]
@@ -74,6 +74,7 @@ class CrossModal(Method):
         self.loss = CLIP() if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
+        check_several(data)
         vectors = self._vectors(data)
         if self.view is not None:
             data = view_of(self.view, data, fold(key, 0))
@@ -91,6 +92,12 @@ class CrossModal(Method):
             raise ValueError(
                 f"expected the attribute {self.modality!r} with {self.modality_channels} numbers for each of "
                 f"{count} graphs, got {'none' if vectors is None else found}"
+            )
+        if vectors.device.type == "cpu" and not bool(torch.isfinite(vectors).all()):  # a GPU would stall to tell
+            lacking = count - int(torch.isfinite(vectors.reshape(count, -1)).all(1).sum())
+            raise ValueError(
+                f"expected finite numbers in the attribute {self.modality!r}, got NaN or infinite ones in {lacking} of "
+                f"{count} graphs; leave these graphs out"
             )
         kind = next((p.dtype for p in self.modality_head.parameters() if p.is_floating_point()), torch.float32)
         return vectors.reshape(count, -1).to(kind)

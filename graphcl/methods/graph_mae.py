@@ -90,7 +90,7 @@ class GraphMAE(Method):
         if in_channels is None:
             in_channels = getattr(encoder.gnn, "in_channels", None)
         in_channels = plain(in_channels)
-        if not isinstance(in_channels, int):
+        if not isinstance(in_channels, int) or in_channels < 1:  # -1 is a width that is not known yet
             raise ValueError(
                 f"expected {type(encoder.gnn).__name__} to have an integer in_channels, got {in_channels!r}; "
                 "say how wide the features are: in_channels=data.num_features"

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, below, fold, hash_ids
 from graphcl.distributed import joined_rows, rows_before
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method, graphs_of
+from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphSimCSE"]
@@ -64,6 +64,7 @@ class GraphSimCSE(Method):
         self.loss = InfoNCE(temperature=0.05) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
+        check_several(data)
         views = []
         for i in range(2):
             view = copy.copy(data)

@@ -59,10 +59,6 @@ class GraphSupCon(GraphViewMethod):
         self.loss = SupCon(temperature=0.1) if loss is None else loss
         self.label = label
 
-    @property
-    def can_look_ahead(self) -> bool:
-        return False  # what is split off from views of several steps has no labels
-
     def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
         return self.loss(torch.cat([z1, z2]), joined_rows(self._labels(views[0])).repeat(2))
 

@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcl._random import Key, hash_ids, normal
 from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
-from graphcl.methods.base import Method
+from graphcl.methods.base import Method, check_several
 from graphcl.nn import Embeddings, GraphEncoder, project_views, projection_head
 
 __all__ = ["SimGRACE", "perturbed"]
@@ -69,6 +69,7 @@ class SimGRACE(Method):
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
+        check_several(data)
         clean = self.encoder.encode(data).graph
         with torch.no_grad():
             noisy = _encode_with(perturbed(self.encoder, key, self.eta), self.encoder, data).graph

@@ -1,6 +1,6 @@
 """Encoding with a weight on every edge, which gradients reach: for views that are learned or diffused."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ __all__ = ["encode_weighted", "check_takes_weights"]
 def check_takes_weights(encoder: GraphEncoder) -> None:
     """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
     gnn = inner(encoder.gnn)
-    if not isinstance(gnn, GIN) and not takes_weights(gnn):
+    if not _is_gin(gnn) and not takes_weights(gnn):
         unused = ", which makes no use of it" if takes(gnn, "edge_weight") else ""
         raise ValueError(
             f"expected a network whose forward takes edge_weight, got {type(inner(gnn)).__name__}{unused}; take GIN of "
@@ -37,7 +37,7 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     gnn = inner(encoder.gnn)  # of a GIN the layers are needed, whether it is compiled or not
     check_takes_weights(encoder)
     batch, num_graphs = batch_and_count(data)
-    if not isinstance(gnn, GIN):
+    if not _is_gin(gnn):
         options = {"edge_attr": encoder.edge_attr_of(data), "edge_weight": weight}
         return encoder(data.x, data.edge_index, batch, num_graphs=num_graphs, **options)
     x = data.x if data.x.is_floating_point() else data.x.float()
@@ -45,6 +45,11 @@ def encode_weighted(encoder: GraphEncoder, data: Data, weight: Tensor) -> Embedd
     with own_rows():
         node = _weighted_gin(gnn, x, data.edge_index, weight)
     return Embeddings(node, encoder.readout(node, batch, num_graphs))
+
+
+def _is_gin(gnn: nn.Module) -> TypeGuard[GIN]:
+    """Whether it computes what GIN does; a subclass may compute something else."""
+    return isinstance(gnn, GIN) and type(gnn).forward is GIN.forward
 
 
 def _weighted_gin(gin: GIN, x: Tensor, edge_index: Tensor, weight: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 __all__ = ["EMATarget"]
 
@@ -26,7 +27,8 @@ class EMATarget(nn.Module):
         total_steps: K, the step from which the copy stands still; ``None`` for a constant momentum.
 
     Raises:
-        ValueError: ``momentum`` lies outside [0, 1] or ``total_steps`` below 1.
+        ValueError: ``momentum`` lies outside [0, 1] or ``total_steps`` below 1, or weights of the network are not made
+            yet (lazy modules).
 
     Example:
         >>> online = torch.nn.Linear(2, 2)
@@ -50,6 +52,11 @@ class EMATarget(nn.Module):
             raise ValueError(f"expected momentum within [0, 1], got {momentum!r}")
         if total_steps is not None and total_steps < 1:
             raise ValueError(f"expected total_steps of at least 1, or None for a constant momentum, got {total_steps}")
+        if any(map(is_lazy, online.parameters())):
+            raise ValueError(
+                "expected a network whose weights are there, got one that waits for its first batch to know their "
+                "widths; encode one batch first, or say how wide the features are"
+            )
         self.momentum = momentum
         self.total_steps = total_steps
         self.module = copy.deepcopy(online).requires_grad_(False)

@@ -23,6 +23,7 @@ class KeyQueue(nn.Module):
 
     Raises:
         ValueError: A size is below 1; at the call, the keys have another width.
+        TypeError: At the call, the names are no whole numbers.
 
     Attributes:
         keys: ``[K, D]``.
@@ -63,6 +64,8 @@ class KeyQueue(nn.Module):
         size, channels = self.keys.shape
         if keys.dim() != 2 or keys.size(1) != channels:
             raise ValueError(f"expected keys of shape [N, {channels}], got {list(keys.shape)}")
+        if names is not None and (names.is_floating_point() or names.dtype == torch.bool):
+            raise TypeError(f"expected names of whole numbers, got {names.dtype}; write names.long()")
         names = self.names.new_full((keys.size(0),), -1) if names is None else names.to(self.names)
         if names.shape != keys.shape[:1]:
             raise ValueError(f"expected a name for each of {keys.size(0)} keys, got {list(names.shape)}")

@@ -98,6 +98,13 @@ def test_audit_of_a_run(capsys, refused, fast):
     assert "run folder alone" in refused("audit", "run", "--weights", "w.pt")
 
 
+def test_labels_that_the_run_has_learned_from_are_refused(capsys, refused, fast):
+    words = ["--dataset", "Rings", "--features", "constant", "--method", "graph-supcon", "--out", "run", *fast]
+    assert main(["pretrain", *words]) == 0
+    capsys.readouterr()
+    assert "expected labels that GraphSupCon has not seen, got Rings" in refused("audit", "run", "--seeds", "1")
+
+
 def test_a_network_that_is_made_already_is_refused(refused, monkeypatch):
     Path("mynet.py").write_text("import torch\ninst = torch.nn.Linear(2, 2)\n")
     assert "a Linear that is made already" in refused("audit", "mynet:inst", "--dataset", "synthetic-molecules")

@@ -70,6 +70,8 @@ def test_false_negative_rate_equals_a_loop():
     assert d.false_negative_rate(y) == pytest.approx(sum(bool(y[i] == y[j]) for i, j in pairs) / len(pairs))
     assert d.false_negative_rate(torch.zeros(5, dtype=torch.int64)) == 1
     assert d.false_negative_rate(torch.arange(5)) == 0
+    assert d.false_negative_rate(torch.tensor([0, 0, 1, -1, -1])) == pytest.approx(1 / 3)
+    assert math.isnan(d.false_negative_rate(torch.tensor([0, -1])))
 
 
 def test_diagnose_is_made_of_the_parts():

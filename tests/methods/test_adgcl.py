@@ -93,3 +93,10 @@ def test_the_weights_of_the_data_are_those_of_both_views(batch):
     method(batch)
     torch.testing.assert_close(seen[0], seen[1])
     torch.testing.assert_close(seen[0], method.encoder.encode(batch).graph)
+
+
+def test_a_dropper_that_looks_at_edge_features(batch):
+    batch.edge_attr = torch.rand(batch.num_edges, 3)
+    method = make(dropper=EdgeDropper(16, edge_channels=3))
+    method(batch).backward()
+    assert method.dropper.mlp[0].weight.grad[:, -3:].abs().sum() > 0

@@ -69,3 +69,9 @@ def test_an_attribute_that_does_not_fit_is_refused(batch):
         make(modality="image")(batch)
     with pytest.raises(ValueError, match=r"expected the attribute 'text' with 6 numbers .* got \[8, 5\]"):
         make(modality_channels=6)(batch)
+
+
+def test_vectors_that_are_missing_are_named(batch):
+    batch.text[2, 1] = float("nan")
+    with pytest.raises(ValueError, match="finite numbers in the attribute 'text', got NaN or infinite ones in 1 of 8"):
+        make()(batch)

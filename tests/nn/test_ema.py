@@ -184,3 +184,8 @@ def test_another_network_is_refused(other):
 
 def test_repr():
     assert "momentum=0.9, total_steps=7" in repr(EMATarget(nn.Linear(1, 1), momentum=0.9, total_steps=7))
+
+
+def test_a_network_without_widths_yet_is_refused():
+    with pytest.raises(ValueError, match="encode one batch first"):
+        EMATarget(torch.nn.LazyLinear(2))

@@ -86,6 +86,8 @@ def test_what_does_not_fit_is_refused():
         queue.enqueue(torch.ones(4, 3))
     with pytest.raises(ValueError, match="expected a name for each of 4 keys"):
         queue.enqueue(torch.ones(4, 2), torch.arange(3))
+    with pytest.raises(TypeError, match="expected names of whole numbers, got torch.float32"):
+        queue.enqueue(torch.ones(2, 2), torch.tensor([1.5, 2.5]))
 
 
 def enqueue_by_rank(counts):

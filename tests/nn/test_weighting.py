@@ -86,3 +86,12 @@ def test_what_stands_in_for_a_linear_map_is_called(batch, width):
     encoder = GraphEncoder(GIN(4, width, 2).double()).eval()
     encoder.gnn.lower[0] = nn.Sequential(encoder.gnn.lower[0], nn.Tanh())
     torch.testing.assert_close(encode_weighted(encoder, batch, torch.ones(batch.num_edges)), encoder.encode(batch))
+
+
+def test_a_network_made_of_gin_is_asked_itself(batch):
+    class Scaled(GIN):
+        def forward(self, x, edge_index, *, splits=None):
+            return 2 * super().forward(x, edge_index, splits=splits)
+
+    with pytest.raises(ValueError, match="expected a network whose forward takes edge_weight, got Scaled"):
+        encode_weighted(GraphEncoder(Scaled(4, 8, 2)), batch, torch.ones(batch.num_edges))
