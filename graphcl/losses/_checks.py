@@ -81,7 +81,9 @@ def check_alike(**tensors: Tensor) -> None:
 def check_ids(name: str, ids: Tensor, rows: int, device: torch.device) -> None:
     """An integer per row: labels, groups, or the graph of a node."""
     if not isinstance(ids, Tensor):
-        raise TypeError(f"expected {name} to be a tensor of integers, got {type(ids).__name__}")
+        raise TypeError(
+            f"expected {name} to be a tensor of integers, got {type(ids).__name__}; write torch.as_tensor({name})"
+        )
     if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
         raise TypeError(f"expected {name} to hold integers, got {ids.dtype}; call {name}.long()")
     if ids.shape != (rows,):
@@ -191,14 +193,14 @@ def check_number(name: str, value: object) -> None:
 def check_positive(name: str, value: float) -> None:
     """A positive, finite number."""
     check_number(name, value)
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value < math.inf:  # a compiler that leaves the number open can compare it, and not ask isfinite
         raise ValueError(f"expected a positive {name}, got {value!r}")
 
 
 def check_range(name: str, value: float, low: float, high: float = math.inf) -> None:
     """A finite number in [low, high)."""
     check_number(name, value)
-    if not (math.isfinite(value) and low <= value < high):
+    if not (low <= value < high and -math.inf < value < math.inf):
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
 
 

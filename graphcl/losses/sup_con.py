@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from graphcl.losses._checks import (
     Objective,
@@ -13,10 +14,13 @@ from graphcl.losses._checks import (
     check_temperature,
     unit_rows,
 )
-from graphcl.losses._negatives import group_pair
+from graphcl.losses._positives import mean_cost_of_matrix
 from graphcl.similarity.engine import log_sums
+from graphcl.similarity.using import settled
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
+
+PAIRS = 1 << 16  # tiles take no longer for more
 
 
 def sup_con(
@@ -63,14 +67,20 @@ def sup_con(
     check_ids("labels", labels, z.size(0), z.device)
     temperature = as_temperature(temperature)
     z, labels = unit_rows(z), labels.long()  # among bytes, -1 would be 255
+    labelled = labels != -1
+    if _is_small(z):
+        item = torch.arange(z.size(0), device=z.device)
+        alike = (labels[:, None] == labels) & labelled & (item[:, None] != item)
+        return mean_cost_of_matrix(z, alike.to(z.dtype), 1.0 / temperature, positive_in_denominator)
     group = _numbered(labels)
     one = z.new_ones(z.size(0))
     sums = torch.zeros_like(z).index_add(0, group, z)
     others = torch.zeros_like(one).index_add(0, group, one)[group] - 1
     agreement = (z * (sums[group] - z)).sum(1)
-    others = others.masked_fill(labels == -1, 0)
-    barred = [] if positive_in_denominator else [group_pair(labels, labels)]
-    return _mean_cost(agreement, others, _denominator(z, temperature, barred), temperature)
+    others = others.masked_fill(~labelled, 0)
+    apart = labelled & ((others == 1) | (not positive_in_denominator))
+    log_sum = _log_sum(z, temperature, [(group.masked_fill(~apart, -1), group)])
+    return _mean_cost(agreement, others, log_sum, temperature, positive_in_denominator)
 
 
 def sup_con_pairs(
@@ -119,11 +129,21 @@ def sup_con_pairs(
     z = unit_rows(z)
     anchor, partner = positives.long()
     real = (anchor != partner).to(z.dtype)
+    if _is_small(z):
+        times = z.new_zeros(z.size(0), z.size(0)).index_put((anchor, partner), real, accumulate=True)
+        return mean_cost_of_matrix(z, times, 1.0 / temperature, positive_in_denominator)
     cosine = (z[anchor] * z[partner]).sum(1) * real
     nothing = z.new_zeros(z.size(0))
     agreement, count = (nothing.index_add(0, anchor, part) for part in (cosine, real))
-    skip = None if positive_in_denominator else positives.long()
-    return _mean_cost(agreement, count, _denominator(z, temperature, [], skip), temperature)
+    apart = (count[anchor] == 1) | (not positive_in_denominator)
+    skip = torch.stack([anchor, torch.where(apart, partner, anchor)])
+    return _mean_cost(agreement, count, _log_sum(z, temperature, [], skip), temperature, positive_in_denominator)
+
+
+def _is_small(z: Tensor) -> bool:
+    """Whether all pairs go into one matrix, where several positives keep more digits than sums apart can."""
+    impl, precision = settled("auto", None)
+    return precision == "float32" and (impl == "dense" or (impl == "auto" and len(z) ** 2 <= PAIRS))
 
 
 def _numbered(labels: Tensor) -> Tensor:
@@ -133,7 +153,7 @@ def _numbered(labels: Tensor) -> Tensor:
     return torch.empty_like(order).scatter(0, order, change.long().cumsum(0))
 
 
-def _denominator(
+def _log_sum(
     z: Tensor, temperature: float | Tensor, barred: list[tuple[Tensor, Tensor]], skip: Tensor | None = None
 ) -> Tensor:
     """``[N]`` log of the sum over the other rows, without those of shared groups and single pairs."""
@@ -142,12 +162,18 @@ def _denominator(
     return log_sums(z, None, 1.0 / temperature, exclude, skip=skip)[0]
 
 
-def _mean_cost(agreement: Tensor, positives: Tensor, denominator: Tensor, temperature: float | Tensor) -> Tensor:
-    """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive."""
-    cost = denominator - agreement / positives.clamp(min=1) / temperature
+def _mean_cost(
+    agreement: Tensor, positives: Tensor, log_sum: Tensor, temperature: float | Tensor, inside: bool
+) -> Tensor:
+    """Mean of log R_i - (sum of the positives' cosines) / (tau x their number) over rows with a positive.
+
+    ``log_sum`` is log R_i or, of a row with one positive, the same without it: a nearly solved pair would cancel.
+    """
+    gap = log_sum - agreement / positives.clamp(min=1) / temperature
+    cost = torch.where(positives == 1, softplus(gap, threshold=40.0), gap) if inside else gap
     has = positives > 0
     # A row whose every other row is a positive has nothing below the line when these are left out.
-    return cost.masked_fill(~has | denominator.isneginf(), 0).sum() / has.sum().clamp(min=1)
+    return cost.masked_fill(~has | cost.isneginf(), 0).sum() / has.sum().clamp(min=1)
 
 
 class SupCon(Objective):

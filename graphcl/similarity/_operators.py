@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from graphcl.similarity import _forward
 from graphcl.similarity._backward import Wants, backward
@@ -279,9 +280,22 @@ def save_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
 def refuse_second(ctx: Any, *grads: Tensor) -> None:
     raise RuntimeError(
         "expected one derivative of a similarity with impl='tiled' or 'triton', got a request for a second one, which "
-        "they do not have; use impl='dense' where gradients of gradients are needed, for a loss by "
-        "`with graphcl.similarity.using(impl='dense'):` around it"
+        f"they do not have; use impl='dense' where gradients of gradients are needed{_FOR_A_LOSS}"
     )
+
+
+def refuse_forward(*tensors: Tensor | None) -> None:
+    """Refuse rows that carry a derivative along, as ``torch.func.jvp`` makes them."""
+    if torch.compiler.is_compiling() or forward_ad._current_level < 0:
+        return
+    if any(z is not None and forward_ad.unpack_dual(z).tangent is not None for z in tensors):
+        raise RuntimeError(
+            "expected reverse-mode derivatives of a similarity with impl='tiled' or 'triton', got a request for a "
+            f"forward-mode one, which they do not have; use impl='dense' there{_FOR_A_LOSS}"
+        )
+
+
+_FOR_A_LOSS = ", for a loss by `with graphcl.similarity.using(impl='dense'):` around it"
 
 
 logsumexp.register_autograd(logsumexp_gradient, setup_context=save_logsumexp)

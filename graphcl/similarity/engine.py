@@ -10,7 +10,7 @@ from torch import Tensor
 from graphcl._arguments import check_choice
 from graphcl.similarity._checks import check_pairs, check_rows, check_scale, is_readable
 from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold, scales_of, several
-from graphcl.similarity._operators import KERNELS
+from graphcl.similarity._operators import KERNELS, refuse_forward
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import barred_pairs, logsumexps_dense
@@ -178,6 +178,7 @@ def log_sums(
         if choice.impl == "dense":
             sums = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), columns)
         else:
+            refuse_forward(folded.query, folded.key, folded.scale)
             pairs = as_pairs(query, keys, exclude, only, skip)
             each = [folded]
             if choice.impl == "triton":

@@ -56,6 +56,8 @@ def topk(
     Returns:
         Similarities ``[M, k]`` and indices of keys ``[M, k]``; queries with fewer than k keys end in -inf and -1.
 
+    ``torch.compile`` breaks its graph here: leave out ``fullgraph=True`` around it.
+
     Raises:
         ValueError: Shapes, devices, names or k do not fit.
         TypeError: The inputs are not floating point.

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphcl.losses.functional import nt_xent, sup_con, sup_con_pairs
+from graphcl.similarity import using
 
 
 def cosine(a, b):
@@ -40,6 +41,64 @@ def test_equals_the_literal_loop(labels, tau, seed):
     assert sup_con(z, torch.tensor(labels), temperature=tau).item() == wanted
     pairs = torch.tensor([(i, p) for i in range(n) for p in positives[i]], dtype=torch.int64).reshape(-1, 2).T
     assert sup_con_pairs(z, pairs, temperature=tau).item() == wanted
+
+
+@pytest.mark.parametrize("impl", ["auto", "tiled"])
+@pytest.mark.parametrize("temperature", [0.1, 0.05, 0.02])
+def test_solved_pairs_keep_their_digits(impl, temperature, generator):
+    z1 = torch.randn(64, 32, generator=generator)
+    z = torch.cat([z1, z1 + 0.1 * torch.randn(64, 32, generator=generator)]).requires_grad_()
+    exact = z.detach().double().requires_grad_()
+    place = torch.arange(128)
+    wanted = nt_xent(*exact.chunk(2), temperature=temperature)
+    (slope,) = torch.autograd.grad(wanted, exact)
+    with using(impl=impl):
+        for found in (
+            sup_con(z, place % 64, temperature=temperature),
+            sup_con_pairs(z, torch.stack([place, (place + 64) % 128]), temperature=temperature),
+        ):
+            assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+            (grad,) = torch.autograd.grad(found, z)
+            assert (grad - slope).norm() < 1e-5 * slope.norm()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_classes_that_have_collapsed_keep_the_digits_of_the_plain_formula(inside, generator):
+    labels = torch.arange(128) % 2
+    z = torch.randn(2, 32, generator=generator)[labels] + 0.03 * torch.randn(128, 32, generator=generator)
+    alike = (labels[:, None] == labels) & ~torch.eye(128, dtype=torch.bool)
+
+    def plain(z):
+        u = torch.nn.functional.normalize(z)
+        x = u @ u.T / 0.1
+        other = torch.eye(128, dtype=torch.bool) if inside else torch.eye(128, dtype=torch.bool) | alike
+        return (x.masked_fill(other, -math.inf).logsumexp(1)[:, None] - x)[alike].mean()
+
+    def slope(function, z):
+        z = z.clone().requires_grad_()
+        return torch.autograd.grad(function(z), z)[0].double()
+
+    wanted = slope(plain, z.double())
+    found = slope(lambda z: sup_con(z, labels, temperature=0.1, positive_in_denominator=inside), z)
+    assert (found - wanted).norm() <= 1.5 * (slope(plain, z) - wanted).norm()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("learned", [True, False])
+def test_tiles_and_matrix_agree(inside, learned, generator):
+    z = torch.randn(40, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    tau = torch.tensor(0.3, dtype=torch.float64, requires_grad=True) if learned else 0.3
+    labels = torch.tensor([-1, -1, 0, 1, 2, 2, 3, 3, 3, 3] * 4)
+    labels[30:] = torch.arange(10, 20)
+    pairs = torch.randint(40, (2, 60), generator=generator)
+    inputs = [z, tau] if learned else [z]
+    for function, positives in ((sup_con, labels), (sup_con_pairs, pairs)):
+        results = []
+        for impl in ("auto", "tiled"):
+            with using(impl=impl):
+                value = function(z, positives, temperature=tau, positive_in_denominator=inside)
+            results.append([value, *torch.autograd.grad(value, inputs)])
+        torch.testing.assert_close(*results, rtol=1e-9, atol=1e-12)
 
 
 def test_hand_computed():

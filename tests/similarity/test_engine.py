@@ -439,3 +439,11 @@ def test_several_scales_across_ranks_learn():
         *(torch.autograd.grad(each.sin().sum(), several) for each in (found, expected)), strict=True
     ):
         torch.testing.assert_close(grad, other)
+
+
+def test_forward_mode_derivatives_of_tiles_are_refused(generator):
+    z = torch.randn(6, 4, generator=generator)
+    with pytest.raises(RuntimeError, match="forward-mode one.*impl='dense'"):
+        torch.func.jvp(lambda z: logsumexp(z, scale=2.0, impl="tiled"), (z,), (torch.ones_like(z),))
+    _, slope = torch.func.jvp(lambda z: logsumexp(z, scale=2.0, impl="dense"), (z,), (torch.ones_like(z),))
+    assert slope.isfinite().all()
