@@ -9,8 +9,10 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 """
 
 import functools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ __all__ = [
     "Key",
     "below",
     "below_on_host",
+    "drawing_from",
     "fold",
     "hash_ids",
     "hash_on_host",
@@ -95,12 +98,39 @@ def _mix_anywhere_(z: Tensor) -> Tensor:
     return z
 
 
-def seed_from(generator: Generator | None) -> int:
-    """One 62-bit seed from ``generator`` (``None``: torch's default one). The only place where a stream is consumed."""
+def seed_from(generator: Generator | None) -> Key:
+    """One seed from ``generator`` (``None``: what :func:`drawing_from` says, else torch's default one).
+
+    The only place where a stream is consumed.
+    """
+    if generator is None and (drawn := getattr(_stream, "seeds", None)) is not None:
+        return next(drawn)
     if not isinstance(generator, Generator | None):
         raise TypeError(f"expected a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(seed)")
     device = None if generator is None else generator.device
     return int(torch.randint(1 << 62, (), generator=generator, device=device))
+
+
+_stream = threading.local()
+
+
+@contextmanager
+def drawing_from(key: Key) -> Iterator[None]:
+    """The block in which seeds follow from ``key``, each another, where no generator is given.
+
+    Example:
+        >>> with drawing_from(7):
+        ...     first, second = seed_from(None), seed_from(None)
+        >>> with drawing_from(7):
+        ...     first == seed_from(None), first == second
+        (True, False)
+    """
+    before = getattr(_stream, "seeds", None)
+    _stream.seeds = (fold(key, number) for number in count())
+    try:
+        yield
+    finally:
+        _stream.seeds = before
 
 
 @contextmanager

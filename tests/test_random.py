@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from graphcl._random import _mix_, _mix_anywhere_, below, fold, hash_ids, normal, randint, seed_from
+from graphcl._random import _mix_, _mix_anywhere_, below, drawing_from, fold, hash_ids, normal, randint, seed_from
 
 WORD = 2**64 - 1
 
@@ -179,3 +179,19 @@ def test_seed_from_reads_the_default_generator_where_none_is_given() -> None:
 def test_seed_from_takes_no_number() -> None:
     with pytest.raises(TypeError, match=r"expected a torch.Generator, got 7; write torch.Generator\(\).manual_seed"):
         seed_from(7)  # type: ignore[arg-type]
+
+
+def test_seeds_that_nobody_gives_follow_from_the_key_of_the_block():
+    state = torch.get_rng_state()
+    with drawing_from(3):
+        first = [seed_from(None) for _ in range(3)]
+        with drawing_from(4):
+            other = seed_from(None)
+        last = seed_from(None)
+    assert torch.equal(torch.get_rng_state(), state)
+    with drawing_from(3):
+        assert [seed_from(None) for _ in range(4)] == [*first, last]
+    assert len({*first, other, last}) == 5
+    with drawing_from(3):
+        given = [seed_from(torch.Generator().manual_seed(0)) for _ in range(2)]
+    assert given[0] == given[1] == seed_from(torch.Generator().manual_seed(0))

@@ -185,7 +185,7 @@ class NeighbourSampler(BaseSampler):
 
     def _key(self, inputs: Tensor) -> Key:
         if self.seed is None:
-            return seed_from(None)
+            return int(seed_from(None))
         key = fold(self.seed, int(self._epoch))
         # A sum, so that the order of the seeds does not matter.
         return fold(key, int(hash_ids(key, inputs).sum()))
@@ -255,7 +255,7 @@ def neighbour_sampler(
 
 def check_fan_out(fan_out: Sequence[int]) -> tuple[int, ...]:
     """``fan_out`` as a tuple, or an error that names the hop that cannot be."""
-    if isinstance(fan_out, str | int) or not len(fan_out):
+    if isinstance(fan_out, str) or not hasattr(fan_out, "__len__") or not len(fan_out):
         raise ValueError(
             f"expected fan_out as one number of neighbours for each hop, such as [15, 10], got {fan_out!r}"
         )

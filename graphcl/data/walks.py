@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import Data
 
-from graphcl._arguments import check_seed, check_whole
+from graphcl._arguments import check_seed, check_whole, plain
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.data._adjacency import Adjacency
 from graphcl.data._part import Parts
@@ -86,6 +86,8 @@ class RandomWalkBatches(Dataset[Data]):
         return self.num_batches
 
     def __getitem__(self, item: int) -> Data:
+        if not isinstance(plain(item), int):
+            raise TypeError(f"expected the number of a batch, got {item!r}")
         if not 0 <= item < self.num_batches:
             raise IndexError(f"expected a batch from 0 to {self.num_batches - 1}, got {item}")
         key = fold(fold(self.seed, int(self._epoch)), item)

@@ -23,7 +23,7 @@ def kmeans_scores(
         ``nmi``, the normalised mutual information (arithmetic mean), and ``ari``, the adjusted Rand index.
 
     Raises:
-        ValueError: More clusters than nodes.
+        ValueError: More clusters than nodes, or a label is NaN.
 
     Example:
         >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
@@ -35,6 +35,8 @@ def kmeans_scores(
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+    if np.isnan(labels).any():
+        raise ValueError("expected a class for every node, got NaN among them; leave those nodes out")
     number = len(np.unique(labels)) if clusters is None else clusters
     if not 1 <= number <= len(embeddings):
         raise ValueError(f"expected from 1 cluster to one per node ({len(embeddings)}), got {number} clusters")

@@ -134,8 +134,8 @@ def check_views(z1: Tensor, z2: Tensor, *, least: int = 2) -> None:
     if z1.size(0) < least:
         raise ValueError(
             f"expected at least 2 rows to contrast, got {z1.size(0)}: the other rows of the batch are the negatives, "
-            "and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph), or "
-            "contrast nodes"
+            "and in a batch of one graph there are none. Use a larger batch (drop a last one of a single graph or "
+            "seed), or contrast nodes"
         )
 
 

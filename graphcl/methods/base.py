@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch_geometric.data import Batch, Data, HeteroData
 
-from graphcl._random import Key, fold, seed_from
+from graphcl._random import Key, drawing_from, fold, seed_from
 from graphcl.augment import Augmentation
 from graphcl.augment._foreign import foreign_view
 from graphcl.augment._keyed import is_keyed_by_graph
@@ -121,11 +121,15 @@ def view_of(view: View, data: Data, key: Key) -> Data:
     return found
 
 
+_DRAWS = -2  # no view has this number: of what else draws in a step, such as a loss that samples
+
+
 class Method(nn.Module, ABC):
     """A self-supervised method: ``method(data)`` is the loss of one step, ``method.embed(data)`` the embeddings.
 
     Randomness is keyed by the method's ``seed`` and its ``step``, a buffer that is saved with the weights, so that a
-    resumed run goes on as if it had never stopped. A ``generator`` takes the place of both for one call.
+    resumed run goes on as if it had never stopped. A ``generator`` takes the place of both for one call. Losses that
+    sample and augmentations called without a generator draw from that key, too; dropout of the network does not.
 
     ``torch.compile`` leaves the call of a method as it is; compile the network: ``GraphEncoder(torch.compile(gnn))``.
 
@@ -161,21 +165,29 @@ class Method(nn.Module, ABC):
         check_data(data)
         self._check_device(data)
         if generator is not None:
-            loss = self.loss_of(data, seed_from(generator))
+            key = seed_from(generator)
+            with drawing_from(fold(key, _DRAWS)):
+                loss = self.loss_of(data, key)
             self._beside += self.training
             return loss
-        # On a device the key stays a tensor: reading the step on the host would wait for the queue.
-        loss = self.loss_of(data, self.key_at(int(self.step) if self.step.device.type == "cpu" else self.step))
+        key = self._key()
+        with drawing_from(fold(key, _DRAWS)):
+            loss = self.loss_of(data, key)
         self._count_step()
         return loss
 
     def _check_device(self, data: Data) -> None:
-        edges = data._store.get("edge_index")
-        if isinstance(edges, Tensor) and edges.device != self.step.device:
-            raise ValueError(
-                f"expected data on {self.step.device}, where the method is, got them on {edges.device}; write "
-                f"data.to({str(self.step.device)!r})"
-            )
+        for name in ("edge_index", "x", "edge_attr", "edge_weight"):
+            value = data._store.get(name)
+            if isinstance(value, Tensor) and value.device != self.step.device:
+                raise ValueError(
+                    f"expected data on {self.step.device}, where the method is, got {name} on {value.device}; write "
+                    f"data.to({str(self.step.device)!r})"
+                )
+
+    def _key(self) -> Key:
+        """That of the next step; on a device it stays a tensor: reading it on the host would wait for the queue."""
+        return self.key_at(int(self.step) if self.step.device.type == "cpu" else self.step)
 
     def key_at(self, step: Key) -> Key:
         """The key of a step: all that is random in it follows from this."""
@@ -198,6 +210,7 @@ class Method(nn.Module, ABC):
     def embed(self, data: Data) -> Embeddings:
         """Node and graph embeddings of the clean graph, in evaluation mode."""
         check_data(data)
+        self._check_device(data)
         with evaluating(self):
             return self.represent(data)
 
@@ -262,6 +275,7 @@ class ViewMethod(Method):
 
     def take_step(self, views: Sequence[Data]) -> Tensor:
         """The loss of the next step, whose views were made beforehand with its key (:meth:`Method.key_at`)."""
-        loss = self.contrast(views)
+        with drawing_from(fold(self._key(), _DRAWS)):
+            loss = self.contrast(views)
         self._count_step()
         return loss

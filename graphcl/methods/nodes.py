@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
+from graphcl._host import where
 from graphcl._random import Key
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.methods.base import View, ViewMethod, check_two_views
@@ -45,6 +46,9 @@ def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
             f"expected views of the same nodes, got {sorted(map(str, sizes))} nodes without n_id; "
             "a view that drops nodes must carry n_id, each node's number in the input"
         )
+    ids = views[0]._store.get("n_id")
+    if ids is not None and all(view._store.get("n_id") is ids for view in views):  # no view has dropped or moved a node
+        return [where(views[0].seed_mask) if "seed_mask" in views[0] else None] * len(views)
     names = [_names(view) for view in views]
     seeds = [view._store.get("seed_mask") for view in views]
     span = max(int(number.max()) + 1 if number.numel() else 1 for _, number in names)
@@ -161,10 +165,12 @@ def align(views: Sequence[Data], rows: Sequence[Tensor]) -> list[Tensor]:
 
 
 def mark_seeds(data: Data) -> Data:
-    """The data with a ``seed_mask`` where a loader of neighbourhoods has made them."""
+    """The data with a ``seed_mask``, each seed once, where a loader of neighbourhoods has made them."""
     size = None if isinstance(data, Batch) else data._store.get("batch_size")
     if not isinstance(size, int) or "n_id" not in data:
         return data
     marked = copy.copy(data)
     marked.seed_mask = torch.arange(data.num_nodes or 0, device=data.n_id.device) < size
+    ordered, order = data.n_id[:size].sort(stable=True)
+    marked.seed_mask[order[1:]] = ordered[1:] != ordered[:-1]  # of a seed that is there twice the first
     return marked

@@ -8,9 +8,19 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch_geometric.nn import Sequential
+from torch_geometric.nn import MessagePassing, Sequential
 
-__all__ = ["OFFERED", "check_forward", "inner", "reads_edge_attr", "requires", "takes", "takes_batch", "takes_weights"]
+__all__ = [
+    "OFFERED",
+    "check_forward",
+    "check_not_cached",
+    "inner",
+    "reads_edge_attr",
+    "requires",
+    "takes",
+    "takes_batch",
+    "takes_weights",
+]
 
 OFFERED = ("batch", "edge_attr", "edge_weight")
 OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7)
@@ -73,6 +83,16 @@ def check_forward(gnn: nn.Module) -> None:
             f"if it wants them, got {type(network).__name__}.forward{signature}: {error}; put it into a module with "
             "such a forward (other numbers of the nodes, such as their positions, go into x)"
         ) from None
+
+
+def check_not_cached(gnn: nn.Module) -> None:
+    """Refuse layers that keep the edges of their first call, which is that of a view."""
+    for name, part in gnn.named_modules():
+        if isinstance(part, MessagePassing) and getattr(part, "cached", False) is True:
+            raise ValueError(
+                f"expected layers that look at the edges of every call, got {type(part).__name__} with cached=True"
+                f"{f' at {name}' if name else ''}, which would keep those of the first view; write cached=False"
+            )
 
 
 def _arguments(network: nn.Module) -> Mapping[str, bool]:

@@ -12,7 +12,15 @@ from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.distributed import is_one_batch, own_rows
 from graphcl.nn._joining import check_one_each, is_dense, join_edges, join_rows, join_weights, weight_of
-from graphcl.nn._signature import check_forward, inner, reads_edge_attr, requires, takes_batch, takes_weights
+from graphcl.nn._signature import (
+    check_forward,
+    check_not_cached,
+    inner,
+    reads_edge_attr,
+    requires,
+    takes_batch,
+    takes_weights,
+)
 from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges, count_graphs
 from graphcl.nn.readouts import Readout, as_readout, sum_readout, width_of
 
@@ -44,7 +52,8 @@ class GraphEncoder(nn.Module):
 
     Raises:
         TypeError: The network has a ``forward`` of another kind, such as ``forward(data)``.
-        ValueError: At the call, the data or what the network returns are not as expected.
+        ValueError: A layer keeps the edges of its first call (PyG's ``cached=True``);
+            at the call, the data or what the network returns are not as expected.
 
     Example:
         >>> from graphcl.nn import GIN
@@ -58,6 +67,7 @@ class GraphEncoder(nn.Module):
     ) -> None:
         super().__init__()
         check_forward(gnn)
+        check_not_cached(gnn)
         self.gnn = gnn
         self.readout = as_readout(readout)
         self.edge_attr = isinstance(inner(gnn), EdgeEncoder) or (
@@ -121,11 +131,16 @@ class GraphEncoder(nn.Module):
                 node = self.gnn(x, edge_index, edge_attr, batch=batch, **counts)
             else:
                 x = x if x.is_floating_point() else x.float()
-                node = self._call(x, edge_index, self._options(batch, edge_attr, edge_weight, splits))
+                node = self._call(x, edge_index, self._options(batch, edge_attr, edge_weight, splits, x.dtype))
             return Embeddings(node, self.readout(node, batch, num_graphs))
 
     def _options(
-        self, batch: Tensor, edge_attr: Tensor | None, edge_weight: Tensor | None, splits: Sequence[int] | None
+        self,
+        batch: Tensor,
+        edge_attr: Tensor | None,
+        edge_weight: Tensor | None,
+        splits: Sequence[int] | None,
+        dtype: torch.dtype,
     ) -> dict[str, Any]:
         """What the network's ``forward`` takes of the rest of a graph."""
         options: dict[str, Any] = {"splits": splits} if isinstance(inner(self.gnn), JointEncoder) else {}
@@ -138,13 +153,18 @@ class GraphEncoder(nn.Module):
             options["edge_attr"] = edge_attr
         if takes_batch(self.gnn):
             options["batch"] = batch
-        return options | self._weights_of(edge_weight)
+        # Our own networks take any type, and norms of 16-bit weights in more.
+        return options | self._weights_of(edge_weight, None if isinstance(inner(self.gnn), JointEncoder) else dtype)
 
-    def _weights_of(self, edge_weight: Tensor | None) -> dict[str, Any]:
-        """The edge weights, for a network that takes them."""
+    def _weights_of(self, edge_weight: Tensor | None, dtype: torch.dtype | None = None) -> dict[str, Any]:
+        """The edge weights, for a network that takes them: one number each, of the type given."""
         if edge_weight is not None and not takes_weights(self.gnn):
             raise ValueError(f"expected no edge_weight, got one; {self._name} does not take it")
         given = edge_weight is not None or requires(self.gnn, "edge_weight")
+        if edge_weight is not None and edge_weight.dim() == 2 and edge_weight.size(1) == 1:  # as OGB has them
+            edge_weight = edge_weight.squeeze(1)
+        if edge_weight is not None and dtype is not None:
+            edge_weight = edge_weight.to(dtype)
         return {"edge_weight": edge_weight} if given else {}
 
     def _checked(self, x: Tensor, node: Any) -> Tensor:

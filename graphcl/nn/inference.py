@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphcl._index import group, outside
+from graphcl.nn._loops import edge_weights
 from graphcl.nn._modes import evaluating
 from graphcl.nn._signature import inner, takes_weights
 from graphcl.nn.embeddings import GraphEncoder
@@ -51,7 +52,7 @@ def embed_layerwise(
             the features; blocks move there and back.
         x: ``[N, F]`` a tensor, a numpy array or memory map, or anything that serves rows by index.
         edge_index: ``[2, E]``.
-        edge_weight: ``[E]``, for models that take it.
+        edge_weight: ``[E]`` or ``[E, 1]``, for models that take it.
         edge_attr: ``[E, ...]``, for models that take it.
         budget: The greatest number of edges and nodes in a block; the neighbours of one node are never divided. Small
             blocks, which stay in a processor's cache, are the faster ones on a CPU.
@@ -73,7 +74,8 @@ def embed_layerwise(
     layers = layers_of(inner(model))
     _check_network(inner(model), x, edge_weight)
     where, kind = next(((p.device, p.dtype) for p in model.parameters()), (device, torch.get_default_dtype()))
-    edges = Edges(edge_index, None if edge_weight is None else edge_weight.to(kind), edge_attr)
+    weight = None if edge_weight is None else edge_weights(edge_weight, edge_index.size(1)).to(kind)
+    edges = Edges(edge_index, weight, edge_attr)
     with evaluating(model), torch.no_grad():
         if layers.prepare is not None:
             edges = layers.prepare(edges, num_nodes)

@@ -67,9 +67,12 @@ def layers_of(model: nn.Module) -> Layers:
         >>> layers_of(GIN(4, hidden_channels=8, num_layers=2)).widths
         [8, 8]
     """
+    mend = "register a function for it with graphcl.nn.layers_of.register"
+    if isinstance(getattr(model, "encoder", None), GraphEncoder):
+        mend = "give method.encoder, where the embeddings are the encoder's"
     raise TypeError(
         f"expected a network whose layers are known (graphcl.nn.GIN, a torch_geometric.nn model), got "
-        f"{type(model).__name__}; register a function for it with graphcl.nn.layers_of.register"
+        f"{type(model).__name__}; {mend}"
     )
 
 

@@ -8,10 +8,12 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import NodeLoader
 from torch_geometric.sampler import BaseSampler, SamplerOutput
 
-from graphcl.augment import EdgeDrop, Identity, NodeDrop, RandomWalkSubgraph
+from graphcl.augment import EdgeDrop, FeatureMask, Identity, NodeDrop, RandomWalkSubgraph
+from graphcl.data import NeighbourSampler, power_law_graph
+from graphcl.losses import SampledNTXent
 from graphcl.methods import GRACE, shared_nodes
 from graphcl.methods.nodes import align, mark_seeds
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GCN, GIN, GraphEncoder
 
 
 def graph(num_nodes=12, seed=0):
@@ -70,7 +72,8 @@ class TestSharedNodes:
 
     def test_nodes_of_two_graphs_may_have_one_name(self):
         batch = Batch.from_data_list([graph(3).update({"n_id": torch.tensor([4, 0, 2])}) for _ in range(2)])
-        assert [rows.tolist() for rows in shared_nodes([batch, batch])] == [[0, 1, 2, 3, 4, 5]] * 2
+        assert shared_nodes([batch, batch]) == [None, None]  # the very same names: every row, where it is
+        assert [rows.tolist() for rows in shared_nodes([batch, batch.clone()])] == [[0, 1, 2, 3, 4, 5]] * 2
 
     def test_views_of_other_sizes_without_names_are_refused(self):
         with pytest.raises(ValueError, match="expected views of the same nodes.*must carry n_id"):
@@ -146,3 +149,28 @@ class TestSeeds:
     def test_a_batch_of_graphs_has_a_batch_size_that_means_something_else(self):
         batch = Batch.from_data_list([graph(5), graph(6)])
         assert mark_seeds(batch) is batch
+
+
+def test_a_seed_that_a_loader_gives_twice_is_contrasted_once():
+    graph = power_law_graph(60, 200, num_features=4, num_classes=3)
+    seeds = torch.tensor([5, 9, 5, 7, 9, 9])
+    (batch,) = NodeLoader(graph, NeighbourSampler(graph, [3, 2], seed=0), input_nodes=seeds, batch_size=6)
+    marked = mark_seeds(batch)
+    assert marked.n_id[marked.seed_mask].tolist() == [5, 9, 7]
+    method = GRACE(GraphEncoder(GCN(4, 8, 2)), views=(Identity(), FeatureMask(mask=0.5)))
+    first, second = method.encode_aligned(method.views_of(batch, 0))
+    assert first.shape == second.shape == (3, 8)
+    with pytest.raises(ValueError, match="name each node of a graph once"):  # which of them has been dropped?
+        GRACE(GraphEncoder(GCN(4, 8, 2)), views=(NodeDrop(drop=0.1), NodeDrop(drop=0.1)))(batch)
+
+
+def test_a_loss_that_samples_follows_the_step_of_the_method():
+    graph = power_law_graph(60, 200, num_features=4, num_classes=3)
+    method = GRACE(GraphEncoder(GCN(4, 8, 2)), loss=SampledNTXent(samples=8))
+    losses = [method(graph).item() for _ in range(2)]
+    assert losses[0] != losses[1]
+    method.step.zero_()
+    torch.rand(1)
+    assert [method(graph).item() for _ in range(2)] == losses
+    given = [method(graph, generator=torch.Generator().manual_seed(1)).item() for _ in range(2)]
+    assert given[0] == given[1]

@@ -12,7 +12,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GAT as PyGGAT
 from torch_geometric.nn import GCN as PyGGCN
 from torch_geometric.nn import GIN as PyGGIN
-from torch_geometric.nn import GATConv, GCNConv, GINEConv, GraphNorm, Sequential
+from torch_geometric.nn import GATConv, GCNConv, GINEConv, GraphNorm, Sequential, SGConv
 
 from graphcl.augment import PPRDiffusion
 from graphcl.methods import GraphCL
@@ -506,3 +506,19 @@ def test_a_width_that_the_network_has_not_is_refused_where_something_was_built_o
             return self.layer(x, edge_index)
 
     assert GraphCL(GraphEncoder(Joined()))(Batch.from_data_list([data, data])).isfinite()
+
+
+def test_layers_that_keep_the_edges_of_their_first_call_are_refused():
+    with pytest.raises(ValueError, match="got GCNConv with cached=True at convs.0, .* write cached=False"):
+        GraphEncoder(PyGGCN(4, 8, 2, cached=True))
+    with pytest.raises(ValueError, match="got SGConv with cached=True, "):
+        GraphEncoder(SGConv(4, 8, cached=True))
+
+
+@pytest.mark.parametrize("weight", [torch.ones(4, 1), torch.ones(4, dtype=torch.int64), torch.ones(4).double()])
+def test_edge_weights_as_files_hold_them_reach_other_networks(weight):
+    data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+    encoder = GraphEncoder(PyGGCN(4, 8, 2)).eval()
+    wanted = encoder.encode(data).node
+    data.edge_weight = weight
+    torch.testing.assert_close(encoder.encode(data).node, wanted)

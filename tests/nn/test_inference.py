@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch_geometric.data import Data
 from torch_geometric.nn import GAT, GCN, PNA, EdgeCNN, GraphSAGE
 from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl import nn as nets
+from graphcl.methods import GRACE
 from graphcl.nn import GIN, Embeddings, GraphEncoder, embed_layerwise
 
 NODES, WIDTH = 120, 7
@@ -218,3 +220,12 @@ def test_a_model_on_a_gpu_and_features_on_the_host(graph: tuple[Tensor, Tensor])
     found = embed_layerwise(model.cuda(), x, edge_index, budget=80)
     assert not found.is_cuda
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_edge_weights_of_one_column_and_methods():
+    graph = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+    weight, model = torch.rand(4), GCN(4, 8, 2).eval()
+    found = embed_layerwise(model, graph.x, graph.edge_index, edge_weight=weight[:, None])
+    torch.testing.assert_close(found, model(graph.x, graph.edge_index, weight))
+    with pytest.raises(TypeError, match="got GRACE; give method.encoder"):
+        embed_layerwise(GRACE(GraphEncoder(model)), graph.x, graph.edge_index)
