@@ -4,14 +4,14 @@ The lines marked 1, 2 and 3 are all that contrast adds; the rest is what anyone'
 `loss_in_existing_model.py Cora MUTAG`, it takes these sets for the two that come with the package.
 """
 
-import sys
+import argparse
 
 import torch
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GCN, GIN, global_add_pool
 
 from graphcl.augment import EdgeDrop, NodeDrop
-from graphcl.data import load
+from graphcl.data import card, load
 from graphcl.losses import GRACE, InfoNCE, SupCon
 
 
@@ -68,7 +68,14 @@ def no_graphs() -> None:
 
 
 if __name__ == "__main__":
-    network, molecules = sys.argv[1:] or ("synthetic-social", "synthetic-molecules")
-    nodes(network)
-    graphs(molecules)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", nargs="?", default="synthetic-social", help="a set that is one graph, such as Cora")
+    parser.add_argument("molecules", nargs="?", default="synthetic-molecules", help="one of many graphs, such as MUTAG")
+    names = parser.parse_args()
+    if card(names.network).level == "graph":
+        parser.error(f"expected one graph as the first set, such as Cora, got {names.network}, a set of many")
+    if "tu-rbf-svm" not in card(names.molecules).protocols:
+        parser.error(f"expected graphs with a class each as the second set, such as MUTAG, got {names.molecules}")
+    nodes(names.network)
+    graphs(names.molecules)
     no_graphs()

@@ -1,10 +1,13 @@
 """The command line; it alone reads settings, flags and YAML. One file per command, imported when it is asked for."""
 
+import errno
+import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,20 @@ from graphcl.errors import GraphCLError
 __all__ = ["main"]
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
+# Of what cannot be written, and is not named: there is no room for it.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for a mistake that the message explains, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot say "±" shall not cost the scores
     try:
         with _told_warnings():
-            return _dispatch(arguments)
+            status = _dispatch(arguments)
+        print(end="", flush=True)  # what fails now can still be told
+        return status
     except (GraphCLError, ValueError, TypeError, ImportError) as error:  # the last: an extra that is not installed
         if os.environ.get("GRAPHCL_DEBUG"):
             raise
@@ -31,14 +40,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("graphcl: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_output()
         return 0
     except OSError as error:  # a file that may not be read, a folder in its place
-        if error.filename is None or os.environ.get("GRAPHCL_DEBUG"):
+        _end_output()
+        if os.environ.get("GRAPHCL_DEBUG"):
+            raise
+        if error.filename is None and error.errno in FULL:
+            print(f"graphcl: error: cannot write the output: {error.strerror}", file=sys.stderr)
+            return 2
+        if error.filename is None:
             raise
         wanted = "to be able to read and write"
         print(f"graphcl: error: expected {wanted} {error.filename}, got: {error.strerror}", file=sys.stderr)
         return 2
+
+
+def _end_output() -> None:
+    """What cannot be written goes nowhere: at the end of the process it would fail once more."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -71,12 +94,16 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _spell(config: Any) -> None:
-    """The names of data sets as their cards spell them, by which settings and scores are found."""
-    names = config.get("dataset")
-    if names:
+    """The names of data sets and methods as cards and recipes spell them, by which settings and scores are found."""
+    if config.get("dataset"):
         from graphcl.data.cards import spelled
 
-        root = config.get("root")
-        config["dataset"] = (
-            spelled(names, root=root) if isinstance(names, str) else [spelled(n, root=root) for n in names]
-        )
+        config["dataset"] = _each(partial(spelled, root=config.get("root")), config["dataset"])
+    if config.get("method"):
+        from graphcl import _recipes
+
+        config["method"] = _each(_recipes.spelled, config["method"])
+
+
+def _each(spell: Callable[[str], str], names: str | list[str]) -> str | list[str]:
+    return spell(names) if isinstance(names, str) else [spell(name) for name in names]

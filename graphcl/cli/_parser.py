@@ -105,32 +105,42 @@ def _as_typed(place: str, parser: Any) -> str:
     return found.option_strings[0] if found is not None and found.option_strings else name.upper()
 
 
+def _asked_of(parser: Any, arguments: Sequence[str]) -> tuple[Any, str]:
+    """The parser of the innermost command that the arguments name, and how that is called."""
+    called = ["graphcl"]
+    for word in arguments:
+        inner = getattr(parser._subcommands_action, "_name_parser_map", {})
+        if word in inner:
+            parser = inner[word]
+            called.append(word)
+    return parser, " ".join(called)
+
+
 def _with_hint(message: str, parser: Any, arguments: Sequence[str]) -> str:
     """Add the nearest valid key to a complaint about an unknown one."""
     from graphcl._recipes import near
 
+    asked_of, command = _asked_of(parser, arguments)
     key = r"does not accept (?:option|nested key) '([\w.-]+)'"  # as newer and older versions of jsonargparse say
     lacking = re.search(r"arguments are required: (.*)", message)
     if lacking is not None:
         words = [_as_typed(word, parser) for word in lacking[1].split(", ")]
-        return f"expected {' and '.join(words)}, got none; see graphcl {command_in(arguments)} --help"
-    no_command = re.search(r"argument COMMAND: invalid choice: '([^']*)'", message)
-    if no_command is not None:
-        word, known = no_command[1], list(COMMANDS)
-        return f"expected a command out of {', '.join(known)}, got {word!r}; nearest: {near(word, known)}"
+        return f"expected {' and '.join(words)}, got none; see {command} --help"
+    wrong = re.search(r"argument (COMMAND|ACTION): invalid choice: '([^']*)'", message)
+    if wrong is not None:
+        what, word, known = wrong[1].lower(), wrong[2], list(asked_of._subcommands_action._name_parser_map)
+        a = "an" if what == "action" else "a"
+        return f"expected {a} {what} out of {', '.join(known)}, got {word!r}; nearest: {near(word, known)}"
     more = re.search(r"Unrecognized arguments: ([^-].*)", message, re.IGNORECASE)
     if more is not None:
         seeds = "; several seeds are for graphcl bench --seeds" if "--seed" in arguments else ""
-        shown = f"see graphcl {command_in(arguments)} --help"
-        return f"expected flags with one value each, got {more[1]!r} besides{seeds}; {shown}"
+        return f"expected flags with one value each, got {more[1]!r} besides{seeds}; see {command} --help"
     unknown = re.search(rf"{key}|Unrecognized arguments: (-\S+)", message, re.IGNORECASE)
     if unknown is None:
         return " ".join(message.split())
     word = (unknown[1] or unknown[2]).lstrip("-")
-    command = command_in(arguments)
-    asked_of = parser._subcommands_action._name_parser_map[command] if command else parser
-    names = [action.dest for action in asked_of._actions if action.dest not in ("help", "config")]
-    spelling = [name if unknown[1] else "--" + name.replace("_", "-") for name in names]
+    flags = [action for action in asked_of._actions if action.option_strings and action.dest not in ("help", "config")]
+    spelling = [flag.dest if unknown[1] else flag.option_strings[-1] for flag in flags]
     asked = word if unknown[1] else f"--{word}"
-    shown = near(asked, spelling, listed_by=f"graphcl {command} --help" if command else "graphcl --help")
+    shown = near(asked, spelling, listed_by=f"{command} --help")
     return f"expected a known setting, got {asked!r}; did you mean {shown}?"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import DEFAULTS, recipe, settings_for
-from graphcl.cli._probing import GIVEN, protocol_for, score_graphs, score_nodes
+from graphcl.cli._probing import GIVEN, check_graphs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.cli._trained import Training
 from graphcl.errors import ConfigError
 from graphcl.pretrained import OF_ENCODER, embeds_by_encoder
@@ -30,6 +30,7 @@ class Plan:
     Raises:
         ConfigError: The data set has no classes, a method cannot be trained on it or has seen what is tested, or a
             protocol does not score such data.
+        ValueError: A protocol cannot score this set: a class is too rare for its folds, or the graph has no split.
     """
 
     def __init__(self, entry: Any, config: Any, folder: Path, device: str) -> None:
@@ -48,6 +49,12 @@ class Plan:
         for method in self.methods:
             name = recipe(method).name
             self.trainings[f"{name} ({method})" if name in self.trainings else name] = self._training(method)
+        data = next(iter(self.trainings.values())).data
+        for protocol in self.protocols:
+            if entry.level == "node":
+                check_nodes(data, entry, protocol)
+            else:
+                check_graphs(data, protocol, config.seeds)
 
     def _settings(self, method: str) -> dict[str, Any]:
         """Those of the method's paper, but for what the command says."""

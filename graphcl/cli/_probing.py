@@ -3,27 +3,93 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphcl._recipes import near
 from graphcl.errors import ConfigError
 
-__all__ = ["GIVEN", "protocol_for", "score_graphs", "score_nodes"]
+__all__ = [
+    "GIVEN",
+    "check_graphs",
+    "check_jobs",
+    "check_nodes",
+    "check_seeds",
+    "protocol_for",
+    "score_graphs",
+    "score_nodes",
+]
 
 GIVEN = ("public", "fixed")  # splits that come with the graph, whose test nodes no method learns from
 
 
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that folds cannot be drawn by."""
+    if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
+        raise ConfigError(f"expected seeds of at least 0 and below 2**32, got {wrong[0]}")
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse no thread to score with."""
+    if jobs < 1:
+        raise ConfigError(f"expected jobs of at least 1, got {jobs}")
+
+
 def protocol_for(entry: Any, name: str | None) -> Any:
-    """The protocol of that name for the level of the data set, else the first one on its card."""
+    """The protocol of that name for the level of the data set, else the first one on its card.
+
+    Raises:
+        ConfigError: There is none of that name for such data; the message names those that there are.
+    """
     from graphcl.evaluate import node_protocol, protocol
 
-    name = name or next(iter(entry.protocols), None)
-    if entry.level != "node":
-        return protocol(name or "tu-rbf-svm")
-    found = node_protocol(name or "node-linear-random")
-    if found.probe == "link":
+    usual, named = ("node-linear-random", node_protocol) if entry.level == "node" else ("tu-rbf-svm", protocol)
+    name = name or next(iter(entry.protocols), usual)
+    try:
+        found = named(name)
+    except ValueError:
+        known = _fitting(entry)
+        fit = f"{entry.name} out of {', '.join(known)}"
+        raise ConfigError(f"expected a protocol for {fit}, got {name!r}; nearest: {near(name, known)}") from None
+    if entry.level == "node" and found.probe == "link":
         raise ConfigError(
             f"expected a protocol that scores nodes, got {found.name}: its edges must be taken away before "
             "pretraining; use link_split and evaluate_links in Python"
         )
     return found
+
+
+def _fitting(entry: Any) -> list[str]:
+    """The names of the protocols by which a set can be scored, as far as its card tells."""
+    from graphcl.evaluate import NODE_PROTOCOLS, PROTOCOLS
+
+    if entry.level != "node":
+        return list(PROTOCOLS)
+    known = {name: each for name, each in NODE_PROTOCOLS.items() if each.probe != "link"}
+    return [name for name, each in known.items() if each.splits not in GIVEN or name in entry.protocols]
+
+
+def check_graphs(graphs: Any, protocol: Any, seeds: Sequence[int]) -> None:
+    """Refuse a packed set whose graphs cannot be divided into the folds of a protocol."""
+    from graphcl.evaluate import wl_classes
+    from graphcl.evaluate._checks import check_labels
+    from graphcl.evaluate.probes import folds_of
+
+    mend = "score it by graph-kmeans or graph-retrieval, which have no folds"
+    labels = check_labels(graphs.y.cpu().numpy(), len(graphs), protocol, mend=mend)
+    if protocol.grouped:
+        groups = wl_classes(graphs.batch(range(len(graphs))))
+        for seed in seeds:
+            folds_of(labels, groups, protocol.folds, seed=seed)
+
+
+def check_nodes(data: Any, entry: Any, protocol: Any) -> None:
+    """Refuse a graph whose nodes a protocol cannot score."""
+    from graphcl.evaluate.node_runner import check_labels_and_splits
+
+    check_labels_and_splits(data, protocol, _metric_of(entry, protocol))
+
+
+def _metric_of(entry: Any, protocol: Any) -> str:
+    """What the nodes of a set are scored by."""
+    return "auc" if entry.metric == "auc" and protocol.probe != "liblinear" else "accuracy"
 
 
 def score_graphs(
@@ -49,5 +115,4 @@ def score_nodes(
     from graphcl.evaluate import SupervisedGCN, evaluate_nodes
 
     models = {"supervised": SupervisedGCN(data)} if protocol.probe == "logistic" else None
-    metric = "auc" if entry.metric == "auc" and protocol.probe != "liblinear" else "accuracy"
-    return evaluate_nodes(embeddings, data, protocol, seeds, models=models, metric=metric, **more)
+    return evaluate_nodes(embeddings, data, protocol, seeds, models=models, metric=_metric_of(entry, protocol), **more)

@@ -7,9 +7,11 @@ from typing import Any
 
 from graphcl._recipes import recipe
 from graphcl._resolve import NETWORKS, READOUTS, encoder_maker, make_method
+from graphcl.cli._probing import check_jobs, check_seeds, protocol_for
 from graphcl.cli._scoring import check_labels_unseen
 from graphcl.cli._settings import run_config
-from graphcl.errors import ConfigError
+from graphcl.errors import ConfigError, RunError
+from graphcl.pretrained import embeds_by_encoder
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -36,7 +38,13 @@ def add_options(parser: Any) -> None:
         help="what it is called with: --arguments.hidden_channels 32; in_channels is filled in where it has one",
     )
     add("--weights", type=str | None, default=None, help="its weights: .safetensors, or .pt read as tensors only")
-    add("--readout", type=str, default="sum", help=f"from nodes to graphs: {', '.join(READOUTS)}; none if it does that")
+    add(
+        "--readout",
+        type=str | None,
+        default=None,
+        help=f"from nodes to graphs, of an encoder that is no run's: {', '.join(READOUTS)}, by default sum; none if it "
+        "does that",
+    )
     add("--features", type=str | None, default=None, help="node features, as for pretrain")
     add(
         "--protocol",
@@ -61,13 +69,15 @@ def add_options(parser: Any) -> None:
 def run(config: Any) -> int:
     """Score an encoder, and say what its training has added."""
     from graphcl.data import card, load
-    from graphcl.evaluate import Provenance, audit, format_table, protocol
+    from graphcl.evaluate import Provenance, audit, format_table
     from graphcl.train import RunFolder, pick_device
 
+    check_seeds(config.seeds)
+    check_jobs(config.jobs)
     folder = RunFolder(config.encoder) if Path(config.encoder).expanduser().is_dir() else None
     settings = run_config(folder) if folder else {}
-    if folder and (config.weights or config.arguments):
-        raise ConfigError("expected a run folder alone, got --weights or --arguments beside it; the run has its own")
+    if folder and (beside := [f"--{name}" for name in ("weights", "arguments", "readout") if config[name]]):
+        raise ConfigError(f"expected a run folder alone, got {' and '.join(beside)} beside it; the run has its own")
     name, root = config.dataset or settings.get("dataset"), config.root or settings.get("root")
     if name is None:
         raise ConfigError("expected --dataset, the set that the encoder is scored on; see graphcl datasets list")
@@ -81,21 +91,22 @@ def run(config: Any) -> int:
         )
     if folder:
         check_labels_unseen(settings, entry.name, recipe(settings["method"]).name, root)
-    chosen = protocol(config.protocol or _first_protocol(entry))
+    chosen = protocol_for(entry, config.protocol or _first_protocol(entry))
     features = config.features or settings.get("features")
     dataset = load(name, root=root, features=features)
     given = _of_run(folder, settings, dataset.num_features) if folder else _of_words(config, dataset.num_features)
     encoder, make, title = given
     readouts: dict[str, Any] = {**READOUTS, "none": None}
-    if config.readout not in readouts:
-        raise ConfigError(f"expected readout out of {', '.join(readouts)}, got {config.readout!r}")
+    readout = config.readout or "sum"  # a run's encoder has its own
+    if readout not in readouts:
+        raise ConfigError(f"expected readout out of {', '.join(readouts)}, got {readout!r}")
     device = pick_device(config.device)
     command = f"graphcl audit {shlex.quote(config.encoder)} --dataset {name} --protocol {chosen.name}"
     rows = audit(
         encoder.to(device),
         dataset,
         make=make,
-        readout=readouts[config.readout],
+        readout=readouts[readout],
         probe=chosen,
         seeds=config.seeds,
         name=title,
@@ -126,14 +137,19 @@ def _first_protocol(entry: Any) -> str:
 
 
 def _of_run(folder: Any, settings: Mapping[str, Any], in_channels: int) -> tuple[Any, Callable[[int], Any], str]:
-    """The encoder of a run, what makes it untrained, and the name of its method."""
+    """The encoder of a run, what makes it untrained, and what tables call its method."""
 
     def make(seed: int) -> Any:
         return make_method(settings, in_channels, seed=seed).encoder
 
     method = make_method(settings, in_channels)
+    if not embeds_by_encoder(method):
+        raise RunError(
+            f"expected a run whose encoder is all there is to embed with, got one of {settings['method']}; score all "
+            f"of it: graphcl evaluate {shlex.quote(str(folder.path))}"
+        )
     folder.load_weights(method)
-    return method.encoder, make, type(method).__name__
+    return method.encoder, make, recipe(settings["method"]).name
 
 
 def _of_words(config: Any, in_channels: int) -> tuple[Any, Callable[[int], Any], str]:
@@ -184,8 +200,11 @@ def _mend(weights: Any) -> str:
 
 def _lift(title: str, row: Any) -> str:
     """What the training has added, in words."""
-    lift = f"{title}: lift over the same network untrained {row.lift:+.2f} points"
+    from graphcl.evaluate.results import two_digits
+
+    lift = f"{title}: lift over the same network untrained {two_digits(row.lift, '+')} points"
     if row.lift_low is None:  # one seed of clusters or retrieval: nothing to tell the spread from
         return f"{lift} without an interval; take more seeds"
+    low, high = two_digits(row.lift_low, "+"), two_digits(row.lift_high, "+")
     shown = "" if row.lift_low > 0 or row.lift_high < 0 else ", which contains 0: none is shown"
-    return f"{lift}, 95 % interval [{row.lift_low:+.2f}, {row.lift_high:+.2f}]{shown}"
+    return f"{lift}, 95 % interval [{low}, {high}]{shown}"

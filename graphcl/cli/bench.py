@@ -7,6 +7,7 @@ from typing import Any
 
 from graphcl._recipes import DEFAULTS
 from graphcl.cli._plan import Plan
+from graphcl.cli._probing import check_jobs, check_seeds
 from graphcl.cli._settings import DEFAULT_DATASET
 from graphcl.cli._trained import train_all
 from graphcl.errors import ConfigError, RunError
@@ -69,8 +70,8 @@ def run(config: Any) -> int:
         raise ConfigError(f"expected workers of at least 1, got {config.workers}")
     if config.epochs is not None and config.epochs < 1:
         raise ConfigError(f"expected epochs of at least 1, got {config.epochs}")
-    if min(config.seeds) < 0:
-        raise ConfigError(f"expected seeds of at least 0, got {min(config.seeds)}")
+    check_jobs(config.jobs)
+    check_seeds(config.seeds)
     for option in ("dataset", "method", "seeds"):
         if len(set(config[option])) != len(config[option]):
             raise ConfigError(f"expected each {option} once, got {' '.join(map(str, config[option]))}")

@@ -1,5 +1,6 @@
 """``graphcl datasets``: list, show and add data sets."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,18 @@ def run(config: Any) -> int:
 
 
 def _list(chosen: Any) -> None:
-    from graphcl.data import cards, home
+    from graphcl.data import home
+    from graphcl.data.cards import legible_cards
 
-    entries = cards(root=chosen["root"])
-    width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        print(
-            f"{entry.name:<{width}}  {entry.counts.get('graphs', '?'):>5} graphs  {entry.level:<5}  {entry.loader:<8}  "
-            f"{entry.title}"
-        )
+    entries, faults = legible_cards(root=chosen["root"])
+    for fault in faults:
+        print(f"graphcl: warning: {fault}", file=sys.stderr)
+    rows = [
+        (entry.name, str(entry.counts.get("graphs", "?")), entry.level, entry.loader, entry.title) for entry in entries
+    ]
+    names, graphs, levels, loaders, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for name, count, level, loader, title in rows:
+        print(f"{name:<{names}}  {count:>{graphs}} graphs  {level:<{levels}}  {loader:<{loaders}}  {title}")
     print(f"data folder: {home(chosen['root'])}")
 
 

@@ -37,18 +37,39 @@ def add_options(parser: Any) -> None:
 
 def run(config: Any) -> int:
     """Print one line per finding; the wrong ones begin with an exclamation mark."""
-    found = [*_versions(), *_devices(), *_extras(), *_data(config.root), *_encoder()]
-    print("\n".join(found))
-    wrong = sum(line.startswith("! ") for line in found)
+    wrong = 0
+    for section in (_versions(), _devices(), _extras(), _data(config.root), _encoder()):
+        for line in _findings(section):
+            print(line, flush=True)
+            wrong += line.startswith("! ")
     print("all is well" if not wrong else f"{wrong} of these want mending")
     return 1 if wrong else 0
+
+
+def _findings(section: Iterator[str]) -> Iterator[str]:
+    """What a section finds; where it fails, that is one more finding."""
+    try:
+        yield from section
+    except Exception as error:
+        yield f"! {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _versions() -> Iterator[str]:
     from graphcl import __version__
 
     yield f"graphcl {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in NEEDED)
+    there = {name: version for name in NEEDED if (version := _version(name)) is not None}
+    yield ", ".join(f"{name} {version}" for name, version in there.items())
+    for name in NEEDED:
+        if name not in there:
+            yield f"! {name}: not installed; pip install {name}"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _devices() -> Iterator[str]:
@@ -103,18 +124,27 @@ def _extras() -> Iterator[str]:
 
 def _data(root: str | None) -> Iterator[str]:
     """The data folder, and the sets whose files are in it."""
-    from graphcl.data import cards, home
+    from graphcl.data import home
+    from graphcl.data.cards import legible_cards
 
     folder = home(root)
-    if not folder.is_dir():
-        yield f"data folder {folder}: not there yet; it is made when something is put into it"
-        return
+    place = next(path for path in (folder, *folder.parents) if path.exists())  # where it is, or is to be made
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            yield f"data folder {folder}: can be written to"
+        with tempfile.TemporaryFile(dir=place):
+            pass
     except OSError as error:
-        yield f"! data folder {folder}: {error.strerror}; choose another one by GRAPHCL_HOME or --root"
-    sets = sorted(entry.name for entry in cards(root=root) if (folder / "TU" / entry.name / "raw").is_dir())
+        yield (
+            f"! data folder {folder}: {place} cannot be written to ({error.strerror}); choose another one by "
+            "GRAPHCL_HOME or --root"
+        )
+    else:
+        words = "can be written to" if place == folder else "not there yet; it is made when something is put into it"
+        yield f"data folder {folder}: {words}"
+    entries, faults = legible_cards(root=root)
+    yield from (f"! {fault}" for fault in faults)
+    if not folder.is_dir():
+        return
+    sets = sorted(entry.name for entry in entries if (folder / "TU" / entry.name / "raw").is_dir())
     others = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in ("TU", "cards"))
     yield f"  in it: {', '.join(others) or 'nothing'}; of TU {', '.join(sets) or 'nothing'}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graphcl.cli._probing import GIVEN, protocol_for, score_graphs, score_nodes
+from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, protocol_for, score_graphs, score_nodes
 from graphcl.cli._score_molecules import score_molecules
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
@@ -52,6 +52,7 @@ def score(
     from graphcl.data.load import is_molecules
     from graphcl.train import pick_device
 
+    check_jobs(jobs)
     root, name = root or source.config["root"], dataset or source.config["dataset"]
     if name is None:
         raise RunError("expected --dataset NAME to score on, as what is scored is no run on a labelled set")
@@ -91,6 +92,8 @@ def _score_graphs(scoring: Scoring, names: Sequence[str | None], jobs: int) -> N
     scoring.check_unseen()
     dataset = load(entry.name, root=scoring.root, features=config["features"])
     graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)
+    for each in chosen:
+        check_graphs(graphs, each, [config["seed"]])
     make, trained = scoring.makers(dataset.num_features)
     embeddings, kernels = compared_embeddings(
         graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]

@@ -90,7 +90,7 @@ def _command(config: Mapping[str, Any]) -> str:
 def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> str:
     """What there is to say of an encoder, for people."""
     from graphcl.evaluate import read_results
-    from graphcl.evaluate.results import of_weights
+    from graphcl.evaluate.results import of_weights, two_digits
 
     chosen = recipe(config["method"])
     history = folder.read_metrics()
@@ -108,7 +108,8 @@ def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> st
         lines += ["| set | protocol | method | metric | mean | std | seeds | lift |", "| --- " * 8 + "|"]
         for row in scores:
             spread = "" if row.std is None else f"{row.std:.2f}"
-            lift = "" if row.lift is None else f"{row.lift:+.2f}"
-            cells = [row.dataset, row.protocol, row.method, row.metric, f"{row.mean:.2f}", spread, str(row.seeds), lift]
+            lift = "" if row.lift is None else two_digits(row.lift, "+")
+            mean = two_digits(row.mean)
+            cells = [row.dataset, row.protocol, row.method, row.metric, mean, spread, str(row.seeds), lift]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

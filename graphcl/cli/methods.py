@@ -20,7 +20,7 @@ def run(config: Any) -> int:
     if config.name is not None:
         chosen = recipe(config.name)
         settings = settings_for(config.name, config.dataset, vocab=_vocabulary(config.dataset))
-        print(f"{config.name}: {chosen.kind.__name__}, {chosen.paper}")
+        print(f"{settings['method']}: {chosen.kind.__name__}, {chosen.paper}")
         for key, value in settings.items():
             print(f"  {key}: {value}")
         for dataset, changed in chosen.datasets.items():

@@ -169,6 +169,17 @@ def cards(*, root: str | Path | None = None) -> tuple[Card, ...]:
     return tuple(_read(path, name) for name, path in sorted(_card_paths(root).items()))
 
 
+def legible_cards(*, root: str | Path | None = None) -> tuple[list[Card], list[DataError]]:
+    """The cards that can be read, sorted by name, and what is wrong with the others."""
+    found, faults = [], []
+    for name, path in sorted(_card_paths(root).items()):
+        try:
+            found.append(_read(path, name))
+        except DataError as error:
+            faults.append(error)
+    return found, faults
+
+
 def _card_paths(root: str | Path | None) -> dict[str, Path]:
     own = {path.parent.name: path for path in card_folder().glob("*/card.yaml")}
     users = {path.stem: path for path in (home(root) / "cards").glob("*.yaml")}

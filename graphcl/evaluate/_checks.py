@@ -120,8 +120,11 @@ def check_kernel(kernel: Any) -> FloatArray:
     return gram
 
 
-def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
-    """The labels as codes 0, 1, ..., or an error that says what is wrong."""
+FEWER_FOLDS = "use fewer folds: with_folds(protocol, folds, inner_folds)"
+
+
+def check_labels(labels: Any, num_graphs: int, protocol: Protocol, *, mend: str = FEWER_FOLDS) -> IntArray:
+    """The labels as codes 0, 1, ..., or an error that says what is wrong, and what to do about a rare class."""
     y = as_labels(labels)
     if y.ndim != 1:
         raise ValueError(f"expected one label per graph, shape [{num_graphs}], got {list(y.shape)}; flatten them first")
@@ -142,7 +145,7 @@ def check_labels(labels: Any, num_graphs: int, protocol: Protocol) -> IntArray:
         need = "" if members < folds else f" and {protocol.inner_folds} of them left for the inner folds"
         raise ValueError(
             f"expected >= {folds} graphs in every class, one for each fold{need}, got {members} of class "
-            f"{classes[rare]}; use fewer folds: with_folds(protocol, folds, inner_folds)"
+            f"{classes[rare]}; {mend}"
         )
     return codes.astype(np.int64)
 

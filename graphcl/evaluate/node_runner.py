@@ -87,11 +87,7 @@ def evaluate_nodes(
         raise ValueError(f"expected models under a protocol that learns from labels, got {protocol.name}")
     num_nodes = check_graph(data)
     checked = _check_embeddings(embeddings, num_nodes, seeds, models)
-    splits = node_splits(data, protocol)
-    used = np.unique(np.concatenate([part for split in splits for part in split])) if splits else None
-    y = check_node_labels(data.y, num_nodes, used)
-    if protocol.probe != "kmeans":
-        check_task(y, splits, protocol, metric)
+    y, splits = check_labels_and_splits(data, protocol, metric)
     metrics = ("nmi", "ari") if protocol.probe == "kmeans" else (metric,)
     number = protocol.count if protocol.probe == "kmeans" else len(splits)
     common = digest_text(_settings(protocol), node_split_hash(splits), metrics, y)
@@ -124,6 +120,16 @@ def evaluate_nodes(
     )
     warn_unconverged(evaluation, protocol.max_iter, FITS)
     return evaluation
+
+
+def check_labels_and_splits(data: Any, protocol: NodeProtocol, metric: str) -> tuple[IntArray, list[NodeSplit]]:
+    """The labels of the nodes as codes, and the splits; refuses what the protocol cannot score."""
+    splits = node_splits(data, protocol)
+    used = np.unique(np.concatenate([part for split in splits for part in split])) if splits else None
+    y = check_node_labels(data.y, check_graph(data), used)
+    if protocol.probe != "kmeans":
+        check_task(y, splits, protocol, metric)
+    return y, splits
 
 
 def evaluate_links(

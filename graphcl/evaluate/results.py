@@ -100,6 +100,17 @@ def with_unit(metric: str) -> str:
     return f"{metric} in the target's unit" if metric == "rmse" else metric
 
 
+def two_digits(value: float, sign: str = "") -> str:
+    """A number with two digits after the point; what rounds to zero has no sign.
+
+    Example:
+        >>> two_digits(-0.004), two_digits(0.126, "+"), two_digits(0.0, "+")
+        ('0.00', '+0.13', '0.00')
+    """
+    text = f"{value:{sign}.2f}"
+    return text if float(text) else "0.00"
+
+
 def summarise(scores: Any) -> tuple[float, float | None, float | None]:
     """Mean, standard deviation over seeds, and standard deviation over folds, which are different things.
 

@@ -8,7 +8,7 @@ from graphcl.evaluate.lift import holm
 from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS, MoleculeProtocol
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol
-from graphcl.evaluate.results import Result, with_unit
+from graphcl.evaluate.results import Result, two_digits, with_unit
 from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
 __all__ = ["format_table"]
@@ -76,13 +76,14 @@ def _words(row: Result) -> tuple[str, str, str]:
 
 
 def _cells(row: Result, p: float | None) -> tuple[str, str, str, str, str]:
-    mean = f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "")
+    mean = two_digits(row.mean) + (f" ± {row.std:.2f}" if row.std is not None else "")
     folds = f"{row.std_folds:.2f}" if row.std_folds is not None else "-"
     if row.lift is None:
         return row.method, mean, folds, "-", "-"
     if row.lift_low is None or row.lift_high is None:  # one seed on one split: a difference without an interval
-        return row.method, mean, folds, f"{row.lift:+.2f}", "-"
-    lift = f"{row.lift:+.2f} [{row.lift_low:+.2f}, {row.lift_high:+.2f}]"
+        return row.method, mean, folds, two_digits(row.lift, "+"), "-"
+    lift, low, high = (two_digits(value, "+") for value in (row.lift, row.lift_low, row.lift_high))
+    lift = f"{lift} [{low}, {high}]"
     return row.method, mean, folds, lift, "-" if p is None else f"{p:.4f}"
 
 

@@ -102,10 +102,10 @@ def lift_intervals(
 
     Args:
         names: Of what each lift is.
-        lifts: Points over the same encoder untrained.
+        lifts: How far each is above the same encoder untrained.
         lows: The lower end of each interval.
         highs: The upper end.
-        metric: What the points are of.
+        metric: What the scores are, percent or for ``rmse`` the target's unit.
 
     Returns:
         SVG text.
@@ -119,7 +119,7 @@ def lift_intervals(
         axes.errorbar([lift], [row], xerr=[[lift - low], [high - lift]], fmt="o", color=colour, capsize=3)
     axes.axvline(0, color="#bbbbbb", zorder=0)
     axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(xlabel=f"lift in {metric}, points (95 % interval)", ylim=(len(names) - 0.5, -0.5))
+    axes.set(xlabel=f"lift, {with_unit(metric)} (95 % interval)", ylim=(len(names) - 0.5, -0.5))
     axes.grid(axis="x", color="#eeeeee")
     return _svg(figure)
 

@@ -1,6 +1,7 @@
 """Pages to look at: of a run, how its loss went and what its embeddings are worth; of a table, its lifts and scores."""
 
 import html
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -78,15 +79,25 @@ def _write(folder: Path, parts: Iterable[str]) -> Path:
     return path
 
 
+# What a table scores beside encoders that have learned; so is every "untrained (METHOD)".
+BASELINES = ("raw", "wl", "untrained", "untrained-init", "scratch", "supervised", "fingerprint", "properties")
+
+
 def _lifts(rows: Iterable[Result]) -> list[str]:
-    """A figure for each protocol and metric, of the methods that were trained."""
+    """A figure for each protocol and metric, of the encoders that were trained."""
     blocks: dict[tuple[str, str], list[Result]] = {}
     for row in rows:
-        if row.epochs and row.lift_low is not None:
+        baseline = row.method in BASELINES or row.method.startswith("untrained (")
+        if not baseline and row.lift_low is not None:
             blocks.setdefault((row.protocol, row.metric), []).append(row)
     parts = ["<h2>What training has added</h2>"] if blocks else []
     for (protocol, metric), block in blocks.items():
-        names = [f"{row.method} on {row.dataset}" for row in block]
+        alike = Counter((row.method, row.dataset) for row in block)
+        names = [
+            f"{row.method} on {row.dataset}"
+            + (f", features {row.features}" if row.features and alike[row.method, row.dataset] > 1 else "")
+            for row in block
+        ]
         lifts, lows, highs = ([getattr(row, end) for row in block] for end in ("lift", "lift_low", "lift_high"))
         figure = lift_intervals(names, lifts, lows, highs, metric)
         parts.append(f"<h3>{html.escape(protocol)}</h3>{figure}")

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from graphcl._recipes import DEFAULTS, METHODS, SETTINGS, near, recipe, settings_for
+from graphcl._recipes import DEFAULTS, METHODS, SETTINGS, near, recipe, settings_for, spelled
 from graphcl._recipes._graphs import GRAPHS
 from graphcl._recipes._nodes import NODES
 from graphcl._resolve import make_method
@@ -77,6 +77,20 @@ def test_near_names_all_only_where_they_are_few() -> None:
     many = [f"name-{i}" for i in range(1000)]
     assert near("name-7", many).split(", ")[0] == "name-7" and "in all" not in near("name-7", many)
     assert near("zz", many, listed_by="ls") == ", ".join(many[:8]) + ", ... (1000 in all; ls shows them)"
+
+
+def test_near_is_blind_to_case() -> None:
+    assert near("GRASE", ["grace", "dgi"]) == "grace" and near("gni", ["GIN", "gin", "dgi"]) == "GIN, gin, dgi"
+
+
+def test_methods_have_the_names_of_their_papers_too() -> None:
+    assert all(spelled(name.upper()) == name for name in METHODS)
+    asked = {"CCA-SSG": "cca-ssg", "G-BT": "g-bt", "MolCLR": "molclr", "MVGRLGraph": "mvgrl-graph", "ADGCL": "ad-gcl"}
+    assert {name: spelled(name) for name in asked} == asked
+    assert spelled("GraphCL") == "graphcl", "also MolCLR's class, but the name of one method"
+    assert recipe("GraphCL") is METHODS["graphcl"]
+    assert settings_for("GRACE", "Cora") == settings_for("grace", "Cora")
+    assert settings_for("MolCLR", vocab="ogb") == settings_for("molclr", vocab="ogb")
 
 
 def test_an_unknown_method() -> None:

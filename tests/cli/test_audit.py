@@ -8,6 +8,8 @@ from safetensors.torch import save_file
 from torch_geometric.nn import GIN
 
 from graphcl.cli import main
+from graphcl.cli.audit import _lift
+from graphcl.evaluate import Result
 
 USUAL = ["--dataset", "Rings", "--features", "constant", "--seeds", "1", "--device", "cpu"]
 PYG = ["torch_geometric.nn:GIN", *USUAL, "--arguments.hidden_channels", "4", "--arguments.num_layers", "2"]
@@ -63,6 +65,10 @@ def test_audit_of_any_encoder(capsys, arguments, title):
         ([*PYG, "--weights", "none.pt"], "none.pt"),
         ([*PYG, "--readout", "median"], "readout"),
         ([*PYG, "--seeds", "1", "1"], "each once"),
+        ([*PYG, "--seeds", "0", "-1"], "seeds of at least 0 and below 2**32, got -1"),
+        ([*PYG, "--seeds", str(2**32)], "seeds of at least 0 and below 2**32, got 4294967296"),
+        ([*PYG, "--jobs", "0"], "expected jobs of at least 1, got 0"),
+        ([*PYG, "--protocol", "knn"], "got 'knn'; nearest: graph-knn"),
         (["torch_geometric.nn:GIN", "--dataset", "BBBP"], "molecules are scored by graphcl evaluate"),
         ([*PYG, "--dataset", "synthetic-social"], "class per graph"),
         ([*PYG, "--dataset", "karate"], "evaluate_nodes"),
@@ -96,6 +102,26 @@ def test_audit_of_a_run(capsys, refused, fast):
     assert main(["audit", "run", "--seeds", "1", "--device", "cpu"]) == 0
     assert "\nGraphCL: lift over the same network untrained" in capsys.readouterr().out
     assert "run folder alone" in refused("audit", "run", "--weights", "w.pt")
+    assert "run folder alone, got --readout beside it" in refused("audit", "run", "--readout", "sum")
+
+
+def test_a_run_that_embeds_by_several_encoders_is_for_evaluate(refused, fast):
+    words = ["--dataset", "Rings", "--features", "constant", "--method", "mvgrl-graph", "--out", "run", *fast]
+    assert main(["pretrain", *words]) == 0
+    assert "got one of mvgrl-graph; score all of it: graphcl evaluate run" in refused("audit", "run", "--seeds", "1")
+
+
+def test_a_run_is_called_as_other_tables_call_it(capsys, fast):
+    words = ["--dataset", "Rings", "--features", "constant", "--method", "graphmae-graph", "--out", "run", *fast]
+    assert main(["pretrain", *words]) == 0
+    assert main(["audit", "run", "--seeds", "1", "--device", "cpu"]) == 0
+    assert "\nGraphMAE: lift over the same network untrained" in capsys.readouterr().out
+
+
+def test_a_lift_that_rounds_to_zero_has_no_sign():
+    lift = {"lift": -3.55e-16, "lift_low": -0.001, "lift_high": 0.5}
+    row = Result(dataset="toy", method="GIN", protocol="tu-rbf-svm", mean=80, seeds=1, folds=10, n_test=60, **lift)
+    assert "untrained 0.00 points, 95 % interval [0.00, +0.50]" in _lift("GIN", row)
 
 
 def test_labels_that_the_run_has_learned_from_are_refused(capsys, refused, fast):

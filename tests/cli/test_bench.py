@@ -220,7 +220,14 @@ def test_the_page_of_a_table(capsys):
         (["--method", "graphcl", "graphcl"], "each method once"),
         (["--seeds", "1", "1"], "each seeds once"),
         (["--workers", "0"], "workers of at least 1"),
-        (["--seeds", "0", "-1"], "seeds of at least 0, got -1"),
+        (["--seeds", "0", "-1"], "seeds of at least 0 and below 2**32, got -1"),
+        (["--seeds", "0", str(2**32)], "seeds of at least 0 and below 2**32, got 4294967296"),
+        (["--jobs", "0"], "expected jobs of at least 1, got 0"),
+        (["--method", "graphcl", "GraphCL"], "each method once"),
+        (["--protocol", "moleculenet-linear"], "expected a protocol for Rings out of tu-rbf-svm, "),
+        (["--protocol", "tu-rbf-svm-grouped"], "groups of equal graphs"),
+        (["--dataset", "karate", "--features", "original", "--protocol", "node-linear-public"], "random-10-10-80"),
+        (["--dataset", "karate", "--features", "original", "--protocol", "graph-knn"], "got 'graph-knn'; nearest: knn"),
         (["--epochs", "0"], "epochs of at least 1"),
         (["--features", "colour"], "degree"),
         (["--dataset", "synthetic-social", "--features", "original", "--protocol", "link"], "link_split"),
@@ -232,6 +239,21 @@ def test_the_page_of_a_table(capsys):
 )
 def test_refusals_come_before_training(refused, arguments, words):
     assert words in refused("bench", *USUAL, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0] * 24, "expected at least 2 classes"),
+        ([0] * 21 + [1] * 3, "got 3 of class 1; score it by graph-kmeans or graph-retrieval"),
+    ],
+)
+def test_labels_that_no_fold_can_have_are_refused_before_training(refused, rings, labels, words):
+    (rings / "Rings_graph_labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    root = ["--root", str(Path("home").resolve())]  # a process keeps the sets of a folder that it has read
+    assert main(["datasets", "add", "Rings", "--from", str(rings), *root]) == 0
+    error = refused("bench", *USUAL, *root, "--protocol", "tu-rbf-svm")
+    assert words in error and "with_folds" not in error
 
 
 def test_the_folder_must_be_one_for_tables(run, refused):

@@ -7,6 +7,7 @@ import numpy as np
 import yaml
 
 from graphcl.cli import main
+from graphcl.data import cards
 
 
 def test_datasets(capsys, rings, fast, monkeypatch):
@@ -24,6 +25,22 @@ def test_datasets(capsys, rings, fast, monkeypatch):
     assert main(["pretrain", *where, "--root", os.path.relpath(home), "--out", "run", *fast]) == 0
     assert main(["embed", "run", "--out", "z.npz"]) == 0
     assert main(["evaluate", "run"]) == 0
+
+
+def test_a_broken_card_hides_no_other(capsys):
+    Path("home/cards").mkdir(parents=True)
+    Path("home/cards/Broken.yaml").write_text("name: [")
+    assert main(["datasets", "list"]) == 0
+    said = capsys.readouterr()
+    assert "MUTAG " in said.out and "Broken" not in said.out
+    assert said.err.startswith("graphcl: warning: ") and "Broken.yaml is not valid YAML" in said.err
+
+
+def test_the_columns_of_the_list_are_as_wide_as_what_is_in_them(capsys):
+    assert main(["datasets", "list"]) == 0
+    *rows, _ = capsys.readouterr().out.splitlines()
+    assert len({row.index(" graphs  ") for row in rows}) == 1
+    assert len({len(row) - len(entry.title) for row, entry in zip(rows, cards(), strict=True)}) == 1
 
 
 def test_half_written_raw_files(refused, rings):

@@ -3,6 +3,7 @@
 import configparser
 from pathlib import Path
 
+import pytest
 import torch
 
 import graphcl.pretrained
@@ -26,6 +27,43 @@ def test_all_is_well(capsys):
 def test_a_folder_that_is_not_there_is_no_fault(capsys):
     assert main(["doctor", "--root", "nowhere"]) == 0
     assert "data folder nowhere: not there yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["afile", "afile/data", "/proc/data"])
+def test_a_folder_that_cannot_be_made_is_told(capsys, monkeypatch, place):
+    monkeypatch.setattr(doctor, "_loss", lambda device: 1.0)
+    Path("afile").write_text("")
+    if not Path(place).parent.exists():
+        pytest.skip(f"{place} could be made here")
+    assert main(["doctor", "--root", place]) == 1
+    out = capsys.readouterr().out
+    assert f"! data folder {place}: " in out and "cannot be written to" in out and "choose another one" in out
+
+
+def test_what_breaks_the_doctor_is_a_finding(capsys, monkeypatch):
+    def breaks():
+        yield "before"
+        raise OSError("no such\nextra")
+
+    found = doctor.importlib.metadata.version
+
+    def version(name):
+        if name == "ogb":
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return found(name)
+
+    monkeypatch.setattr(doctor, "_loss", lambda device: 1.0)
+    monkeypatch.setattr(doctor, "_extras", breaks)
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    Path("home/cards").mkdir(parents=True)
+    Path("home/cards/Broken.yaml").write_text("name: [")
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "! ogb: not installed; pip install ogb" in lines and "torch " in lines[1]
+    assert lines[lines.index("before") + 1] == "! OSError: no such extra"
+    assert any(line.startswith("! ") and "Broken.yaml" in line for line in lines)
+    assert any(line.startswith("encoder zinc-gin: loads") for line in lines)
+    assert lines[-1] == "3 of these want mending"
 
 
 def test_what_is_wrong_is_told(capsys, monkeypatch):

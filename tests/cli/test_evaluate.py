@@ -1,5 +1,7 @@
 """Scores of a run from the command line: of graphs, of nodes, of molecules."""
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,13 @@ def test_scores_that_cannot_be_written_are_printed(capsys, run, monkeypatch):
     assert main(["evaluate", "run", "--protocol", "graph-kmeans"]) == 2
     told = capsys.readouterr()
     assert "\nGraphCL " in told.out and "graphcl: error: could not write run/scores.csv: disk full" in told.err
+
+
+def test_a_terminal_that_lacks_a_letter_costs_no_scores(run, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["evaluate", str(run), "--protocol", "graph-knn"]) == 0
+    assert b"mean ? over seeds" in written.getvalue() and (run / "scores.csv").is_file()
 
 
 def test_several_protocols_share_the_embeddings(capsys, run):
@@ -107,7 +116,7 @@ def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
     assert main(["evaluate", str(folder.path), "--protocol", "link"]) == 2
     assert "link_split and evaluate_links" in capsys.readouterr().err
     assert main(["evaluate", str(folder.path), "--protocol", "node-liner"]) == 2
-    assert "did you mean" in capsys.readouterr().err
+    assert "nearest: node-linear-public" in capsys.readouterr().err
 
 
 def test_runs_that_cannot_be_scored(refused, run):
@@ -167,3 +176,10 @@ def test_an_exported_encoder_of_other_graphs_is_scored(capsys, refused, rings, f
     assert "mine" in capsys.readouterr().out
     message = refused("evaluate", "--model", "mine", "--dataset", "synthetic-molecules", "--device", "cpu")
     assert "features for mine, got" in message
+
+
+def test_a_protocol_of_other_data_is_answered_with_those_that_fit(refused, run):
+    error = refused("evaluate", str(run), "--protocol", "knn")
+    assert "expected a protocol for synthetic-molecules out of tu-rbf-svm, " in error and "nearest: graph-knn" in error
+    assert "node_protocol(" not in error
+    assert "expected jobs of at least 1, got 0" in refused("evaluate", str(run), "--jobs", "0")

@@ -1,5 +1,7 @@
 """The methods as the command line lists them."""
 
+import pytest
+
 from graphcl._recipes import METHODS
 from graphcl.cli import main
 
@@ -13,6 +15,13 @@ def test_methods_are_listed_with_their_paper_and_their_settings(capsys, refused)
     shown = capsys.readouterr().out
     assert "temperature: 0.9" in shown and "on CiteSeer:" in shown
     assert "nearest: grace" in refused("methods", "grase")
+    assert "nearest: grace" in refused("methods", "GRASE")
+
+
+@pytest.mark.parametrize(("asked", "name"), [("GRACE", "grace"), ("G-BT", "g-bt"), ("GraphSwAV", "graph-swav")])
+def test_a_method_is_found_as_papers_and_tables_spell_it(capsys, asked, name):
+    assert main(["methods", asked]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: ")
 
 
 def test_settings_on_molecules_are_those_of_pretrain(capsys, refused):

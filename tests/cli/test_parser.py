@@ -66,6 +66,18 @@ def test_a_flag_like_no_other_gets_a_short_answer(refused):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["datasets", "list", "--rot", "x"], "got '--rot'; did you mean --root?"),
+        (["datasets", "add", "Mine", "--form", "x"], "did you mean --from, "),
+        (["datasets", "shwo"], "expected an action out of list, show, add, got 'shwo'; nearest: show"),
+    ],
+)
+def test_an_unknown_word_of_an_action_names_the_nearest_there(refused, arguments, words):
+    assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (["embed", "run"], "expected --out, got none; see graphcl embed --help"),
         (["finetune"], "expected --dataset, got none"),
         (["datasets", "add", "Mine"], "expected --from, got none"),
@@ -116,3 +128,12 @@ def test_a_file_that_may_not_be_read_is_named(capsys, monkeypatch):
     assert capsys.readouterr().err == (
         "graphcl: error: expected to be able to read and write secret.csv, got: Permission denied\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("arguments", [[], ["datasets", "list"]])
+def test_a_full_device_is_told_in_a_line(environment, arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "graphcl", *arguments]
+        ran = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.stderr == "graphcl: error: cannot write the output: No space left on device\n" and ran.returncode == 2

@@ -82,6 +82,11 @@ def test_a_data_set_s_settings_are_found_whatever_the_case_of_its_name(capsys):
     assert yaml.safe_load(capsys.readouterr().out)["hidden"] == 512
 
 
+def test_a_run_keeps_the_name_of_its_method_however_it_was_spelled(fast):
+    assert main(["pretrain", "--method", "GraphCL", "--out", "run", *fast]) == 0
+    assert RunFolder("run").read_config()["method"] == "graphcl"
+
+
 def test_a_run_of_few_settings_has_those_of_its_method_beside_them(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create({"method": "grace", "dataset": "CiteSeer", "lr": 0.5})

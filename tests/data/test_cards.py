@@ -11,7 +11,15 @@ import pytest
 import yaml
 
 from graphcl.data import Card, card, cards
-from graphcl.data.cards import DEFAULT_FEATURES, MARKER, Published, card_folder, index_table, write_card
+from graphcl.data.cards import (
+    DEFAULT_FEATURES,
+    MARKER,
+    Published,
+    card_folder,
+    index_table,
+    legible_cards,
+    write_card,
+)
 from graphcl.data.features import FEATURES
 from graphcl.errors import DataError
 
@@ -347,6 +355,15 @@ def test_a_malformed_card_names_file_and_key(tmp_path: Path, content: object, me
     with pytest.raises(DataError, match=message) as caught:
         card("MINE")
     assert str(path) in str(caught.value)
+
+
+def test_a_card_that_cannot_be_read_is_told_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "Broken.yaml").write_text("name: [")
+    found, faults = legible_cards(root=tmp_path)
+    assert found == list(cards()) and len(faults) == 1 and "Broken.yaml is not valid YAML" in str(faults[0])
+    with pytest.raises(DataError, match="Broken.yaml"):
+        cards(root=tmp_path)
 
 
 def test_published_scores_may_lack_a_spread(tmp_path: Path) -> None:

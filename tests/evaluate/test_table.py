@@ -50,3 +50,8 @@ def test_runs_and_single_looks_are_called_what_they_are():
 
 def test_no_rows():
     assert format_table([]) == "no results"
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    text = format_table([row(mean=-1e-9, std=None, lift=-3.55e-16, lift_low=-1.0, lift_high=0.004, p=1.0)])
+    assert text.splitlines()[-1].split()[1:6] == ["0.00", "7.00", "0.00", "[-1.00,", "0.00]"]

@@ -33,6 +33,8 @@ def test_errors_are_in_the_unit_of_the_target():
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     figure = score_bars(["raw"], [2.5], [0.0], "rmse")
     assert "rmse in the target's unit" in figure and "%" not in figure.partition("rmse in")[2][:60]
+    lifts = lift_intervals(["GraphCL"], [0.1], [0.0], [0.2], "rmse")
+    assert ">lift, rmse in the target's unit (95 % interval)</text>" in lifts and "points" not in lifts
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

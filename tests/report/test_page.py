@@ -7,7 +7,7 @@ import pytest
 
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, write_results
-from graphcl.report import write_report
+from graphcl.report import write_report, write_table_report
 from graphcl.train import RunFolder
 
 
@@ -71,3 +71,22 @@ def test_page_of_a_run_that_was_looked_at(tmp_path):
     folder.append_metrics({"epoch": 2, "loss": 3.0, "effective_rank": 5.0, "spread": 0.5, "uniformity": -1.0})
     text = write_report(folder).read_text()
     assert "<h2>Embeddings</h2>" in text and text.count("<svg") == 2
+
+
+def test_the_lifts_of_a_table_are_those_of_all_trained_encoders_each_by_its_own_name(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    lift = {"lift": 1.0, "lift_low": -1.0, "lift_high": 3.0}
+    shared = {"dataset": "toy", "protocol": "tu-rbf-svm", "mean": 80.0, "seeds": 1, "folds": 10, "n_test": 60, **lift}
+    baselines = ["raw", "wl", "untrained-init", "supervised", "fingerprint", "untrained (MVGRL)"]
+    rows = [
+        *(Result(method=method, **shared) for method in baselines),
+        Result(method="GraphCL", features="degree", epochs=20, **shared),
+        Result(method="GraphCL", features="constant", epochs=20, **shared),
+        Result(method="zinc-gin", features="ogb", epochs=None, **shared),
+    ]
+    write_results(tmp_path / "scores.csv", rows)
+    drawn = []
+    module = sys.modules[write_report.__module__]
+    monkeypatch.setattr(module, "lift_intervals", lambda names, *given: drawn.append(names) or "<svg></svg>")
+    write_table_report(tmp_path)
+    assert drawn == [["GraphCL on toy, features degree", "GraphCL on toy, features constant", "zinc-gin on toy"]]
