@@ -95,7 +95,7 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         device=device,
         folder=folder,
         resume=config.resume,
-        callbacks=[*([_diagnostics(data)] if settings["diagnostics"] else []), *curves],
+        callbacks=[*([_diagnostics(data, folder.profile_file)] if settings["diagnostics"] else []), *curves],
     )
     return history, folder, source.unit
 
@@ -199,7 +199,7 @@ def _new_folder(dataset: str, method: str, device: Any) -> Path:
     return paths[int(first_says(next(i for i, path in enumerate(paths) if not path.exists()), device))]
 
 
-def _diagnostics(data: Any) -> Any:
+def _diagnostics(data: Any, out: Path) -> Any:
     """Looks at a choice of graphs that is the same for every seed, or at the one graph."""
     from graphcl.data import PackedDataset
     from graphcl.evaluate import Diagnostics
@@ -208,8 +208,9 @@ def _diagnostics(data: Any) -> Any:
         print(f"graphcl: warning: {words}", file=sys.stderr)
 
     if not isinstance(data, PackedDataset):
-        return Diagnostics(data, every=200, say=say)  # larger, against cheaper steps
-    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
+        return Diagnostics(data, every=200, say=say, out=out)  # larger, against cheaper steps
+    choice = data.loader(256, shuffle=True, seed=0).order[:256].sort().values
+    return Diagnostics(data.batch(choice), say=say, out=out)
 
 
 def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "dimension_std",
     "effective_rank",
     "false_negative_rate",
+    "profile",
     "similarity_histogram",
     "similarity_samples",
     "singular_values",
@@ -258,6 +259,42 @@ def diagnose(
         row |= {"positive_similarity": positive.mean(), "negative_similarity": negative.mean()}
     values = dict(zip(row, torch.stack([value.double() for value in row.values()]).tolist(), strict=True))
     return values if labels is None else values | {"false_negative_rate": false_negative_rate(labels)}
+
+
+def profile(
+    z: Float[Tensor, "n d"],
+    views: tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]] | None = None,
+    *,
+    bins: int = 40,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """All diagnostics that are lists of numbers, of one batch: what :func:`graphcl.report.embedding_profile` draws.
+
+    Args:
+        z: ``[N, D]`` embeddings of the clean data, N of at least 2.
+        views: The embeddings of two views of the same items; without them there are no similarities.
+        bins: B, as in :func:`similarity_histogram`.
+        seed: As in :func:`similarity_samples`.
+
+    Returns:
+        ``singular_values`` of the rows at length one, centred, largest first; ``dimension_std``; with views ``edges``
+        ``[B + 1]`` and the shares of ``positive_similarity`` and ``negative_similarity`` between them ``[B]``.
+
+    Raises:
+        ValueError: As the functions it calls.
+
+    Example:
+        >>> z = torch.eye(3)
+        >>> found = profile(z, (z, z), bins=2)
+        >>> found["positive_similarity"], found["negative_similarity"]
+        ([0.0, 1.0], [0.0, 1.0])
+    """
+    lists = {"singular_values": singular_values(_unit(_checked(z)), centre=True), "dimension_std": dimension_std(z)}
+    if views is not None:
+        for name, sample in zip(("positive", "negative"), similarity_samples(*views, seed=seed), strict=True):
+            counts, lists["edges"] = similarity_histogram(sample, bins=bins)
+            lists[f"{name}_similarity"] = counts / counts.sum()
+    return {name: values.tolist() for name, values in lists.items()}
 
 
 def collapse_of(row: Mapping[str, float]) -> str | None:

@@ -1,7 +1,9 @@
 """Diagnostics of a run while it goes, as a callback of the loop: a fixed batch, embedded now and then."""
 
+import json
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,11 +11,12 @@ from torch_geometric.data import Data
 
 from graphcl._random import fold, hash_ids
 from graphcl.augment import Compose, FeatureShuffle
-from graphcl.evaluate.diagnostics import collapse_of, diagnose
+from graphcl.evaluate.diagnostics import collapse_of, diagnose, profile
 from graphcl.methods import Method, ViewMethod
 from graphcl.methods.base import View
 from graphcl.nn._modes import evaluating
 from graphcl.train.callbacks import Moment
+from graphcl.train.checkpoint import write_atomically
 
 __all__ = ["Diagnostics"]
 
@@ -39,6 +42,7 @@ class Diagnostics:
         rows: The most rows that are measured; of more nodes a keyed choice.
         seed: Of the views, of the pairs and of that choice.
         say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
+        out: A file for the :func:`graphcl.evaluate.profile` of the embeddings at the end of the run, as JSON.
 
     Raises:
         ValueError: ``every`` or ``rows`` is too small, or ``y`` are no classes; at the first look, of another number.
@@ -69,6 +73,7 @@ class Diagnostics:
         rows: int = 1024,
         seed: int = 0,
         say: Callable[[str], None] | None = None,
+        out: Path | str | None = None,
     ) -> None:
         if not isinstance(data, Data):
             raise TypeError(
@@ -78,6 +83,7 @@ class Diagnostics:
         if every < 1 or rows < 2:
             raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
         self.data, self.every, self.rows, self.seed = data, every, rows, seed
+        self.out = None if out is None else Path(out)
         self._classes = _classes_of(data) if labels else None
         self._say, self._said = say or _warn, False
 
@@ -85,15 +91,28 @@ class Diagnostics:
         if not moment.is_due(self.every):
             return {}
         row = self.look(method)
+        if moment.last and self.out is not None:
+            text = json.dumps(self.profile(method))
+            write_atomically(self.out, lambda file: file.write(text.encode()))
         words = collapse_of(row) if row else None
         if words is not None and not self._said:
             self._said = True
             self._say(f"epoch {moment.epoch}: {words}")
         return row
 
-    @torch.no_grad()
     def look(self, method: Method) -> dict[str, float]:
         """The columns of :func:`graphcl.evaluate.diagnose` for the method as it is now; none if they are not finite."""
+        found = self._embeddings(method)
+        return {} if found is None else diagnose(found[0], found[1], labels=found[2], seed=self.seed)
+
+    def profile(self, method: Method) -> dict[str, list[float]]:
+        """The lists of :func:`graphcl.evaluate.profile` for the method as it is now; none if they are not finite."""
+        found = self._embeddings(method)
+        return {} if found is None else profile(found[0], found[1], seed=self.seed)
+
+    @torch.no_grad()
+    def _embeddings(self, method: Method) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None] | None:
+        """The embeddings of the rows to look at, those of two views and the classes of these, where there are any."""
         device = method.step.device
         self.data = self.data.to(device)
         graphs = method.level == "graph"
@@ -110,10 +129,9 @@ class Diagnostics:
         if views is not None and any(view.shape != views[0].shape or len(view) != len(z) for view in views):
             views = None
         if not all(bool(torch.isfinite(part).all()) for part in (z, *(views or ()))):
-            return {}  # the loop stops at a loss that is not finite, with more to say
+            return None  # the loop stops at a loss that is not finite, with more to say
         labels = None if self._classes is None else self._classes[choice.to(self._classes.device)]
-        pair = None if views is None else (views[0][choice], views[1][choice])
-        return diagnose(z[choice], pair, labels=labels, seed=self.seed)
+        return z[choice], None if views is None else (views[0][choice], views[1][choice]), labels
 
     def _views(self, method: Method) -> tuple[Tensor, Tensor] | None:
         """The embeddings of two views, in evaluation mode."""

@@ -9,7 +9,7 @@ from typing import Any
 from graphcl.errors import GraphCLError
 from graphcl.evaluate.results import with_unit
 
-__all__ = ["diagnostic_curves", "lift_intervals", "loss_curve", "score_bars"]
+__all__ = ["diagnostic_curves", "embedding_profile", "lift_intervals", "loss_curve", "score_bars"]
 
 
 def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
@@ -67,6 +67,39 @@ def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
         if len(names) > 1:
             axes.legend(frameon=False, fontsize="small")
         axes.set_xlabel("epoch")
+    return _svg(figure)
+
+
+def embedding_profile(profile: Mapping[str, Sequence[float]]) -> str:
+    """The spectrum of the embeddings, the spread of each dimension, and how similar pairs are, side by side.
+
+    Args:
+        profile: As :func:`graphcl.evaluate.profile` returns it, or read from a run's ``embeddings.json``.
+
+    Returns:
+        SVG text; without views the similarities are left out.
+
+    Raises:
+        GraphCLError: Matplotlib is not installed.
+    """
+    figure, _ = _new_figure(8.0, 2.4)
+    figure.clear()
+    spectrum, spread, *similarities = figure.subplots(1, 3 if "edges" in profile else 2)
+    values = [max(value, 1e-8) for value in profile["singular_values"]]  # a logarithm has no place for 0
+    spectrum.plot(range(1, len(values) + 1), values, color="#33658a")
+    spectrum.set(title="singular values, centred", xlabel="number", yscale="log")
+    deviations = sorted(profile["dimension_std"], reverse=True)
+    spread.plot(range(1, len(deviations) + 1), deviations, color="#33658a")
+    spread.axhline(len(deviations) ** -0.5, color="#bbbbbb", ls=":")
+    spread.set(title="deviation of dimensions", xlabel="number (dots: rows that fill the sphere)", ylim=(0, None))
+    for axes in similarities:
+        for name, colour in (("positive", "#33658a"), ("negative", "#bb5533")):
+            axes.stairs(profile[f"{name}_similarity"], profile["edges"], fill=True, alpha=0.6, color=colour, label=name)
+        axes.set(title="share of pairs", xlabel="cosine")
+        axes.legend(frameon=False, fontsize="small")
+    for axes in (spectrum, spread, *similarities):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.title.set_fontsize("medium")
     return _svg(figure)
 
 

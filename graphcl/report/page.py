@@ -2,13 +2,13 @@
 
 import html
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
 from graphcl.evaluate.results import of_weights
-from graphcl.report.figures import diagnostic_curves, lift_intervals, loss_curve, score_bars
+from graphcl.report.figures import diagnostic_curves, embedding_profile, lift_intervals, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
 
@@ -45,7 +45,7 @@ def write_report(folder: RunFolder | Path | str) -> Path:
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         f"<h2>Loss</h2>{loss_curve(metrics)}",
-        *_embeddings(metrics),
+        *_embeddings(metrics, folder.read_profile()),
         *_scores(folder.path / "scores.csv", config.get("epochs")),
         *([f"<h2>Settings</h2><pre>{html.escape(settings)}</pre>"] if config else []),
     ]
@@ -104,10 +104,11 @@ def _lifts(rows: Iterable[Result]) -> list[str]:
     return parts
 
 
-def _embeddings(metrics: list[dict[str, float]]) -> list[str]:
-    """The curves of the diagnostics, for a run that was looked at."""
+def _embeddings(metrics: list[dict[str, float]], profile: Mapping[str, list[float]]) -> list[str]:
+    """The curves of the diagnostics, for a run that was looked at, and what was seen at its end."""
     looks = [row for row in metrics if "effective_rank" in row]
-    return [f"<h2>Embeddings</h2>{diagnostic_curves(looks)}"] if looks else []
+    parts = ["<h2>Embeddings</h2>", diagnostic_curves(looks)] if looks else []
+    return [*parts, "<h3>At the end of the run</h3>", embedding_profile(profile)] if looks and profile else parts
 
 
 def _scores(path: Path, epochs: int | None = None) -> list[str]:

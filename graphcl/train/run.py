@@ -25,7 +25,7 @@ class RunFolder:
 
     FILES = (
         *("config.yaml", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "report.html", "scores.csv"),
-        *("skipped.csv", "overlap.csv"),  # of runs on molecules
+        *("embeddings.json", "skipped.csv", "overlap.csv"),  # of runs that are watched, of runs on molecules
     )
 
     def __init__(self, path: Path | str) -> None:
@@ -38,6 +38,10 @@ class RunFolder:
     @property
     def metrics_file(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def profile_file(self) -> Path:
+        return self.path / "embeddings.json"
 
     @property
     def checkpoint_file(self) -> Path:
@@ -188,6 +192,22 @@ class RunFolder:
                 )
             rows.append(row)
         return rows
+
+    def read_profile(self) -> dict[str, list[float]]:
+        """What :class:`graphcl.evaluate.Diagnostics` has seen at the end of the run; empty if it did not look.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        if not self.profile_file.is_file():
+            return {}
+        try:
+            found = json.loads(self.profile_file.read_text(encoding="utf-8", errors="replace"))
+        except json.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            raise RunError(f"expected lists of numbers in {self.profile_file}, got something else; delete it")
+        return found
 
     def keep_metrics(self, epochs: int) -> None:
         """Drop the rows after the given epoch: a resumed run will write them again."""

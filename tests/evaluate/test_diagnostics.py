@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -131,3 +132,15 @@ def test_collapse_is_told_from_health():
 def test_refusals(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+
+
+def test_the_profile_holds_what_the_functions_say(generator):
+    z, first, second = torch.randn(3, 12, 5, generator=generator)
+    found = d.profile(z, (first, second), bins=8, seed=2)
+    unit = torch.nn.functional.normalize(z)
+    torch.testing.assert_close(torch.tensor(found["singular_values"]), d.singular_values(unit, centre=True))
+    torch.testing.assert_close(torch.tensor(found["dimension_std"]), d.dimension_std(z))
+    for name, sample in zip(("positive", "negative"), d.similarity_samples(first, second, seed=2), strict=True):
+        wanted = np.histogram(sample, bins=8, range=(-1, 1))[0] / len(sample)
+        assert found[f"{name}_similarity"] == pytest.approx(wanted)
+    assert set(d.profile(z)) == {"singular_values", "dimension_std"}

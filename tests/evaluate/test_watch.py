@@ -1,5 +1,7 @@
 """Diagnostics of a run: they see what is there, change nothing, and speak up at a collapse."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -157,3 +159,14 @@ def test_labels_in_a_column_and_labels_of_another_level(graphs):
 def test_a_list_of_graphs_is_refused_before_the_run(graphs):
     with pytest.raises(TypeError, match=r"expected a Data or Batch to look at, got list; .*from_data_list"):
         Diagnostics([graphs.batch([0]), graphs.batch([1])])
+
+
+def test_the_profile_is_written_at_the_end_alone(graphs, tmp_path):
+    method, out = make(graphs), tmp_path / "embeddings.json"
+    watch, there = watch_of(graphs, every=1, out=out), []
+    fit(method, graphs, epochs=2, batch_size=32, callbacks=[watch, lambda *_: there.append(out.exists())])
+    assert there == [False, True]
+    found = json.loads(out.read_text())
+    assert found == watch.profile(method)
+    assert len(found["singular_values"]) == len(found["dimension_std"]) == 16
+    assert sum(found["positive_similarity"]) == pytest.approx(1)

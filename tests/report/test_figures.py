@@ -3,9 +3,11 @@
 import sys
 
 import pytest
+import torch
 
 from graphcl.errors import GraphCLError
-from graphcl.report import diagnostic_curves, lift_intervals, loss_curve, score_bars
+from graphcl.evaluate import profile
+from graphcl.report import diagnostic_curves, embedding_profile, lift_intervals, loss_curve, score_bars
 
 METRICS = [{"epoch": 1, "loss": 3.0}, {"epoch": 2, "loss": 2.5}]
 
@@ -54,3 +56,13 @@ def test_diagnostic_curves_have_a_panel_for_each_quantity():
     assert gaps.count('id="axes_') == 5
     with pytest.raises(ValueError, match="diagnostics"):
         diagnostic_curves([{"epoch": 1, "loss": 1.0}])
+
+
+@pytest.mark.parametrize("views", [True, False])
+def test_a_profile_of_embeddings(views):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    z = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
+    figure = embedding_profile(profile(z, (z, z.flip(1)) if views else None))
+    assert ">singular values, centred</text>" in figure
+    assert (">share of pairs</text>" in figure) == views
+    assert ">deviation of dimensions</text>" in embedding_profile(profile(torch.ones(4, 3)))  # collapsed
