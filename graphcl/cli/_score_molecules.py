@@ -87,4 +87,4 @@ def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, i
         print(f"{few} have labels of one class only or none in the test part, or none to learn from: not counted")
     if evaluation.num_tested < FEW:
         print(f"{evaluation.num_tested} molecules are tested: expect several points between runs")
-    print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")
+    print(f"run folder: {scoring.folder.path}")

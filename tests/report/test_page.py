@@ -62,6 +62,20 @@ def test_each_metric_has_a_figure_of_its_own(tmp_path, monkeypatch):
     assert all(text.count(f"{metric} in %") == 1 for _, metric, _ in several)
 
 
+def test_rows_of_other_seeds_have_a_figure_and_a_header_of_their_own(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path)
+    folder.create({})
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    of = {"dataset": "toy", "protocol": "graph-knn", "mean": 80.0, "folds": 10, "n_test": 60}
+    one = Result(method="untrained", seeds=2, split_hash="0a", **of)
+    write_results(tmp_path / "scores.csv", [one, Result(method="SimGRACE", seeds=5, split_hash="1b", **of)])
+    text = write_report(folder).read_text()
+    assert text.count("<svg") == 3
+    for seeds, split in ((2, "0a"), (5, "1b")):
+        assert f"toy, graph-knn: accuracy in %, {seeds} seeds x 10 folds, 60 graphs, split {split}" in text
+
+
 def test_page_of_a_run_that_was_looked_at(tmp_path):
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     folder = RunFolder(tmp_path)
