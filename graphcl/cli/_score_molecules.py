@@ -26,6 +26,11 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
     molecules = PackedDataset(dataset, graph_id=True).to(scoring.device)
     make, trained = scoring.makers(dataset.num_features)
     smiles = list(dataset.smiles)
+    if not all(smiles):
+        print(
+            f"no row of fingerprints: {entry.name} came without SMILES; put OGB's folder mapping, with mol.csv.gz in "
+            "it, into the folder of the set"
+        )
     evaluation = evaluate_molecules(
         compared_molecule_embeddings(
             molecules, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
