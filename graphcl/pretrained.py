@@ -16,6 +16,7 @@ from graphcl.data import PackedDataset, from_smiles_list
 from graphcl.errors import CheckpointError, ConfigError, RunError
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder
+from graphcl.nn._modes import evaluating
 from graphcl.train.checkpoint import check_readable, write_atomically
 
 __all__ = ["Pretrained", "load", "names", "save"]
@@ -58,15 +59,15 @@ class Pretrained:
         return self
 
     def encode(self, data: Any) -> Embeddings:
-        """Node and graph embeddings of a ``Data`` or ``Batch``; without a gradient."""
-        with torch.no_grad():
+        """Node and graph embeddings of a ``Data`` or ``Batch``, in evaluation mode; without a gradient."""
+        with torch.no_grad(), evaluating(self.encoder):
             return self.encoder.encode(data)
 
     def embed(self, graphs: Any, *, batch_size: int = 1024) -> Tensor:
         """The graph embeddings of molecules, or of other graphs.
 
         Args:
-            graphs: A list, array or column of SMILES, or a data set, list of ``Data`` or
+            graphs: A list, array or column of SMILES, such as a set's ``smiles``, or a data set, list of ``Data`` or
                 :class:`graphcl.data.PackedDataset`.
             batch_size: Graphs at once.
 
@@ -127,7 +128,7 @@ def _texts(graphs: Any) -> Sequence[Any] | None:
     """The SMILES of a list, or of an array or column, whose gaps are no texts; None where it holds none."""
     if callable(getattr(graphs, "tolist", None)):
         graphs = graphs.tolist()
-    if not isinstance(graphs, list | tuple) or not (not graphs or any(isinstance(text, str) for text in graphs)):
+    if not isinstance(graphs, Sequence) or not (len(graphs) == 0 or any(isinstance(text, str) for text in graphs)):
         return None
     return graphs
 

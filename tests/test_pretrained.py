@@ -51,6 +51,18 @@ def test_it_embeds_as_the_encoder_does(tmp_path: Path) -> None:
     assert {value.dtype for value in stored.values() if value.is_floating_point()} == {torch.float16}
 
 
+def test_it_embeds_in_evaluation_mode_and_leaves_every_part_in_its_own(tmp_path: Path) -> None:
+    encoder, settings = molecules(dropout=0.5)
+    model = graphcl.load(save(encoder, tmp_path / "mine", settings, in_channels=9))
+    expected = model.embed(SMILES)
+    model.encoder.train()
+    frozen = next(part for part in model.encoder.modules() if isinstance(part, torch.nn.BatchNorm1d)).eval()
+    before = {name: value.clone() for name, value in model.encoder.state_dict().items()}
+    assert torch.equal(model.embed(SMILES), expected)
+    assert model.encoder.training and not frozen.training
+    assert all(torch.equal(value, before[name]) for name, value in model.encoder.state_dict().items())
+
+
 def test_an_encoder_of_other_graphs(tmp_path: Path) -> None:
     dataset = load("synthetic-molecules")[:5]
     settings = settings_for("graphcl") | {"hidden": 4}
@@ -90,7 +102,8 @@ def test_arrays_and_columns_of_smiles(tmp_path: Path) -> None:
     model = graphcl.load(save(encoder, tmp_path / "mine", settings, in_channels=9))
     expected = model.embed(SMILES)
     column = pandas.Series(SMILES, index=range(7, 7 + len(SMILES)))
-    for given in (tuple(SMILES), np.array(SMILES), np.array(SMILES, dtype=object), column):
+    whole = from_smiles_list(SMILES).smiles
+    for given in (tuple(SMILES), np.array(SMILES), np.array(SMILES, dtype=object), column, whole):
         assert torch.equal(model.embed(given), expected)
     with pytest.raises(ValueError, match="expected one table of atoms and bonds"):
         model.embed(from_smiles_list(SMILES, vocab="pyg"))

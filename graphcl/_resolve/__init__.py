@@ -12,7 +12,7 @@ from graphcl._resolve._encoders import (
 )
 from graphcl._resolve._imported import encoder_maker
 from graphcl._resolve._methods import make_method
-from graphcl._resolve._views import VIEWS, make_view
+from graphcl._resolve._views import VIEWS, make_view, of_molecules
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,4 +27,5 @@ __all__ = [
     "make_encoder",
     "make_method",
     "make_view",
+    "of_molecules",
 ]

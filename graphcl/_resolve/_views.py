@@ -10,7 +10,7 @@ from graphcl.augment import Augmentation
 from graphcl.errors import ConfigError
 from graphcl.methods import random4
 
-__all__ = ["VIEWS", "make_view"]
+__all__ = ["VIEWS", "make_view", "of_molecules"]
 
 Make = Callable[[float], Augmentation]
 
@@ -77,6 +77,17 @@ def make_view(words: str, vocab: str | None = None) -> Augmentation:
     return either[0] if len(either) == 1 else augment.RandomChoice(either)
 
 
+def of_molecules(words: str) -> bool:
+    """Whether there is a view of molecules among these, so that an index table must be known.
+
+    Example:
+        >>> of_molecules("edge-drop:0.2|node-drop+atom-mask:0.25"), of_molecules("random4")
+        (True, False)
+    """
+    names = (part.partition(":")[0].strip() for part in words.replace("|", "+").split("+"))
+    return any(name in _OF_MOLECULES for name in names)
+
+
 def _in_turn(words: str, vocab: str | None) -> Augmentation:
     parts = [_one_view(part.strip(), vocab) for part in words.split("+")]
     return parts[0] if len(parts) == 1 else augment.Compose(parts)
@@ -104,8 +115,8 @@ def _one_view(words: str, vocab: str | None) -> Augmentation:
         )
     try:
         if name in _OF_MOLECULES:
-            usual, of_molecules = _OF_MOLECULES[name]
-            return of_molecules(float(share) if share else usual, vocab)
+            usual, make_of = _OF_MOLECULES[name]
+            return make_of(float(share) if share else usual, vocab)
         usual, make = _WITH_SHARE[name]
         return make(float(share) if share else usual)
     except ValueError as error:

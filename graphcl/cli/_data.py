@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._descriptors import VECTOR_WIDTHS
-from graphcl.errors import ConfigError, DataError, RunError
+from graphcl.errors import ConfigError, RunError
 
 __all__ = ["add_columns", "check_new", "leave_out", "load_data", "tell_overlaps", "tell_skipped", "with_modality"]
 
@@ -57,9 +57,7 @@ def leave_out(dataset: Any, names: Sequence[str], by: str, *, root: str | None) 
         other = load(name, root=root)
         if not isinstance(other, MoleculeDataset):
             raise ConfigError(f"expected sets of molecules to exclude, got {name}")
-        others[name] = list(other.smiles)
-        if not any(others[name]):
-            raise DataError(f"{name} came without SMILES (its folder mapping is missing), by which to exclude it.")
+        others[name] = other.smiles
     return without_overlap(dataset, others, by=by, root=root)  # type: ignore[arg-type]
 
 

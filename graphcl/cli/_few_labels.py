@@ -80,4 +80,4 @@ def tune_on_few(
     )
     if config["dataset"] == entry.name:
         print("The encoder was pretrained on all graphs, those of the test folds included, without labels.")
-    print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")
+    print(f"run folder: {scoring.folder.path}")

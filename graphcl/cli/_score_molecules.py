@@ -26,6 +26,11 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
     molecules = PackedDataset(dataset, graph_id=True).to(scoring.device)
     make, trained = scoring.makers(dataset.num_features)
     smiles = list(dataset.smiles)
+    if not all(smiles):
+        print(
+            f"no row of fingerprints: {entry.name} came without SMILES; put OGB's folder mapping, with mol.csv.gz in "
+            "it, into the folder of the set"
+        )
     evaluation = evaluate_molecules(
         compared_molecule_embeddings(
             molecules, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]
@@ -87,4 +92,4 @@ def keep(scoring: Scoring, evaluation: Any, command: str, epochs: Mapping[str, i
         print(f"{few} have labels of one class only or none in the test part, or none to learn from: not counted")
     if evaluation.num_tested < FEW:
         print(f"{evaluation.num_tested} molecules are tested: expect several points between runs")
-    print(f"split {evaluation.split_hash}; run folder: {scoring.folder.path}")
+    print(f"run folder: {scoring.folder.path}")

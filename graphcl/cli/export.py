@@ -89,8 +89,8 @@ def _command(config: Mapping[str, Any]) -> str:
 
 def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> str:
     """What there is to say of an encoder, for people."""
-    from graphcl.evaluate import read_results
-    from graphcl.evaluate.results import of_weights, two_digits
+    from graphcl.evaluate import format_table, read_results
+    from graphcl.evaluate.results import of_weights
 
     chosen = recipe(config["method"])
     history = folder.read_metrics()
@@ -105,11 +105,5 @@ def _card(name: str, folder: Any, config: Mapping[str, Any], command: str) -> st
         lines += ["    " + line for line in overlap.read_text(encoding="utf-8").splitlines()] + [""]
     scores = of_weights(read_results(folder.path / "scores.csv"), config["epochs"])
     if scores:
-        lines += ["| set | protocol | method | metric | mean | std | seeds | lift |", "| --- " * 8 + "|"]
-        for row in scores:
-            spread = "" if row.std is None else f"{row.std:.2f}"
-            lift = "" if row.lift is None else two_digits(row.lift, "+")
-            mean = two_digits(row.mean)
-            cells = [row.dataset, row.protocol, row.method, row.metric, mean, spread, str(row.seeds), lift]
-            lines.append(f"| {' | '.join(cells)} |")
+        lines += ["    " + line if line else "" for line in format_table(scores).splitlines()]
     return "\n".join(lines) + "\n"

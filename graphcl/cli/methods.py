@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from graphcl._recipes import METHODS, recipe, settings_for
+from graphcl._recipes import METHODS, Recipe, recipe, settings_for
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -19,7 +19,7 @@ def run(config: Any) -> int:
     """Print one line per method, or all settings of one."""
     if config.name is not None:
         chosen = recipe(config.name)
-        settings = settings_for(config.name, config.dataset, vocab=_vocabulary(config.dataset))
+        settings = settings_for(config.name, config.dataset, vocab=_vocabulary(chosen, config.dataset))
         print(f"{settings['method']}: {chosen.kind.__name__}, {chosen.paper}")
         for key, value in settings.items():
             print(f"  {key}: {value}")
@@ -33,9 +33,11 @@ def run(config: Any) -> int:
     return 0
 
 
-def _vocabulary(dataset: str | None) -> str | None:
-    """The index table that pretrain takes for a set of molecules; a name that is none is refused."""
+def _vocabulary(chosen: Recipe, dataset: str | None) -> str | None:
+    """The index table that pretrain takes where the data are molecules, as those of some methods always are."""
+    from graphcl._resolve import of_molecules
     from graphcl.data import card
     from graphcl.data.load import is_molecules
 
-    return "ogb" if dataset is not None and is_molecules(card(dataset)) else None
+    on_molecules = dataset is not None and is_molecules(card(dataset))
+    return "ogb" if on_molecules or any(map(of_molecules, chosen.settings.get("views", ()))) else None

@@ -46,10 +46,21 @@ class Packed:
 
 
 def texts_of(smiles: Iterable[Any]) -> list[str]:
-    """The texts of SMILES, empty where there is none, such as None or NaN; a single text is refused."""
+    """The texts of SMILES, empty where there is none, such as None or NaN; a single text is refused.
+
+    What UTF-8 has no bytes for, half of a pair of surrogates, is no text for RDKit, nor for a file.
+    """
     if isinstance(smiles, str):
         raise TypeError(f"expected a list of SMILES, got one text {smiles!r}; write [smiles]")
-    return [text if isinstance(text, str) else "" for text in smiles]
+    return [text if isinstance(text, str) and in_utf8(text) else "" for text in smiles]
+
+
+def in_utf8(text: str) -> bool:
+    """Whether a text can be written in UTF-8."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> Packed:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from graphcl.data._shards import SHARD, make_shards, read_shard
 from graphcl.data._text import ENCODING
 from graphcl.data.home import home, no_empty_folders
 from graphcl.data.molecule_set import MoleculeDataset, Skipped, Texts, write_skipped
-from graphcl.data.tables import MoleculeTable, read_molecules
+from graphcl.data.tables import MoleculeTable, label_names, read_molecules
 from graphcl.errors import DataError
 
 __all__ = ["load_molecules", "open_corpus"]
@@ -34,7 +34,7 @@ def load_molecules(
     *,
     vocab: str = "ogb",
     smiles: str | None = None,
-    labels: Sequence[str] = (),
+    labels: Iterable[str] = (),
     scaffolds: bool = False,
     file_format: str | None = None,
     encoding: str = ENCODING,
@@ -71,6 +71,7 @@ def load_molecules(
         DataError: The file is missing, empty or malformed, not one row is a molecule, or the data folder cannot be
             written.
         ValueError: There is no such table or format.
+        TypeError: The labels are a single text.
         ImportError: RDKit is not installed.
 
     Example:
@@ -83,11 +84,11 @@ def load_molecules(
         (mine(2, vocab='ogb', 1 skipped), [[1.0]])
     """
     table(vocab)
-    path = Path(path).expanduser()
+    path, labels = Path(path).expanduser(), label_names(labels)
     rdkit_chem()
     if not path.is_file():
         raise DataError(f"{path} is {'no file' if path.exists() else 'not there'}: expected a file of molecules.")
-    choices = {"smiles": smiles, "labels": list(labels), "format": file_format, "encoding": encoding}
+    choices = {"smiles": smiles, "labels": labels, "format": file_format, "encoding": encoding}
     folder = home(root) / "molecules" / _name_of_content(path, vocab=vocab, scaffolds=scaffolds, **choices)
     name = name if name is not None else path.name.split(".")[0]
     if not (folder / "graphs.safetensors").is_file():

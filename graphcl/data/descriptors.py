@@ -16,7 +16,7 @@ from graphcl._descriptors import VectorKind
 from graphcl.data._describe import ROW, fingerprints_and_properties
 from graphcl.data._kept import Arrays, kept
 from graphcl.data._processes import AT_ONCE, answers
-from graphcl.data.molecule_set import MoleculeDataset
+from graphcl.data.molecule_set import MoleculeDataset, check_molecules
 from graphcl.errors import DataError
 
 __all__ = ["with_vectors"]
@@ -47,6 +47,7 @@ def with_vectors(
 
     Raises:
         ValueError: The kind is unknown.
+        TypeError: ``dataset`` is no :class:`MoleculeDataset`.
         DataError: Molecules have no SMILES, the set has such an attribute, or the data folder cannot be written.
         ImportError: RDKit is not installed.
 
@@ -61,6 +62,7 @@ def with_vectors(
     2010; the numbers are those of RDKit's ``rdMolDescriptors.Properties``.
     """
     check_choice("kind", kind, get_args(VectorKind))
+    check_molecules(dataset)
     if kind in dataset._data:
         raise DataError(f"expected {dataset.name} without an attribute {kind!r}, got one; it has its vectors already")
     # Those of the whole set, where this is a part of it: positions go through to it.

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ __all__ = ["add_labelled", "load_labelled"]
 def add_labelled(
     name: str,
     source: str | Path,
-    labels: Sequence[str],
+    labels: Iterable[str],
     *,
     smiles: str | None = None,
     encoding: str | None = None,
@@ -60,13 +60,14 @@ def add_labelled(
         >>> entry.task, entry.counts["graphs"]
         ('classification', 11)
     """
+    from graphcl.data.tables import label_names
+
     check_name(name)
-    if isinstance(labels, str):
-        raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
+    labels = label_names(labels)
     if (card_folder() / name / "card.yaml").is_file():
         raise DataError(f"{name} is a data set of the package: choose another name.")
     source, folder = Path(source).expanduser(), home(root)
-    arguments = {"file": source.name, "labels": list(labels), "smiles": smiles}
+    arguments = {"file": source.name, "labels": labels, "smiles": smiles}
     arguments |= {} if encoding is None else {"encoding": encoding}
     task = _task_of(source, arguments)
     entry = Card(

@@ -62,6 +62,15 @@ class Texts(Sequence[str]):
         return bytes(self.data[start:end].numpy()).decode()
 
 
+def check_molecules(dataset: Any) -> None:
+    """Refuse what is no set of molecules of the package's own."""
+    if not isinstance(dataset, MoleculeDataset):
+        raise TypeError(
+            f"expected a set of molecules that graphcl.data has made, got {type(dataset).__name__}; make one of SMILES "
+            f"(graphcl.data.from_smiles_list), and pack it afterwards"
+        )
+
+
 def write_skipped(path: str | Path, skipped: Sequence[Skipped]) -> None:
     """Rows that are no molecules as CSV."""
     with Path(path).open("w", newline="", encoding="utf-8") as file:

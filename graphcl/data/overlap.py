@@ -14,7 +14,8 @@ from graphcl.data._featurise import texts_of
 from graphcl.data._inchi import inchikey_of
 from graphcl.data._kept import kept
 from graphcl.data._processes import AT_ONCE, answers
-from graphcl.data.molecule_set import MoleculeDataset
+from graphcl.data.molecule_set import MoleculeDataset, check_molecules
+from graphcl.errors import DataError
 
 __all__ = ["Overlap", "inchikeys", "without_overlap"]
 
@@ -86,13 +87,15 @@ def without_overlap(
 
     Args:
         dataset: The set to take molecules from; it stays as it was.
-        others: The SMILES of the other sets, by name.
+        others: The SMILES of the other sets, by name, none of them a gap.
         by: What counts as the same molecule.
         root: The data folder, where keys are kept.
         workers: As for :func:`inchikeys`.
 
     Raises:
         ValueError: Nothing would be left, or ``by`` is none of the two.
+        DataError: Molecules on either side have no SMILES, so that nothing tells what is shared.
+        TypeError: ``dataset`` is no :class:`MoleculeDataset`, or ``others`` has no names.
 
     Example:
         >>> import tempfile
@@ -103,11 +106,16 @@ def without_overlap(
         (2, [Overlap(name='mine', molecules=2, shared=1, left_out=1)])
     """
     check_choice("by", by, ("inchikey", "skeleton"))
+    check_molecules(dataset)
+    if not isinstance(others, Mapping):
+        raise TypeError(
+            f"expected the SMILES of other sets by name, got {type(others).__name__}; write {{'name': smiles}}"
+        )
     width = _SKELETON if by == "skeleton" else None
-    own = _cut(inchikeys(list(dataset.smiles), root=root, workers=workers), width)
+    own = _cut(inchikeys(_whole(dataset.name, dataset.smiles), root=root, workers=workers), width)
     stay, overlaps = np.ones(len(own), dtype=bool), []
     for name, smiles in others.items():
-        theirs = _cut(inchikeys(smiles, root=root, workers=workers), width)
+        theirs = _cut(inchikeys(_whole(name, smiles), root=root, workers=workers), width)
         found = np.isin(own, theirs[theirs != ""])
         shared = np.isin(theirs, own[own != ""])
         stay &= ~found
@@ -115,6 +123,22 @@ def without_overlap(
     if not stay.any():
         raise ValueError(f"expected molecules that are in none of {', '.join(others)}, got {dataset.name} with none")
     return (dataset if stay.all() else dataset[torch.from_numpy(stay)]), overlaps
+
+
+def _whole(name: str, smiles: Iterable[Any]) -> list[str]:
+    """The SMILES of a set, all of them: molecules without one would pass for molecules that are not shared."""
+    texts = texts_of(smiles)
+    gaps = [row for row, text in enumerate(texts) if not text]
+    if texts and len(gaps) == len(texts):
+        raise DataError(
+            f"{name} came without SMILES, by which to tell what it shares; a set of OGB has them in its folder mapping."
+        )
+    if gaps:
+        raise DataError(
+            f"{name} has no SMILES for {len(gaps)} of {len(texts)} molecules, the first at {gaps[0]}, by which to tell "
+            f"what it shares: add them, or leave those rows out."
+        )
+    return texts
 
 
 def _cut(keys: NDArray[Any], width: int | None) -> NDArray[Any]:

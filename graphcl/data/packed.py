@@ -41,7 +41,7 @@ class PackedDataset:
 
     Raises:
         TypeError: ``dataset`` is not a sequence of graphs.
-        ValueError: ``dataset`` is empty, or has its own ``graph_id``.
+        ValueError: ``dataset`` is empty, has its own ``graph_id``, or is a list of molecules of two index tables.
         DataError: The data set's slices do not fit its values.
 
     Example:

@@ -26,7 +26,7 @@ def scaffold(smiles: str, *, chirality: bool = False) -> str:
         chirality: Tell scaffolds apart that differ in stereo marks only.
 
     Raises:
-        ValueError: RDKit reads no molecule there.
+        ValueError: RDKit reads no molecule there, or one without atoms.
         ImportError: RDKit is not installed.
 
     Example:
@@ -38,7 +38,7 @@ def scaffold(smiles: str, *, chirality: bool = False) -> str:
     """
     with quiet():
         molecule = molecule_of(smiles)
-    if molecule is None:
+    if molecule is None or molecule.GetNumAtoms() == 0:  # an empty text has no scaffold to share
         raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}")
     return scaffold_of(molecule, chirality)
 
@@ -49,7 +49,7 @@ def scaffold_groups(smiles: Iterable[Any], *, chirality: bool = False) -> Tensor
     Molecules without rings share the empty scaffold, as in the splits of MoleculeNet.
 
     Raises:
-        ValueError: RDKit reads no molecule in a row.
+        ValueError: RDKit reads no molecule in a row, as in one that is empty.
         TypeError: The SMILES are a single text.
         ImportError: RDKit is not installed.
 
@@ -184,8 +184,14 @@ def _fill(turns: list[np.ndarray], room: Mapping[str, int], rest: str) -> Parts:
     return parts
 
 
-def split_digest(split: Mapping[str, Tensor]) -> str:
+def split_digest(split: Mapping[str, Any]) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a split, whatever the order within its parts.
+
+    Args:
+        split: Positions under ``train``, ``valid`` and ``test``: tensors, arrays or lists.
+
+    Raises:
+        TypeError: Positions are no whole numbers, or a mask.
 
     Example:
         >>> positions = {"train": torch.tensor([0, 2]), "valid": torch.tensor([1]), "test": torch.tensor([3])}
@@ -194,7 +200,10 @@ def split_digest(split: Mapping[str, Tensor]) -> str:
     """
     digest = hashlib.sha256()
     for part in PARTS:
-        positions = split[part].sort().values
+        positions = torch.as_tensor(split[part]).cpu()
+        if positions.numel() and (positions.is_floating_point() or positions.dtype == torch.bool):
+            mend = "; write mask.nonzero().flatten()" if positions.dtype == torch.bool else ""
+            raise TypeError(f"expected positions under {part!r} as whole numbers, got {positions.dtype}{mend}")
         digest.update(f"{part}:{len(positions)};".encode())
-        digest.update(np.ascontiguousarray(positions.numpy(), dtype="<i8").tobytes())
+        digest.update(np.sort(positions.numpy()).astype("<i8").tobytes())
     return digest.hexdigest()[:16]

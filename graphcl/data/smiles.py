@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
-from graphcl.data._featurise import featurise, texts_of
+from graphcl.data._featurise import featurise, in_utf8, texts_of
 from graphcl.data.molecule_set import MoleculeDataset
 
 __all__ = ["from_smiles", "from_smiles_list"]
@@ -46,9 +46,9 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
     """
     if not isinstance(smiles, str):
         raise TypeError(f"expected a SMILES as text, got {type(smiles).__name__}")
-    packed = featurise([smiles], vocab)
+    packed = featurise(texts_of([smiles]), vocab)
     if packed.failed:
-        raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}: {packed.failed[0][1]}")
+        raise ValueError(f"expected a SMILES of a molecule, got {smiles!r}: {_no_text(smiles) or packed.failed[0][1]}")
     return Data(
         x=torch.from_numpy(packed.x).long(),
         edge_index=torch.from_numpy(packed.edge_index).long(),
@@ -90,5 +90,7 @@ def from_smiles_list(smiles: Sequence[Any], *, vocab: str = "ogb", name: str = "
 
 def _no_text(given: Any) -> str:
     """What stands there in the place of a text; nothing for a gap, such as None or NaN."""
-    gap = isinstance(given, str) or given is None or type(given).__name__ == "NAType" or given != given
+    if isinstance(given, str):
+        return "" if in_utf8(given) else "no text that UTF-8 can hold"
+    gap = given is None or type(given).__name__ == "NAType" or given != given
     return "" if gap else f"no text, but {type(given).__name__}"

@@ -5,7 +5,8 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,13 @@ def read_molecules(
     path: str | Path,
     *,
     smiles: str | None = None,
-    labels: Sequence[str] = (),
+    labels: Iterable[str] = (),
     file_format: str | None = None,
     encoding: str = ENCODING,
 ) -> MoleculeTable:
     """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
+
+    Rows are counted from 0, without the header. Blank lines are no rows and are not counted.
 
     CSV and TSV have a header, and columns are found by name. SMI has none (a first line that begins with ``SMILES`` is
     skipped): each line is a SMILES, and what follows after a space is its name. SDF gives the canonical SMILES of each
@@ -74,6 +77,7 @@ def read_molecules(
         DataError: The file is missing, empty, damaged or of another encoding; a column is missing (those that are there
             are listed), a label is text or infinite, or a row is shorter than the header. File and line are named.
         ValueError: The format or the encoding is unknown, or a label column is named twice.
+        TypeError: The labels are a single text.
         ImportError: RDKit (SDF) or pyarrow (Parquet) is not installed.
 
     Example:
@@ -85,13 +89,14 @@ def read_molecules(
         >>> table.smiles, table.labels.tolist()
         (['CCO', 'c1ccccc1'], [[1.0], [nan]])
     """
-    path = Path(path).expanduser()
+    path, labels = Path(path).expanduser(), label_names(labels)
     kind = _kind(path, file_format)
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty: expected a file of molecules.")
         if kind in ("csv", "tsv"):
-            return _from_rows(path, _rows(path, encoding, "," if kind == "csv" else "\t"), smiles, labels)
+            with _cells_of_any_length():
+                return _from_rows(path, _rows(path, encoding, "," if kind == "csv" else "\t"), smiles, labels)
         if kind == "smi":
             _no_columns(path, smiles, labels)
             lines = (line.split(None, 1) for line in lines_of(path, encoding) if line.strip())
@@ -105,6 +110,23 @@ def read_molecules(
         return _from_rows(path, _parquet(path, smiles, labels), smiles, labels)
     except (OSError, EOFError, zlib.error) as error:  # gzip raises all three for a damaged file
         raise DataError(f"{path} cannot be read ({error}): expected a whole {kind} file, plain or gzip.") from error
+
+
+def label_names(labels: Iterable[str]) -> list[str]:
+    """The names of label columns; a single text is refused."""
+    if isinstance(labels, str):
+        raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
+    return list(labels)
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """The limit of ``csv`` to a cell, 131,072 characters, is one for the whole process, and is put back."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _kind(path: Path, file_format: str | None) -> str:
@@ -166,8 +188,6 @@ def _from_rows(path: Path, rows: Iterator[Sequence[str]], smiles: str | None, la
 
 
 def _label_columns(path: Path, header: list[str], labels: Sequence[str]) -> list[int]:
-    if isinstance(labels, str):
-        raise TypeError(f"expected labels to be a list of column names, got one text {labels!r}; write [{labels!r}]")
     if len(set(labels)) < len(labels):
         raise ValueError(f"expected each label column once, got {', '.join(labels)}")
     absent = [name for name in labels if name not in header]

@@ -36,10 +36,12 @@ def labels_to_learn(packed: PackedDataset, classification: bool) -> Tensor:
     y = labels_of(packed)
     if y.dim() == 1 and classification and not y.is_floating_point() and y.numel() and int(y.min()) >= 0:
         return y.long()
+    if y.dim() == 1 and not classification and y.is_floating_point():  # one number a graph is one task
+        y = y[:, None]
     if y.dim() != 2:
         raise ValueError(
-            f"expected labels y [1, tasks] in every graph, or for classification classes 0, 1, ... as integers [1], "
-            f"got {list(y.shape)} of {y.dtype} in all"
+            f"expected labels y [1, tasks] in every graph, for regression floats [1], or for classification classes "
+            f"0, 1, ... as integers [1], got {list(y.shape)} of {y.dtype} in all"
         )
     return y if y.dtype == torch.float64 and not classification else y.float()
 
@@ -91,7 +93,7 @@ def objective_of(labels: Tensor, train: Tensor, classification: bool, score: Jud
     scaler = TargetScaler.fit(labels[train.to(labels.device)].cpu())
     return Objective(
         tasks,
-        lambda said, y: masked_mse(said, scaler(y.to(labels.dtype))),
+        lambda said, y: masked_mse(said, scaler(y.to(labels.dtype).view_as(said))),
         score or task_rmse,
         False,
         scaler.back,

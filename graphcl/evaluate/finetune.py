@@ -25,6 +25,7 @@ from graphcl.methods import Method
 from graphcl.nn import GraphEncoder
 from graphcl.nn._autocast import bfloat16
 from graphcl.nn._modes import evaluating
+from graphcl.nn.embeddings import no_encoder
 
 __all__ = ["Finetuned", "finetune"]
 
@@ -116,7 +117,7 @@ def finetune(
 
     Args:
         encoder: Graphs to embeddings, or the method that trained it; it is left as it was. Its own dropout holds.
-        dataset: Graphs with labels ``y`` ``[1, tasks]``, or classes 0, 1, ... ``[1]``; a data set or a
+        dataset: Graphs with labels ``y`` ``[1, tasks]``, or classes 0, 1, ... or numbers ``[1]``; a data set or a
             :class:`graphcl.data.PackedDataset`.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
         classification: Whether labels are 0 and 1 (ROC-AUC) or classes (accuracy), or numbers (RMSE).
@@ -159,9 +160,7 @@ def finetune(
     if isinstance(encoder, Method):
         encoder = _encoder_of(encoder)
     if not (hasattr(encoder, "encode") and hasattr(encoder, "graph_channels")):
-        raise TypeError(
-            f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
-        )
+        raise no_encoder(encoder)
     seed = check_seed(seed)
     check_encoder_lr(encoder_lr, head_only)
     check_choice("select", select, ("valid", "last"))

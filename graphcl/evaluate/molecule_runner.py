@@ -47,7 +47,7 @@ class _Task:
             raise ValueError(f"expected labels [N, tasks], got {list(y.shape)}; a single task is [N, 1]")
         self.split = check_split(split, len(y))
         self.labels = scorable(y, self.split, classification=classification)
-        self.split_hash = split_digest({part: torch.from_numpy(index) for part, index in self.split.items()})
+        self.split_hash = split_digest(self.split)
         self.protocol, self.seeds, self.classification, self.score = protocol, seeds, classification, score
         named: str | None = getattr(score, "metric", None)
         self.metric: str = named or ("auc" if classification else "rmse")

@@ -33,7 +33,7 @@ def masked_bce(logits: Tensor, target: Tensor) -> Tensor:
         target: ``[N, T]``, y: 0, 1, or NaN for what was not measured.
 
     Returns:
-        A scalar; 0, with zero gradient, where nothing was measured.
+        A scalar, float64 where either is, else float32; 0, with zero gradient, where nothing was measured.
 
     Raises:
         ValueError: The shapes differ.
@@ -45,12 +45,14 @@ def masked_bce(logits: Tensor, target: Tensor) -> Tensor:
     Source: Hu et al., "Strategies for Pre-training Graph Neural Networks", ICLR 2020, section 4.
     """
     known, filled = _known(logits, target)
-    losses = F.binary_cross_entropy_with_logits(logits.float(), filled, reduction="none")
+    losses = F.binary_cross_entropy_with_logits(logits.to(filled.dtype), filled, reduction="none")
     return _mean(losses, known)
 
 
 def masked_mse(prediction: Tensor, target: Tensor) -> Tensor:
     """The mean squared error over the targets that were measured, a scalar; 0 where none was.
+
+    It is float64 where either is, else float32.
 
     Args:
         prediction: ``[N, T]``.
@@ -64,7 +66,7 @@ def masked_mse(prediction: Tensor, target: Tensor) -> Tensor:
         4.0
     """
     known, filled = _known(prediction, target)
-    return _mean((prediction.float() - filled).square(), known)
+    return _mean((prediction.to(filled.dtype) - filled).square(), known)
 
 
 def _known(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +76,8 @@ def _known(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             f"{list(target.shape)}; a single task is [N, 1]"
         )
     known = ~target.isnan()
-    return known, target.float().masked_fill(~known, 0.0)
+    kind = torch.promote_types(torch.promote_types(prediction.dtype, target.dtype), torch.float32)
+    return known, target.to(kind).masked_fill(~known, 0.0)
 
 
 def _mean(losses: Tensor, known: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Result rows as a text table for terminals."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphcl.evaluate.lift import holm
@@ -14,13 +14,18 @@ from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 __all__ = ["format_table"]
 
 
-def format_table(rows: Sequence[Result]) -> str:
+def format_table(rows: Sequence[Result], *, among: Sequence[Result] | None = None) -> str:
     """Aligned text: one block per data set, features and protocol, one line per method.
+
+    Rows of other seeds, folds or splits, as from another command, have a block of their own, whose first line says
+    them, and the hash of the split; there, too, is what chose the epoch and how many tasks have no score, where that is
+    said of all rows.
 
     Where a method and protocol has lifts on several data sets, their p values are corrected by Holm's procedure.
 
     Args:
         rows: The rows of a table.
+        among: The rows whose p values are corrected together, where the table is a part of them.
 
     Returns:
         Text without a final line break; "no results" for no rows.
@@ -35,18 +40,13 @@ def format_table(rows: Sequence[Result]) -> str:
     """
     if not rows:
         return "no results"
-    corrected = _corrected_p(rows)
-    several = max(Counter(_family(row) for row in rows if row.p is not None).values(), default=0) > 1
-    blocks: dict[tuple[str, ...], list[Result]] = {}
-    for row in rows:
-        blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
+    among = rows if among is None else among
+    corrected = _corrected_p(among)
+    several = max(Counter(_family(row) for row in among if row.p is not None).values(), default=0) > 1
     texts = []
-    for (dataset, features, protocol, metric), block in blocks.items():
-        first = block[0]
-        parts, tested, baseline = _words(first)
-        seeds = f"{first.seeds} {'seed' if first.seeds == 1 else 'seeds'}{parts}"
-        title = ", ".join(part for part in (dataset, features and f"features {features}", protocol) if part)
-        texts.append(f"{title}: {with_unit(metric)}, {seeds}, {first.n_test} {tested}")
+    for block in in_blocks(rows):
+        texts.append(_title(block))
+        baseline = _words(block[0])[2]
         p_title = "p (Holm)" if several else "p"
         lift = f"lift over {baseline} [95 %]"
         lines = [("method", "mean ± over seeds", "± over folds", lift, p_title)]
@@ -54,6 +54,28 @@ def format_table(rows: Sequence[Result]) -> str:
         texts += _align(lines)
         texts.append("")
     return "\n".join(texts[:-1])
+
+
+def in_blocks(rows: Iterable[Result]) -> list[list[Result]]:
+    """The rows that are to be read side by side: of one set, protocol and metric, over the same seeds and split."""
+    blocks: dict[tuple[object, ...], list[Result]] = {}
+    for row in rows:
+        about = (row.dataset, row.features, row.protocol, row.metric)
+        blocks.setdefault((*about, row.seeds, row.folds, row.n_test, row.split_hash), []).append(row)
+    return list(blocks.values())
+
+
+def _title(block: Sequence[Result]) -> str:
+    """What holds of all rows of a block."""
+    row = block[0]
+    parts, tested, _ = _words(row)
+    about = [row.dataset, row.features and f"features {row.features}", row.protocol]
+    seeds = f"{row.seeds} {'seed' if row.seeds == 1 else 'seeds'}{parts}"
+    split = row.split_hash and f"split {row.split_hash}"
+    notes = [other.selected_by.split("; ") for other in block]
+    common = [note for note in notes[0] if all(note in other for other in notes)]
+    of = [with_unit(row.metric), seeds, f"{row.n_test} {tested}", split, *common]
+    return f"{', '.join(filter(None, about))}: {', '.join(filter(None, of))}"
 
 
 def _words(row: Result) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
 from graphcl.nn._modes import evaluating
-from graphcl.nn.embeddings import batch_and_count
+from graphcl.nn.embeddings import batch_and_count, no_encoder
 
 __all__ = [
     "Method",
@@ -150,9 +150,7 @@ class Method(nn.Module, ABC):
     def __init__(self, encoder: GraphEncoder, *, seed: int = 0) -> None:
         super().__init__()
         if not isinstance(encoder, GraphEncoder):
-            raise TypeError(
-                f"expected a GraphEncoder, got {type(encoder).__name__}; wrap the network: GraphEncoder(network)"
-            )
+            raise no_encoder(encoder)
         self.encoder = encoder
         # A NumPy integer would make the checkpoint one that cannot be read; beyond 64 bits no device has numbers.
         self.seed = (operator.index(seed) + 2**63) % 2**64 - 2**63

@@ -235,6 +235,13 @@ class GraphEncoder(nn.Module):
         return data._store.get("edge_attr") if self.edge_attr else None
 
 
+def no_encoder(given: object) -> TypeError:
+    """The error where something else is given for a :class:`GraphEncoder`, such as what has one, or a network."""
+    within = isinstance(getattr(given, "encoder", None), GraphEncoder)
+    mend = "give its encoder: .encoder" if within else "wrap the network: GraphEncoder(network)"
+    return TypeError(f"expected a GraphEncoder, got {type(given).__name__}; {mend}")
+
+
 def batch_and_count(data: Data) -> tuple[Tensor | None, int]:
     """The batch vector, if there is one, and the number of graphs."""
     batch, ptr = data._store.get("batch"), data._store.get("ptr")

@@ -8,6 +8,7 @@ from pathlib import Path
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
 from graphcl.evaluate.results import of_weights
+from graphcl.evaluate.table import in_blocks
 from graphcl.report.figures import diagnostic_curves, embedding_profile, lift_intervals, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
@@ -115,13 +116,10 @@ def _scores(path: Path, epochs: int | None = None) -> list[str]:
     results = of_weights(read_results(path), epochs)
     if not results:
         return ["<h2>Scores</h2><p>Not evaluated yet: <code>graphcl evaluate</code> adds the scores.</p>"]
-    blocks: dict[tuple[str, ...], list[Result]] = {}
-    for row in results:
-        blocks.setdefault((row.dataset, row.features, row.protocol, row.metric), []).append(row)
     parts = ["<h2>Scores</h2>"]
-    for rows in blocks.values():
+    for rows in in_blocks(results):
         bars = score_bars(
             [r.method for r in rows], [r.mean for r in rows], [r.std_folds or 0.0 for r in rows], rows[0].metric
         )
-        parts.append(f"{bars}<pre>{html.escape(format_table(rows))}</pre>")
+        parts.append(f"{bars}<pre>{html.escape(format_table(rows, among=results))}</pre>")
     return parts

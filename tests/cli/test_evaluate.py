@@ -9,7 +9,7 @@ import pytest
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method
 from graphcl.cli import main
-from graphcl.data import Card, card
+from graphcl.data import Card, MoleculeDataset, card
 from graphcl.data.cards import write_card
 from graphcl.evaluate import read_results
 from graphcl.train import RunFolder
@@ -165,6 +165,15 @@ def test_an_exported_encoder_scores_as_its_run_does(capsys, refused, fast_molecu
     assert "unknown data set" in refused("evaluate", "--model", "mine", "--out", "new/scores", "--dataset", "nothing")
     assert not Path("new").exists()
     assert "expected a run folder or --model NAME, got both" in refused("evaluate", "run", "--model", "mine")
+
+
+def test_without_smiles_it_is_said_why_there_is_no_fingerprint(capsys, molecules, fast_molecules, monkeypatch):
+    """As of OGB's sets without their folder mapping."""
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "run", *fast_molecules]) == 0
+    monkeypatch.setattr(MoleculeDataset, "smiles", property(lambda dataset: [""] * len(dataset)))
+    assert main(["evaluate", "run", "--dataset", "TinyValues", "--device", "cpu"]) == 0
+    assert "no row of fingerprints: TinyValues came without SMILES" in capsys.readouterr().out
+    assert "fingerprint" not in [row.method for row in read_results("run/scores.csv")]
 
 
 def test_an_exported_encoder_of_other_graphs_is_scored(capsys, refused, rings, fast):

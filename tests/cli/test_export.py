@@ -6,6 +6,7 @@ import numpy as np
 
 import graphcl
 from graphcl.cli import main
+from graphcl.evaluate import Result, write_results
 
 
 def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_molecules):
@@ -31,6 +32,19 @@ def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_mole
     assert main(["pretrain", "--data", "my mols.smi", "--out", "spaced", *fast_molecules]) == 0
     assert main(["export", "spaced", "--out", "also mine"]) == 0
     assert "graphcl pretrain --data 'my mols.smi' --method" in Path("also mine/card.md").read_text()
+
+
+def test_its_card_says_what_its_scores_are_over(molecules, fast_molecules):
+    assert main(["pretrain", "--data", "my.smi.gz", "--out", "run", *fast_molecules]) == 0
+    few = "2 of 3 tasks without a score"
+    row = Result(
+        dataset="Tiny", method="GraphCL", protocol="moleculenet-linear", metric="auc", mean=70.0, seeds=1, folds=1,
+        n_test=9, split_hash="0a", selected_by=f"fixed epoch; {few}",
+    )  # fmt: skip
+    write_results("run/scores.csv", [row])
+    assert main(["export", "run", "--out", "mine"]) == 0
+    title = f"    Tiny, moleculenet-linear: auc in %, 1 seed x 1 split, 9 molecules, split 0a, fixed epoch, {few}\n"
+    assert title in Path("mine/card.md").read_text()
 
 
 def test_an_encoder_of_other_graphs_is_said_to_embed_those(capsys, refused):

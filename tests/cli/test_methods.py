@@ -32,6 +32,12 @@ def test_settings_on_molecules_are_those_of_pretrain(capsys, refused):
     assert "Near names: BBBP" in refused("methods", "graphcl", "--dataset", "BBBQ")
 
 
+def test_a_method_for_molecules_alone_is_shown_as_it_is_on_them(capsys):
+    assert main(["methods", "molclr"]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder: molecule" in shown and "vocab: ogb" in shown and "batch_size: 512" in shown
+
+
 def test_upper_and_lower_case_of_a_data_set_are_one(capsys):
     assert main(["methods", "grace", "--dataset", "cora"]) == 0
     assert "features: normalized" in capsys.readouterr().out

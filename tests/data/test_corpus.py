@@ -53,6 +53,15 @@ def test_it_is_what_its_rows_are(mine: Path, vocab: str, workers: int) -> None:
     np.testing.assert_array_equal(PackedDataset(dataset).batch([4, 3, 2]).y, [[0, 3], [1, 0], [0, -1]])
 
 
+def test_names_of_labels_are_the_same_to_a_file_that_is_new_and_to_one_that_was_read(mine: Path) -> None:
+    for _ in range(2):
+        dataset = load_molecules(mine, labels=(name for name in "ab"), root=mine.parent, progress=False)
+        assert dataset.tasks == ("a", "b")
+        load_molecules(mine, labels=["a"], root=mine.parent, progress=False)
+        with pytest.raises(TypeError, match=r"got one text 'a'; write \['a'\]"):
+            load_molecules(mine, labels="a", root=mine.parent, progress=False)
+
+
 def test_the_skipped_rows_are_listed_beside_it(mine: Path) -> None:
     load(mine)
     (listed,) = mine.parent.glob("molecules/*/skipped.csv")

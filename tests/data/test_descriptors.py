@@ -99,6 +99,8 @@ def test_refusals(tmp_path: Path) -> None:
         with_vectors(dataset, "morgan", root=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="has its vectors already"):
         with_vectors(with_vectors(dataset, root=tmp_path), root=tmp_path)
+    with pytest.raises(TypeError, match="expected a set of molecules that graphcl.data has made, got PackedDataset"):
+        with_vectors(PackedDataset(dataset), root=tmp_path)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         with_vectors(dataset, "descriptors", root=tmp_path / "file")

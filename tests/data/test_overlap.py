@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from graphcl.data import _processes, from_smiles_list, inchikeys, overlap, without_overlap
+from graphcl.data.molecule_set import Texts
 from graphcl.errors import DataError
 
 pytest.importorskip("rdkit", reason="needs the extra molecules")
@@ -55,6 +56,17 @@ def test_nothing_shared_changes_nothing(tmp_path: Path) -> None:
     assert rest is dataset and overlaps[0].shared == overlaps[0].left_out == 0
 
 
+def test_molecules_without_smiles_do_not_pass_for_molecules_that_are_not_shared(tmp_path: Path) -> None:
+    dataset = from_smiles_list(["CCO", "CCC"])
+    with pytest.raises(DataError, match=r"one came without SMILES.* in its folder mapping"):
+        without_overlap(dataset, {"one": ["", ""]}, root=tmp_path)
+    with pytest.raises(DataError, match="one has no SMILES for 2 of 4 molecules, the first at 1"):
+        without_overlap(dataset, {"one": ["C", None, "CCO", ""]}, root=tmp_path)
+    dataset._smiles = Texts.of(["", ""])  # as OGB's sets without their folder mapping
+    with pytest.raises(DataError, match="molecules came without SMILES"):
+        without_overlap(dataset, {"one": ["CCO"]}, root=tmp_path)
+
+
 def test_a_gap_has_no_key(tmp_path: Path) -> None:
     keys = inchikeys(["CCO", None, float("nan"), ""], root=tmp_path)
     assert keys.tolist() == [*inchikeys(["CCO"], root=tmp_path), "", "", ""]
@@ -81,6 +93,10 @@ def test_refusals(tmp_path: Path) -> None:
         inchikeys("CCO", root=tmp_path)
     with pytest.raises(TypeError, match="got one text 'CCO'"):
         without_overlap(dataset, {"one": "CCO"}, root=tmp_path)
+    with pytest.raises(TypeError, match="expected a set of molecules that graphcl.data has made, got list"):
+        without_overlap(["CCO"], {"one": ["OCC"]}, root=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"the SMILES of other sets by name, got list; write \{'name': smiles\}"):
+        without_overlap(dataset, [["OCC"]], root=tmp_path)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         inchikeys(["C"], root=tmp_path / "file")

@@ -43,6 +43,14 @@ def test_nothing_is_told_without_smiles(monkeypatch: pytest.MonkeyPatch) -> None
     assert recognised([ethanol]) is None
 
 
+def test_a_list_of_two_tables_is_refused() -> None:
+    ours, other = ([from_smiles(smiles, vocab=vocab) for smiles in ("CCO", "CCN")] for vocab in ("ogb", "pyg"))
+    for mixed in (ours + other, ours * 50 + other, other + ours * 50, [ours[0], other[0]] * 50):
+        with pytest.raises(ValueError, match="expected parts of one table of atoms and bonds, got '(ogb|pyg)' and '"):
+            PackedDataset(mixed)
+    assert PackedDataset(ours * 50).vocab == "ogb"
+
+
 def test_molecules_of_another_table_are_refused() -> None:
     """Chains alone: all their numbers lie within OGB's table, too, where they are other atoms and bonds."""
     graphs = [of_pyg(smiles) for smiles in ("CCO", "CCN", "CCCO")]

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -151,6 +152,23 @@ def test_a_row_that_is_no_molecule_is_named() -> None:
         scaffold_groups(["CCO", "C1CC"])
     with pytest.raises(ValueError, match="row 1: expected a SMILES of a molecule, got None"):
         scaffold_groups(["CCO", None])
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match=f"row 0: expected a SMILES of a molecule, got '{empty}'"):
+            scaffold_groups([empty, empty])
+
+
+def test_a_digest_is_of_positions_in_whatever_holds_them() -> None:
+    split = {"train": torch.tensor([2, 0]), "valid": torch.tensor([1]), "test": torch.tensor([3])}
+    digest = split_digest(split)
+    for like in (np.asarray, torch.Tensor.tolist, lambda positions: positions.int()):
+        assert split_digest({part: like(positions) for part, positions in split.items()}) == digest
+    assert split_digest(split | {"valid": []}) == split_digest(split | {"valid": torch.arange(0)})
+    mask = torch.tensor([True, False, True, False])
+    for masked in (mask, mask.numpy(), mask.tolist()):
+        with pytest.raises(TypeError, match=r"under 'train' as whole numbers, got torch.bool; write mask.nonzero"):
+            split_digest(split | {"train": masked})
+    with pytest.raises(TypeError, match="under 'test' as whole numbers, got torch.float32"):
+        split_digest(split | {"test": [3.0]})
 
 
 def test_a_group_may_have_any_number() -> None:

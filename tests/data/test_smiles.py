@@ -137,6 +137,11 @@ def test_a_list_keeps_rows_and_tells_what_it_left_out() -> None:
 def test_what_is_no_text_is_told_from_a_gap() -> None:
     dataset = from_smiles_list(["C", None, float("nan"), 3, b"C"])
     assert [why for _, _, why in dataset.skipped] == ["empty", "empty", "no text, but int", "no text, but bytes"]
+    half = "\ud800"
+    dataset = from_smiles_list(["C", half])
+    assert dataset.skipped == ((1, "", "no text that UTF-8 can hold"),)
+    with pytest.raises(ValueError, match=r"got '\\ud800': no text that UTF-8 can hold"):
+        from_smiles(half)
     for given in (None, 3, b"C"):
         with pytest.raises(TypeError, match="expected a SMILES as text, got"):
             from_smiles(given)  # type: ignore[arg-type]

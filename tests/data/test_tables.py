@@ -1,5 +1,6 @@
 """Files of molecules: every format gives the same rows, and what is wrong with a file is said with its place."""
 
+import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,27 @@ def test_what_is_wrong_is_said_with_its_place(write: Write, content: str | bytes
     with pytest.raises(DataError) as caught:
         read_molecules(write("a.csv", content), labels=["y"])
     assert said in str(caught.value) and "a.csv" in str(caught.value)
+
+
+def test_cells_of_any_length_are_read_and_the_limit_of_csv_is_put_back(write: Write) -> None:
+    limit = csv.field_size_limit()
+    note = "a" * (limit + 1)
+    assert read_molecules(write("a.csv", f"smiles,note\nC,{note}\nCC,b\n")).smiles == ["C", "CC"]
+    with pytest.raises(DataError, match="line 2: a quotation mark that is never closed"):
+        read_molecules(write("a.csv", f'smiles,note\nC,"{note}\n'))
+    assert csv.field_size_limit() == limit
+
+
+def test_label_names_are_a_list_or_come_one_by_one(write: Write) -> None:
+    path = write("a.csv", CSV)
+    assert read_molecules(path, labels=(name for name in ("active", "pIC50"))).tasks == ("active", "pIC50")
+    with pytest.raises(TypeError, match=r"got one text 'active'; write \['active'\]"):
+        read_molecules(path, labels="active")
+
+
+def test_blank_lines_are_not_counted_as_rows(write: Write) -> None:
+    with pytest.raises(DataError, match="row 1, column 'y'"):
+        read_molecules(write("a.csv", "smiles,y\n\nC,1\n\n\nCC,x\n"), labels=["y"])
 
 
 def flipped(content: bytes) -> bytes:

@@ -12,6 +12,7 @@ from graphcl.data import MoleculeDataset, PackedDataset, from_smiles_list
 from graphcl.evaluate import finetune as run
 from graphcl.methods import MVGRL, GraphCL
 from graphcl.nn import ConcatReadout, GraphEncoder, MoleculeEncoder, max_readout, mean_readout
+from graphcl.pretrained import Pretrained
 
 NAN = float("nan")
 
@@ -263,6 +264,20 @@ def test_a_method_gives_its_encoder_and_a_network_is_told_what_it_lacks() -> Non
         TypeError, match=r"expected a GraphEncoder, got Linear; wrap the network: GraphEncoder\(network"
     ):
         run(torch.nn.Linear(2, 2), molecules(LABELS), split(32), classification=True)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"expected a GraphEncoder, got Pretrained; give its encoder: \.encoder"):
+        run(Pretrained("mine", encoder(), {}), molecules(LABELS), split(32), classification=True)  # type: ignore[arg-type]
+
+
+def test_one_number_a_graph_is_one_task() -> None:
+    """As PyG's ZINC has them."""
+    y = 100 + 10 * LABELS[:, 0]
+    network = encoder()
+    flat, column = (
+        run(network, molecules(labels), split(32), classification=False, epochs=2, batch_size=8)
+        for labels in (y, y[:, None])
+    )
+    assert flat.valid == column.valid and flat.test.mean == column.test.mean
+    assert flat.predict(molecules(y)).shape == (32, 1)
 
 
 def test_targets_of_double_precision_keep_it() -> None:

@@ -83,10 +83,11 @@ def test_refusals(y: Any, s: Any, said: str) -> None:
             score(y, s)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("loss", [masked_bce, masked_mse])
-def test_losses_are_means_over_what_was_measured(loss: Any, generator: torch.Generator) -> None:
-    y = torch.from_numpy(with_gaps(0)[0]).float()
-    out = torch.randn(y.shape, generator=generator, requires_grad=True)
+def test_losses_are_means_over_what_was_measured(loss: Any, dtype: torch.dtype, generator: torch.Generator) -> None:
+    y = torch.from_numpy(with_gaps(0)[0]).to(dtype)
+    out = torch.randn(y.shape, generator=generator, dtype=dtype, requires_grad=True)
     known = ~y.isnan()
     plain = {
         masked_bce: torch.nn.functional.binary_cross_entropy_with_logits,
@@ -97,6 +98,11 @@ def test_losses_are_means_over_what_was_measured(loss: Any, generator: torch.Gen
     grad, other = (torch.autograd.grad(value, out)[0] for value in (ours, plain))
     torch.testing.assert_close(grad, other)
     assert bool((grad[~known] == 0).all()) and bool(torch.isfinite(grad).all())
+
+
+@pytest.mark.parametrize("loss", [masked_bce, masked_mse])
+def test_losses_are_in_half_precision_for_neither_side_and_take_whole_numbers(loss: Any) -> None:
+    assert loss(torch.ones(2, 1, dtype=torch.bfloat16), torch.ones(2, 1, dtype=torch.int64)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("loss", [masked_bce, masked_mse])

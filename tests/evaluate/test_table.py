@@ -48,6 +48,24 @@ def test_runs_and_single_looks_are_called_what_they_are():
         assert format_table([row(protocol=name)]).splitlines()[0] == f"MUTAG, {name}: {words}"
 
 
+def test_rows_of_other_seeds_or_splits_have_a_header_of_their_own():
+    rows = [row(split_hash="0a"), row(method="raw", split_hash="0a"), row(method="SimGRACE", seeds=2, split_hash="1b")]
+    heads = [line for line in format_table(rows).splitlines() if line.startswith("MUTAG")]
+    assert heads == [
+        "MUTAG, tu-rbf-svm: accuracy in %, 5 seeds x 10 folds, 188 graphs, split 0a",
+        "MUTAG, tu-rbf-svm: accuracy in %, 2 seeds x 10 folds, 188 graphs, split 1b",
+    ]
+    for change in ({"seeds": 2}, {"folds": 5}, {"n_test": 99}, {"split_hash": "1b"}):
+        assert format_table([row(), row(method="raw", **change)]).count("± over seeds") == 2
+
+
+def test_the_title_says_what_is_noted_of_all_rows():
+    few = "3 of 12 tasks without a score"
+    rows = [row(selected_by=few), row(method="raw", selected_by=f"fixed epoch; {few}")]
+    assert format_table(rows).splitlines()[0].endswith(f"188 graphs, {few}")
+    assert format_table(rows[1:]).splitlines()[0].endswith(f"188 graphs, fixed epoch, {few}")
+
+
 def test_no_rows():
     assert format_table([]) == "no results"
 

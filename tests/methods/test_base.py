@@ -51,6 +51,11 @@ def test_what_is_no_graph_is_refused_with_what_to_do(method):
         method([DATA, DATA])
 
 
+def test_what_has_an_encoder_in_it_is_refused_with_what_to_do(method):
+    with pytest.raises(TypeError, match=r"expected a GraphEncoder, got KeyOnly; give its encoder: \.encoder"):
+        GraphCL(method)
+
+
 def test_a_failed_step_is_not_counted(method):
     with pytest.raises(ValueError, match="no nodes"):
         method(Data(x=torch.ones(0, 2)))

@@ -62,6 +62,20 @@ def test_each_metric_has_a_figure_of_its_own(tmp_path, monkeypatch):
     assert all(text.count(f"{metric} in %") == 1 for _, metric, _ in several)
 
 
+def test_rows_of_other_seeds_have_a_figure_and_a_header_of_their_own(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path)
+    folder.create({})
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    of = {"dataset": "toy", "protocol": "graph-knn", "mean": 80.0, "folds": 10, "n_test": 60}
+    one = Result(method="untrained", seeds=2, split_hash="0a", **of)
+    write_results(tmp_path / "scores.csv", [one, Result(method="SimGRACE", seeds=5, split_hash="1b", **of)])
+    text = write_report(folder).read_text()
+    assert text.count("<svg") == 3
+    for seeds, split in ((2, "0a"), (5, "1b")):
+        assert f"toy, graph-knn: accuracy in %, {seeds} seeds x 10 folds, 60 graphs, split {split}" in text
+
+
 def test_page_of_a_run_that_was_looked_at(tmp_path):
     pytest.importorskip("matplotlib", reason="figures need the extra plot")
     folder = RunFolder(tmp_path)
@@ -90,3 +104,13 @@ def test_the_lifts_of_a_table_are_those_of_all_trained_encoders_each_by_its_own_
     monkeypatch.setattr(module, "lift_intervals", lambda names, *given: drawn.append(names) or "<svg></svg>")
     write_table_report(tmp_path)
     assert drawn == [["GraphCL on toy, features degree", "GraphCL on toy, features constant", "zinc-gin on toy"]]
+
+
+def test_p_values_of_a_page_are_corrected_over_all_its_sets(tmp_path):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    given = {"method": "GraphCL", "protocol": "tu-rbf-svm", "mean": 80.0, "seeds": 1, "folds": 10, "n_test": 60}
+    lift = {"lift": 2.0, "lift_low": 1.0, "lift_high": 3.0}
+    rows = [Result(dataset=name, p=p, **given, **lift) for name, p in (("one", 0.01), ("other", 0.03))]
+    write_results(tmp_path / "scores.csv", rows)
+    text = write_table_report(tmp_path).read_text()
+    assert text.count("p (Holm)") == 2 and "0.0200" in text and "0.0300" in text
