@@ -24,7 +24,7 @@ _POOL = {
 }
 
 NOT_ON_MOLECULES: Mapping[str, str] = {
-    **dict.fromkeys(("ad-gcl", "mvgrl", "mvgrl-graph"), "needs an encoder that weighs edges"),
+    **dict.fromkeys(("mvgrl", "mvgrl-graph"), "makes a view of edges that are no bonds"),
     **dict.fromkeys(("graphmae", "graphmae-graph"), "restores features that are numbers"),
 }
 """Methods that cannot be used with indices of atoms and bonds, and why."""

@@ -1,6 +1,6 @@
 """Encoders of molecules: atoms and bonds by embeddings of an index table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -9,8 +9,10 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
+from graphcl.nn._loops import edge_weights
 from graphcl.nn.columns import AtomEmbedding, bond_counts, check_codes, column_offsets, draw_by_column
 from graphcl.nn.encoders import EdgeEncoder, check_sizes, count_graphs
+from graphcl.nn.gcn import weighted_adjacency
 from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.readouts import sum_readout
 from graphcl.nn.sparse import SparseSum
@@ -117,16 +119,23 @@ class MoleculeEncoder(EdgeEncoder):
         edge_index: Tensor,
         edge_attr: Tensor | None = None,
         *,
+        edge_weight: Tensor | None = None,
         batch: Tensor | None = None,
         num_graphs: int | None = None,
         splits: Sequence[int] | None = None,
         graph_splits: Sequence[int] | None = None,
     ) -> Tensor:
-        """``[N, D]``; ``batch`` and ``num_graphs`` tell molecules apart, for a virtual node."""
+        """``[N, D]``; ``batch`` and ``num_graphs`` tell molecules apart, for a virtual node.
+
+        What comes along a bond, the bond itself included, is multiplied by its ``edge_weight`` ``[E]``; gradients flow
+        to it.
+        """
         edge_attr = self._checked(edge_attr, edge_index)
         h, n = self.atoms(x), x.size(0)
-        neighbours = SparseSum.adjacency(edge_index, n)
-        root, counts = self._counts(edge_index, edge_attr, n)
+        if edge_weight is not None:
+            edge_weight = edge_weights(edge_weight, edge_index.size(1)).to(self._dtype)
+        summed = self._with_neighbours(edge_index, n, edge_weight)
+        root, counts = self._counts(edge_index, edge_attr, n, edge_weight)
         virtual = self._virtual_start(h, batch, num_graphs)
         outputs = []
         for layer in range(self.num_layers):
@@ -134,9 +143,9 @@ class MoleculeEncoder(EdgeEncoder):
                 h = h + (virtual if batch is None else virtual.index_select(0, batch))
             inner = h
             if root is None:
-                h = self.updates[layer](neighbours.plus_self(h) + counts @ self.bonds[layer])
+                h = self.updates[layer](summed(h) + counts @ self.bonds[layer])
             else:
-                h = root * (neighbours.plus_self(root * self.updates[layer](h)) + counts @ self.bonds[layer])
+                h = root * (summed(root * self.updates[layer](h)) + counts @ self.bonds[layer])
             h = normalise_views(self.norms[layer], h, splits)
             if layer < self.num_layers - 1:
                 h = h.relu()
@@ -157,18 +166,33 @@ class MoleculeEncoder(EdgeEncoder):
         check_codes("edge_attr", edge_attr, self.bond_sizes[:columns], self.vocab)
         return edge_attr
 
-    def _counts(self, edge_index: Tensor, edge_attr: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
+    @property
+    def _dtype(self) -> torch.dtype:
+        """That of weights and degrees."""
+        return torch.promote_types(self.atoms.weight.dtype, torch.float32)
+
+    def _with_neighbours(self, edge_index: Tensor, n: int, weight: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """The map from ``[N, D]`` to each row and the weighted sum of its neighbours'."""
+        if weight is None:
+            return SparseSum.adjacency(edge_index, n).plus_self
+        matrix = weighted_adjacency(edge_index, n, weight, dtype=self._dtype)
+        return lambda h: h + matrix(h)
+
+    def _counts(
+        self, edge_index: Tensor, edge_attr: Tensor, n: int, edge_weight: Tensor | None
+    ) -> tuple[Tensor | None, Tensor]:
         """``[N, K]`` what arrives at each atom, the self-loop included; for a GCN, 1 / root of its degree."""
         sizes = self.bond_sizes
         columns = edge_attr.size(1)
         own = column_offsets(sizes)[:columns].tolist() if self.vocab == "hu2020" else [sum(sizes) - 1]
         own[0] += 4 if self.vocab == "hu2020" else 0  # the authors' bond type of a self-loop; direction 0
-        root = weight = None
+        root, weight = None, edge_weight
         if self.conv == "gcn":
             source, dtype = edge_index[0], self.atoms.weight.dtype
             degree = torch.ones(n, dtype=dtype, device=source.device)
             root = degree.scatter_add_(0, source, torch.ones_like(source, dtype=dtype)).rsqrt_()
             weight = root.index_select(0, source)
+            weight = weight if edge_weight is None else weight * edge_weight
             root = root[:, None]
         counts = bond_counts(edge_index, edge_attr, n, sizes, weight=weight)
         for column in own:

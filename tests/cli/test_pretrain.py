@@ -22,7 +22,7 @@ def test_a_run_is_a_folder_that_says_how_to_go_on(capsys, fast):
     assert main(["pretrain", "--out", "run", *fast]) == 0
     assert "run folder: run" in capsys.readouterr().out
     names = sorted(path.name for path in Path("run").iterdir())
-    assert names == ["checkpoint.pt", "config.yaml", "metrics.jsonl", "model.safetensors"]
+    assert names == ["checkpoint.pt", "config.yaml", "embeddings.json", "metrics.jsonl", "model.safetensors"]
     assert len(Path("run/metrics.jsonl").read_text().splitlines()) == 2
 
 

@@ -11,6 +11,7 @@ from torch_geometric.nn import MessagePassing
 
 from graphcl._vocabulary import TABLES
 from graphcl.data import PackedDataset, from_smiles, from_smiles_list
+from graphcl.methods import ADGCL
 from graphcl.nn import GIN, GraphEncoder, MoleculeEncoder, mean_readout, split_batch
 
 SMILES = ["CCO", "c1ccccc1C(=O)O", "[Na+].[Cl-]", "C", "C/C=C/C#N", "O=C1CCCN1"]
@@ -216,3 +217,30 @@ def test_it_learns_and_trains_with_the_package() -> None:
     assert len(losses) == 4 and all(torch.isfinite(p).all() for p in method.parameters())
     moved = [not torch.equal(a, b) for a, b in zip(before, method.parameters(), strict=True)]
     assert sum(moved) >= len(moved) - 1
+
+
+@pytest.mark.parametrize("virtual_node", [False, True])
+@pytest.mark.parametrize("conv", ["gin", "gcn"])
+def test_what_comes_along_a_bond_is_weighed(conv, virtual_node):
+    molecules = from_smiles_list(["CCO", "c1ccccc1N", "C", "CC(=O)O"])
+    batch = Batch.from_data_list(list(molecules))
+    encoder = MoleculeEncoder(8, 2, conv=conv, virtual_node=virtual_node).double().eval()
+    options = {"batch": batch.batch, "num_graphs": batch.num_graphs}
+
+    def encode(weight):
+        return encoder(batch.x, batch.edge_index, batch.edge_attr, edge_weight=weight, **options)
+
+    weight = torch.linspace(0, 1, batch.num_edges, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(encode(torch.ones(batch.num_edges, 1)), encode(None))
+    assert torch.autograd.gradcheck(lambda weight: encode(weight).sum(0), (weight,))
+    if conv == "gin":  # whose degrees no bond has a part in
+        keep = torch.arange(batch.num_edges) % 4 > 0
+        bonds = batch.edge_index[:, keep], batch.edge_attr[keep]
+        torch.testing.assert_close(encode(keep.double()), encoder(batch.x, *bonds, **options))
+
+
+def test_an_adversary_drops_bonds():
+    molecules = from_smiles_list(["CCO", "c1ccccc1N", "C", "CC(=O)O"])
+    method = ADGCL(GraphEncoder(MoleculeEncoder(8, 2), mean_readout))
+    method(Batch.from_data_list(list(molecules))).backward()
+    assert all(weight.grad is not None for weight in method.dropper.parameters())
