@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from plain_losses import PLAIN
@@ -132,10 +133,20 @@ def main() -> None:
         for n in arguments.sizes:
             rows.append({**measure(loss, n, arguments.width), **about})
             print(*(f"{key} {value}" for key, value in rows[-1].items() if key not in about), flush=True)
+    rows += [row for row in read(arguments.out) if row["loss"] not in arguments.losses]
+    rows.sort(key=lambda row: list(PLAIN).index(row["loss"]))
     with open(arguments.out, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows that are there; those of losses that are not measured anew stay."""
+    if not path.is_file():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":
