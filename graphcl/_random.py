@@ -10,7 +10,7 @@ OOPSLA 2014), in wrapping int64 arithmetic.
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -114,19 +114,27 @@ def seed_from(generator: Generator | None) -> Key:
 _stream = threading.local()
 
 
+def _seeds(key: Callable[[], Key]) -> Iterator[Key]:
+    stream = key()
+    for number in count():
+        yield fold(stream, number)
+
+
 @contextmanager
-def drawing_from(key: Key) -> Iterator[None]:
-    """The block in which seeds follow from ``key``, each another, where no generator is given.
+def drawing_from(key: Callable[[], Key]) -> Iterator[None]:
+    """The block in which seeds follow from a key, each another, where no generator is given.
+
+    The key is made when the first is drawn, as mostly none is.
 
     Example:
-        >>> with drawing_from(7):
+        >>> with drawing_from(lambda: 7):
         ...     first, second = seed_from(None), seed_from(None)
-        >>> with drawing_from(7):
+        >>> with drawing_from(lambda: 7):
         ...     first == seed_from(None), first == second
         (True, False)
     """
     before = getattr(_stream, "seeds", None)
-    _stream.seeds = (fold(key, number) for number in count())
+    _stream.seeds = _seeds(key)
     try:
         yield
     finally:

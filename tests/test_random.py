@@ -183,15 +183,15 @@ def test_seed_from_takes_no_number() -> None:
 
 def test_seeds_that_nobody_gives_follow_from_the_key_of_the_block():
     state = torch.get_rng_state()
-    with drawing_from(3):
+    with drawing_from(lambda: 3):
         first = [seed_from(None) for _ in range(3)]
-        with drawing_from(4):
+        with drawing_from(lambda: 4):
             other = seed_from(None)
         last = seed_from(None)
     assert torch.equal(torch.get_rng_state(), state)
-    with drawing_from(3):
+    with drawing_from(lambda: 3):
         assert [seed_from(None) for _ in range(4)] == [*first, last]
     assert len({*first, other, last}) == 5
-    with drawing_from(3):
+    with drawing_from(lambda: 3):
         given = [seed_from(torch.Generator().manual_seed(0)) for _ in range(2)]
     assert given[0] == given[1] == seed_from(torch.Generator().manual_seed(0))

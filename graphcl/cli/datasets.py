@@ -53,7 +53,7 @@ def _list(chosen: Any) -> None:
 
     entries, faults = legible_cards(root=chosen["root"])
     for fault in faults:
-        print(f"graphcl: warning: {fault}", file=sys.stderr)
+        print(f"graphcl: warning: {' '.join(str(fault).split())}", file=sys.stderr)
     rows = [
         (entry.name, str(entry.counts.get("graphs", "?")), entry.level, entry.loader, entry.title) for entry in entries
     ]

@@ -141,7 +141,7 @@ def _data(root: str | None) -> Iterator[str]:
         words = "can be written to" if place == folder else "not there yet; it is made when something is put into it"
         yield f"data folder {folder}: {words}"
     entries, faults = legible_cards(root=root)
-    yield from (f"! {fault}" for fault in faults)
+    yield from (f"! {' '.join(str(fault).split())}" for fault in faults)
     if not folder.is_dir():
         return
     sets = sorted(entry.name for entry in entries if (folder / "TU" / entry.name / "raw").is_dir())

@@ -88,6 +88,7 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         print(f"{dataset.name}: {source.size:,} {source.unit}, {known.name} on {where}, run folder {folder.path}")
 
     on_first(prepare, device)
+    watch = _diagnostics(data) if settings["diagnostics"] else None
     history = fit(
         method,
         data,
@@ -95,8 +96,10 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         device=device,
         folder=folder,
         resume=config.resume,
-        callbacks=[*([_diagnostics(data, folder.profile_file)] if settings["diagnostics"] else []), *curves],
+        callbacks=[*([] if watch is None else [watch]), *curves],
     )
+    if watch is not None:  # of the weights that are kept: with patience not the last ones
+        on_first(lambda: folder.write_profile(watch.profile(method)), device)
     return history, folder, source.unit
 
 
@@ -163,9 +166,7 @@ def _prepare(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
             f"expected at least the {done} epochs that {folder.path} has already, got {settings['epochs']}; leave "
             "--epochs out, or start a new run"
         )
-    if done < settings["epochs"]:  # before the settings say more epochs than its weights have
-        folder.forget_weights()
-    folder.write_config(settings)
+    folder.go_on_with(settings)
 
 
 def _check_same(folder: Any, settings: Mapping[str, Any], config: Any) -> None:
@@ -199,7 +200,7 @@ def _new_folder(dataset: str, method: str, device: Any) -> Path:
     return paths[int(first_says(next(i for i, path in enumerate(paths) if not path.exists()), device))]
 
 
-def _diagnostics(data: Any, out: Path) -> Any:
+def _diagnostics(data: Any) -> Any:
     """Looks at a choice of graphs that is the same for every seed, or at the one graph."""
     from graphcl.data import PackedDataset
     from graphcl.evaluate import Diagnostics
@@ -208,9 +209,8 @@ def _diagnostics(data: Any, out: Path) -> Any:
         print(f"graphcl: warning: {words}", file=sys.stderr)
 
     if not isinstance(data, PackedDataset):
-        return Diagnostics(data, every=200, say=say, out=out)  # larger, against cheaper steps
-    choice = data.loader(256, shuffle=True, seed=0).order[:256].sort().values
-    return Diagnostics(data.batch(choice), say=say, out=out)
+        return Diagnostics(data, every=200, say=say)  # larger, against cheaper steps
+    return Diagnostics(data.batch(data.loader(256, shuffle=True, seed=0).order[:256].sort().values), say=say)
 
 
 def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:

@@ -200,10 +200,11 @@ def split_digest(split: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     for part in PARTS:
-        positions = torch.as_tensor(split[part]).cpu()
-        if positions.numel() and (positions.is_floating_point() or positions.dtype == torch.bool):
-            mend = "; write mask.nonzero().flatten()" if positions.dtype == torch.bool else ""
+        given = split[part]
+        positions = np.asarray(given.cpu() if isinstance(given, Tensor) else given)
+        if positions.size and positions.dtype.kind not in "iu":
+            mend = "; write mask.nonzero()[0]" if positions.dtype == bool else ""
             raise TypeError(f"expected positions under {part!r} as whole numbers, got {positions.dtype}{mend}")
         digest.update(f"{part}:{len(positions)};".encode())
-        digest.update(np.sort(positions.numpy()).astype("<i8").tobytes())
+        digest.update(np.sort(positions).astype("<i8").tobytes())
     return digest.hexdigest()[:16]

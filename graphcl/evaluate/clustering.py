@@ -35,7 +35,8 @@ def kmeans_scores(
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    if np.isnan(labels).any():
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise ValueError("expected a class for every node, got NaN among them; leave those nodes out")
     number = len(np.unique(labels)) if clusters is None else clusters
     if not 1 <= number <= len(embeddings):

@@ -271,7 +271,7 @@ def profile(
     """All diagnostics that are lists of numbers, of one batch: what :func:`graphcl.report.embedding_profile` draws.
 
     Args:
-        z: ``[N, D]`` embeddings of the clean data, N of at least 2.
+        z: ``[N, D]`` embeddings of the clean data.
         views: The embeddings of two views of the same items; without them there are no similarities.
         bins: B, as in :func:`similarity_histogram`.
         seed: As in :func:`similarity_samples`.

@@ -1,9 +1,7 @@
 """Diagnostics of a run while it goes, as a callback of the loop: a fixed batch, embedded now and then."""
 
-import json
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,7 +14,6 @@ from graphcl.methods import Method, ViewMethod
 from graphcl.methods.base import View
 from graphcl.nn._modes import evaluating
 from graphcl.train.callbacks import Moment
-from graphcl.train.checkpoint import write_atomically
 
 __all__ = ["Diagnostics"]
 
@@ -42,7 +39,6 @@ class Diagnostics:
         rows: The most rows that are measured; of more nodes a keyed choice.
         seed: Of the views, of the pairs and of that choice.
         say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
-        out: A file for the :func:`graphcl.evaluate.profile` of the embeddings at the end of the run, as JSON.
 
     Raises:
         ValueError: ``every`` or ``rows`` is too small, or ``y`` are no classes; at the first look, of another number.
@@ -73,7 +69,6 @@ class Diagnostics:
         rows: int = 1024,
         seed: int = 0,
         say: Callable[[str], None] | None = None,
-        out: Path | str | None = None,
     ) -> None:
         if not isinstance(data, Data):
             raise TypeError(
@@ -83,7 +78,6 @@ class Diagnostics:
         if every < 1 or rows < 2:
             raise ValueError(f"expected every of at least 1 and rows of at least 2, got {every} and {rows}")
         self.data, self.every, self.rows, self.seed = data, every, rows, seed
-        self.out = None if out is None else Path(out)
         self._classes = _classes_of(data) if labels else None
         self._say, self._said = say or _warn, False
 
@@ -91,9 +85,6 @@ class Diagnostics:
         if not moment.is_due(self.every):
             return {}
         row = self.look(method)
-        if moment.last and self.out is not None:
-            text = json.dumps(self.profile(method))
-            write_atomically(self.out, lambda file: file.write(text.encode()))
         words = collapse_of(row) if row else None
         if words is not None and not self._said:
             self._said = True

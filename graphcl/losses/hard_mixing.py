@@ -58,7 +58,7 @@ def hard_mixing(
         query_mixed: How many mixtures of the query and a key per query.
         exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is no negative,
             nor are there mixtures with it. -1 is no group.
-        generator: Where the seed of the mixtures comes from; torch's default generator if None.
+        generator: Where the seed of the mixtures comes from; if None torch's default generator, in a method its step.
 
     Returns:
         A scalar, the mean over the queries.

@@ -49,7 +49,7 @@ def moment_info_nce(
         samples: K, the number of items whose embeddings are met in full.
         temperature: tau >= 0.3; a tensor (not checked) gets a gradient.
         positive_in_denominator: Whether the positive pair counts in the denominator.
-        generator: Where the seed of the sample comes from; torch's default generator if None.
+        generator: Where the seed of the sample comes from; if None torch's default generator, in a method its step.
 
     Returns:
         A scalar, the mean over the items.
@@ -100,7 +100,7 @@ def moment_nt_xent(
         samples: K, the number of items whose embeddings are met in full.
         temperature: tau >= 0.3; a tensor (not checked) gets a gradient.
         positive_in_denominator: Whether the positive pair counts in the denominator.
-        generator: Where the seed of the sample comes from; torch's default generator if None.
+        generator: Where the seed of the sample comes from; if None torch's default generator, in a method its step.
 
     Returns:
         A scalar, the mean over the 2N embeddings.

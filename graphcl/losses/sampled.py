@@ -43,7 +43,7 @@ def sampled_info_nce(
         positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
-        generator: Where the seed of the sample comes from; torch's default generator if None.
+        generator: Where the seed of the sample comes from; if None torch's default generator, in a method its step.
 
     Returns:
         A scalar, the mean over the items.
@@ -105,7 +105,7 @@ def sampled_nt_xent(
         positive_in_denominator: Whether the positive pair counts in the denominator.
         exclude: Group vectors ``[N]``: items that share a group in any of them are not each other's negatives.
             -1 is no group.
-        generator: Where the seed of the sample comes from; torch's default generator if None.
+        generator: Where the seed of the sample comes from; if None torch's default generator, in a method its step.
 
     Returns:
         A scalar, the mean over the 2N embeddings.

@@ -129,7 +129,8 @@ class Method(nn.Module, ABC):
 
     Randomness is keyed by the method's ``seed`` and its ``step``, a buffer that is saved with the weights, so that a
     resumed run goes on as if it had never stopped. A ``generator`` takes the place of both for one call. Losses that
-    sample and augmentations called without a generator draw from that key, too; dropout of the network does not.
+    sample and augmentations called without a generator draw from that key, too; dropout of the network does not, nor
+    does what ``torch.utils.checkpoint`` computes once more: draw before it.
 
     ``torch.compile`` leaves the call of a method as it is; compile the network: ``GraphEncoder(torch.compile(gnn))``.
 
@@ -163,13 +164,13 @@ class Method(nn.Module, ABC):
         check_data(data)
         self._check_device(data)
         if generator is not None:
-            key = seed_from(generator)
-            with drawing_from(fold(key, _DRAWS)):
-                loss = self.loss_of(data, key)
+            given = seed_from(generator)
+            with drawing_from(lambda: fold(given, _DRAWS)):
+                loss = self.loss_of(data, given)
             self._beside += self.training
             return loss
         key = self._key()
-        with drawing_from(fold(key, _DRAWS)):
+        with drawing_from(lambda: fold(key, _DRAWS)):
             loss = self.loss_of(data, key)
         self._count_step()
         return loss
@@ -273,7 +274,7 @@ class ViewMethod(Method):
 
     def take_step(self, views: Sequence[Data]) -> Tensor:
         """The loss of the next step, whose views were made beforehand with its key (:meth:`Method.key_at`)."""
-        with drawing_from(fold(self._key(), _DRAWS)):
+        with drawing_from(lambda: fold(self._key(), _DRAWS)):
             loss = self.contrast(views)
         self._count_step()
         return loss

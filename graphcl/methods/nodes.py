@@ -46,14 +46,10 @@ def shared_nodes(views: Sequence[Data]) -> list[Tensor | None]:
             f"expected views of the same nodes, got {sorted(map(str, sizes))} nodes without n_id; "
             "a view that drops nodes must carry n_id, each node's number in the input"
         )
-    ids = views[0]._store.get("n_id")
-    if ids is not None and all(view._store.get("n_id") is ids for view in views):  # no view has dropped or moved a node
-        return [where(views[0].seed_mask) if "seed_mask" in views[0] else None] * len(views)
     names = [_names(view) for view in views]
-    seeds = [view._store.get("seed_mask") for view in views]
     span = max(int(number.max()) + 1 if number.numel() else 1 for _, number in names)
     codes = [graph * span + number for graph, number in names]
-    rows = _rows_in_common(codes, seeds[0])
+    rows = _rows_in_common(codes, [_wanted(view, code) for view, code in zip(views, codes, strict=True)])
     if rows[0].numel() == 0 and not is_one_batch():  # other ranks' views may have
         raise ValueError(
             "expected views that have nodes in common, got none; let the views keep more of the graph, "
@@ -73,13 +69,18 @@ def _names(view: Data) -> tuple[Tensor, Tensor]:
     return torch.zeros_like(ids) if batch is None else batch, ids
 
 
-def _rows_in_common(codes: Sequence[Tensor], wanted: Tensor | None) -> list[Tensor]:
-    first = torch.arange(codes[0].numel(), device=codes[0].device) if wanted is None else wanted.nonzero().flatten()
-    rows = [first]
-    for other in codes[1:]:
-        ordered, order = other.sort()
+def _wanted(view: Data, codes: Tensor) -> Tensor:
+    """The rows that count: of a loader's batch the seeds, each once."""
+    mask = view._store.get("seed_mask")
+    return torch.arange(codes.numel(), device=codes.device) if mask is None else where(mask)
+
+
+def _rows_in_common(codes: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[Tensor]:
+    rows = [wanted[0]]
+    for code, counting in zip(codes[1:], wanted[1:], strict=True):
+        ordered, order = code.index_select(0, counting).sort()
         if ordered.numel() == 0:
-            return [first[:0] for _ in codes]
+            return [counting[:0] for _ in codes]
         asked = codes[0].index_select(0, rows[0])
         place = torch.searchsorted(ordered, asked).clamp(max=ordered.numel() - 1)
         found = ordered.index_select(0, place) == asked
@@ -88,7 +89,7 @@ def _rows_in_common(codes: Sequence[Tensor], wanted: Tensor | None) -> list[Tens
                 "expected n_id to name each node of a graph once, got a node twice, so that its row in the other view "
                 "is anyone's guess; delete data.n_id, or number the nodes anew"
             )
-        rows = [kept[found] for kept in rows] + [order.index_select(0, place[found])]
+        rows = [kept[found] for kept in rows] + [counting.index_select(0, order.index_select(0, place[found]))]
     return rows
 
 

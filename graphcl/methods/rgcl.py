@@ -91,7 +91,8 @@ class RGCL(Method):
     def loss_of(self, data: Data, key: Key) -> Tensor:
         check_several(data)
         batch, num_graphs = graphs_of(data)
-        score = self.score(self.generator.encode(data).node).squeeze(1).float()
+        score = self.score(self.generator.encode(data).node).squeeze(1)
+        score = score.to(torch.promote_types(score.dtype, torch.float32))
         p = log_softmax_by_graph(score, batch, num_graphs).exp()
         size = torch.bincount(batch, minlength=num_graphs)[batch]
         views = [(p, fold(key, 0)), (p, fold(key, 1)), (1 - p, fold(key, 2))]

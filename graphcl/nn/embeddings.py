@@ -18,6 +18,7 @@ from graphcl.nn._signature import (
     inner,
     reads_edge_attr,
     requires,
+    takes,
     takes_batch,
     takes_weights,
 )
@@ -88,6 +89,11 @@ class GraphEncoder(nn.Module):
         return int(width)
 
     @property
+    def _is_joint(self) -> bool:
+        """Whether it can keep views apart in one pass; a subclass with a ``forward`` of its own may not."""
+        return isinstance(inner(self.gnn), (JointEncoder, EdgeEncoder)) and takes(self.gnn, "splits")
+
+    @property
     def _name(self) -> str:
         return type(inner(self.gnn)).__name__
 
@@ -143,7 +149,7 @@ class GraphEncoder(nn.Module):
         dtype: torch.dtype,
     ) -> dict[str, Any]:
         """What the network's ``forward`` takes of the rest of a graph."""
-        options: dict[str, Any] = {"splits": splits} if isinstance(inner(self.gnn), JointEncoder) else {}
+        options: dict[str, Any] = {"splits": splits} if self._is_joint else {}
         if self.edge_attr:
             if edge_attr is None and requires(self.gnn, "edge_attr"):
                 raise ValueError(
@@ -209,7 +215,7 @@ class GraphEncoder(nn.Module):
         """The embeddings of several views, in one pass where the network can keep their statistics apart."""
         # What lacks something, or is sparse, is told so one by one.
         complete = all(is_dense(view.x) and is_dense(view.edge_index) for view in views)
-        if not isinstance(inner(self.gnn), (JointEncoder, EdgeEncoder)) or not complete:
+        if not self._is_joint or not complete:
             return [self.encode(view) for view in views]
         sizes = [view.x.size(0) for view in views]
         counts, batches, graph = [], [], 0

@@ -25,7 +25,7 @@ from graphcl.train._step import Source, Step
 from graphcl.train._update import Update
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.device import pick_device
-from graphcl.train.ranks import any_rank, check_alike, first_says, on_first, share_weights
+from graphcl.train.ranks import any_rank, check_alike, check_opened, first_says, on_first, share_weights
 from graphcl.train.run import RunFolder
 from graphcl.train.schedule import rate_at
 
@@ -144,6 +144,7 @@ def fit(
         1
     """
     _check_method(method)
+    check_opened()
     epochs, batch_size, lr, weight_decay = map(plain, (epochs, batch_size, lr, weight_decay))
     warmup, clip, patience, seed, accumulate = map(plain, (warmup, clip, patience, seed, accumulate))
     check_positive(epochs=epochs, batch_size=batch_size, lr=lr, accumulate=accumulate)
@@ -226,7 +227,7 @@ def fit(
             return patience is not None and state.waited() >= patience
 
         if folder is not None and state.epoch < epochs and not has_waited():
-            on_first(folder.forget_weights, device)
+            on_first(folder.go_on, device)
         progress = progress if rank() == 0 else False
         with seeded(state, seed, device), stop_signal() as asked, progress_bar(source, epochs, state, progress) as bar:
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ __all__ = [
     "any_rank",
     "average_gradients",
     "check_alike",
+    "check_opened",
     "every_rank",
     "first_says",
     "in_turn",
@@ -37,6 +39,17 @@ def was_launched() -> bool:
         False
     """
     return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def check_opened() -> None:
+    """Warn of processes that ``torchrun`` has started and that do not know of each other: each trains by itself."""
+    if was_launched() and not dist.is_initialized():
+        warnings.warn(
+            "torchrun has started several processes, but no process group is open, so that each trains by itself; "
+            "call torch.distributed.init_process_group() before fit",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 @contextmanager
@@ -135,7 +148,8 @@ def share_weights(module: nn.Module) -> None:
     """Give every rank the parameters and buffers of the first one."""
     if world() == 1:
         return
-    tensors = [tensor for tensor in module.state_dict().values() if tensor.numel()]
+    # Not those of its state alone: a buffer that is not kept may be drawn, too.
+    tensors = [tensor.detach() for tensor in (*module.parameters(), *module.buffers()) if tensor.numel()]
     packed = torch.cat([_bytes(tensor) for tensor in tensors])
     dist.broadcast(packed, 0)
     sizes = [tensor.numel() * tensor.element_size() for tensor in tensors]

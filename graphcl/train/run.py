@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser()
+        self._next: dict[str, Any] | None = None
 
     @property
     def config_file(self) -> Path:
@@ -193,8 +194,17 @@ class RunFolder:
             rows.append(row)
         return rows
 
+    def write_profile(self, profile: Mapping[str, Sequence[float]]) -> None:
+        """Keep what :meth:`graphcl.evaluate.Diagnostics.profile` says of the weights at the end of the run.
+
+        Raises:
+            RunError: The file cannot be written; what was there is untouched.
+        """
+        text = json.dumps(dict(profile))
+        write_atomically(self.profile_file, lambda file: file.write(text.encode()))
+
     def read_profile(self) -> dict[str, list[float]]:
-        """What :class:`graphcl.evaluate.Diagnostics` has seen at the end of the run; empty if it did not look.
+        """What :meth:`write_profile` has kept, empty if nothing.
 
         Raises:
             RunError: The file is damaged.
@@ -205,7 +215,7 @@ class RunFolder:
             found = json.loads(self.profile_file.read_text(encoding="utf-8", errors="replace"))
         except json.JSONDecodeError:
             found = None
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or (found and not _is_profile(found)):
             raise RunError(f"expected lists of numbers in {self.profile_file}, got something else; delete it")
         return found
 
@@ -227,16 +237,25 @@ class RunFolder:
         data = save(tensors, metadata={"method": type(method).__name__})
         write_atomically(self.weights_file, lambda file: file.write(data))
 
-    def forget_weights(self) -> None:
-        """Remove the weights of a run that goes on: they would pass for those of its end, however far it gets.
+    def go_on_with(self, config: Mapping[str, Any]) -> None:
+        """The settings to keep once the run goes on, which is not before its checkpoint has been accepted."""
+        self._next = dict(config)
+
+    def go_on(self) -> None:
+        """Make ready for the steps that are left.
+
+        The weights, and what was seen of them, are removed: they would pass for those of the end.
 
         Raises:
-            RunError: They cannot be removed.
+            RunError: They cannot be removed, or the settings not written.
         """
         try:
             self.weights_file.unlink(missing_ok=True)
+            self.profile_file.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
+        if self._next is not None:
+            self.write_config(self._next)
 
     def load_weights(self, method: nn.Module) -> None:
         """Fill ``method`` with the weights of the run.
@@ -272,3 +291,11 @@ class RunFolder:
             raise CheckpointError(
                 f"expected weights at {self.weights_file}, but the file is damaged: {error}"
             ) from error
+
+
+def _is_profile(found: Mapping[str, Any]) -> bool:
+    """Whether it has the lists of a profile, those of similarities all or not at all."""
+    similarities = ("edges", "positive_similarity", "negative_similarity")
+    names = ("singular_values", "dimension_std", *(similarities if any(name in found for name in similarities) else ()))
+    lists = [found.get(name) for name in names]
+    return all(isinstance(each, list) and each and all(isinstance(n, int | float) for n in each) for each in lists)

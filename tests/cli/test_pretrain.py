@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from graphcl._recipes import recipe
+from graphcl._resolve import make_method
 from graphcl.cli import main
 from graphcl.cli.pretrain import _tell
-from graphcl.evaluate import read_results
+from graphcl.data import load
+from graphcl.evaluate import Diagnostics, read_results
 from graphcl.train import History, RunFolder
 
 
@@ -57,9 +59,9 @@ def test_a_method_of_nodes_trains_on_one_graph_and_resumes(capsys, monkeypatch):
     assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr("graphcl.train.fit", lambda *given, **options: 1 / 0)
-        with pytest.raises(ZeroDivisionError):  # its settings say 9 epochs now
+        with pytest.raises(ZeroDivisionError):  # before its checkpoint is accepted nothing is touched
             main(["pretrain", "--resume", "--out", "parts", "--epochs", "9", "--device", "cpu"])
-    assert not Path("parts/model.safetensors").exists()
+    assert Path("parts/model.safetensors").exists() and RunFolder("parts").read_config()["epochs"] == 6
     capsys.readouterr()
     assert main(["evaluate", "whole", "--protocol", "kmeans", "--device", "cpu"]) == 0
     assert "GRACE" in capsys.readouterr().out
@@ -319,3 +321,15 @@ def test_a_seed_that_is_too_long_is_refused(refused, fast):
 
 def test_a_view_with_a_colon_and_no_share_is_refused(refused, fast):
     assert "a share after the colon" in refused("pretrain", "--views", "node-drop:", "identity", *fast)
+
+
+def test_the_profile_is_that_of_the_weights_that_are_kept(capsys):
+    words = ["--dataset", "synthetic-social", "--method", "dgi", "--epochs", "400", "--patience", "3", "--lr", "0.5"]
+    assert main(["pretrain", *words, "--hidden", "8", "--device", "cpu", "--out", "run"]) == 0
+    assert "which had the lowest loss" in capsys.readouterr().out
+    folder = RunFolder("run")
+    method = make_method(folder.read_config(), load("synthetic-social").num_features)
+    folder.load_weights(method)
+    graph = load("synthetic-social")[0]
+    for name, values in Diagnostics(graph).profile(method).items():
+        assert folder.read_profile()[name] == pytest.approx(values)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import graphcl
+from graphcl.train import RunFolder
 
 
 def pretrain(*options, ranks):
@@ -30,3 +31,5 @@ def test_one_run_whose_files_one_rank_writes(tmp_path):
     code, said, error = pretrain("--resume", "--epochs", "2", "--out", str(tmp_path / "run"), ranks=1)
     assert code == 2
     assert "got ranks=1 (there 2)" in error
+    assert (tmp_path / "run" / "model.safetensors").is_file()  # a refusal touches nothing
+    assert RunFolder(tmp_path / "run").read_config()["epochs"] == 1

@@ -1,7 +1,5 @@
 """Diagnostics of a run: they see what is there, change nothing, and speak up at a collapse."""
 
-import json
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +7,7 @@ from torch_geometric.data import Data
 
 from graphcl.augment import EdgeDrop, NodeDrop
 from graphcl.data import PackedDataset, load
-from graphcl.evaluate import Diagnostics, diagnose
+from graphcl.evaluate import Diagnostics, diagnose, dimension_std
 from graphcl.losses.functional import alignment
 from graphcl.methods import DGI, GGD, GRACE, MVGRL, GraphCL, SimGRACE
 from graphcl.nn import GCN, GIN, GraphEncoder
@@ -161,12 +159,11 @@ def test_a_list_of_graphs_is_refused_before_the_run(graphs):
         Diagnostics([graphs.batch([0]), graphs.batch([1])])
 
 
-def test_the_profile_is_written_at_the_end_alone(graphs, tmp_path):
-    method, out = make(graphs), tmp_path / "embeddings.json"
-    watch, there = watch_of(graphs, every=1, out=out), []
-    fit(method, graphs, epochs=2, batch_size=32, callbacks=[watch, lambda *_: there.append(out.exists())])
-    assert there == [False, True]
-    found = json.loads(out.read_text())
-    assert found == watch.profile(method)
-    assert len(found["singular_values"]) == len(found["dimension_std"]) == 16
+def test_the_profile_of_a_method(graphs):
+    method, watch = make(graphs), watch_of(graphs)
+    found = watch.profile(method)
+    z = method.embed(graphs.batch(torch.arange(64))).graph
+    assert found["dimension_std"] == pytest.approx(dimension_std(z).tolist())
+    assert len(found["singular_values"]) == 16
     assert sum(found["positive_similarity"]) == pytest.approx(1)
+    assert "edges" not in Diagnostics(graphs.batch(torch.arange(64))).profile(SimGRACE(method.encoder))

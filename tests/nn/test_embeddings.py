@@ -237,9 +237,9 @@ class TestWeights:
         found = encoder(view.x, view.edge_index, view.batch, edge_attr=view.edge_attr, edge_weight=weight).node
         assert torch.equal(found, weight.sum().expand(10, 1))
         assert torch.equal(encoder.encode(view).node, torch.zeros(10, 1))
-        molecules = GraphEncoder(MoleculeEncoder(8, 2))
-        with pytest.raises(ValueError, match="expected no edge_weight, got one; MoleculeEncoder does not take it"):
-            molecules(view.x, view.edge_index, view.batch, edge_attr=view.edge_attr, edge_weight=weight)
+        plain = GraphEncoder(GIN(4, 8, 2))
+        with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
+            plain(view.x, view.edge_index, view.batch, edge_weight=weight)
 
     def test_each_sequential_network_by_its_own_arguments(self, generator):
         """PyG's ``Sequential`` writes the forward of the last one that was made into the class."""
@@ -522,3 +522,15 @@ def test_edge_weights_as_files_hold_them_reach_other_networks(weight):
     wanted = encoder.encode(data).node
     data.edge_weight = weight
     torch.testing.assert_close(encoder.encode(data).node, wanted)
+
+
+def test_a_gin_with_a_forward_of_its_own_sees_one_view_at_a_time():
+    class Scaled(GIN):
+        def forward(self, x, edge_index):
+            return 2 * super().forward(x, edge_index)
+
+    data = Data(x=torch.randn(3, 4), edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+    encoder = GraphEncoder(Scaled(4, 8, 2))
+    first, second = encoder.encode_views([data, data])
+    torch.testing.assert_close(first.node, encoder.encode(data).node)
+    torch.testing.assert_close(first.node, second.node)

@@ -13,6 +13,7 @@ from graphcl.train.ranks import (
     any_rank,
     average_gradients,
     check_alike,
+    check_opened,
     every_rank,
     first_says,
     in_turn,
@@ -152,3 +153,22 @@ class TestTwo:
             # Each rank has its own loss here, so that the mean over them is half of the whole.
             torch.testing.assert_close(found_weights, [weight / 2 for weight in weights])
             torch.testing.assert_close(found_state, state)
+
+
+def test_processes_that_do_not_know_of_each_other_are_told(monkeypatch):
+    check_opened()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.warns(RuntimeWarning, match="no process group is open.*init_process_group"):
+        check_opened()
+
+
+def first_buffer(_):
+    module = torch.nn.Linear(1, 1)
+    module.register_buffer("drawn", torch.full((2,), float(rank())), persistent=False)
+    share_weights(module)
+    return module.drawn.tolist()
+
+
+def test_buffers_that_are_not_kept_are_shared_too(ranks):
+    assert ranks(first_buffer, 2, None) == [[0.0, 0.0]] * 2

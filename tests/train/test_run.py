@@ -138,3 +138,26 @@ def test_a_worker_that_outlives_the_run_holds_no_lock(tmp_path, monkeypatch):
     assert len(opened) == 4
     for folder in opened:
         os.close(folder)
+
+
+def test_a_profile_is_kept_until_the_run_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.read_profile() == {}
+    profile = {"singular_values": [2.0, 1.0], "dimension_std": [0.5, 0.5]}
+    folder.write_profile(profile)
+    assert folder.read_profile() == profile
+    folder.go_on()
+    assert folder.read_profile() == {}
+    assert not folder.config_file.exists()
+    folder.go_on_with({"epochs": 4})
+    folder.go_on()
+    assert folder.read_config() == {"epochs": 4}
+
+
+@pytest.mark.parametrize(
+    "text", ["[1]", "{", '{"other": [1]}', '{"singular_values": [1.0], "dimension_std": []}', '{"edges": [0, 1]}']
+)
+def test_a_damaged_profile_is_named(tmp_path, text):
+    (tmp_path / "embeddings.json").write_text(text)
+    with pytest.raises(RunError, match="expected lists of numbers in .*embeddings.json.*delete it"):
+        RunFolder(tmp_path).read_profile()
