@@ -108,14 +108,22 @@ def _check_width(x: Tensor, norm: nn.BatchNorm1d) -> None:
 def normalise(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, norm: nn.BatchNorm1d, sizes: list[int]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Torch's own kernel, part by part into one result; moves the running statistics, and returns the parts' own."""
+    """Torch's own kernel, part by part into one result; moves the running statistics, and returns the parts' own.
+
+    The kernel's mean of many rows that are far from zero is off by so much that gradients, in which it nearly cancels,
+    are wrong by percents: it gets rows that are centred already.
+    """
     _check_width(x, norm)
     y = torch.empty_like(x)
     statistics: list[Tensor] = []
-    running = (norm.running_mean, norm.running_var)
+    running, momentum = (norm.running_mean, norm.running_var), norm.momentum or 0.0
     for part, out in zip(x.split(sizes), y.split(sizes), strict=True):
-        into = (out, x.new_empty(0), x.new_empty(0))
-        torch.native_batch_norm(part, weight, bias, *running, True, norm.momentum or 0.0, norm.eps, out=into)
+        into, centre = (out, x.new_empty(0), x.new_empty(0)), part.mean(0)
+        torch.sub(part, centre, out=out)  # and on in place, in memory that is warm
+        torch.native_batch_norm(out, weight, bias, *running, True, momentum, norm.eps, out=into)
+        into[1].add_(centre)
+        if norm.running_mean is not None:
+            norm.running_mean.add_(centre, alpha=momentum)
         statistics += into[1:]
     return y, statistics
 

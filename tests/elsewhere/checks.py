@@ -216,7 +216,7 @@ def steps(make: Callable[[], Any], data: Any, count: int = 3) -> list[str]:
         theirs = run(DEVICE)
     stayed = [key for key, value in theirs[1].items() if not isinstance(value.data, Away)]
     found = [[*losses, graph] for losses, _, graph in (mine, theirs)]
-    return stayed + differences(*found, 1e-4)
+    return stayed + differences(*found, 5e-4)  # torch's BatchNorm there does not centre its rows as ours does here
 
 
 def runs(make: Callable[[], Any], data: Any, **settings: Any) -> list[str]:

@@ -60,7 +60,9 @@ class TestAgainstTorch:
             ours.train(training), torchs.train(training)
             joint = run(lambda x: ours(x, sizes), ours, x, weight)
             apart = run(lambda x: torch.cat([torchs(part) for part in x.split(sizes)]), torchs, x, weight)
-            torch.testing.assert_close(joint, apart)
+            # Two rows near 20 are no ground for torch's float32, which does not centre them.
+            near = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {}
+            torch.testing.assert_close(joint, apart, **near)
 
 
 class TestGradient:
@@ -181,3 +183,19 @@ def test_a_norm_of_another_width_in_an_encoder():
     encoder.norms[0] = BatchNorm(6)
     with pytest.raises(ValueError, match=r"expected 6 columns to normalise, got \[9, 8\]"):
         encoder(torch.randn(9, 5), torch.zeros(2, 0, dtype=torch.int64))
+
+
+def test_gradients_keep_their_digits_where_rows_are_far_from_zero():
+    # Rows as sums over neighbours are: whole multiples, all of one sign.
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.randint(1, 5, (2000, 1), generator=generator) * torch.rand(8, generator=generator)).relu() + 3
+    pull = torch.randn(2000, 8, generator=generator)
+
+    def slope(x):
+        x = x.clone().requires_grad_()
+        norm = BatchNorm(8).to(x.dtype)
+        (norm(x, [1200, 800]) * pull.to(x.dtype)).sum().backward()
+        return x.grad.double(), norm.running_mean.double()
+
+    for found, wanted in zip(slope(x), slope(x.double()), strict=True):
+        assert (found - wanted).norm() < 1e-5 * wanted.norm()
