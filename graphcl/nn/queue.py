@@ -1,6 +1,7 @@
 """A queue of earlier embeddings to contrast with, kept in the checkpoint and the same on all ranks."""
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from graphcl._random import hash_ids, normal
@@ -59,7 +60,8 @@ class KeyQueue(nn.Module):
         Args:
             keys: ``[N, D]``; N may change from step to step, and be larger than the queue: then the last ones stay.
             names: ``[N]`` integers, the item that each key belongs to.
-            joined: Whether they are the keys of all ranks already, as inside :func:`graphcl.distributed.one_batch`.
+            joined: Whether they are the keys of all ranks already, as inside :func:`graphcl.distributed.one_batch`; the
+                first rank's are taken.
         """
         size, channels = self.keys.shape
         if keys.dim() != 2 or keys.size(1) != channels:
@@ -73,6 +75,9 @@ class KeyQueue(nn.Module):
         if world() > 1 and not joined:
             counts = row_counts(keys)
             keys, names = all_gather_rows(keys, counts=counts), all_gather_rows(names, counts=counts)
+        elif world() > 1:
+            keys = keys.contiguous()
+            dist.broadcast(keys, 0)  # dropout in a head makes other keys of the same rows on every rank
         skipped = max(0, keys.size(0) - size)
         # The place is not read on the host, which would wait for a device.
         rows = (self.place + torch.arange(skipped, keys.size(0), device=keys.device)) % size

@@ -8,7 +8,7 @@ from torch import Tensor
 from graphcl.distributed import one_batch
 from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
-from graphcl.train.ranks import average_gradients
+from graphcl.train.ranks import average_gradients, share_buffers
 
 __all__ = ["Update"]
 
@@ -63,6 +63,7 @@ class Update:
             torch.nn.utils.clip_grad_norm_(self.weights, self.clip)
         self.optimizer.step()
         self.method.after_step()
+        share_buffers(self.method)
         self.batches = 0
 
 

@@ -79,8 +79,8 @@ def fit(
     Where ``torchrun`` has started several processes and they have opened their process group, all of them call this,
     and the run is that of one process with the same settings, up to rounding: each rank makes the views of its part of
     every batch and encodes them, and the loss runs over the graphs of all. Dropout and a norm in a network of your own
-    see the rank's part only; a loader's graphs need a ``graph_id`` to have the views of one process. The first rank
-    writes the folder and calls the callbacks; all end with the same weights.
+    see the rank's part only, and the first rank's statistics are kept; a loader's graphs need a ``graph_id`` to have
+    the views of one process. The first rank writes the folder and calls the callbacks; all end with the same weights.
 
     The order of the graphs is a function of (seed, epoch), the views one of (method.seed, step): a run that is stopped
     and resumed ends with the same weights, bit for bit, as one that was not (same device and thread count). So does one

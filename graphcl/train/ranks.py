@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from graphcl.distributed import all_gather_rows, rank, world
 from graphcl.errors import RunError
+from graphcl.nn import KeyQueue
 
 __all__ = [
     "any_rank",
@@ -26,7 +27,7 @@ __all__ = [
     "on_first",
     "process_group",
 ]
-__all__ += ["share_weights", "was_launched"]
+__all__ += ["share_buffers", "share_weights", "was_launched"]
 
 TIMEOUT = timedelta(hours=2)  # the first rank makes data ready, and the others wait for it
 
@@ -146,10 +147,23 @@ def check_alike(settings: Mapping[str, Any], device: torch.device) -> None:
 
 def share_weights(module: nn.Module) -> None:
     """Give every rank the parameters and buffers of the first one."""
-    if world() == 1:
-        return
     # Not those of its state alone: a buffer that is not kept may be drawn, too.
-    tensors = [tensor.detach() for tensor in (*module.parameters(), *module.buffers()) if tensor.numel()]
+    _share([*module.parameters(), *module.buffers()])
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Give every rank the buffers of the first one: dropout, or a norm that sees a rank's part alone, tells them apart.
+
+    Those of a queue are long, and the same already: every rank enqueues the keys of the first.
+    """
+    long = {id(buffer) for part in module.modules() if isinstance(part, KeyQueue) for buffer in part.buffers()}
+    _share([buffer for buffer in module.buffers() if id(buffer) not in long])
+
+
+def _share(tensors: Sequence[Tensor]) -> None:
+    tensors = [tensor.detach() for tensor in tensors if tensor.numel()]
+    if world() == 1 or not tensors:
+        return
     packed = torch.cat([_bytes(tensor) for tensor in tensors])
     dist.broadcast(packed, 0)
     sizes = [tensor.numel() * tensor.element_size() for tensor in tensors]

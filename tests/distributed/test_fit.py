@@ -7,6 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DistributedSampler
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader, NodeLoader
+from torch_geometric.nn import GIN as PyGGIN
 from torch_geometric.utils import subgraph
 
 from graphcl import methods
@@ -309,6 +310,31 @@ def test_a_run_is_gone_on_with(two, tmp_path):
         check_same(found[2][:2], (losses, weights))
         assert found[2][2] == (called if r == 0 else [])  # the first rank's part
         assert found[2][3] == (2, *shape)  # a state for each rank
+
+
+def apart(name, folder=None, epochs=(2,)):
+    """What the method of a network that sees its rank's part alone has at the end, in one run or in several."""
+    for resume, number in enumerate(epochs):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(rank())
+            encoder = GraphEncoder(PyGGIN(4, 8, 2, dropout=0.3, norm="batch_norm"))
+            head = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.3), nn.Linear(8, 8))
+            method = getattr(methods, name)(encoder, head=head, **METHODS[name]).double()
+        settings = {"batch_size": 14, "folder": folder, "resume": bool(resume), "progress": False}
+        fit(method, graphs(name), epochs=number, **settings)
+    return dict(method.state_dict())
+
+
+def apart_and_again(folder):
+    return [(apart(name), apart(name, f"{folder}/{name}", (1, 2))) for name in ("GraphMoCo", "GraphBYOL")]
+
+
+def test_what_ranks_see_for_themselves_is_kept_of_the_first_and_resumes(ranks, tmp_path):
+    two = ranks(apart_and_again, 2, str(tmp_path))
+    for mine, others in zip(*two, strict=True):
+        expected = mine[0]
+        for found in (mine[1], *others):
+            assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
 def test_loaders_of_parts(two):
