@@ -1,6 +1,7 @@
 """The Jensen-Shannon estimator over node-graph pairs with its gradient, both from one pass over blocks in the cache."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,28 +18,34 @@ __all__ = ["jsd"]
 PAIRS = 1 << 17  # of a block, 512 KiB in float32: measured, four times less or more takes longer
 
 
-def jsd(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+def jsd(node: Tensor, graph: Tensor, batch: Tensor, groups: Sequence[tuple[Tensor, Tensor]] = ()) -> Tensor:
     """The mean of sp(-s) over a node's own graph plus that of sp(s) over all others, sp(x) = log(1 + exp(x)).
+
+    ``groups`` are pairs of group vectors ``[G]``: what shares one is left out of the second mean.
 
     Nothing of the size of all pairs is kept. On a CPU the gradient is computed with the value; for other devices,
     compilers, transforms and second derivatives there is the formula.
     """
-    if node.device.type != "cpu" or is_looked_into():
-        return _formula(node, graph, batch)
+    if node.device.type != "cpu" or is_looked_into() or groups:
+        return _formula(node, graph, batch, groups)
     with full_precision(node):
         result: Tensor = _JSD.apply(node, graph, batch)  # type: ignore[no-untyped-call]
     return result
 
 
-def _formula(node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+def _formula(node: Tensor, graph: Tensor, batch: Tensor, groups: Sequence[tuple[Tensor, Tensor]] = ()) -> Tensor:
     own = (node * graph.index_select(0, batch)).sum(1)
-    foreign = by_blocks(_foreign_cost, [node, batch], [graph], columns=graph.size(0))
-    return -F.logsigmoid(own).mean() + foreign.mean() / (graph.size(0) - 1)
+    cost, count = by_blocks(partial(_foreign, groups=groups), [node, batch], [graph], columns=graph.size(0)).sum(0)
+    return -F.logsigmoid(own).mean() + cost / count.clamp(min=1)
 
 
-def _foreign_cost(node: Tensor, batch: Tensor, graph: Tensor) -> Tensor:
-    own = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
-    return -F.logsigmoid(-product(node, graph.T)).masked_fill(own, 0).sum(1)
+def _foreign(node: Tensor, batch: Tensor, graph: Tensor, groups: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """``[N, 2]`` the sum of a node's costs over the graphs that are foreign to it, and how many these are."""
+    barred = batch[:, None] == torch.arange(graph.size(0), device=batch.device)
+    for mine, theirs in groups:
+        barred = barred | (mine.index_select(0, batch)[:, None] == theirs)
+    cost = -F.logsigmoid(-product(node, graph.T)).masked_fill(barred, 0).sum(1)
+    return torch.stack([cost, graph.size(0) - barred.sum(1).to(cost)], 1)
 
 
 class _JSD(torch.autograd.Function):

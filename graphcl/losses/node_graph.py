@@ -1,6 +1,7 @@
 """Nodes against graphs: a node belongs to its own graph's summary and to no other."""
 
-import torch
+from collections.abc import Sequence
+
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from graphcl.losses._checks import (
 )
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._jsd import jsd
+from graphcl.losses._negatives import barred_groups
 
 __all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
 
@@ -28,6 +30,7 @@ def node_graph_info_nce(
     *,
     temperature: float | Tensor = 0.5,
     positive_in_denominator: bool = True,
+    exclude: Sequence[Int[Tensor, " g"]] = (),
 ) -> Float[Tensor, ""]:
     r"""Tell the graph of each node from the other graphs of the batch.
 
@@ -42,6 +45,8 @@ def node_graph_info_nce(
         batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
         temperature: tau > 0; a tensor gets a gradient.
         positive_in_denominator: Whether a node's own graph counts in the denominator.
+        exclude: Group vectors ``[G]``: a graph that shares a group in any of them with a node's own, such as a
+            duplicate, is no negative of that node; -1 is no group.
 
     Returns:
         A scalar, the mean over the nodes.
@@ -63,12 +68,16 @@ def node_graph_info_nce(
     _check(node, graph, batch)
     temperature = as_temperature(temperature)
     node, graph, batch = unit_rows(node), unit_rows(graph), batch.long()
-    items = batch, torch.arange(graph.size(0), device=batch.device)
-    return mean_contrast(node, graph, [items], scale=1.0 / temperature, positive_in_denominator=positive_in_denominator)
+    groups = [(own.index_select(0, batch), theirs) for own, theirs in barred_groups(graph, exclude)]
+    return mean_contrast(node, graph, groups, scale=1.0 / temperature, positive_in_denominator=positive_in_denominator)
 
 
 def node_graph_jsd(
-    node: Float[Tensor, "n d"], graph: Float[Tensor, "g d"], batch: Int[Tensor, " n"]
+    node: Float[Tensor, "n d"],
+    graph: Float[Tensor, "g d"],
+    batch: Int[Tensor, " n"],
+    *,
+    exclude: Sequence[Int[Tensor, " g"]] = (),
 ) -> Float[Tensor, ""]:
     r"""The Jensen-Shannon estimator of InfoGraph: how badly dot products tell own from foreign graphs.
 
@@ -82,6 +91,9 @@ def node_graph_jsd(
         node: ``[N, D]`` node embeddings; not normalised.
         graph: ``[G, D]`` graph embeddings, of the same or of another view.
         batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
+        exclude: Group vectors ``[G]``: a graph that shares a group in any of them with a node's own, such as a
+            duplicate, is no foreign one of that node, and the second mean is over the pairs that are left; -1 is no
+            group.
 
     Returns:
         A scalar; 2 log 2 for embeddings that say nothing.
@@ -102,7 +114,7 @@ def node_graph_jsd(
     """
     _check(node, graph, batch)
     node, graph = widened(node, graph)
-    return jsd(node, graph, batch.long())
+    return jsd(node, graph, batch.long(), barred_groups(graph, exclude)[1:])
 
 
 def _check(node: Tensor, graph: Tensor, batch: Tensor) -> None:
@@ -136,13 +148,14 @@ class NodeGraphInfoNCE(Objective):
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
 
-    def forward(self, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
+    def forward(self, node: Tensor, graph: Tensor, batch: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
         return node_graph_info_nce(
             node,
             graph,
             batch,
             temperature=self.temperature,
             positive_in_denominator=self.positive_in_denominator,
+            exclude=exclude,
         )
 
 
@@ -154,5 +167,5 @@ class NodeGraphJSD(Objective):
         tensor(1.3863)
     """
 
-    def forward(self, node: Tensor, graph: Tensor, batch: Tensor) -> Tensor:
-        return node_graph_jsd(node, graph, batch)
+    def forward(self, node: Tensor, graph: Tensor, batch: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:
+        return node_graph_jsd(node, graph, batch, exclude=exclude)

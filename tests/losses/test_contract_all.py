@@ -366,18 +366,19 @@ def test_whole_numbers_under_vmap(loss, generator):
     places = [i for i, z in enumerate(inputs) if not z.is_floating_point()]
     excludes = "exclude" in inspect.signature(loss.function).parameters
     excludes &= loss.function not in (functional.moco, functional.hard_mixing)  # pairs of vectors
-    if not places and not excludes:
-        return
 
-    def function(numbers: Tensor) -> Tensor:
-        if excludes:
-            return loss(*inputs, exclude=[numbers])
+    def in_place(numbers: Tensor) -> Tensor:
         return loss(*(numbers if i in places else z for i, z in enumerate(inputs)))
 
-    first = torch.tensor([0, 1, 1, -1, 2, 0]) if excludes else inputs[places[0]]
-    several = torch.stack([first, first.flip(-1)])
-    wanted = torch.stack([function(numbers) for numbers in several])
-    torch.testing.assert_close(torch.func.vmap(function, randomness="same")(several), wanted)
+    def excluded(numbers: Tensor) -> Tensor:
+        return loss(*inputs, exclude=[numbers])
+
+    groups = torch.tensor([0, 1, 1, -1, 2, 0])[: inputs[1].size(0)] if excludes else None
+    for function, first in ((in_place, inputs[places[0]] if places else None), (excluded, groups)):
+        if first is not None:
+            several = torch.stack([first, first.flip(-1)])
+            wanted = torch.stack([function(numbers) for numbers in several])
+            torch.testing.assert_close(torch.func.vmap(function, randomness="same")(several), wanted)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in ALL if loss.sharp], ids=str)

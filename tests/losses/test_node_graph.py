@@ -1,5 +1,6 @@
 """Nodes against graphs: loops over all pairs, and no matrix of nodes by graphs in training."""
 
+import functools
 import math
 
 import pytest
@@ -45,6 +46,36 @@ def test_equals_the_literal_loop(batch, tau, seed):
     value = node_graph_info_nce(node, graph, batch, temperature=tau)
     assert value.item() == pytest.approx(literal_info_nce(node, graph, batch, tau), rel=1e-9, abs=1e-9)
     assert node_graph_jsd(node, graph, batch).item() == pytest.approx(literal_jsd(node, graph, batch), rel=1e-9)
+
+
+@pytest.mark.parametrize("pairs", [1, 1 << 20])
+def test_what_shares_a_group_is_no_negative(pairs, generator, monkeypatch):
+    monkeypatch.setattr(_blocks, "PAIRS", pairs)
+    node = torch.randn(7, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    graph = torch.randn(4, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    batch, groups = torch.tensor([0, 0, 1, 2, 3, 3, 3]), torch.tensor([5, -1, 5, -1])  # 0 and 2 are duplicates
+    cost, foreign, contrast = 0.0, [], 0.0
+    for h, own in zip(node, batch.tolist(), strict=True):
+        others = [g for g in range(4) if g != own and {g, own} != {0, 2}]
+        cost = cost + F.softplus(-h @ graph[own])
+        foreign += [F.softplus(h @ graph[g]) for g in others]
+        scores = F.cosine_similarity(h[None], graph[[own, *others]]) / 0.3
+        contrast = contrast + scores.logsumexp(0) - scores[0]
+    wanted = {
+        node_graph_jsd: cost / 7 + torch.stack(foreign).mean(),
+        functools.partial(node_graph_info_nce, temperature=0.3): contrast / 7,
+    }
+    for loss, value in wanted.items():
+        found = loss(node, graph, batch, exclude=[groups])
+        torch.testing.assert_close(found, value)
+        grads = [torch.autograd.grad(each, (node, graph), retain_graph=True) for each in (found, value)]
+        torch.testing.assert_close(*grads)
+        nothing = loss(node, graph, batch, exclude=[torch.full((4,), -1)])
+        torch.testing.assert_close(nothing, loss(node, graph, batch))
+        with pytest.raises(ValueError, match=r"expected exclude\[0\] of shape \[4\].*got \[7\]"):
+            loss(node, graph, batch, exclude=[batch])
+    alone = node_graph_jsd(node, graph, batch, exclude=[torch.zeros(4, dtype=torch.int64)])
+    torch.testing.assert_close(alone, cost / 7)
 
 
 def test_hand_computed():
