@@ -1,11 +1,12 @@
 """CCASSG: the paper's formula, written out over a graph, and its defaults."""
 
+import pytest
 import torch
 from torch import nn
 
 from graphcl.augment import EdgeDrop, Identity
 from graphcl.methods import CCASSG
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, GraphEncoder, normalised_adjacency
 
 
 def make(**arguments):
@@ -40,3 +41,10 @@ def test_parts_can_be_replaced(data):
     method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
     assert method.head is head
     assert method(data).item() == 0.0
+
+
+def test_embeddings_are_smoothed_if_asked_to(data):
+    h, adjacency = make().embed(data).node, normalised_adjacency(data.edge_index, data.num_nodes)
+    torch.testing.assert_close(make(power=2).embed(data).node, h + adjacency(adjacency(h)))
+    with pytest.raises(ValueError, match="expected power of at least 0, got -1"):
+        make(power=-1)
