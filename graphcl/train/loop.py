@@ -289,7 +289,8 @@ def _check_method(method: object) -> None:
 def _identity(method: Method) -> dict[str, Any]:
     """What must be the same of the method on all ranks."""
     weights = [(name, [*weight.shape], weight.requires_grad) for name, weight in method.named_parameters()]
-    return {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
+    found = {"method": type(method).__name__, "method.seed": method.seed, "the method's weights": weights}
+    return {**found, "the method's settings": made_of(method)}
 
 
 def _epoch(

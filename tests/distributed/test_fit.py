@@ -258,6 +258,7 @@ def refusals():
     unwritable = RunFolder("/dev/null/run")
     across, frozen = GraphCL(encoder, loss=NTXent(across_ranks=True)), build("GraphCL")
     frozen.encoder.requires_grad_(rank() == 0)
+    unlike = GraphCL(encoder, loss=NTXent(temperature=0.2 + 0.1 * rank())).double()
     errors = (ValueError, RunError)
     return {
         "one graph": said(ValueError, lambda: fit(build("GRACE"), data[0], progress=False)),
@@ -268,6 +269,7 @@ def refusals():
         "same part": said(ValueError, lambda: fit(build("GraphCL"), DataLoader(data, 7), progress=False)),
         "across": said(ValueError, lambda: fit(across.double(), data, progress=False)),
         "frozen": said(ValueError, lambda: fit(frozen, data, progress=False)),
+        "temperature": said(ValueError, lambda: fit(unlike, data, progress=False)),
         "callback": said((OSError, RunError), lambda: fit(build("GraphCL"), data, callbacks=[fail], progress=False)),
         "other seed": said(errors, lambda: fit(build("GraphCL"), data, callbacks=[turn], progress=False)),
         "folder": said(RunError, lambda: fit(build("GraphCL"), data, folder=unwritable, progress=False)),
@@ -376,6 +378,7 @@ def test_a_loop_by_hand(two):
         ("own graphs", "got different values of dataset on some of them; a set of graphs is given whole to every rank"),
         ("across", "expected a loss with across_ranks=False, got True: inside one_batch, as in fit"),
         ("frozen", "got different values of the method's weights on some of them"),
+        ("temperature", "got different values of the method's settings on some of them"),
         ("too few", "expected at least one graph of every batch for each of 2 ranks, got 14 graphs in batches of 1"),
         ("same part", "expected a part of the data of its own for every rank, got the same first batch on several"),
     ],
