@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch_geometric.data import Batch, Data
 
+from graphcl._arguments import plain
 from graphcl._random import fold, torch_seeded
 from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import world
@@ -85,7 +86,7 @@ class Loader(Source):
         if self.level == "graph":
             count = data.num_graphs if isinstance(data, Batch) else 1
         else:
-            seeds = data._store.get("batch_size")
+            seeds = plain(data._store.get("batch_size"))
             count = seeds if isinstance(seeds, int) else data.num_nodes
         return int(every_rank(torch.tensor(count), self.device).sum())
 
