@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.data.storage import BaseStorage
 
 from graphcl import _host
+from graphcl._arguments import plain
 from graphcl.augment._levels import has_lists
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 
 def seeds_kept(store: BaseStorage, keep: Tensor) -> dict[str, Any]:
     """What a loader's batch says of its seeds, its first ``batch_size`` nodes, after nodes were dropped."""
-    count = store.get("batch_size")
+    count = plain(store.get("batch_size"))
     if not isinstance(count, int) or "n_id" not in store:
         return {}
     alive, names = keep[:count], store.get("input_id")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, protocol_for, score_graphs, score_nodes
+from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.cli._score_molecules import score_molecules
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
@@ -114,6 +114,7 @@ def _score_nodes(scoring: Scoring, protocol_name: str | None, jobs: int) -> None
     chosen = protocol_for(entry, protocol_name)
     scoring.check_unseen(tests_train_nodes=chosen.splits not in GIVEN)
     data = load(entry.name, root=scoring.root, features=config["features"])[0].to(str(scoring.device))
+    check_nodes(data, entry, chosen)
     make, trained = scoring.makers(data.num_features)
     embeddings = compared_node_embeddings(data, [config["seed"]], make=make, trained={scoring.name: trained})
     _keep(scoring, score_nodes(data, entry, embeddings, chosen, [config["seed"]], n_jobs=jobs))

@@ -215,6 +215,7 @@ def _diagnostics(data: Any) -> Any:
 
 def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:
     """Say how the training went and what comes next."""
+    from graphcl.data import card
     from graphcl.train.ranks import was_launched
 
     if history.left_out > 1:
@@ -234,6 +235,10 @@ def _tell(history: Any, folder: Any, unit: str, config: Any) -> int:
         print(f"weights of epoch {history.best_epoch}, which had the lowest loss")
     if config.evaluate:
         return score(source_of_run(folder), root=config.root, device=config.device)
-    more = " --dataset NAME" if config.data is not None else ""
-    print(f"run folder: {folder.path}   (next: graphcl evaluate {shlex.quote(str(folder.path))}{more})")
+    if config.data is None and card(config.dataset, root=config.root).level == "link":
+        after = "links are scored in Python, by ogb_link_split and evaluate_links"
+    else:
+        more = " --dataset NAME" if config.data is not None else ""
+        after = f"next: graphcl evaluate {shlex.quote(str(folder.path))}{more}"
+    print(f"run folder: {folder.path}   ({after})")
     return 0

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from graphcl._arguments import check_choice, check_seed, check_whole
 from graphcl._random import fold, hash_ids
 from graphcl.data._adjacency import Adjacency, check_structure
+from graphcl.data._epoch import Epoch
 from graphcl.data._part import Parts
 
 __all__ = ["ClusterBatches", "partition"]
@@ -166,12 +167,11 @@ class ClusterBatches(Dataset[Data]):
         self.seed = check_seed(seed)
         self._members = torch.argsort(number, stable=True)
         self._begin = [0, *sizes.cumsum(0).tolist()]
-        # In shared memory, so that workers that stay alive over epochs see it change.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = Epoch()
 
     def set_epoch(self, epoch: int) -> None:
         """Put other clusters together from here on, as a function of ``epoch``."""
-        self._epoch.fill_(epoch)
+        self._epoch.set(epoch)
 
     def __len__(self) -> int:
         return -(-self.num_clusters // self.clusters)

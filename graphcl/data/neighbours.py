@@ -14,6 +14,7 @@ from graphcl._host import where
 from graphcl._random import Key, fold, hash_ids, randint, seed_from
 from graphcl.data._adjacency import Adjacency, check_nodes, check_structure
 from graphcl.data._choose import k_of_each
+from graphcl.data._epoch import Epoch
 from graphcl.data._numbering import Numbering
 
 __all__ = ["NeighbourSampler", "Sample", "neighbour_sampler", "sample_neighbours"]
@@ -65,12 +66,13 @@ def sample_neighbours(
 
 def _entering(entering: Adjacency, nodes: Tensor, k: int, key: Key) -> tuple[Tensor, Tensor]:
     """The places of the chosen edges, node after node, and how many each node has."""
+    k = min(k, entering.other.numel())  # whatever number was given for "many"
     first = entering.ptr.index_select(0, nodes)
     degree = entering.ptr.index_select(0, nodes + 1) - first
     counts = degree if k < 0 else degree.clamp(max=k)
     places = entering.positions(first, counts, int(counts.sum()))
-    if k >= 0:
-        many = where(degree > k)
+    many = where(degree > k) if k >= 0 else nodes[:0]
+    if many.numel():  # else k rounds, which may be a million, would choose nothing
         keys = hash_ids(key, nodes.index_select(0, many))
         chosen = k_of_each(degree.index_select(0, many), k, keys) + first.index_select(0, many)
         begin = (counts.cumsum(0) - counts).index_select(0, many)
@@ -120,13 +122,12 @@ class NeighbourSampler(BaseSampler):
         _check_devices(data, edge_index.device)
         self.seed = None if seed is None else check_seed(seed)
         self._entering = Adjacency.of(edge_index[1], edge_index[0], self.num_nodes)
-        # In shared memory, so that workers that stay alive over epochs see it change.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = Epoch()
         self._numbering: Numbering | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """Draw differently from here on, as a function of ``epoch``; call it before each pass over the loader."""
-        self._epoch.fill_(epoch)
+        self._epoch.set(epoch)
 
     @property
     def edge_permutation(self) -> Tensor:

@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 from graphcl._arguments import check_seed, check_whole, plain
 from graphcl._random import Key, fold, hash_ids, randint
 from graphcl.data._adjacency import Adjacency
+from graphcl.data._epoch import Epoch
 from graphcl.data._part import Parts
 
 __all__ = ["RandomWalkBatches", "random_walks"]
@@ -75,12 +76,11 @@ class RandomWalkBatches(Dataset[Data]):
         self.length = check_whole("length", length)
         self.num_batches = check_whole("num_batches", num_batches, 1)
         self.seed = check_seed(seed)
-        # In shared memory, so that workers that stay alive over epochs see it change.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = Epoch()
 
     def set_epoch(self, epoch: int) -> None:
         """Walk elsewhere from here on, as a function of ``epoch``."""
-        self._epoch.fill_(epoch)
+        self._epoch.set(epoch)
 
     def __len__(self) -> int:
         return self.num_batches

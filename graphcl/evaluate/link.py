@@ -57,7 +57,7 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
     if split.test_negatives.shape[1] < HITS:
         raise ValueError(
             f"expected at least {HITS} pairs without an edge for Hits@{HITS}, got {split.test_negatives.shape[1]}; "
-            f"the graph is too small for {protocol.name}"
+            f"the graph is too small for {protocol.name}, or comes with too few held-out pairs"
         )
     with quiet():
         return _link_score(x, split, protocol)

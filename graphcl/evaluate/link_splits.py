@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from graphcl.evaluate._checks import IntArray, check_graph
+from graphcl.evaluate._checks import IntArray, check_graph, to_numpy
 from graphcl.evaluate._node_checks import check_undirected
 
 __all__ = ["LinkSplit", "edges_of", "link_split", "ogb_link_split"]
 
 TRAIN_PAIRS = 50_000  # of edges, and as many pairs without; more no longer changes a probe of a few hundred weights
+
+HELD_OUT = "edge_label", "pos_edge_label", "neg_edge_label"  # each beside an index, as RandomLinkSplit names them
 
 
 class LinkSplit(NamedTuple):
@@ -40,9 +42,10 @@ class LinkSplit(NamedTuple):
 def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float = 0.1) -> LinkSplit:
     """Take validation and test edges out of an undirected graph, both directions and all copies of each.
 
-    A graph that comes with held-out pairs (``edge_label_index`` and ``edge_label``, as PyG's ``RandomLinkSplit`` names
-    them) keeps them as its test pairs but for self loops; only the validation edges are drawn. Pairs without an edge
-    are drawn evenly, as many as edges in each part, and never twice.
+    A graph that comes with held-out pairs (``edge_label_index`` and ``edge_label``, or ``pos_edge_label_index`` and
+    ``neg_edge_label_index``, as PyG's ``RandomLinkSplit`` names them) keeps them as its test pairs but for self loops;
+    only the validation edges are drawn. Pairs without an edge are drawn evenly, as many as edges in each part, and
+    never twice.
 
     Args:
         data: An undirected graph.
@@ -52,7 +55,8 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
 
     Raises:
         ValueError: A directed graph, one with an ``adj_t``, which would show the edges that are taken out, shares that
-            leave no edge in some part, a graph too dense to find pairs in.
+            leave no edge in some part, a graph too dense to find pairs in; held-out pairs without their labels, all of
+            one kind, or of nodes that are not there.
 
     Example:
         >>> from graphcl.data import load
@@ -72,7 +76,7 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     rng = np.random.Generator(np.random.PCG64(seed))
     codes = _codes(data.edge_index.cpu().numpy(), nodes)
     edges = rng.permutation(np.unique(codes[codes >= 0]))
-    given = _given(data)
+    given = _given(data, nodes)
     total = len(edges) + (0 if given is None else given[0].shape[1])
     sizes = round(validation * total), 0 if given is not None else round(test * total)
     if not sizes[0] or not (given is not None or sizes[1]) or sum(sizes) >= len(edges):
@@ -86,9 +90,12 @@ def link_split(data: Data, *, seed: int, validation: float = 0.05, test: float =
     parts = np.split(free, [len(train), len(train) + len(held[0])], axis=1)
     keep = torch.from_numpy(~np.isin(codes, edges[: sum(sizes)]))
     graph = data.edge_subgraph(keep.to(data.edge_index.device))
-    for key in ("edge_label_index", "edge_label"):
-        if key in graph:
-            del graph[key]
+    for key in HELD_OUT:
+        for name in (key, f"{key}_index"):
+            if name in graph:
+                del graph[name]
+    if "x" not in graph:  # the edges that are left may not tell
+        graph.num_nodes = nodes
     negatives = parts[2] if given is None else given[1]
     return LinkSplit(graph, _pairs(train, nodes), parts[0], _pairs(held[0], nodes), parts[1], tested, negatives)
 
@@ -154,12 +161,16 @@ def edges_of(data: Data) -> int:
     return len(np.unique(codes[codes >= 0]))
 
 
-def _given(data: Data) -> tuple[IntArray, IntArray] | None:
+def _given(data: Data, nodes: int) -> tuple[IntArray, IntArray] | None:
     """The held-out edges and other pairs that come with a graph, without self loops, which are no question."""
-    if "edge_label_index" not in data or "edge_label" not in data:
+    parts = _labelled(data)
+    if not parts:
         return None
-    pairs, label = data.edge_label_index.cpu().numpy(), data.edge_label.cpu().numpy()
-    nodes = int(data.num_nodes or 0)
+    pairs, label = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < nodes:
+        raise ValueError(
+            f"expected held-out pairs of nodes from 0 to {nodes - 1}, got some from {pairs.min()} to {pairs.max()}"
+        )
     pairs, label = pairs[:, pairs[0] != pairs[1]], label[pairs[0] != pairs[1]]
     asked, edges = _codes(pairs, nodes), _codes(data.edge_index.cpu().numpy(), nodes)
     leaked = np.isin(asked[label > 0], edges).sum()
@@ -170,4 +181,33 @@ def _given(data: Data) -> tuple[IntArray, IntArray] | None:
     wrong = np.isin(asked[label == 0], np.concatenate([edges, asked[label > 0]])).sum()
     if wrong:
         raise ValueError(f"expected pairs without an edge where edge_label is 0, got {wrong} that are; remove them")
+    if not ((label > 0).any() and (label == 0).any()):
+        raise ValueError(
+            f"expected held-out pairs with and without an edge, got {(label > 0).sum()} with and {(label == 0).sum()} "
+            "without; add the others, or delete edge_label_index, and the test is drawn from the edges"
+        )
     return pairs[:, label > 0], pairs[:, label == 0]
+
+
+def _labelled(data: Data) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """The held-out pairs under each of their names, and which of them are edges."""
+    found = []
+    for key in HELD_OUT:
+        name = f"{key}_index"
+        if name not in data:
+            continue
+        pairs = to_numpy(data[name])
+        if pairs.ndim != 2 or len(pairs) != 2:
+            raise ValueError(f"expected {name} of shape [2, P], got {list(pairs.shape)}")
+        if key == "edge_label":
+            label = to_numpy(data["edge_label"]) if "edge_label" in data else None
+            if label is None or label.shape != pairs.shape[1:]:
+                got = "none" if label is None else f"shape {list(label.shape)}"
+                raise ValueError(
+                    f"expected edge_label with a label for each of {pairs.shape[1]} pairs in edge_label_index, "
+                    f"got {got}; it is 1 for an edge and 0 for none"
+                )
+        else:
+            label = np.full(pairs.shape[1], float(key == "pos_edge_label"))
+        found.append((pairs, label))
+    return found

@@ -24,6 +24,9 @@ __all__ = ["GraphMAE", "scaled_cosine_error"]
 def scaled_cosine_error(found: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"], power: float) -> Float[Tensor, " n"]:
     r"""GraphMAE's reconstruction error :math:`(1 - \cos(x_i, z_i))^\gamma` of each row, small for what is nearly right.
 
+    A row of zeros, as a decoder whose bias is still 0 makes of a node with masked neighbours only, has a cosine of 0
+    and no gradient, which near such a row has no bound.
+
     Example:
         >>> scaled_cosine_error(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [-1.0, 0.0]]), 3)
         tensor([1., 8.])
@@ -31,7 +34,9 @@ def scaled_cosine_error(found: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"
     Source: Hou, Liu, Cen, Dong, Yang, Wang, Tang, "GraphMAE: Self-Supervised Masked Graph Autoencoders", KDD 2022.
     """
     wide = torch.promote_types(torch.float32, torch.promote_types(found.dtype, wanted.dtype))
-    cosine = F.cosine_similarity(found.to(wide), wanted.to(wide), dim=1)
+    found, wanted = found.to(wide), wanted.to(wide)
+    empty = (found == 0).all(1)
+    cosine = F.cosine_similarity(found.masked_fill(empty[:, None], 1), wanted, dim=1).masked_fill(empty, 0)
     return (1 - cosine).clamp(min=0).pow(power)
 
 

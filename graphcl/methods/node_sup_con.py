@@ -66,9 +66,11 @@ class NodeSupCon(NodeMethod):
         labels = joined_rows(align(views, [_known_labels(view) for view in views])[0])
         known = (labels >= 0).nonzero().flatten()
         if known.numel() == 0:
+            of_a_loader = "give the loader training nodes alone, NodeLoader(..., input_nodes=data.train_mask)"
+            mend = of_a_loader if "seed_mask" in views[0] else "set data.train_mask"
             raise ValueError(
-                "expected training nodes with labels in both views, got none; set data.train_mask, or let the views "
-                "keep more of the graph"
+                f"expected training nodes with labels in both views, got none; {mend}, or let the views keep more of "
+                "the graph"
             )
         nodes = [z.index_select(0, known) for z in self.encode_aligned(views)]
         z1, z2 = project_views(self.head, nodes)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
+from graphcl._arguments import plain
 from graphcl._host import where
 from graphcl._random import Key
 from graphcl.distributed import is_one_batch, joined_rows
@@ -167,7 +168,7 @@ def align(views: Sequence[Data], rows: Sequence[Tensor]) -> list[Tensor]:
 
 def mark_seeds(data: Data) -> Data:
     """The data with a ``seed_mask``, each seed once, where a loader of neighbourhoods has made them."""
-    size = None if isinstance(data, Batch) else data._store.get("batch_size")
+    size = None if isinstance(data, Batch) else plain(data._store.get("batch_size"))
     if not isinstance(size, int) or "n_id" not in data:
         return data
     marked = copy.copy(data)

@@ -1,6 +1,5 @@
 """Steps out of a loader of batches, PyG's or any other with a length, the same in every run of one seed."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -8,15 +7,16 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader
 from torch_geometric.data import Batch, Data
 
+from graphcl._arguments import plain
 from graphcl._random import fold, torch_seeded
 from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import world
 from graphcl.methods import Method
 from graphcl.methods.base import check_data
 from graphcl.train._step import Source, Step, content_of
+from graphcl.train._workers import started, with_new_workers
 from graphcl.train.ranks import every_rank
 
 __all__ = ["Loader"]
@@ -27,8 +27,8 @@ class Loader(Source):
 
     A loader, or its data set or samplers, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
-    Workers start anew with every epoch, persistent ones too. A last batch of one is left out, as of a set. Of several
-    ranks each has a loader of its own part of the data.
+    Workers start anew with every epoch, persistent ones too, and end by signals of this process alone. A last batch of
+    one is left out, as of a set. Of several ranks each has a loader of its own part of the data.
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
@@ -43,7 +43,7 @@ class Loader(Source):
             for part in (*_drawing(self.loader), *(getattr(self.loader, name, None) for name in parts)):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
-            batches = _drawing_from(_states_for(self.loader, seed, epoch), _with_new_workers(self.loader))
+            batches = _drawing_from(_states_for(self.loader, seed, epoch), with_new_workers(self.loader))
             first = number = step if epoch == epochs.start else 0
             for batch in islice(batches, first, self.steps):
                 check_data(batch)
@@ -86,7 +86,7 @@ class Loader(Source):
         if self.level == "graph":
             count = data.num_graphs if isinstance(data, Batch) else 1
         else:
-            seeds = data._store.get("batch_size")
+            seeds = plain(data._store.get("batch_size"))
             count = seeds if isinstance(seeds, int) else data.num_nodes
         return int(every_rank(torch.tensor(count), self.device).sum())
 
@@ -124,15 +124,6 @@ def _states_for(loader: Any, seed: int, epoch: int) -> list[tuple[Generator, Ten
     return list(states.items())
 
 
-def _with_new_workers(loader: Any) -> Any:
-    """The loader, or where its workers outlive an epoch a copy without any: no checkpoint could hold their state."""
-    if not (isinstance(loader, DataLoader) and loader.persistent_workers):
-        return loader
-    copied = copy.copy(loader)
-    copied._iterator = None
-    return copied
-
-
 def _drawing_from(states: list[tuple[Generator, Tensor]], loader: Any) -> Iterator[Any]:
     """The loader's batches, drawn with states of its generators that nothing else moves."""
 
@@ -150,7 +141,7 @@ def _drawing_from(states: list[tuple[Generator, Tensor]], loader: Any) -> Iterat
                 generator.set_state(other)
 
     with own_state():
-        batches = iter(loader)
+        batches = started(loader)
     while True:
         with own_state():
             batch = next(batches, None)

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import graphcl.data
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method
 from graphcl.cli import main
@@ -117,6 +119,18 @@ def test_a_run_on_one_graph_is_scored_by_its_nodes(capsys, tmp_path):
     assert "link_split and evaluate_links" in capsys.readouterr().err
     assert main(["evaluate", str(folder.path), "--protocol", "node-liner"]) == 2
     assert "nearest: node-linear-public" in capsys.readouterr().err
+
+
+def test_nodes_with_several_tasks_are_refused_before_anything_is_embedded(capsys, tmp_path, monkeypatch):
+    settings = {"dataset": "synthetic-social", "hidden": 8, "layers": 2, "epochs": 3, "seed": 1}
+    folder, data = RunFolder(tmp_path / "run"), graphcl.data.load("synthetic-social")[0]
+    folder.create(settings)
+    folder.save_weights(make_method({**settings_for("graphcl"), **settings}, 50))
+    data.y = torch.stack([data.y, data.y], 1)
+    monkeypatch.setattr("graphcl.data.load", lambda *_, **__: [data])
+    monkeypatch.setattr("graphcl.evaluate.compared_node_embeddings", lambda *_, **__: 1 / 0)
+    assert main(["evaluate", str(folder.path), "--device", "cpu"]) == 2
+    assert "several tasks, or labels of shape [nodes, 1], must be taken one by one" in capsys.readouterr().err
 
 
 def test_runs_that_cannot_be_scored(refused, run):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -256,6 +257,16 @@ def test_molecules_are_contrasted_with_what_is_computed_of_them(kind, molecules,
     assert "CrossModal on cpu" in capsys.readouterr().out
     assert f"modality: {kind or 'properties'}" in Path("run/config.yaml").read_text()
     assert main(["embed", "run", "--dataset", "TinyValues", "--device", "cpu", "--out", "z.npz"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [("ogbl-collab", "links are scored in Python, by ogb_link_split"), ("MUTAG", "next: graphcl")],
+)
+def test_what_comes_next_is_what_works(name, after, capsys):
+    config = SimpleNamespace(data=None, dataset=name, root=None, evaluate=False)
+    _tell(History(epochs=[{"epoch": 1, "loss": 2.0, "nodes_per_s": 3.0}]), RunFolder("runs/mine"), "nodes", config)
+    assert f"run folder: runs/mine   ({after}" in capsys.readouterr().out
 
 
 class TestWhatSeveralRanksAreTold:

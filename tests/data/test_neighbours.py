@@ -1,5 +1,6 @@
 """The neighbour sampler: what a batch holds, the law of the draws, what they depend on; one contract for two makes."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -255,6 +256,15 @@ def test_negatives_reach_every_node_evenly(graph: Data) -> None:
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [10**6, sys.maxsize, 10**30])
+def test_a_number_above_all_degrees_takes_all_and_chooses_nothing(
+    graph: Data, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = sample(NeighbourSampler(graph, [-1, -1], seed=0), [1, 2, 3])
+    monkeypatch.setattr("graphcl.data.neighbours.k_of_each", lambda *_: 1 / 0)
+    assert equal(sample(NeighbourSampler(graph, [k, k], seed=0), [1, 2, 3]), everything)
 
 
 def test_a_hub_costs_no_more_than_its_fan_out() -> None:

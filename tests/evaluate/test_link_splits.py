@@ -72,6 +72,47 @@ def test_pairs_that_come_with_the_graph_are_the_test():
             link_split(mistaken, seed=0)
 
 
+def test_pairs_under_two_names_are_the_test_as_under_one():
+    data = load("synthetic-social")[0]
+    apart = data.clone()
+    apart.pos_edge_label_index = apart.edge_label_index[:, apart.edge_label > 0]
+    apart.neg_edge_label_index = apart.edge_label_index[:, apart.edge_label == 0]
+    apart.pos_edge_label, apart.neg_edge_label = torch.ones(2), torch.zeros(2)
+    del apart.edge_label_index, apart.edge_label
+    found, wanted = link_split(apart, seed=0), link_split(data, seed=0)
+    assert all(map(np.array_equal, found[1:], wanted[1:]))
+    assert not [key for key in found.data.keys() if "edge_label" in key]
+
+
+@pytest.mark.parametrize(
+    ("index", "label", "message"),
+    [
+        ([[0, 1], [40, 41]], None, "a label for each of 2 pairs in edge_label_index.* got none"),
+        ([[0, 1], [40, 41]], [1.0], r"a label for each of 2 pairs.* got shape \[1\]"),
+        ([0, 1], [1.0, 0.0], r"edge_label_index of shape \[2, P\], got \[2\]"),
+        ([[0, 1], [40, 80]], [1.0, 0.0], "nodes from 0 to 79, got some from 0 to 80"),
+        ([[0, 1], [-1, 41]], [1.0, 0.0], "nodes from 0 to 79, got some from -1 to 41"),
+        ([[0, 1], [40, 41]], [1.0, 1.0], "with and without an edge, got 2 with and 0 without"),
+        ([[0, 1], [40, 41]], [0.0, 0.0], "with and without an edge, got 0 with and 2 without"),
+        ([[], []], [], "with and without an edge, got 0 with and 0 without"),
+    ],
+)
+def test_pairs_that_ask_nothing_are_refused(index, label, message):
+    data = network()
+    data.edge_label_index = torch.tensor(index, dtype=torch.int64)
+    data.edge_label = None if label is None else torch.tensor(label)
+    with pytest.raises(ValueError, match=message):
+        link_split(data, seed=0)
+
+
+@pytest.mark.filterwarnings("ignore:Unable to accurately infer 'num_nodes'")
+def test_nodes_stay_where_only_edges_told_their_number():
+    edge_index = torch.cat([network().edge_index, torch.tensor([[0, 99], [99, 0]])], 1)
+    splits = [link_split(Data(edge_index=edge_index), seed=seed) for seed in range(20)]
+    assert {split.data.num_nodes for split in splits} == {100}
+    assert any(99 not in split.data.edge_index for split in splits)
+
+
 def test_self_loops_among_pairs_that_come_with_the_graph_are_no_question():
     data = load("synthetic-social")[0]
     loops = data.clone()

@@ -64,6 +64,25 @@ def test_error_of_a_perfect_row_is_zero_with_a_gradient():
     assert z.grad.isfinite().all()
 
 
+def test_a_row_of_zeros_has_no_gradient():
+    z = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    scaled_cosine_error(z, torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 3.0).sum().backward()
+    assert z.grad[0].tolist() == [0, 0] and z.grad[1].abs().sum() > 0
+
+
+def test_gradients_stay_small_where_masked_nodes_have_masked_neighbours_only():
+    method, data = make(mask=1.0), graph()
+    loss = method(data)
+    loss.backward()
+    assert loss.item() == pytest.approx(1.0)
+    assert all(p.grad is None or p.grad.norm() < 10 for p in method.parameters())
+    method = make()
+    data.edge_index = data.edge_index[:, :4]
+    method(data).backward()
+    assert 0 < method.to_decoder.weight.grad.norm() < 10
+    assert all(p.grad is None or p.grad.norm() < 10 for p in method.parameters())
+
+
 def test_half_of_each_graphs_nodes_are_masked():
     method, batch = make(replace=0.0), Batch.from_data_list([graph(10, 1), graph(7, 2), graph(1, 3)])
     view, masked = method.masked(batch, 3)

@@ -65,6 +65,14 @@ def test_of_a_loaders_batch_the_seeds_take_part():
     torch.testing.assert_close(make()(data), make()(other))
 
 
+def test_seeds_without_a_label_are_answered_with_a_loader_that_works():
+    data = graph()
+    data.train_mask = torch.arange(12) >= 6
+    data.batch_size, data.n_id = 5, torch.arange(12)
+    with pytest.raises(ValueError, match=r"got none; give the loader .*input_nodes=data.train_mask"):
+        make()(data)
+
+
 def test_views_that_drop_nodes_keep_each_its_label(spy):
     method, data = make(views=(NodeDrop(drop=0.3), NodeDrop(drop=0.3)), loss=spy), graph(30)
     views = method.views_of(data, method.key_at(0))

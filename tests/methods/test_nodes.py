@@ -1,6 +1,7 @@
 """Rows of the same node: by graph and n_id, whatever the views have kept."""
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -144,6 +145,13 @@ class TestSeeds:
         marked = mark_seeds(data)
         assert marked.seed_mask.tolist() == [True, True, False, False, False, False]
         assert "seed_mask" not in data
+
+    @pytest.mark.parametrize("kind", [np.int64, torch.tensor])
+    def test_counts_of_numpy_and_torch_are_counts(self, kind):
+        data = graph(6)
+        data.batch_size, data.n_id = kind(2), torch.arange(6)
+        assert mark_seeds(data).seed_mask.tolist() == [True, True, False, False, False, False]
+        assert NodeDrop(drop=0.5)(data).batch_size <= 2
 
     def test_a_batch_of_graphs_has_a_batch_size_that_means_something_else(self):
         batch = Batch.from_data_list([graph(5), graph(6)])
