@@ -169,5 +169,5 @@ def _check(
         raise ValueError(f"expected exponent above 2 (below, the mean degree has no limit), got {exponent}")
     if not 0 <= mixing <= 1:
         raise ValueError(f"expected mixing within [0, 1], got {mixing}")
-    if not signal >= 0:
-        raise ValueError(f"expected signal of at least 0, got {signal}")
+    if not 0 <= signal < float("inf"):
+        raise ValueError(f"expected signal of at least 0, and finite, got {signal}")

@@ -21,7 +21,8 @@ class GAE(Method):
         + \sum_{(i, j) \in \mathcal N} \log (1 - \sigma(z_i^\top z_j)) \Big]
 
     In every step as many absent pairs as there are edges are drawn for the negatives, each from the pairs of one graph
-    that no edge joins, and in both directions. All edges of a loader's batch count, those between its seeds and others.
+    that no edge joins, and in both directions. All edges of a loader's batch count, those between its seeds and others;
+    pairs that only edges which were not sampled join are absent there.
 
     Args:
         encoder: From graphs to node embeddings; the paper's is a two-layer GCN of widths 32 and 16 with ReLU between

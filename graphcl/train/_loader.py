@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch_geometric.data import Batch, Data
+from torch_geometric.loader import PrefetchLoader
 
 from graphcl._arguments import plain
 from graphcl._random import fold, torch_seeded
@@ -28,10 +29,13 @@ class Loader(Source):
     A loader, or its data set or samplers, is told the epoch if it has ``set_epoch``, as
     :class:`torch.utils.data.DistributedSampler` and :class:`graphcl.data.ClusterBatches` have it.
     Workers start anew with every epoch, persistent ones too, and end by signals of this process alone. A last batch of
-    one is left out, as of a set. Of several ranks each has a loader of its own part of the data.
+    one is left out, as of a set. Of several ranks each has a loader of its own part of the data. Of PyG's
+    ``PrefetchLoader`` the loader within is taken.
     """
 
     def __init__(self, loader: Any, device: torch.device, *, level: str) -> None:
+        if isinstance(loader, PrefetchLoader):  # it hides whatever draws, and moves batches, which are moved anyway
+            loader = loader.loader
         self.vocab = vocabulary_of(getattr(loader, "dataset", None))
         self.loader, self.device, self.level = loader, device, level
         self.steps = self.size = _length(loader)

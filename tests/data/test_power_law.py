@@ -86,6 +86,7 @@ def test_arxiv_scale() -> None:
         ({"exponent": 2.0}, "expected exponent above 2"),
         ({"mixing": 1.5}, r"expected mixing within \[0, 1\], got 1.5"),
         ({"signal": -1.0}, "expected signal of at least 0"),
+        ({"signal": float("inf")}, "expected signal of at least 0, and finite"),
         ({"num_classes": 5, "num_edges": 45, "mixing": 0.0}, "expected room for 45 edges, got stuck at"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
-from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader
+from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader, PrefetchLoader
 
 from graphcl.augment import Compose, EdgeDrop, NodeDrop, RandomChoice
 from graphcl.data import ClusterBatches, NeighbourSampler, PackedDataset
@@ -556,7 +556,12 @@ def batch_sampler_loader(data):
     return order, DataLoader([*clusters], batch_sampler=batches)
 
 
-@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader, batch_sampler_loader])
+def prefetch_loader(data):
+    batches, loader = cluster_loader(data)
+    return batches, PrefetchLoader(loader, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("make_loader", [cluster_loader, link_loader, batch_sampler_loader, prefetch_loader])
 def test_what_a_loader_reads_from_is_told_the_epoch(make_loader):
     told, loader = make_loader(one_graph())
     expected = []
