@@ -105,7 +105,7 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
 
 def _without_link_labels(data: Any) -> Any:
     """The graph without held-out links, which no method looks at and which would hold on to nodes that views drop."""
-    return data.from_dict({key: value for key, value in data.to_dict().items() if not key.startswith("edge_label")})
+    return data.from_dict({key: value for key, value in data.to_dict().items() if "edge_label" not in key})
 
 
 def _settings(config: Any) -> dict[str, Any]:
