@@ -33,8 +33,8 @@ TILINGS = {
     (2, 256): (Tiling(128, 128, 2, 8), Tiling(64, 64, 3, 8)),
     (2, 512): (Tiling(128, 32, 2, 8), Tiling(64, 32, 3, 8)),
     (2, 0): (Tiling(128, 128, 4, 8), Tiling(64, 64, 3, 8)),
-    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 16, 2, 8)),
-    (4, 0): (Tiling(64, 64, 2, 8), Tiling(64, 64, 2, 8)),
+    (4, 128): (Tiling(64, 64, 2, 4), Tiling(64, 16, 1, 8)),
+    (4, 0): (Tiling(64, 64, 2, 8), Tiling(64, 32, 2, 8)),
 }
 ROOMY = ((9, 0), (10, 0), (10, 3))  # compute capabilities with that much
 # For devices with less shared memory (99 KB is the least from sm_80 on).

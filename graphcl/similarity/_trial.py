@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from graphcl.similarity._rounded import allowed
+
 __all__ = ["UNTRIED", "fault"]
 
 UNTRIED = "the kernels of Triton have not been tried on this device yet, and cannot be here"
 SCALE = 5.0
 # What they may be off by: exponents, and gradients relative to the largest; see ``precision`` of ``logsumexp``.
-ALLOWED = {"float32": (1e-4, 1e-4), "fp16": (5e-3, 1e-2)}
+ALLOWED = {"float32": (1e-4, 1e-4), "tf32": (5e-3, 1e-2), "fp16": (5e-3, 1e-2)}
 _found: dict[tuple[str, int | None, str], str] = {}
 
 
@@ -24,8 +26,10 @@ def fault(device: torch.device, format: str) -> str:
 
     Args:
         device: Where.
-        format: Of the products, ``"float32"`` or ``"fp16"``.
+        format: Of the products, ``"float32"`` or ``"fp16"``; what ``torch.set_float32_matmul_precision`` makes of the
+            first is tried apart.
     """
+    format = allowed(format)
     key = (device.type, device.index, format)
     if key in _found:
         return _found[key]
@@ -60,10 +64,10 @@ def _difference(device: torch.device, format: str) -> str:
     found, wanted = (_small_problem(device, impl, format) for impl in ("triton", "dense"))
     for i, (one, other) in enumerate(zip(found, wanted, strict=True)):
         of_gradients = i >= 3
-        allowed = ALLOWED[format][of_gradients]
+        limit = ALLOWED[format][of_gradients]
         off = float((one.double() - other).abs().max() / (other.abs().max() if of_gradients else 1))
-        if not off <= allowed:  # also where it is NaN
-            return f"the kernels of Triton were off by {off:.2g}, more than {allowed:.2g}"
+        if not off <= limit:  # also where it is NaN
+            return f"the kernels of Triton were off by {off:.2g}, more than {limit:.2g}"
     return ""
 
 

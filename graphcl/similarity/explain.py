@@ -76,7 +76,7 @@ def choose(
     if precision == "float32" and m * n <= DENSE_PAIRS:
         return Choice("dense", f"{m} x {n} pairs are at most {DENSE_PAIRS:,}, where one matrix is as fast", dense)
     large = f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
-    if device == "cuda" and precision != "bf16":
+    if device == "cuda":
         for reason, true in (
             ("Triton 3.5 or newer is not installed", not is_available()),
             ("the kernels of Triton know no float64", double),
@@ -154,7 +154,7 @@ def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tens
     """:func:`choose` by the arguments of a call."""
     facts = {"double": torch.float64 in (query.dtype, key.dtype), "listed": skip is not None}
     # "fp16" is made by the kernels alone: it asks for them.
-    could = impl == "auto" and precision == "float32" and query.device.type == "cuda" and is_available()
+    could = impl == "auto" and precision != "fp16" and query.device.type == "cuda" and is_available()
     could = could and not any(facts.values()) and query.size(0) * key.size(0) > DENSE_PAIRS
     return choose(
         query.size(0),

@@ -1,5 +1,7 @@
 """The choice of an implementation, and that calls follow it."""
 
+import sys
+
 import pytest
 import torch
 
@@ -14,10 +16,12 @@ def test_small_problems_are_dense_and_large_ones_tiled():
     assert choose(0, 0, 64).impl == "dense"
 
 
-def test_what_is_asked_for_is_taken():
+def test_what_is_asked_for_is_taken(monkeypatch):
     assert choose(10_000, 10_000, 64, "dense").reason == "asked for"
     assert choose(2, 2, 64, "tiled").impl == "tiled"
     assert choose(2, 2, 64, precision="bf16").impl == "tiled"
+    monkeypatch.setattr(sys.modules[choose.__module__], "is_available", lambda: True)
+    assert choose(2, 2, 64, device="cuda", precision="bf16").impl == "triton"  # which takes float16 for it
 
 
 def test_memory_grows_linearly_in_tiles():

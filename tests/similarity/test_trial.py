@@ -46,6 +46,19 @@ def test_what_agrees_is_asked_once_for_a_device_and_a_format(tried: Any) -> None
     assert fault(CPU, "fp16") == "" and len(asked) == 4
 
 
+def test_coarser_products_are_tried_apart(tried: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried()
+    formats: list[str] = []
+    monkeypatch.setattr(_trial, "_try", lambda device, format: (formats.append(format), "")[1])
+    try:
+        for allowed in ("high", "medium", "highest"):
+            torch.set_float32_matmul_precision(allowed)
+            assert fault(CPU, "float32") == ""
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert formats == ["tf32", "fp16", "float32"]
+
+
 @pytest.mark.parametrize("which", range(6))
 @pytest.mark.parametrize("wrong", [1e-2, float("nan")])
 def test_one_wrong_number_is_found(tried: Any, which: int, wrong: float) -> None:
@@ -117,7 +130,7 @@ def test_a_large_call_on_a_gpu_takes_the_kernels_if_they_agree(monkeypatch: pyte
     asked.clear()
     few = rows[:10]
     assert choose_for(few, few, "auto", "float32", None).impl == "dense"
-    for impl, precision in (("tiled", "float32"), ("triton", "float32"), ("auto", "fp16"), ("auto", "bf16")):
+    for impl, precision in (("tiled", "float32"), ("triton", "float32"), ("auto", "fp16")):
         choose_for(rows, rows, impl, precision, None)
     assert choose_for(rows, rows, "auto", "float32", torch.zeros(2, 1).long()).impl == "tiled"
     double = torch.empty(600, 8, dtype=torch.float64).as_subclass(OnCuda)
