@@ -70,6 +70,15 @@ def test_the_global_generator_is_left_alone(graphs, make):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_run_on_the_cpu_seeds_no_gpu_nor_does_a_loader(graphs, make, monkeypatch):
+    seeded, one, other = [], make(), make()
+    for name in ("manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, seeded.append)
+    fit(one, graphs, epochs=1, batch_size=4)
+    fit(other, DataLoader(graphs, batch_size=4, shuffle=True), epochs=2)
+    assert seeded == []
+
+
 @pytest.mark.parametrize("calls", [1, 4, 6])
 def test_a_stopped_and_resumed_run_ends_with_the_same_weights(tmp_path, graphs, make, calls):
     whole = make()
