@@ -171,7 +171,7 @@ def test_seed_from_consumes_the_generator_and_nothing_else() -> None:
 
 
 def test_seed_from_reads_the_default_generator_where_none_is_given() -> None:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(7)
         assert seed_from(None) == seed_from(torch.Generator().manual_seed(7))
 

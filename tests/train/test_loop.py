@@ -112,7 +112,7 @@ def test_weights_of_fewer_epochs_do_not_pass_for_those_of_a_run_that_goes_on(tmp
 
 def test_dropout_resumes_too(tmp_path, graphs):
     def make():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
             return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
@@ -130,7 +130,7 @@ def test_dropout_resumes_too(tmp_path, graphs):
 @pytest.mark.gpu
 def test_dropout_on_a_gpu_resumes_too(tmp_path, graphs):
     def make():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
             return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
@@ -512,7 +512,7 @@ def one_graph(nodes=40):
 
 
 def grace(seed=0):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         views = (EdgeDrop(drop=0.1), EdgeDrop(drop=0.1))
         return GRACE(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), views=views, seed=seed)
