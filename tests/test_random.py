@@ -4,7 +4,18 @@ import pytest
 import torch
 from scipy import stats
 
-from graphcl._random import _mix_, _mix_anywhere_, below, drawing_from, fold, hash_ids, normal, randint, seed_from, torch_seeded
+from graphcl._random import (
+    _mix_,
+    _mix_anywhere_,
+    below,
+    drawing_from,
+    fold,
+    hash_ids,
+    normal,
+    randint,
+    seed_from,
+    torch_seeded,
+)
 
 WORD = 2**64 - 1
 

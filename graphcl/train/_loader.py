@@ -1,5 +1,6 @@
 """Steps out of a loader of batches, PyG's or any other with a length, the same in every run of one seed."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -51,7 +52,7 @@ class Loader(Source):
             first = number = step if epoch == epochs.start else 0
             for batch in islice(batches, first, self.steps):
                 check_data(batch)
-                data = batch.to(self.device)
+                data = copy.copy(batch).to(self.device)  # PyG moves in place, and the loader may keep its batches
                 if epoch == epochs.start and number == first:
                     self._check_parts(data)
                 count, what = self._count(data), f"batch {number + 1} of the loader"
