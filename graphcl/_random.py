@@ -145,13 +145,18 @@ def drawing_from(key: Callable[[], Key]) -> Iterator[None]:
 def torch_seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """The block in which what draws from torch's own generators does so by ``seed``; they are left as they were.
 
+    These are the CPU's and, where ``device`` is a GPU, that GPU's. No other is touched.
+
     Example:
         >>> with torch_seeded(0):
         ...     torch.rand(1)
         tensor([0.4963])
     """
     with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU, whose states are not kept
+        if device is not None and device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
 
 

@@ -4,7 +4,18 @@ import pytest
 import torch
 from scipy import stats
 
-from graphcl._random import _mix_, _mix_anywhere_, below, drawing_from, fold, hash_ids, normal, randint, seed_from
+from graphcl._random import (
+    _mix_,
+    _mix_anywhere_,
+    below,
+    drawing_from,
+    fold,
+    hash_ids,
+    normal,
+    randint,
+    seed_from,
+    torch_seeded,
+)
 
 WORD = 2**64 - 1
 
@@ -171,9 +182,35 @@ def test_seed_from_consumes_the_generator_and_nothing_else() -> None:
 
 
 def test_seed_from_reads_the_default_generator_where_none_is_given() -> None:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(7)
         assert seed_from(None) == seed_from(torch.Generator().manual_seed(7))
+
+
+def test_seeding_the_cpu_leaves_every_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    for name in ("manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, seeded.append)
+    before = torch.get_rng_state()
+    with torch_seeded(7):
+        drawn = torch.rand(3)
+    assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(7)))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert seeded == []
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_is_named_is_seeded_and_given_back() -> None:
+    device = torch.device("cuda", torch.cuda.current_device())
+    before = torch.cuda.get_rng_state(device)
+    with torch_seeded(7):
+        assert torch.equal(torch.cuda.get_rng_state(device), before)
+    drawn = []
+    for _ in range(2):
+        with torch_seeded(7, device):
+            drawn.append(torch.rand(3, device=device))
+    assert torch.equal(*drawn)
+    assert torch.equal(torch.cuda.get_rng_state(device), before)
 
 
 def test_seed_from_takes_no_number() -> None:

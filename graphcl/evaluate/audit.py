@@ -97,7 +97,7 @@ def audit(
         raise TypeError(f"expected an encoder that is a torch module, got {type(encoder).__name__}")
     given: nn.Module = encoder.encoder if isinstance(encoder, Method) else encoder
     name = name or type(inner(given.gnn if isinstance(given, GraphEncoder) else given)).__name__
-    device = next((p.device for p in given.parameters()), torch.device("cpu"))
+    device = _device_of(given)
     graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     probe = protocol("tu-rbf-svm") if probe is None else probe
     check_protocol(probe, Protocol, "protocol")
@@ -141,10 +141,9 @@ def audit(
 
 
 def reinitialised(network: nn.Module, seed: int) -> nn.Module:
-    """A copy whose parts have drawn their weights again; torch's own generator is left as it was."""
+    """A copy whose parts have drawn their weights again; torch's own generators are left as they were."""
     network = _copied(network)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch_seeded(seed, _device_of(network)):
         for path, part in reversed(list(network.named_modules())):  # parts before the whole, which may know better
             reset = getattr(part, "reset_parameters", None)
             if callable(reset):
@@ -158,8 +157,12 @@ def reinitialised(network: nn.Module, seed: int) -> nn.Module:
 
 
 def _copied(network: nn.Module) -> nn.Module:
-    with torch.random.fork_rng():  # PyG 2.6 makes its linear layers anew, weights drawn and all
+    with torch_seeded(0, _device_of(network)):  # PyG 2.6 makes its linear layers anew, weights drawn and all
         return copy.deepcopy(network)
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next((weight.device for weight in network.parameters()), torch.device("cpu"))
 
 
 class _Audited(nn.Module):

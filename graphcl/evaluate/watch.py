@@ -1,5 +1,6 @@
 """Diagnostics of a run while it goes, as a callback of the loop: a fixed batch, embedded now and then."""
 
+import copy
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -30,8 +31,8 @@ class Diagnostics:
     Weights, running statistics, modes and random states are left as they are.
 
     Args:
-        data: A batch of at least two graphs, or one graph for a method that contrasts nodes; it is moved to the
-            method's device at the first look. A few hundred graphs are enough.
+        data: A batch of at least two graphs, or one graph for a method that contrasts nodes; a copy is on
+            the method's device from the first look. A few hundred graphs are enough.
         every: Steps from one look to the next; it happens at the end of the epoch in which they are filled, and at the
             end of the run. A look at 256 graphs costs as much as one to three steps on 128.
         labels: Whether the batch's ``y`` are classes, one for each graph (or node, where nodes are contrasted), for the
@@ -105,7 +106,7 @@ class Diagnostics:
     def _embeddings(self, method: Method) -> tuple[Tensor, tuple[Tensor, Tensor] | None, Tensor | None] | None:
         """The embeddings of the rows to look at, those of two views and the classes of these, where there are any."""
         device = method.step.device
-        self.data = self.data.to(device)
+        self.data = copy.copy(self.data).to(device)  # PyG moves in place, and the graph is the caller's
         graphs = method.level == "graph"
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             clean = method.embed(self.data)

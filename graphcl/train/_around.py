@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from graphcl._random import torch_seeded
 from graphcl.distributed import rank, world
 from graphcl.train._state import State
 from graphcl.train._step import Source
@@ -18,11 +19,9 @@ __all__ = ["progress_bar", "seeded", "stop_signal"]
 @contextmanager
 def seeded(state: State, seed: int, device: torch.device) -> Iterator[None]:
     """Dropout in a user's network draws from torch's default generators: seeded here, given back untouched."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        if state.random is None:
-            ours = seed if rank() == 0 else (seed + rank() * 0x9E3779B1) % 2**63  # ranks do not drop alike
-            torch.manual_seed(ours)
-        else:
+    ours = seed if rank() == 0 else (seed + rank() * 0x9E3779B1) % 2**63  # ranks do not drop alike
+    with torch_seeded(ours, device):
+        if state.random is not None:
             torch.set_rng_state(state.random)
             if state.random_cuda is not None and device.type == "cuda":
                 torch.cuda.set_rng_state(state.random_cuda, device)

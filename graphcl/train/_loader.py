@@ -1,5 +1,6 @@
 """Steps out of a loader of batches, PyG's or any other with a length, the same in every run of one seed."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -11,7 +12,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import PrefetchLoader
 
 from graphcl._arguments import plain
-from graphcl._random import fold, torch_seeded
+from graphcl._random import fold
 from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import world
 from graphcl.methods import Method
@@ -51,7 +52,7 @@ class Loader(Source):
             first = number = step if epoch == epochs.start else 0
             for batch in islice(batches, first, self.steps):
                 check_data(batch)
-                data = batch.to(self.device)
+                data = copy.copy(batch).to(self.device)  # PyG moves in place, and the loader may keep its batches
                 if epoch == epochs.start and number == first:
                     self._check_parts(data)
                 count, what = self._count(data), f"batch {number + 1} of the loader"
@@ -118,8 +119,7 @@ def _drawing(loader: Any) -> tuple[Any, ...]:
 
 def _states_for(loader: Any, seed: int, epoch: int) -> list[tuple[Generator, Tensor]]:
     """The generators that a loader draws from, torch's own and any that it was given, and their states of an epoch."""
-    with torch_seeded((seed * 0x9E3779B1 + epoch) % 2**63):
-        states = {torch.default_generator: torch.get_rng_state()}
+    states = {torch.default_generator: Generator().manual_seed((seed * 0x9E3779B1 + epoch) % 2**63).get_state()}
     for part in _drawing(loader):
         own = getattr(part, "generator", None)
         if isinstance(own, Generator) and own not in states:

@@ -1,5 +1,6 @@
 """Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
 
+import copy
 from collections.abc import Iterator, Sequence, Sized
 from itertools import tee
 from typing import Any
@@ -122,7 +123,7 @@ def source_of(data: Any, method: type[Method], batch_size: int, device: torch.de
                 f"expected a set of graphs, or a loader, to divide between {world()} ranks, got one graph; give each "
                 "rank a NodeLoader with input_nodes=nodes.tensor_split(world())[rank()], or train in one process"
             )
-        return OneGraph(data.to(str(device)))
+        return OneGraph(copy.copy(data).to(str(device)))  # PyG moves in place
     if not isinstance(data, PackedDataset) and not hasattr(data, "__getitem__"):
         if not (hasattr(data, "__iter__") and isinstance(data, Sized)):
             raise TypeError(f"expected graphs, one graph, or a loader with a length, got {type(data).__name__}")

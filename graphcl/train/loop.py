@@ -110,7 +110,7 @@ def fit(
         patience: Stop after so many epochs without a lower loss, and go back to the weights after the epoch of the
             lowest. The loss needs no labels, so that this is no peeking.
         seed: The seed of the order of the graphs and of dropout.
-        device: Where to train.
+        device: Where to train. A graph of yours stays where it is; ``method.embed(graph.to(device))`` needs it there.
         folder: Where metrics and checkpoints go, a :class:`RunFolder` or a path, made if it is not there; ``None``
             writes nothing.
         resume: Go on from the folder's checkpoint; the method is to be made as it was there.

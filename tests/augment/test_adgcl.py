@@ -17,7 +17,7 @@ Make = Callable[..., Data]
 
 
 def seeded(**arguments: Any) -> EdgeDropper:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return EdgeDropper(6, **arguments)
 

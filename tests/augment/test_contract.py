@@ -318,7 +318,7 @@ def test_the_generator_is_the_seed(aug: Augmentation, batch: Batch, differences:
 def test_without_a_generator_torch_seeds_it(aug: Augmentation, batch: Batch, differences: Compare) -> None:
     views = []
     for call in (aug, aug.forward):
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(12)
             views.append(call(batch))
     assert differences(*views) == []
@@ -869,7 +869,7 @@ class Graphs(InMemoryDataset):
 @pytest.mark.filterwarnings("ignore:It is not recommended to directly access the internal storage")
 def test_as_transform_of_a_data_set(aug: Augmentation, make: Make, differences: Compare) -> None:
     members = [make(n, tree(n), graph_id=n) for n in (6, 9)]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(3)
         view = Graphs(members, transform=aug)[1]
     expected = aug(Graphs(members)[1], generator=torch.Generator().manual_seed(3))
@@ -878,7 +878,7 @@ def test_as_transform_of_a_data_set(aug: Augmentation, make: Make, differences: 
 
 @every
 def test_inside_compose_of_pyg(aug: Augmentation, batch: Batch, differences: Compare) -> None:
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(3)
         view = PyGCompose([aug, Identity()])(batch)
     assert differences(view, aug(batch, generator=torch.Generator().manual_seed(3))) == []

@@ -3,6 +3,7 @@
 Each check computes something here and there, and says where the two differ.
 """
 
+import copy
 import importlib.util
 import os
 import sys
@@ -17,12 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from device import DEVICE, READS, Away, back, elsewhere
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from torch_geometric.data import Batch
 from torch_geometric.nn import GIN as PyGGIN
 
 from graphcl import methods
 from graphcl.augment import AtomMask, BondDrop, Compose, HeteroEdgeDrop, HeteroFeatureMask, SubgraphRemove
 from graphcl.data import PackedDataset, load
+from graphcl.evaluate import Diagnostics
 from graphcl.nn import GAT, GCN, GIN, SAGE, GraphEncoder
 from graphcl.train import fit
 
@@ -132,6 +135,14 @@ def training() -> Iterator[tuple[str, Any]]:
     for gnn in (GCN, SAGE, GAT):
         make = seeded(lambda gnn=gnn: methods.GRACE(GraphEncoder(gnn(network.num_features, 8, 2))))
         yield f"GRACE over {gnn.__name__}", runs(make, network)
+    graph, batches, seen = copy.copy(network), [packed.batch([0, 1, 2]), packed.batch([3, 4])], packed.batch([5, 6, 7])
+    kept = DataLoader(batches, batch_size=None)
+    settings = {"epochs": 1, "progress": False, "device": str(DEVICE)}
+    with elsewhere():
+        fit(methods.GRACE(GraphEncoder(GCN(network.num_features, 8, 2))), graph, **settings)
+        method = methods.GraphCL(GraphEncoder(GIN(width, 8, 2)))
+        fit(method, kept, **settings, callbacks=[Diagnostics(seen)])
+    yield "the caller's graphs stay", [data for data in (graph, *batches, seen) if isinstance(data.x, Away)]
     with elsewhere():
         there = packed.to(DEVICE).batch(torch.tensor([4, 1]))
     here = packed.batch(torch.tensor([4, 1]))

@@ -31,7 +31,7 @@ def by_name(rows):
 
 @pytest.mark.parametrize("norm", [None, "batch_norm"])
 def test_an_untrained_encoder_audits_to_zero_within_its_interval(graphs, norm):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(123)
         encoder = GIN(graphs.num_features, 16, num_layers=2, norm=norm)
     row = by_name(audit(encoder, graphs, probe=with_folds(FEW, 5), seeds=[0, 1, 2]))["GIN"]
@@ -202,7 +202,7 @@ def test_weights_that_wait_for_a_batch_are_drawn_by_the_seed(graphs):
     assert rows[0] == rows[1]
 
     def make(seed):
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return GIN(-1, 8, 2)
 

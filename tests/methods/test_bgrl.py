@@ -12,7 +12,7 @@ from graphcl.nn import GIN, GraphEncoder
 
 
 def make(norm="batch", **arguments):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return BGRL(GraphEncoder(GIN(4, 6, 2, norm=norm)), **arguments)
 

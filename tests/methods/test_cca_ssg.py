@@ -10,7 +10,7 @@ from graphcl.nn import GIN, GraphEncoder, normalised_adjacency
 
 
 def make(**arguments):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return CCASSG(GraphEncoder(GIN(4, 3, 2, norm="layer")), **arguments)
 

@@ -18,7 +18,7 @@ def graph(num_nodes=12, seed=0):
 
 
 def make(**arguments):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return COSTA(GraphEncoder(GIN(4, 3, 2, norm="layer")), **arguments)
 

@@ -9,7 +9,7 @@ from graphcl.nn import GIN, GraphEncoder
 
 
 def make(**arguments):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return GBT(GraphEncoder(GIN(4, 3, 2, norm="layer")), **arguments)
 

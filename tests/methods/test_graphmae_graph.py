@@ -11,7 +11,7 @@ from graphcl.nn import GIN, GraphEncoder
 
 
 def make(**arguments):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return GraphMAEGraph(GraphEncoder(GIN(4, 8, 2, norm="none")), **arguments)
 

@@ -46,7 +46,7 @@ def test_equal_where_the_subtrees_written_out_are(marked, seed, num_nodes, degre
 
 def test_no_network_tells_more_apart():
     data = random_graph(0, 40, 1)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layers = GIN(3, 16, 3, norm="none")(data.x.float(), data.edge_index).split(16, 1)
     for colours, z in zip(rooted_subtrees(data, 3)[1:], layers, strict=True):

@@ -25,7 +25,7 @@ def graphs() -> list[Data]:
 @pytest.fixture
 def make() -> Callable[[], GraphCL]:
     def build(seed: int = 0) -> GraphCL:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), seed=seed)
 

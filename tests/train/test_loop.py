@@ -70,6 +70,15 @@ def test_the_global_generator_is_left_alone(graphs, make):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_run_on_the_cpu_seeds_no_gpu_nor_does_a_loader(graphs, make, monkeypatch):
+    seeded, one, other = [], make(), make()
+    for name in ("manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, seeded.append)
+    fit(one, graphs, epochs=1, batch_size=4)
+    fit(other, DataLoader(graphs, batch_size=4, shuffle=True), epochs=2)
+    assert seeded == []
+
+
 @pytest.mark.parametrize("calls", [1, 4, 6])
 def test_a_stopped_and_resumed_run_ends_with_the_same_weights(tmp_path, graphs, make, calls):
     whole = make()
@@ -103,7 +112,7 @@ def test_weights_of_fewer_epochs_do_not_pass_for_those_of_a_run_that_goes_on(tmp
 
 def test_dropout_resumes_too(tmp_path, graphs):
     def make():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
             return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
@@ -121,7 +130,7 @@ def test_dropout_resumes_too(tmp_path, graphs):
 @pytest.mark.gpu
 def test_dropout_on_a_gpu_resumes_too(tmp_path, graphs):
     def make():
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 8))
             return GraphCL(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), head=head)
@@ -503,7 +512,7 @@ def one_graph(nodes=40):
 
 
 def grace(seed=0):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         views = (EdgeDrop(drop=0.1), EdgeDrop(drop=0.1))
         return GRACE(GraphEncoder(GIN(3, hidden_channels=4, num_layers=2)), views=views, seed=seed)
