@@ -77,6 +77,8 @@ def load(
                 f" The raw files in {place} are of another edition or incomplete, or the "
                 f"processed file beside them is stale: mend the former or delete the latter, and load again."
             )
+        if entry.loader == "moleculenet":
+            message += " Or RDKit, which says what is a molecule, is older than 2025.3.6: pip install -U rdkit."
         raise DataError(message)
     if is_molecules(entry):
         if features not in (None, "original"):
