@@ -57,6 +57,7 @@ def node_graph_info_nce(
         TypeError: The embeddings are not floating point, or ``batch`` no integers.
 
     Example:
+        >>> import torch
         >>> h = torch.eye(2)
         >>> round(node_graph_info_nce(h, h, torch.tensor([0, 1]), temperature=1.0).item(), 4)  # log(1 + 1/e)
         0.3133
@@ -104,6 +105,7 @@ def node_graph_jsd(
         TypeError: The embeddings are not floating point, or ``batch`` no integers.
 
     Example:
+        >>> import torch
         >>> h = torch.eye(2)
         >>> round(node_graph_jsd(h, h, torch.tensor([0, 1])).item(), 4)  # log(1 + 1/e) + log(2)
         1.0064
@@ -163,6 +165,7 @@ class NodeGraphJSD(Objective):
     """Nodes against graphs by the Jensen-Shannon estimator; see :func:`node_graph_jsd`.
 
     Example:
+        >>> import torch
         >>> NodeGraphJSD()(torch.zeros(4, 3), torch.zeros(2, 3), torch.tensor([0, 0, 1, 1]))  # 2 log 2
         tensor(1.3863)
     """
