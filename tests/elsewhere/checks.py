@@ -109,7 +109,9 @@ def graph_methods() -> Iterator[tuple[str, Any]]:
     generator = torch.Generator().manual_seed(0)
     batch = Batch.from_data_list([contract.graph(n, generator) for n in range(6, 14)])
     for name in contract.METHODS:
-        yield name, steps(lambda name=name: contract.build(name, "GCN"), batch)
+        # Torch's BatchNorm there does not centre its rows, as ours does here: seen to matter for this one alone.
+        near = 5e-4 if name == "GraphBYOL" else 1e-4
+        yield name, steps(lambda name=name: contract.build(name, "GCN"), batch, near=near)
     # Between the losses of two steps such a method reads nothing: the host runs ahead.
     for name in ("InfoGraph", "SimGRACE", "GraphSimCSE", "CrossModal"):
         with elsewhere():
@@ -206,7 +208,7 @@ def large_graphs() -> Iterator[tuple[str, Any]]:
     yield "the most similar", differences(list(topk(many, k=4)), list(there), 1e-6)
 
 
-def steps(make: Callable[[], Any], data: Any, count: int = 3) -> list[str]:
+def steps(make: Callable[[], Any], data: Any, count: int = 3, near: float = 1e-4) -> list[str]:
     """What differs in a few steps, the weights they lead to, and the embeddings."""
 
     def run(device: torch.device | str) -> tuple[list[Tensor], dict[str, Tensor], Tensor]:
@@ -227,7 +229,7 @@ def steps(make: Callable[[], Any], data: Any, count: int = 3) -> list[str]:
         theirs = run(DEVICE)
     stayed = [key for key, value in theirs[1].items() if not isinstance(value.data, Away)]
     found = [[*losses, graph] for losses, _, graph in (mine, theirs)]
-    return stayed + differences(*found, 5e-4)  # torch's BatchNorm there does not centre its rows as ours does here
+    return stayed + differences(*found, near)
 
 
 def runs(make: Callable[[], Any], data: Any, **settings: Any) -> list[str]:
