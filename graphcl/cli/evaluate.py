@@ -1,15 +1,15 @@
 """``graphcl evaluate``: score a run's embeddings beside the untrained encoder's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
-from graphcl.cli._score_molecules import score_molecules
+from graphcl.cli._score_molecules import check_run, score_molecules
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
 from graphcl.errors import RunError
 
-__all__ = ["ABOUT", "add_options", "run", "score"]
+__all__ = ["ABOUT", "add_options", "check_can_be_scored", "run", "score"]
 
 ABOUT = (
     "Score the embeddings of a run, or of a pretrained encoder (--model), by a named protocol, beside raw features, "
@@ -72,23 +72,47 @@ def score(
     return 0
 
 
+def check_can_be_scored(config: Mapping[str, Any], entry: Any, data: Any) -> None:
+    """Refuse what a run with these settings, on these data, could not be scored on by the first protocol on their card.
+
+    Raises:
+        RunError: The set has no classes, or is one of molecules, and the encoder looks up no atoms.
+        ValueError: A class is too rare for the folds, or the graph lacks what the protocol goes by.
+    """
+    from graphcl.data.load import is_molecules
+
+    if is_molecules(entry):
+        check_run(config)
+        return
+    _check_classes(entry)
+    if entry.level == "node":
+        check_nodes(data, entry, protocol_for(entry, None))
+    else:
+        check_graphs(data, protocol_for(entry, None), [config["seed"]])
+
+
+def _check_classes(entry: Any) -> None:
+    """Refuse a set whose graphs, or nodes, have no classes."""
+    if entry.level == "link":
+        raise RunError(
+            f"expected a data set with a class per graph or node, got {entry.name}, whose links are scored in Python, "
+            f"by ogb_link_split and evaluate_links"
+        )
+    if entry.task != "classification":
+        raise RunError(
+            f"expected a data set with a class per {entry.level}, got {entry.name} ({entry.task} of {entry.level}s), "
+            "for which there is no protocol; graphcl embed writes its embeddings"
+        )
+
+
 def _score_graphs(scoring: Scoring, names: Sequence[str | None], jobs: int) -> None:
     """Score a run on graphs, beside raw features, the Weisfeiler-Lehman kernel and the untrained encoder."""
     from graphcl.data import PackedDataset, load
     from graphcl.evaluate import compared_embeddings
 
     config, entry = scoring.config, scoring.entry
-    if entry.level == "link":
-        raise RunError(
-            f"expected a data set with a class per graph or node, got {entry.name}, whose links are scored in Python, "
-            f"by ogb_link_split and evaluate_links"
-        )
+    _check_classes(entry)
     chosen = [protocol_for(entry, name) for name in names]
-    if entry.task != "classification":
-        raise RunError(
-            f"expected a data set with a class per graph for {chosen[0].name}, got {entry.name} ({entry.task} of "
-            f"{entry.level}s), for which there is no protocol; graphcl embed writes its embeddings"
-        )
     scoring.check_unseen()
     dataset = load(entry.name, root=scoring.root, features=config["features"])
     graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)

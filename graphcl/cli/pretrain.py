@@ -17,7 +17,7 @@ from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped,
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
 from graphcl.cli._source import source_of_run
 from graphcl.cli._trained import OF_FIT
-from graphcl.cli.evaluate import score
+from graphcl.cli.evaluate import check_can_be_scored, score
 from graphcl.distributed import rank, world
 from graphcl.errors import ConfigError
 
@@ -52,7 +52,7 @@ def run(config: Any) -> int:
 
 def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
     """The history of the run, its folder, and what its speed is counted in."""
-    from graphcl.data import PackedDataset
+    from graphcl.data import PackedDataset, card
     from graphcl.train import RunFolder, TensorBoard, fit, source_of
     from graphcl.train.ranks import in_turn, on_first
 
@@ -72,6 +72,8 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
         )
     data = _without_link_labels(dataset[0]) if one else PackedDataset(dataset, graph_id=True)
     # Everything that can be refused is refused before anything is written.
+    if config.evaluate:
+        check_can_be_scored(settings, card(config.dataset, root=config.root), data)
     source = source_of(data, known.kind, config.batch_size, device)
     total_steps = config.epochs * -(-source.steps // config.accumulate)
     method = make_method(settings, dataset.num_features, total_steps=total_steps)

@@ -197,6 +197,15 @@ def test_other_methods_run_on_molecules(capsys, method, fast_molecules):
     assert f"Tiny: 48 graphs, {recipe(method).name}" in capsys.readouterr().out
 
 
+def test_what_cannot_be_scored_is_not_trained_for_it(rings, refused, fast):
+    labels = rings / "Rings_graph_labels.txt"
+    labels.write_text("0\n" * 20 + "1\n" * 4)
+    assert main(["datasets", "add", "Rings", "--from", str(rings)]) == 0
+    pretrain = ["pretrain", "--dataset", "Rings", "--features", "constant", *fast]
+    assert "graph-retrieval" in refused(*pretrain, "--evaluate")
+    assert main([*pretrain, "--out", "run"]) == 0
+
+
 @pytest.mark.usefixtures("molecules")
 @pytest.mark.parametrize("vocab", ["pyg", "hu2020"])
 def test_another_index_table_is_kept_and_not_mixed(vocab, refused, fast_molecules):

@@ -35,6 +35,26 @@ def test_rows(graphs):
     assert not np.allclose(rows["untrained"][0], rows["untrained"][1])
 
 
+@pytest.mark.parametrize("labels", [True, False])
+def test_measured_attributes_are_no_colours(labels):
+    generator = torch.Generator().manual_seed(0)
+    ring = torch.stack([torch.arange(6), (torch.arange(6) + 1) % 6])
+    kinds = [torch.eye(2)[torch.randint(2, (6,), generator=generator)] for _ in range(30)]
+    measured = [torch.rand(6, 3, generator=generator) for _ in kinds]
+
+    def kernel(features):
+        graphs = PackedDataset([Data(x=x, edge_index=ring) for x in features])
+        made = lambda seed: GraphCL(GraphEncoder(GIN(graphs.num_features, 4, num_layers=1)), seed=seed)  # noqa: E731
+        return compared_embeddings(graphs, [0], make=made, trained={})[1]["wl"]
+
+    if labels:
+        mixed = [torch.cat(pair, 1) for pair in zip(measured, kinds, strict=True)]
+        np.testing.assert_array_equal(kernel(mixed), kernel(kinds))
+        assert not np.allclose(kernel(kinds), np.eye(30))
+    else:
+        np.testing.assert_allclose(kernel(measured), np.ones((30, 30)))  # rings, all alike
+
+
 def test_the_cache_is_asked_before_training(graphs, tmp_path):
     calls = []
 
