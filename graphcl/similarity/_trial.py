@@ -21,6 +21,7 @@ ALLOWED = {"float32": (1e-4, 1e-4), "tf32": (5e-3, 1e-2), "fp16": (5e-3, 1e-2)}
 _found: dict[tuple[str, int | None, str], str] = {}
 
 
+@torch.compiler.assume_constant_result  # a compiler asks as it reads, not in its graph
 def fault(device: torch.device, format: str) -> str:
     """What keeps the kernels from being chosen on a device; empty if nothing does.
 
@@ -33,8 +34,8 @@ def fault(device: torch.device, format: str) -> str:
     key = (device.type, device.index, format)
     if key in _found:
         return _found[key]
-    if torch.compiler.is_compiling() or _is_capturing(device):
-        return UNTRIED  # by other kernels, in a graph that is being recorded
+    if _is_capturing(device):
+        return UNTRIED  # the kernels would be recorded with the graph
     _found[key] = _try(device, format)
     if _found[key]:
         warnings.warn(

@@ -1,5 +1,7 @@
 """The trial of the kernels: what it finds, that it is made once, and that nothing around it comes in or is touched."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -93,10 +95,25 @@ def test_a_graph_that_is_recorded_is_left_alone(tried: Any, monkeypatch: pytest.
     asked = tried()
     monkeypatch.setattr(_trial, "_is_capturing", lambda device: True)
     assert fault(CPU, "float32") == UNTRIED and not asked
-    monkeypatch.setattr(_trial, "_is_capturing", lambda device: False)
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert fault(CPU, "float32") == UNTRIED and not asked
     monkeypatch.undo()
+
+
+def test_a_compiler_makes_the_trial_as_it_reads() -> None:
+    # In a process without the type checks of the tests, which the compiler cannot read.
+    script = """
+import torch
+from graphcl.similarity import _trial
+real, asked = _trial._small_problem, []
+def by_tiles(device, impl, format):
+    asked.append(impl)
+    return real(device, "tiled" if impl == "triton" else impl, format)
+_trial._small_problem = by_tiles
+step = torch.compile(lambda x: 2 * x if _trial.fault(x.device, "float32") == "" else x, fullgraph=True, backend="eager")
+with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+    assert step(torch.ones(3)).tolist() == [2, 2, 2] and step(torch.ones(4)).tolist() == [2, 2, 2, 2]
+assert asked == ["triton", "dense"], asked
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_what_is_on_around_it_stays_outside(tried: Any) -> None:
