@@ -1,4 +1,4 @@
-"""Writes the README's tables from the committed results (``--check`` only looks whether they are current)."""
+"""Writes the tables of README and docs from the committed results (``--check`` only looks whether they are current)."""
 
 import argparse
 import csv
@@ -10,7 +10,10 @@ from pathlib import Path
 from graphcl.evaluate import Lift, holm, mean_lift
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+PAGES = (HERE.parent / "README.md", HERE.parent / "docs" / "results.md")
+
+
+MARKED = re.compile(r"(<!-- ([a-z-]+) -->)\n.*?\n(<!-- /\2 -->)", re.DOTALL)  # where a table stands
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -301,7 +304,13 @@ def similarity_table() -> str:
     return "\n".join(lines)
 
 
-NAMES = {"grace": "GRACE formula", "pygcl": "PyGCL formula", "tiled": "graphcl", "tiled-bf16": "graphcl, bf16 products"}
+NAMES = {
+    "grace": "GRACE formula",
+    "cross-entropy": "as cross-entropy",
+    "pygcl": "PyGCL formula",
+    "tiled": "graphcl",
+    "tiled-bf16": "graphcl, bf16 products",
+}
 
 
 def cell_of_time(row: dict[str, str]) -> str:
@@ -312,9 +321,8 @@ def cell_of_time(row: dict[str, str]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit 1 if the README is not current")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a page is not current")
     check = parser.parse_args().check
-    text = new = README.read_text()
     tables = {"tu": tu_table(), "speed": speed_table(), "views": views_table(), "similarity": similarity_table()}
     tables |= {
         "methods": methods_table(),
@@ -328,14 +336,14 @@ def main() -> int:
         "node": node_table(),
         "passing": passing_table(),
     }
-    for name, table in tables.items():
-        before, rest = new.split(f"<!-- {name} -->\n", 1)
-        after = rest[rest.index(f"<!-- /{name} -->") :]
-        new = f"{before}<!-- {name} -->\n{table}\n{after}"
-    if check:
-        return int(new != text)
-    README.write_text(new)
-    return 0
+    stale = []
+    for page in PAGES:
+        text = page.read_text()
+        new = re.sub(MARKED, lambda found: f"{found[1]}\n{tables[found[2]]}\n{found[3]}", text)
+        stale += [page] * (new != text)
+        if not check:
+            page.write_text(new)
+    return int(check and bool(stale))
 
 
 if __name__ == "__main__":

@@ -125,14 +125,8 @@ def paragraphs(app: Any, what: str, name: str, obj: Any, options: Any, lines: li
             lines[i : i + 1] = ["", f"**{remark[0]}**{lines[i][remark.end() :]}"]
 
 
-def without_links(app: Any, path: Path, parent: str, content: list[str]) -> None:
-    """Names the files of the checkout that a part of the README links to, which are no pages here."""
-    content[0] = re.sub(r"\[([^\]]+)\]\((?!http)[^)]*\)", r"`\1`", content[0])
-
-
 def setup(app: Any) -> None:
     """Connects the functions above."""
-    app.connect("include-read", without_links)
     app.connect("missing-reference", find_public)
     app.connect("autodoc-process-bases", with_public_bases)
     app.connect("autodoc-skip-member", skips)
