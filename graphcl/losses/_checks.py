@@ -31,6 +31,7 @@ __all__ = [
     "check_temperature",
     "check_views",
     "full_precision",
+    "log_size",
     "number_beside",
     "product",
     "unit_rows",
@@ -169,6 +170,11 @@ def number_beside(z: Tensor, value: float | Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value.reshape(()).to(z)
     return torch.full((), value, dtype=z.dtype, device=z.device)
+
+
+def log_size(size: int, z: Tensor) -> float | Tensor:
+    """The logarithm of a number of rows, such as those of ``z``; for a compiler, which leaves it open, as a tensor."""
+    return number_beside(z, size).log() if torch.compiler.is_compiling() else math.log(size)
 
 
 def check_one_number(name: str, value: Tensor) -> None:

@@ -1,12 +1,10 @@
 """Alignment and uniformity: how close views are, and how evenly the embeddings fill the sphere; losses and metrics."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_range, check_rows, check_views, unit_rows
+from graphcl.losses._checks import Objective, check_positive, check_range, check_rows, check_views, log_size, unit_rows
 from graphcl.losses._negatives import log_sum
 
 __all__ = ["AlignmentUniformity", "alignment", "alignment_uniformity", "uniformity"]
@@ -128,7 +126,7 @@ def _potential(z: Tensor, t: float) -> Tensor:
     item = torch.arange(z.size(0), device=z.device)
     # |z_i - z_j|^2 = 2 - 2 <z_i, z_j> between unit rows.
     rows = log_sum(z, z, scale=2.0 * t, exclude=[(item, item)]) - 2 * t
-    return torch.logsumexp(rows, 0) - math.log(z.size(0)) - math.log(z.size(0) - 1)
+    return torch.logsumexp(rows, 0) - log_size(z.size(0), z) - log_size(z.size(0) - 1, z)
 
 
 def _check_settings(alpha: float, t: float, weight: float) -> None:

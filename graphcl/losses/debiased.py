@@ -1,12 +1,11 @@
 """Debiased contrast: corrects the negatives for the share of them that are of the anchor's own class."""
 
-import math
 from collections.abc import Sequence
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_views
+from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, log_size, unit_views
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
@@ -63,7 +62,7 @@ def debiased(
     z = unit_views(z1, z2)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
     negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
-    log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
+    log_n = log_count(z, z, barred) if len(exclude) > 0 else log_size(2 * n - 2, z)
     return debiased_cost(positive, negatives, log_n, class_prior, temperature)
 
 

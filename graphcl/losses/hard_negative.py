@@ -1,13 +1,20 @@
 """Hard negatives: the closer a negative, the more it weighs."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_range, check_temperature, check_views, unit_views
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_range,
+    check_temperature,
+    check_views,
+    log_size,
+    unit_views,
+)
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
 
@@ -66,7 +73,7 @@ def hard_negative(
     n = z1.size(0)
     z = unit_views(z1, z2)
     positive = ((z[:n] * z[n:]).sum(1) / temperature).repeat(2)
-    log_n = log_count(z, z, barred) if len(exclude) > 0 else math.log(2 * n - 2)
+    log_n = log_count(z, z, barred) if len(exclude) > 0 else log_size(2 * n - 2, z)
     if concentration == 0:
         negatives = log_sum(z, z, scale=1.0 / temperature, exclude=barred)
     else:

@@ -1,7 +1,5 @@
 """Estimators for millions of rows and mild temperatures: sampled negatives, with exact moments as a control variate."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -11,6 +9,7 @@ from graphcl.losses._checks import (
     as_temperature,
     check_temperature,
     check_views,
+    log_size,
     product,
     unit_rows,
     unit_views,
@@ -163,7 +162,7 @@ def _log_negatives(
     sampled_parabola = _parabola_sum(query, key[rows], temperature) - own_cost * is_drawn[query_item]
     sampled = log_sum(query, key[rows], scale=1.0 / temperature, exclude=[(query_item, key_item[rows])]).exp()
     estimate = everything + key.size(0) / rows.numel() * (sampled - sampled_parabola)
-    least = math.log(key.size(0) - own.size(1)) - 1.0 / temperature + torch.zeros_like(estimate)
+    least = log_size(key.size(0) - own.size(1), key) - 1.0 / temperature + torch.zeros_like(estimate)
     return torch.log(torch.maximum(estimate, least.exp()))
 
 

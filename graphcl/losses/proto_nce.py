@@ -120,6 +120,7 @@ def concentrations(
         nothing = torch.zeros_like(centres[:, 0])
         total, count = (nothing.index_add(0, assignment, x) for x in (distance, torch.ones_like(distance)))
         phi = total / (count * torch.log(count + alpha)).clamp(min=1)
+        phi = phi.masked_fill(count < 2, 0)  # how far one item lies off says nothing of a cluster
         tight = (count < 2) | (phi <= 4 * torch.finfo(z.dtype).eps)
         phi = torch.where(tight, phi.max(), phi)
         phi = torch.where(phi.max() <= 4 * torch.finfo(z.dtype).eps, 1.0, phi)  # every item lies on its centre

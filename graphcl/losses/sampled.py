@@ -1,13 +1,20 @@
 """InfoNCE and NT-Xent with the negatives of a random few items, for many rows and little time."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows, unit_views
+from graphcl.losses._checks import (
+    Objective,
+    as_temperature,
+    check_temperature,
+    check_views,
+    log_size,
+    unit_rows,
+    unit_views,
+)
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups
 from graphcl.losses._sample import check_samples, sample_items
@@ -67,7 +74,7 @@ def sampled_info_nce(
     z1, z2 = unit_rows(z1), unit_rows(z2)
     drawn = sample_items(z1.size(0), samples, generator, z1.device)
     # Only what the sum is more than the positive counts: N / K of the one is K / N of the other.
-    positive = (z1 * z2).sum(1) / temperature - math.log(z1.size(0) / drawn.numel())
+    positive = (z1 * z2).sum(1) / temperature + log_size(drawn.numel(), z1) - log_size(z1.size(0), z1)
     few = [(groups, groups_too[drawn]) for groups, groups_too in barred]
 
     def one_way(query: Tensor, key: Tensor) -> Tensor:
@@ -130,7 +137,7 @@ def sampled_nt_xent(
     z = unit_views(z1, z2)
     drawn = sample_items(n, samples, generator, z.device)
     rows = torch.cat([drawn, drawn + n])
-    positive = ((z[:n] * z[n:]).sum(1) / temperature - math.log(n / drawn.numel())).repeat(2)
+    positive = ((z[:n] * z[n:]).sum(1) / temperature + log_size(drawn.numel(), z) - log_size(n, z)).repeat(2)
     return mean_contrast(
         z,
         z[rows],

@@ -14,7 +14,7 @@ from graphcl.similarity._operators import KERNELS, refuse_forward
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import barred_pairs, logsumexps_dense
-from graphcl.similarity.explain import choose_for
+from graphcl.similarity.explain import decide_for
 from graphcl.similarity.tiled import expected_keys_tiled, logsumexp_tiled
 from graphcl.similarity.triton import rounding
 from graphcl.similarity.using import Impl, Precision, settled
@@ -169,19 +169,19 @@ def log_sums(
     """The log-sums of :func:`logsumexp` or, with ``columns``, both of :func:`logsumexp_both`; of checked arguments."""
     keys = query if key is None else key
     asked, products = settled(impl, precision)
-    choice = choose_for(query, keys, asked, products, skip)
-    if choice.impl == "triton":  # before autocast, which decides their format too, is off
+    by = decide_for(query, keys, asked, products, skip).impl
+    if by == "triton":  # before autocast, which decides their format too, is off
         products = KERNELS + rounding(products, query.dtype, query.device)
     with full_precision(query):
         folded = _fold(query, key, scale, similarity)
         log_weight = _log_weight(weight, keys, folded.query.dtype)
-        if choice.impl == "dense":
+        if by == "dense":
             sums = _dense(folded, log_weight, barred_pairs(query, keys, exclude, only, skip), columns)
         else:
             refuse_forward(folded.query, folded.key, folded.scale)
             pairs = as_pairs(query, keys, exclude, only, skip)
             each = [folded]
-            if choice.impl == "triton":
+            if by == "triton":
                 each = _each_scale(folded if _mirrored(exclude, only) else _apart(folded))
             parts = [_tiled(one, log_weight, pairs, products, columns) for one in each]
             sums = parts[0] if len(parts) == 1 else [torch.cat(side) for side in zip(*parts, strict=True)]

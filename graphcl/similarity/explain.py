@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,10 +14,12 @@ from graphcl.similarity._trial import fault
 from graphcl.similarity.triton import is_available, rounding
 from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled
 
-__all__ = ["Choice", "choose", "choose_for", "explain"]
+__all__ = ["Choice", "choose", "decide_for", "explain"]
 
 # Up to here (512 x 512) a matrix is as large as one tile, and one is as fast (benchmarks, one thread).
 DENSE_PAIRS = 1 << 18
+FEW = f"{{pairs}} are at most {DENSE_PAIRS:,}, where one matrix is as fast"
+MANY = f"{{pairs}} are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,15 @@ class Choice:
         return f"{self.impl}: {self.reason}; about {self.bytes / 1e6:,.1f} MB of scratch memory"
 
 
-def choose(
-    m: int,
-    n: int,
-    width: int,
+class Decision(NamedTuple):
+    """The implementation and the reason, without a size in it: a compiler would compile anew for each."""
+
+    impl: str
+    why: str  # "{pairs}" stands for M x N
+
+
+def decide(
+    few: bool,
     impl: str = "auto",
     precision: str = "float32",
     *,
@@ -42,13 +50,11 @@ def choose(
     double: bool = False,
     listed: bool = False,
     fault: str = "",
-) -> Choice:
-    """The implementation for M x N pairs of rows of some width, in float32.
+) -> Decision:
+    """The implementation for a number of pairs.
 
     Args:
-        m: Number of queries.
-        n: Number of keys.
-        width: Length of a row.
+        few: Whether there are no more than ``DENSE_PAIRS``.
         impl: What is asked for.
         precision: Of the products.
         device: The kind of device that holds the rows.
@@ -64,18 +70,12 @@ def choose(
         )
     if impl == "triton":
         _check_triton(device, double, listed)
-    dense, tiled = 17 * m * n, 4 * (m + n) * (width + 4) + 3 * 4 * 256 * 1024
-    # Rounded rows and, where queries are keys, up to 264 lines of partial sums; the gradients.
-    triton = (2 if precision != "float32" else 4) * (m + n) * width + 4 * 264 * max(m, n) + 4 * (m + n) * width
-    if impl == "dense":
-        return Choice("dense", "asked for", dense)
     if impl == "tiled":
-        return _tiled("asked for", tiled, precision)
-    if impl == "triton":
-        return Choice("triton", "asked for", triton)
-    if precision == "float32" and m * n <= DENSE_PAIRS:
-        return Choice("dense", f"{m} x {n} pairs are at most {DENSE_PAIRS:,}, where one matrix is as fast", dense)
-    large = f"{m} x {n} pairs are more than {DENSE_PAIRS:,}, where one matrix leaves the cache"
+        return _tiled("asked for", precision)
+    if impl != "auto":
+        return Decision(impl, "asked for")
+    if precision == "float32" and few:
+        return Decision("dense", FEW)
     if device == "cuda":
         for reason, true in (
             ("Triton 3.5 or newer is not installed", not is_available()),
@@ -84,20 +84,35 @@ def choose(
             (fault, bool(fault)),
         ):
             if true:
-                return _tiled(f"{reason}; {large}", tiled, precision)
-        return Choice("triton", f"the kernels of Triton agree with dense sums on this device; {large}", triton)
+                return _tiled(f"{reason}; {MANY}", precision)
+        return Decision("triton", f"the kernels of Triton agree with dense sums on this device; {MANY}")
     if precision == "float32":
-        return Choice("tiled", large, tiled)
-    return _tiled("products rounded to bfloat16 are made in tiles only", tiled, precision)
+        return Decision("tiled", MANY)
+    return _tiled("products rounded to bfloat16 are made in tiles only", precision)
 
 
-def _tiled(reason: str, size: int, precision: str) -> Choice:
+def choose(m: int, n: int, width: int, impl: str = "auto", precision: str = "float32", **facts: Any) -> Choice:
+    """:func:`decide` for M x N pairs of rows of some width, in float32, in words and bytes."""
+    return _in_words(decide(m * n <= DENSE_PAIRS, impl, precision, **facts), m, n, width, precision)
+
+
+def _in_words(decision: Decision, m: int, n: int, width: int, precision: str) -> Choice:
+    size = {
+        "dense": 17 * m * n,
+        "tiled": 4 * (m + n) * (width + 4) + 3 * 4 * 256 * 1024,
+        # Rounded rows and, where queries are keys, up to 264 lines of partial sums; the gradients.
+        "triton": (2 if precision != "float32" else 4) * (m + n) * width + 4 * 264 * max(m, n) + 4 * (m + n) * width,
+    }
+    return Choice(decision.impl, decision.why.replace("{pairs}", f"{m} x {n} pairs"), size[decision.impl])
+
+
+def _tiled(why: str, precision: str) -> Decision:
     if precision == "fp16":
         raise ValueError(
             "expected precision='float32' or 'bf16' with impl='tiled', got 'fp16', which needs the kernels of Triton: "
             "a CUDA device, rows of at most 32 bits, no skip= and `pip install triton`"
         )
-    return Choice("tiled", reason, size)
+    return Decision("tiled", why)
 
 
 def _check_triton(device: str, double: bool, listed: bool) -> None:
@@ -147,19 +162,20 @@ def explain(
     """
     keys = query if key is None else key
     check_rows(query, keys)
-    return choose_for(query, keys, *settled(impl, precision), skip)
+    asked, products = settled(impl, precision)
+    decision = decide_for(query, keys, asked, products, skip)
+    return _in_words(decision, len(query), len(keys), query.size(1), products)
 
 
-def choose_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tensor | None) -> Choice:
-    """:func:`choose` by the arguments of a call."""
+def decide_for(query: Tensor, key: Tensor, impl: str, precision: str, skip: Tensor | None) -> Decision:
+    """:func:`decide` by the arguments of a call."""
     facts = {"double": torch.float64 in (query.dtype, key.dtype), "listed": skip is not None}
     # "fp16" is made by the kernels alone: it asks for them.
     could = impl == "auto" and precision != "fp16" and query.device.type == "cuda" and is_available()
-    could = could and not any(facts.values()) and query.size(0) * key.size(0) > DENSE_PAIRS
-    return choose(
-        query.size(0),
-        key.size(0),
-        query.size(1),
+    few = query.size(0) * key.size(0) <= DENSE_PAIRS
+    could = could and not any(facts.values()) and not few
+    return decide(
+        few,
         impl,
         precision,
         device=query.device.type,

@@ -559,6 +559,17 @@ def compile_some(names: list[str]) -> None:
         torch.testing.assert_close(
             step(z1, z2, temperature=temperature), functional.nt_xent(z1, z2, temperature=temperature)
         )
+    # So is a number of rows: a compiler gives up on what it has to compile anew for each.
+    counters = torch._dynamo.utils.counters
+    for kind in ("NTXent", "GRACE", "NPair", "Debiased", "HardNegative", "AlignmentUniformity"):
+        torch._dynamo.reset()
+        counters.clear()
+        each = getattr(losses, kind)()
+        step = torch.compile(each, fullgraph=True, backend="eager")
+        for n in range(3, 15):
+            views = torch.randn(2, n, 4, generator=Generator().manual_seed(n))
+            torch.testing.assert_close(step(*views), each(*views))
+        assert counters["stats"]["unique_graphs"] <= 3, (kind, counters["stats"])
 
 
 @pytest.mark.parametrize(

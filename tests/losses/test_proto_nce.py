@@ -102,3 +102,12 @@ def test_refusals(generator):
         proto_nce(z, prototypes[:1], torch.zeros(5, dtype=torch.int64), torch.ones(1))
     with pytest.raises(ValueError, match=r"expected a positive concentration for each cluster, got -1.0"):
         proto_nce(z, prototypes, torch.tensor([0, 1, 2, 2, 0]), torch.tensor([0.1, -1.0, 0.1]))
+
+
+def test_a_cluster_of_one_item_sets_no_temperature():
+    z = torch.nn.functional.normalize(
+        torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 1.0], [-0.1, 1.0], [-1.0, 0.0]]), dim=1
+    )
+    centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [-1.0, -1.0]])  # far off its one item; empty
+    phi = concentrations(z, centres, torch.tensor([0, 0, 1, 1, 2]), temperature=0.1)
+    torch.testing.assert_close(phi, torch.full((4,), 0.1))

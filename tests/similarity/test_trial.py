@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphcl.similarity import _trial, explain
 from graphcl.similarity._trial import UNTRIED, fault
-from graphcl.similarity.explain import choose, choose_for
+from graphcl.similarity.explain import choose, decide_for
 
 CPU = torch.device("cpu")
 real = _trial._small_problem
@@ -139,19 +139,19 @@ def test_a_large_call_on_a_gpu_takes_the_kernels_if_they_agree(monkeypatch: pyte
     monkeypatch.setattr(module, "is_available", lambda: True)
     monkeypatch.setattr(module, "fault", lambda device, format: (asked.append(format), said[format])[1])
     rows = torch.empty(600, 8).as_subclass(OnCuda)
-    assert choose_for(rows, rows, "auto", "float32", None).impl == "triton"
+    assert decide_for(rows, rows, "auto", "float32", None).impl == "triton"
     assert "agree with dense sums on this device" in explain(rows).reason
     halves = torch.empty(600, 8, dtype=torch.bfloat16).as_subclass(OnCuda)
-    assert choose_for(halves, halves, "auto", "float32", None).reason.startswith("they were off; 600 x 600 pairs")
+    assert decide_for(halves, halves, "auto", "float32", None).why.startswith("they were off; {pairs} are more")
     assert asked == ["float32", "float32", "fp16"]
     asked.clear()
     few = rows[:10]
-    assert choose_for(few, few, "auto", "float32", None).impl == "dense"
+    assert decide_for(few, few, "auto", "float32", None).impl == "dense"
     for impl, precision in (("tiled", "float32"), ("triton", "float32"), ("auto", "fp16")):
-        choose_for(rows, rows, impl, precision, None)
-    assert choose_for(rows, rows, "auto", "float32", torch.zeros(2, 1).long()).impl == "tiled"
+        decide_for(rows, rows, impl, precision, None)
+    assert decide_for(rows, rows, "auto", "float32", torch.zeros(2, 1).long()).impl == "tiled"
     double = torch.empty(600, 8, dtype=torch.float64).as_subclass(OnCuda)
-    assert choose_for(double, double, "auto", "float32", None).impl == "tiled"
+    assert decide_for(double, double, "auto", "float32", None).impl == "tiled"
     monkeypatch.setattr(module, "is_available", lambda: False)
-    assert choose_for(rows, rows, "auto", "float32", None).impl == "tiled"
+    assert decide_for(rows, rows, "auto", "float32", None).impl == "tiled"
     assert not asked  # nothing is tried where it would not be chosen
