@@ -42,7 +42,7 @@ class PCL(MomentumMethod):
 
     Raises:
         ValueError: There are not exactly two views, or a number is out of range.
-        TypeError: A view cannot be called, or ``cluster_every`` or a number of clusters is no whole number.
+        TypeError: A view cannot be called, or ``cluster_every`` or a number of clusters is not a whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
