@@ -18,7 +18,7 @@ __all__ = ["make_method"]
 
 # Of a method, and not to be said in words.
 PARTS = {"encoder", "seed", "views", "augmentations", "diffusion", "corruption", "loss"}
-PARTS |= {"head", "node_head", "graph_head", "predictor", "second", "generator", "scorer", "dropper", "decoder"}
+PARTS |= {"head", "node_head", "graph_head", "predictor", "second", "rationale", "scorer", "dropper", "decoder"}
 
 
 def make_method(

@@ -23,6 +23,7 @@ from graphcl.evaluate.suite import compared_embeddings, first_epoch
 from graphcl.methods import Method
 from graphcl.nn import Embeddings, GraphEncoder, sum_readout
 from graphcl.nn._modes import evaluating
+from graphcl.nn._redrawn import draw_anew
 from graphcl.nn._signature import inner
 from graphcl.nn.readouts import Readout
 
@@ -144,15 +145,8 @@ def reinitialised(network: nn.Module, seed: int) -> nn.Module:
     """A copy whose parts have drawn their weights again; torch's own generators are left as they were."""
     network = _copied(network)
     with torch_seeded(seed, _device_of(network)):
-        for path, part in reversed(list(network.named_modules())):  # parts before the whole, which may know better
-            reset = getattr(part, "reset_parameters", None)
-            if callable(reset):
-                reset()
-            elif next(part.parameters(recurse=False), None) is not None:
-                raise ValueError(
-                    f"expected every part with weights to have reset_parameters, got {type(part).__name__} at "
-                    f"{path or 'the top'}, which has none; give make=, from a seed to the network untrained"
-                )
+        parts = reversed(list(network.named_modules()))  # parts before the whole, which may know better
+        draw_anew(parts, "make=, from a seed to the network untrained")
     return network
 
 

@@ -1,12 +1,10 @@
 """AD-GCL: contrast a graph with the view that an adversary made of it by dropping edges."""
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold
 from graphcl.augment import EdgeDropper
@@ -14,6 +12,7 @@ from graphcl.distributed import is_one_batch, joined_rows, mean_over_ranks
 from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
+from graphcl.nn._redrawn import redrawn
 from graphcl.nn._signature import takes_weights
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
 
@@ -32,8 +31,8 @@ class ADGCL(Method):
     Args:
         encoder: From graphs to embeddings; its network has to take edge weights: :class:`graphcl.nn.GIN` (the paper's),
             or one with ``forward(x, edge_index, edge_weight)``.
-        scorer: The network from which edges are scored, ``(x, edge_index) -> [N, D]``; one like the encoder's, drawn
-            anew where its parts have ``reset_parameters``, by default.
+        scorer: The network from which edges are scored, ``(x, edge_index) -> [N, D]``; a copy of the encoder's,
+            drawn anew by ``reset_parameters``, by default.
         dropper: :class:`graphcl.augment.EdgeDropper` with the authors' settings by default.
         head: From graph embeddings to what is compared; :func:`graphcl.nn.projection_head` by default.
         loss: From two ``[G, D]`` tensors to a scalar; InfoNCE in both directions at temperature 0.2 without the
@@ -41,8 +40,8 @@ class ADGCL(Method):
         seed: The seed of the dropper's draws.
 
     Raises:
-        ValueError: The network takes no edge weights, or makes no use of them; at the call, the batch holds fewer than
-            two graphs.
+        ValueError: The network takes no edge weights, makes no use of them, or cannot be drawn anew; at the call, the
+            batch holds fewer than two graphs.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -73,10 +72,7 @@ class ADGCL(Method):
         super().__init__(encoder, seed=seed)
         width = encoder.graph_channels
         check_takes_weights(encoder)
-        if scorer is None:
-            scorer = copy.deepcopy(encoder.gnn)
-            reset(scorer)
-        self.scorer = GraphEncoder(scorer)
+        self.scorer = GraphEncoder(redrawn(encoder.gnn, "scorer=") if scorer is None else scorer)
         self.dropper = EdgeDropper(self.scorer.out_channels) if dropper is None else dropper
         self.head = projection_head(width) if head is None else head
         self.loss = InfoNCE(temperature=0.2, symmetric=True, positive_in_denominator=False) if loss is None else loss

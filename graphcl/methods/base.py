@@ -36,7 +36,7 @@ View = Callable[[Data], Data]
 
 
 def check_data(data: object) -> None:
-    """Refuse what is no graph and no batch of graphs."""
+    """Refuse what is not a graph or a batch of graphs."""
     if isinstance(data, Data):
         return
     mend = "make one batch of several graphs: Batch.from_data_list(graphs)"
@@ -105,7 +105,7 @@ def graphs_of(data: Data) -> tuple[Tensor, int]:
 
 
 def view_of(view: View, data: Data, key: Key) -> Data:
-    """One view of the data, which it leaves as they are: what is no augmentation is called on a shallow copy.
+    """One view of the data, which it leaves as they are: what is not an augmentation is called on a shallow copy.
 
     Example:
         >>> def shifted(data):
@@ -156,7 +156,7 @@ class Method(nn.Module, ABC):
         # A NumPy integer would make the checkpoint one that cannot be read; beyond 64 bits no device has numbers.
         self.seed = (operator.index(seed) + 2**63) % 2**64 - 2**63
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self._beside = 0  # training calls with a generator, which are no steps
+        self._beside = 0  # training calls with a generator, which are not steps
 
     @torch.compiler.disable  # views are hashes of integers, partly in numpy; a network that is compiled stays so
     def forward(self, data: Data, *, generator: Generator | None = None) -> Tensor:

@@ -82,10 +82,9 @@ class BGRL(NodeMethod):
         self.predictor = prelu_predictor(encoder.out_channels) if predictor is None else predictor
         self.target = EMATarget(encoder, momentum=momentum, total_steps=total_steps)
         self.loss = losses.Bootstrap() if loss is None else loss
-        self._moved = False  # whether there was a call to train by since the target has moved
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
-        self._moved = self._moved or self.training
+        self.target.note(self.training)
         q1, q2 = project_views(self.predictor, self.encode_aligned(views))
         with torch.no_grad():
             target = cast(GraphEncoder, self.target.module)
@@ -94,6 +93,4 @@ class BGRL(NodeMethod):
 
     def after_step(self) -> None:
         """Move the target."""
-        if self._moved:
-            self.target.update(self.encoder)
-            self._moved = False
+        self.target.follow(self.encoder)

@@ -39,7 +39,7 @@ class CCASSG(NodeViewMethod):
     Raises:
         ValueError: There are not exactly two views, or ``power`` is negative; at the call, fewer than two nodes are in
             both.
-        TypeError: A view cannot be called, or ``power`` is no whole number.
+        TypeError: A view cannot be called, or ``power`` is not a whole number.
 
     Example:
         >>> import torch

@@ -74,8 +74,8 @@ class GCA(NodeViewMethod):
         seed: int = 0,
     ) -> None:
         authors = (adaptive_drop(0.3, 0.1), adaptive_drop(0.4, 0.0))
-        head = elu_head(encoder.out_channels) if head is None and isinstance(encoder, GraphEncoder) else head
-        super().__init__(encoder, views=authors if views is None else views, head=head, seed=seed)
+        super().__init__(encoder, views=authors if views is None else views, seed=seed)
+        self.head = elu_head(encoder.out_channels) if head is None else head
         self.loss = losses.GRACE(temperature=0.4) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:

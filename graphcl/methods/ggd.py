@@ -37,7 +37,7 @@ class GGD(NodeViewMethod):
 
     Raises:
         ValueError: There are not exactly two views, or ``power`` is negative.
-        TypeError: A view cannot be called, or ``power`` is no whole number.
+        TypeError: A view cannot be called, or ``power`` is not a whole number.
 
     Example:
         >>> import torch
@@ -65,9 +65,9 @@ class GGD(NodeViewMethod):
         seed: int = 0,
     ) -> None:
         authors = (FeatureMask(mask=0.2), Compose([FeatureMask(mask=0.2), FeatureShuffle()]))
-        if head is None and isinstance(encoder, GraphEncoder):
-            head = nn.Linear(encoder.out_channels, encoder.out_channels)
-        super().__init__(encoder, views=authors if views is None else views, head=head, seed=seed)
+        super().__init__(encoder, views=authors if views is None else views, seed=seed)
+        width = encoder.out_channels
+        self.head = nn.Linear(width, width) if head is None else head
         self.power = check_whole("power", power)
         self.loss = losses.GroupDiscrimination() if loss is None else loss
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from graphcl.losses import BarlowTwins
 from graphcl.methods.base import View
@@ -56,5 +55,5 @@ class GraphBarlowTwins(GraphViewMethod):
         self.head = MLPHead(width, 256, 256, num_layers=3, last_bias=False) if head is None else head
         self.loss = BarlowTwins(redundancy=1 / width_of(self.head, width)) if loss is None else loss
 
-    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+    def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         return self.loss(z1, z2)

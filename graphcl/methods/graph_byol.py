@@ -74,7 +74,6 @@ class GraphBYOL(ViewMethod):
         self.predictor = MLPHead(width, 2 * width) if predictor is None else predictor
         self.loss = Bootstrap() if loss is None else loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum, total_steps=total_steps)
-        self._moved = False
 
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
@@ -83,12 +82,10 @@ class GraphBYOL(ViewMethod):
         encoder, head = self.target.module.children()
         with torch.no_grad():
             goals = project_views(head, graph_rows(encoder.encode_views(views)))  # type: ignore[operator]
+        self.target.note(self.training)
         loss: Tensor = self.loss(first, goals[1]) + self.loss(second, goals[0])
-        self._moved = self._moved or self.training
         return loss
 
     def after_step(self) -> None:
         """Move the target."""
-        if self._moved:
-            self.target.update(nn.ModuleList([self.encoder, self.head]))
-            self._moved = False
+        self.target.follow(nn.ModuleList([self.encoder, self.head]))

@@ -105,7 +105,10 @@ class GraphMAE(Method):
         self.mask, self.replace, self.power = check_share("mask", mask), check_share("replace", replace), power
         self.token = nn.Parameter(torch.zeros(in_channels))
         self.to_decoder = nn.Linear(width, width, bias=False)
-        self.decoder = GCN(width, in_channels, 1, act_last=False) if decoder is None else decoder
+        self.decoder = self._default_decoder(width, in_channels) if decoder is None else decoder
+
+    def _default_decoder(self, width: int, in_channels: int) -> nn.Module:
+        return GCN(width, in_channels, 1, act_last=False)
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         data = mark_seeds(data)

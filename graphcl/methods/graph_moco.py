@@ -46,7 +46,7 @@ class GraphMoCo(MomentumMethod):
     algorithm 1; head, stronger views and temperature 0.2: Chen, Fan, Girshick, He, "Improved Baselines with Momentum
     Contrastive Learning", 2020.
     Differs from the papers: momentum 0.99 and 1024 keys instead of 0.999 and 65,536, as graph sets are small and runs
-    short; own earlier keys are no negatives; BatchNorm is not shuffled across devices.
+    short; own earlier keys are not negatives; BatchNorm is not shuffled across devices.
     """
 
     def __init__(

@@ -8,14 +8,14 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import joined_rows
 from graphcl.losses import SupCon
-from graphcl.methods.base import View, num_graphs
-from graphcl.methods.graphs import GraphViewMethod
-from graphcl.nn import GraphEncoder, projection_head
+from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows, num_graphs
+from graphcl.methods.graphs import two_random_views
+from graphcl.nn import GraphEncoder, project_views, projection_head
 
 __all__ = ["GraphSupCon"]
 
 
-class GraphSupCon(GraphViewMethod):
+class GraphSupCon(ViewMethod):
     """Pull all views of graphs of one class together; graphs without a label still serve as negatives.
 
     Args:
@@ -29,7 +29,7 @@ class GraphSupCon(GraphViewMethod):
     Raises:
         ValueError: There are not exactly two views; at the call, the batch holds fewer than two graphs, has no such
             attribute, or not one number per graph.
-        TypeError: A view cannot be called; the labels are no integers.
+        TypeError: A view cannot be called; the labels are not integers.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -44,6 +44,8 @@ class GraphSupCon(GraphViewMethod):
     Differs from the paper: a two-layer head as wide as the embeddings; a graph without a positive is left out.
     """
 
+    joins_ranks = True
+
     def __init__(
         self,
         encoder: GraphEncoder,
@@ -54,13 +56,16 @@ class GraphSupCon(GraphViewMethod):
         label: str = "y",
         seed: int = 0,
     ) -> None:
-        super().__init__(encoder, views=views, seed=seed)
+        super().__init__(encoder, views=two_random_views() if views is None else views, seed=seed)
+        check_two_views(self.views)
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = SupCon(temperature=0.1) if loss is None else loss
         self.label = label
 
-    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        return self.loss(torch.cat([z1, z2]), joined_rows(self._labels(views[0])).repeat(2))
+    def contrast(self, views: Sequence[Data]) -> Tensor:
+        check_several(views[0])
+        both = project_views(self.head, graph_rows(self.encode_views(views)))
+        return self.loss(torch.cat(both), joined_rows(self._labels(views[0])).repeat(2))
 
     def check_needs(self, data: Data) -> None:
         self._labels(data)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from graphcl.losses import SwAV
 from graphcl.methods.base import View
@@ -60,7 +59,7 @@ class GraphSwAV(GraphViewMethod):
         self.prototypes = Prototypes(width_of(self.head, encoder.graph_channels), num_prototypes)
         self.loss = SwAV() if loss is None else loss
 
-    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+    def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         return self.loss(z1, z2, self.prototypes.weight)
 
     def after_step(self) -> None:

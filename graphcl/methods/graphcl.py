@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from graphcl.augment import Identity
 from graphcl.losses import InfoNCE
@@ -34,7 +33,7 @@ class GraphCL(GraphViewMethod):
 
     Example:
         >>> import torch
-        >>> from torch_geometric.data import Batch
+        >>> from torch_geometric.data import Batch, Data
         >>> from graphcl.nn import GIN
         >>> ring = torch.stack([torch.arange(10), (torch.arange(10) + 1) % 10])
         >>> graph = Data(x=torch.ones(10, 3), edge_index=torch.cat([ring, ring.flip(0)], 1))
@@ -62,6 +61,6 @@ class GraphCL(GraphViewMethod):
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
-    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
+    def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         found: Tensor = self.loss(z1, z2)
         return found

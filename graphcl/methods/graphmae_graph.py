@@ -53,10 +53,12 @@ class GraphMAEGraph(GraphMAE):
         power: float = 2.0,
         seed: int = 0,
     ) -> None:
-        settings = {"in_channels": in_channels, "mask": mask, "replace": replace, "power": power, "seed": seed}
-        super().__init__(encoder, decoder=decoder, **settings)  # type: ignore[arg-type]
-        if decoder is None:
-            self.decoder = _Decoder(encoder.out_channels, self.token.numel())
+        super().__init__(
+            encoder, decoder=decoder, in_channels=in_channels, mask=mask, replace=replace, power=power, seed=seed
+        )
+
+    def _default_decoder(self, width: int, in_channels: int) -> nn.Module:
+        return _Decoder(width, in_channels)
 
 
 class _Decoder(nn.Module):

@@ -55,14 +55,13 @@ class GraphViewMethod(ViewMethod):
     def contrast(self, views: Sequence[Data]) -> Tensor:
         check_several(views[0])
         z1, z2 = project_views(self.head, graph_rows(self.encode_views(views)))
-        return self.compare(z1, z2, views)
+        return self.compare(z1, z2)
 
     @abstractmethod
-    def compare(self, z1: Tensor, z2: Tensor, views: Sequence[Data]) -> Tensor:
-        """The loss of the projected graph embeddings ``[G, D]`` of two views of the same graphs.
+    def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
+        """The loss of the projected graph embeddings of two views, ``[G, D]`` each.
 
-        The rows are of all ranks' graphs where their batches count as one, the views of this rank's:
-        :func:`graphcl.distributed.joined_rows` of what belongs to its graphs is in the order of the rows.
+        They are of all ranks' graphs where their batches count as one.
         """
 
 

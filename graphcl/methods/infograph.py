@@ -26,7 +26,7 @@ class InfoGraph(Method):
         node_head: f, from node embeddings to what is compared; :class:`graphcl.nn.ShortcutHead` by default.
         graph_head: g, the same for graph embeddings.
         loss: From nodes ``[N, D]``, graphs ``[G, D]`` and the graph of each node to a scalar.
-        seed: Kept for the encoder's sake: the method itself draws nothing.
+        seed: Of what ``loss`` draws, if it does; the method itself draws nothing.
 
     Raises:
         ValueError: At the call, the batch holds fewer than two graphs.

@@ -103,7 +103,7 @@ class JOAO(_Joint):
 
     Raises:
         ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
-        TypeError: An augmentation is none of :mod:`graphcl.augment`, or ``update_every`` is no whole number.
+        TypeError: An augmentation is not one of :mod:`graphcl.augment`, or ``update_every`` is not a whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -154,7 +154,7 @@ class JOAOv2(_Joint):
 
     Raises:
         ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
-        TypeError: An augmentation is none of :mod:`graphcl.augment`, or ``update_every`` is no whole number.
+        TypeError: An augmentation is not one of :mod:`graphcl.augment`, or ``update_every`` is not a whole number.
 
     Example:
         >>> from graphcl.nn import GIN

@@ -19,6 +19,7 @@ from graphcl.methods.base import View, graphs_of, view_of
 from graphcl.methods.dgi import Discriminator
 from graphcl.methods.nodes import NodeMethod, align
 from graphcl.nn import GCN, Embeddings, GraphEncoder
+from graphcl.nn._redrawn import draw_anew
 
 __all__ = ["MVGRL"]
 
@@ -36,8 +37,8 @@ class MVGRL(NodeMethod):
     Args:
         encoder: The encoder of the graph; the authors' is a one-layer GCN of width 512 with PReLU.
         second: The encoder of the diffusion, of the same width, which should take ``edge_weight``; by default a copy of
-            ``encoder`` with weights of its own, drawn anew where its parts have ``reset_parameters``. A GCN's copy sums
-            by the weights of the diffusion as they are, where the GCN itself would normalise them by degree.
+            ``encoder`` with weights of its own, drawn anew by ``reset_parameters``. A GCN's copy sums by the weights of
+            the diffusion as they are, where the GCN itself would normalise them by degree.
         diffusion: From the graph to its diffusion; by default personalised PageRank with restarts of 0.2, the 64
             largest entries of each node. It is worked out once per graph. On CiteSeer the authors keep the entries from
             0.01 on and scale them: ``PPRDiffusion(alpha=0.2, threshold=0.01, renormalise="max")``.
@@ -48,8 +49,8 @@ class MVGRL(NodeMethod):
         seed: The seed of the corruption.
 
     Raises:
-        ValueError: The encoders differ in width, or ``power`` is negative.
-        TypeError: ``second`` is no GraphEncoder, a view cannot be called, or ``power`` is no whole number.
+        ValueError: The encoders differ in width, the first cannot be drawn anew, or ``power`` is negative.
+        TypeError: ``second`` is not a GraphEncoder, a view cannot be called, or ``power`` is not a whole number.
 
     Example:
         >>> from torch_geometric.nn import GCN
@@ -80,15 +81,7 @@ class MVGRL(NodeMethod):
         diffusion = PPRDiffusion(alpha=0.2, top_k=64) if diffusion is None else diffusion
         super().__init__(encoder, views=(Identity(), diffusion), seed=seed)
         self.second = _for_diffusion(encoder) if second is None else second
-        if not isinstance(self.second, GraphEncoder):
-            raise TypeError(
-                f"expected second to be a GraphEncoder, got {type(second).__name__}; wrap the network: "
-                "GraphEncoder(network)"
-            )
-        if self.second.out_channels != encoder.out_channels:
-            raise ValueError(
-                f"expected encoders of one width, got {encoder.out_channels} and {self.second.out_channels}"
-            )
+        check_second(encoder, self.second)
         self.corruption = FeatureShuffle() if corruption is None else corruption
         self.discriminator = Discriminator(encoder.out_channels)
         self.loss = losses.DGIBCE() if loss is None else loss
@@ -124,13 +117,25 @@ class MVGRL(NodeMethod):
         return smoothed(found, self.encoder, data, self.power)
 
 
+def check_second(encoder: GraphEncoder, second: object) -> None:
+    """Refuse what cannot encode the diffusion so that both encoders' embeddings can be added."""
+    if not isinstance(second, GraphEncoder):
+        raise TypeError(
+            f"expected second to be a GraphEncoder, got {type(second).__name__}; wrap the network: "
+            "GraphEncoder(network)"
+        )
+    first, other = ((each.out_channels, each.graph_channels) for each in (encoder, second))
+    if first != other:
+        raise ValueError(
+            f"expected encoders whose embeddings can be added, got widths (of nodes, of graphs) of {first} and {other}"
+        )
+
+
 def _for_diffusion(encoder: GraphEncoder) -> GraphEncoder:
     """A copy with weights of its own, to which a diffusion is the matrix that it multiplies with."""
     other = copy.deepcopy(encoder)
+    draw_anew(other.named_modules(), "second=")  # parts after the whole, so that a seed keeps its weights
     for module in other.modules():
-        reset = getattr(module, "reset_parameters", None)
-        if callable(reset):
-            reset()
         if isinstance(module, GCN):
             module.normalise = False
         if isinstance(module, GCNConv):

@@ -1,17 +1,16 @@
 """MVGRL for graphs: nodes of one structural view against summaries of the other."""
 
-import copy
-
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn.inits import reset
 
 from graphcl._random import Key, fold
-from graphcl.augment import Augmentation, PPRDiffusion
+from graphcl.augment import PPRDiffusion
 from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
-from graphcl.methods.base import Method, graphs_of
+from graphcl.methods.base import Method, View, graphs_of, view_of
+from graphcl.methods.mvgrl import check_second
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
+from graphcl.nn._redrawn import redrawn
 from graphcl.nn._weighting import check_takes_weights, encode_weighted
 
 __all__ = ["MVGRLGraph"]
@@ -28,17 +27,19 @@ class MVGRLGraph(Method):
 
     Args:
         encoder: From graphs to embeddings of the first view.
-        diffusion: The second view: edges with ``edge_weight``, none dropped or added at random.
-        second: The second view's encoder; its network has to take edge weights, as :class:`graphcl.nn.GIN` does. One
-            like ``encoder``, drawn anew where its parts have ``reset_parameters``, by default.
+        second: The second view's encoder, of the same width; its network has to take edge weights, as
+            :class:`graphcl.nn.GIN` does. By default a copy of ``encoder``, drawn anew by ``reset_parameters``; a GCN's
+            normalises the weights by degree, where :class:`MVGRL` takes them as they are.
+        diffusion: From the graph to the second view, edges with ``edge_weight``; no node may be dropped.
         node_head: f; :class:`graphcl.nn.ShortcutHead` with PReLU by default.
         graph_head: g; the same by default.
         loss: From nodes ``[N, D]``, graphs ``[G, D]`` and the graph of each node to a scalar.
         seed: Kept for views of your own: the default one draws nothing.
 
     Raises:
-        ValueError: The second network takes no edge weights, or has another width; at the call, the batch
-            holds fewer than two graphs.
+        ValueError: The second network takes no edge weights, or has another width, or the first cannot be drawn anew;
+            at the call, the batch holds fewer than two graphs.
+        TypeError: ``second`` is not a GraphEncoder.
 
     Example:
         >>> import torch
@@ -62,8 +63,8 @@ class MVGRLGraph(Method):
         self,
         encoder: GraphEncoder,
         *,
-        diffusion: Augmentation | None = None,
         second: GraphEncoder | None = None,
+        diffusion: View | None = None,
         node_head: nn.Module | None = None,
         graph_head: nn.Module | None = None,
         loss: nn.Module | None = None,
@@ -71,17 +72,9 @@ class MVGRLGraph(Method):
     ) -> None:
         super().__init__(encoder, seed=seed)
         width = encoder.out_channels
-        if second is None:
-            second = copy.deepcopy(encoder)
-            reset(second.gnn)
-            reset(second.readout)
-        check_takes_weights(second)
-        if (second.out_channels, second.graph_channels) != (width, encoder.graph_channels):
-            raise ValueError(
-                "expected two encoders of one width, whose embeddings are added, "
-                f"got {encoder.graph_channels} and {second.graph_channels}"
-            )
-        self.second = second
+        self.second = redrawn(encoder, "second=") if second is None else second
+        check_second(encoder, self.second)
+        check_takes_weights(self.second)
         self.diffusion = PPRDiffusion(alpha=0.2, threshold=0.01) if diffusion is None else diffusion
         self.node_head = ShortcutHead(width, activation=nn.PReLU()) if node_head is None else node_head
         self.graph_head = (
@@ -98,7 +91,7 @@ class MVGRLGraph(Method):
         return loss + other
 
     def _encode(self, data: Data, key: Key) -> tuple[Embeddings, Embeddings]:
-        view = self.diffusion.view(data, fold(key, 0))
+        view = view_of(self.diffusion, data, fold(key, 0))
         weight = view._store.get("edge_weight")
         if weight is None:
             return self.encoder.encode(data), self.second.encode(view)

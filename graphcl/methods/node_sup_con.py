@@ -33,7 +33,7 @@ class NodeSupCon(NodeMethod):
     Raises:
         ValueError: There are not exactly two views; at the call, labels or ``train_mask`` are missing or not one per
             node, or no training node is in both views.
-        TypeError: A view cannot be called; at the call, labels that are no whole numbers.
+        TypeError: A view cannot be called; at the call, labels that are not whole numbers.
 
     Example:
         >>> from graphcl.nn import GIN

@@ -88,7 +88,7 @@ def _rows_in_common(codes: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[T
         if bool((ordered[1:] == ordered[:-1]).any() | (torch.bincount(place[found], minlength=1) > 1).any()):
             raise ValueError(
                 "expected n_id to name each node of a graph once, got a node twice, so that its row in the other view "
-                "is anyone's guess; delete data.n_id, or number the nodes anew"
+                "is ambiguous; delete data.n_id, or number the nodes anew"
             )
         rows = [kept[found] for kept in rows] + [counting.index_select(0, order.index_select(0, place[found]))]
     return rows

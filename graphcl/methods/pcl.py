@@ -33,14 +33,16 @@ class PCL(MomentumMethod):
         head: From graph embeddings to queries and keys; :func:`graphcl.nn.projection_head` by default.
         num_clusters: K_1, ..., K_M, each at most ``queue_size``; a number is one clustering.
         cluster_every: Steps between two clusterings.
-        temperature: Of the momentum contrast, and the mean of every phi.
+        temperature: Of the default ``loss``, and the mean of every phi.
+        loss: The momentum contrast: :class:`graphcl.losses.MoCo`, or another loss of (query, key, queue) that takes
+            ``exclude``.
         momentum: m of the moving average, within [0, 1].
         queue_size: The number of keys that are negatives and are clustered.
         seed: The seed of the views and of k-means.
 
     Raises:
         ValueError: There are not exactly two views, or a number is out of range.
-        TypeError: A view cannot be called, or ``cluster_every`` or a number of clusters is no whole number.
+        TypeError: A view cannot be called, or ``cluster_every`` or a number of clusters is not a whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -70,6 +72,7 @@ class PCL(MomentumMethod):
         num_clusters: Sequence[int] | int = (16, 32, 64),
         cluster_every: int = 10,
         temperature: float = 0.2,
+        loss: nn.Module | None = None,
         momentum: float = 0.99,
         queue_size: int = 1024,
         seed: int = 0,
@@ -78,7 +81,7 @@ class PCL(MomentumMethod):
         counts = tuple(check_whole("num_clusters", count) for count in several)
         if not counts or min(counts) < 2 or max(counts) > queue_size:
             raise ValueError(f"expected num_clusters from 2 to queue_size = {queue_size}, got {list(counts)}")
-        loss = MoCo(temperature=temperature)
+        loss = MoCo(temperature=temperature) if loss is None else loss
         super().__init__(
             encoder, views=views, head=head, loss=loss, momentum=momentum, queue_size=queue_size, seed=seed
         )

@@ -1,11 +1,8 @@
 """RGCL: views keep the nodes that a second network takes for the reason of what the graph is."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn.inits import reset
 from torch_geometric.utils import cumsum
 
 from graphcl._random import Key, fold
@@ -16,6 +13,7 @@ from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
 from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
+from graphcl.nn._redrawn import redrawn
 
 __all__ = ["RGCL", "draw_nodes"]
 
@@ -33,16 +31,19 @@ class RGCL(Method):
 
     Args:
         encoder: From graphs to embeddings; the paper's is ``GraphEncoder(GIN(in_channels))``.
-        generator: ``(x, edge_index) -> [N, D]``, of which a linear map makes the scores; a network like the encoder's,
-            drawn anew where its parts have ``reset_parameters``, by default.
+        rationale: ``(x, edge_index) -> [N, D]``, the second network, of which a linear map makes the scores; a copy of
+            the encoder's, drawn anew by ``reset_parameters``, by default.
         keep: The share of its nodes that a rationale keeps, in (0, 1).
         weight: lambda, at least 0.
-        temperature: tau > 0.
+        temperature: tau > 0, of the complements' term and of the default ``loss``.
         head: From graph embeddings to what is compared; :func:`graphcl.nn.projection_head` by default.
+        loss: The first term, from two ``[G, D]`` tensors to a scalar; InfoNCE without the positive in the denominator
+            by default.
         seed: The seed of the draws.
 
     Raises:
-        ValueError: A number is out of range; at the call, the batch holds fewer than two graphs.
+        ValueError: A number is out of range, or the network cannot be drawn anew; at the call, the batch holds fewer
+            than two graphs.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -69,11 +70,12 @@ class RGCL(Method):
         self,
         encoder: GraphEncoder,
         *,
-        generator: nn.Module | None = None,
+        rationale: nn.Module | None = None,
         keep: float = 0.8,
         weight: float = 0.1,
         temperature: float = 0.2,
         head: nn.Module | None = None,
+        loss: nn.Module | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(encoder, seed=seed)
@@ -81,17 +83,14 @@ class RGCL(Method):
             raise ValueError(f"expected keep within (0, 1) and weight >= 0, got {keep!r} and {weight!r}")
         self.keep, self.weight, self.temperature = keep, weight, temperature
         self.head = projection_head(encoder.graph_channels) if head is None else head
-        if generator is None:
-            generator = copy.deepcopy(encoder.gnn)
-            reset(generator)
-        self.generator = GraphEncoder(generator)
-        self.score = nn.Linear(self.generator.out_channels, 1, bias=False)  # a softmax has no use for one
-        self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False)
+        self.rationale = GraphEncoder(redrawn(encoder.gnn, "rationale=") if rationale is None else rationale)
+        self.score = nn.Linear(self.rationale.out_channels, 1, bias=False)  # a softmax has no use for one
+        self.loss = InfoNCE(temperature=temperature, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
         check_several(data)
         batch, num_graphs = graphs_of(data)
-        score = self.score(self.generator.encode(data).node).squeeze(1)
+        score = self.score(self.rationale.encode(data).node).squeeze(1)
         score = score.to(torch.promote_types(score.dtype, torch.float32))
         p = log_softmax_by_graph(score, batch, num_graphs).exp()
         size = torch.bincount(batch, minlength=num_graphs)[batch]

@@ -53,11 +53,11 @@ class SGRL(Method):
         predictor: From embeddings to predictions; :func:`prelu_predictor` by default.
         power: k.
         momentum: The share of its weights that the target keeps in a step.
-        seed: The method draws nothing; there for the likeness.
+        seed: Unused: this method draws nothing.
 
     Raises:
         ValueError: ``power`` is negative or ``momentum`` out of range.
-        TypeError: ``power`` is no whole number.
+        TypeError: ``power`` is not a whole number.
 
     Example:
         >>> import torch
@@ -93,10 +93,9 @@ class SGRL(Method):
         self.target = EMATarget(encoder, momentum=momentum)
         self.target.module.requires_grad_(True)  # this target is trained as well, to scatter
         self.loss = losses.Bootstrap()
-        self._moved = False  # whether there was a call to train by since the target has moved
 
     def loss_of(self, data: Data, key: Key) -> Tensor:
-        self._moved = self._moved or self.training
+        self.target.note(self.training)
         data = mark_seeds(data)
         online = self.represent(data).node
         target = cast(GraphEncoder, self.target.module).encode(data).node
@@ -111,6 +110,4 @@ class SGRL(Method):
 
     def after_step(self) -> None:
         """Move the target."""
-        if self._moved:
-            self.target.update(self.encoder)
-            self._moved = False
+        self.target.follow(self.encoder)

@@ -62,6 +62,7 @@ class EMATarget(nn.Module):
         self.module = copy.deepcopy(online).requires_grad_(False)
         self.module.zero_grad(set_to_none=True)  # gradients are copied too
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self._awaited = False
 
     @torch.no_grad()
     def update(self, online: nn.Module) -> None:
@@ -86,6 +87,29 @@ class EMATarget(nn.Module):
         if copies:
             torch._foreach_copy_(copies, originals)
         self.step += 1
+
+    def note(self, training: bool) -> None:
+        """Say that the target has been used, and whether for a step of training: then :meth:`follow` moves it."""
+        self._awaited = self._awaited or training
+
+    def follow(self, online: nn.Module) -> None:
+        """One :meth:`update` if the target was used in training since the last one, else nothing.
+
+        Several batches may make one step of the optimiser, and evaluation none.
+
+        Example:
+            >>> online = torch.nn.Linear(1, 1)
+            >>> target = EMATarget(online)
+            >>> for training in (False, True):
+            ...     target.note(training)
+            ...     target.follow(online)
+            ...     int(target.step)
+            0
+            1
+        """
+        if self._awaited:
+            self.update(online)
+            self._awaited = False
 
     def _move(self, moved: list[Tensor], goals: list[Tensor]) -> None:
         if not moved:

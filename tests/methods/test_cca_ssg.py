@@ -36,13 +36,6 @@ def test_defaults_are_the_authors_on_cora():
     assert isinstance(method.head, nn.Identity)
 
 
-def test_parts_can_be_replaced(data):
-    head = nn.Linear(6, 5)
-    method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
-    assert method.head is head
-    assert method(data).item() == 0.0
-
-
 def test_embeddings_are_smoothed_if_asked_to(data):
     h, adjacency = make().embed(data).node, normalised_adjacency(data.edge_index, data.num_nodes)
     torch.testing.assert_close(make(power=2).embed(data).node, h + adjacency(adjacency(h)))

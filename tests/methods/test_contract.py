@@ -1,4 +1,4 @@
-"""What every method must do: one list of all of them, one suite over the list."""
+"""What every method on graphs must do: one list of them, one suite over the list; test_contract_all.py has the rest."""
 
 import copy
 import io
@@ -6,11 +6,10 @@ import io
 import pytest
 import torch
 from torch import nn
-from torch_geometric.data import Batch, Data, HeteroData
-from torch_geometric.nn import GCN, Sequential
+from torch_geometric.data import Batch, Data
+from torch_geometric.nn import GCN
 
 from graphcl import methods
-from graphcl.methods import Method
 from graphcl.nn import GIN, ConcatReadout, Embeddings, GraphEncoder, max_readout, sum_readout
 
 # Each with the arguments that it needs, or that make things happen within a few steps on a small batch.
@@ -44,7 +43,6 @@ METHODS = {
 DRAWS_NOTHING = {"InfoGraph", "MVGRLGraph", "CrossModal"}
 NEEDS_NO_OTHER_GRAPH = {"GraphMoCo", "GraphMAEGraph", "PCL", "SubtreeContrast"}
 NEEDS_EDGE_WEIGHTS = {"ADGCL", "MVGRLGraph"}
-HAS_NO_HEAD = {"SubtreeContrast"}  # so that no width has to be known beforehand
 TAKES_TURNS = {"JOAOv2"}  # of its heads, a step uses two at most
 TWO_ENCODERS = {"MVGRLGraph"}
 CHOOSES_THE_HARDEST = {"JOAO", "JOAOv2"}  # so that the losses of its steps may rise, while those of all pairs fall
@@ -136,13 +134,6 @@ class TestLoss:
             return
         assert sum(losses[-10:]) / 10 < sum(losses[:10]) / 10 - 0.1
 
-    def test_input_is_left_alone(self, name, batch):
-        before = batch.clone()
-        build(name)(batch).backward()
-        assert batch.keys() == before.keys()
-        for key in batch.keys():
-            assert torch.equal(batch[key], before[key])
-
     def test_an_empty_graph_and_one_without_edges(self, name, generator):
         none, other = torch.zeros(2, 0, dtype=torch.int64), {"text": torch.ones(1, 5), "y": torch.tensor([1])}
         bare = Data(x=torch.randn(5, 4, generator=generator), edge_index=none, **other)
@@ -168,15 +159,6 @@ class TestLoss:
 
 
 class TestRandomness:
-    def test_step_counts_in_training_only(self, name, batch):
-        method = build(name)
-        assert method.state_dict()["step"] == 0
-        for _ in range(3):
-            method(batch)
-        assert method.state_dict()["step"] == 3
-        method.eval()(batch)
-        assert method.step == 3
-
     def test_same_seed_and_step_same_loss(self, name, batch):
         only_if_random(name)
         first, second, other = build(name), build(name), build(name, seed=1)
@@ -191,13 +173,6 @@ class TestRandomness:
     def test_evaluation_repeats_itself(self, name, batch):
         method = build(name).eval()
         assert method(batch).item() == method(batch).item()
-
-    def test_does_not_touch_torchs_own_generator(self, name, batch):
-        method = build(name)
-        before = torch.get_rng_state()
-        method(batch).backward()
-        method.embed(batch)
-        assert torch.equal(torch.get_rng_state(), before)
 
     def test_a_generator_takes_the_place_of_seed_and_step(self, name, batch):
         only_if_random(name)
@@ -232,25 +207,6 @@ class TestEmbed:
             assert found.graph.shape == wanted.graph.shape
             return
         torch.testing.assert_close(found, wanted)
-
-    def test_twice_the_same_and_without_a_trace(self, name, batch):
-        method = build(name)
-        before = copy.deepcopy(method.state_dict())
-        first, second = method.embed(batch), method.embed(batch)
-        assert torch.equal(first.graph, second.graph)
-        assert torch.equal(first.node, second.node)
-        assert not first.graph.requires_grad
-        assert not first.node.requires_grad
-        torch.testing.assert_close(method.state_dict(), before, rtol=0, atol=0)
-
-    @pytest.mark.parametrize("training", [True, False])
-    def test_modes_are_restored(self, name, batch, training):
-        method = build(name).train(training)
-        frozen = method.encoder.gnn.norms[0].eval()
-        method.embed(batch)
-        assert method.training == method.encoder.training == training
-        assert not frozen.training
-        assert method.encoder.gnn.norms[1].training == training
 
     def test_modes_are_restored_after_an_error(self, name):
         method = build(name)
@@ -364,44 +320,8 @@ class TestTraining:
 
 
 class TestConstruction:
-    def test_is_a_method_with_the_encoder_it_was_given(self, name):
-        encoder = GraphEncoder(GIN(4, 8, 2))
-        method = METHODS[name](encoder)
-        assert isinstance(method, Method)
-        assert method.encoder is encoder
-
-    def test_a_bare_network_is_refused(self, name):
-        with pytest.raises(
-            TypeError, match=r"expected a GraphEncoder, got GIN; wrap the network: GraphEncoder\(network\)"
-        ):
-            METHODS[name](GIN(4))
-
     def test_a_readout_may_be_wider_than_the_nodes(self, name, batch):
         method = METHODS[name](GraphEncoder(GIN(4, 8, 2), ConcatReadout([sum_readout, max_readout])))
         method(batch).backward()
         method.after_step()
         assert method.embed(batch).graph.shape == (8, 32)
-
-    def test_what_is_no_graph_is_refused(self, name, batch):
-        for wrong in ([batch], HeteroData(), None):
-            for call in (build(name), build(name).embed):
-                with pytest.raises(
-                    TypeError, match="expected a torch_geometric Data or Batch, got .*(from_data_list|homogen)"
-                ):
-                    call(wrong)
-
-    def test_features_of_another_width_are_refused(self, name, batch):
-        batch.x = torch.cat([batch.x, batch.x], 1)
-        with pytest.raises(ValueError, match=r"expected x of shape \[N, 4\], got"):
-            build(name)(batch)
-
-    def test_a_network_without_a_width_is_refused(self, name):
-        encoder = GraphEncoder(Sequential("x, edge_index", [(nn.Identity(), "x -> x")]))
-        if name in HAS_NO_HEAD:
-            assert METHODS[name](encoder).encoder.gnn is not None
-            return
-        with pytest.raises(ValueError, match="expected Sequential to have an integer out_channels"):
-            METHODS[name](encoder)
-
-    def test_repr(self, name):
-        assert repr(build(name)).startswith(f"{name}(")

@@ -1,10 +1,9 @@
 """DGI: the paper's formula, written out node by node, for one graph, several graphs and a loader's seeds."""
 
-import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from graphcl.augment import FeatureShuffle, Identity, NodeDrop
+from graphcl.augment import FeatureShuffle, NodeDrop
 from graphcl.methods import DGI, Discriminator
 from graphcl.nn import GIN, GraphEncoder
 
@@ -81,9 +80,3 @@ def test_discriminator_starts_as_a_bilinear_layer_of_one_output():
     discriminator = Discriminator(64)
     bound = (6 / (64 * 64 + 64)) ** 0.5  # Xavier's rule for D x D inputs to each of D: torch's fans of [1, D, D]
     assert discriminator.bias == 0 and 0.95 * bound < discriminator.weight.abs().max() <= bound
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_other_numbers_of_views_are_refused(count):
-    with pytest.raises(ValueError, match=f"expected two views, got {count}"):
-        make(views=[Identity()] * count)

@@ -37,13 +37,6 @@ def test_defaults_are_the_authors_on_wikics():
     assert isinstance(method.head, nn.Identity)
 
 
-def test_parts_can_be_replaced(data):
-    head = nn.Linear(6, 5)
-    method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
-    assert method.head is head
-    assert method(data).item() == 0.0
-
-
 def test_the_redundancy_goes_by_the_width_of_what_is_compared():
     encoder = GraphEncoder(GIN(4, 8, 2))
     assert GBT(encoder).loss.redundancy == 1 / 16

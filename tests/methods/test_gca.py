@@ -1,10 +1,9 @@
 """GCA: its views and defaults; the loss is GRACE's."""
 
 import torch
-from torch import nn
 
 from graphcl import losses
-from graphcl.augment import AdaptiveEdgeDrop, AdaptiveFeatureMask, Identity
+from graphcl.augment import AdaptiveEdgeDrop, AdaptiveFeatureMask
 from graphcl.augment import centralities as module
 from graphcl.methods import GCA, adaptive_drop
 from graphcl.nn import GIN, GraphEncoder
@@ -44,10 +43,3 @@ def test_centralities_are_worked_out_once_per_graph(data, monkeypatch):
     for _ in range(4):
         method(data)
     assert len(calls) == 1
-
-
-def test_parts_can_be_replaced(data):
-    head = nn.Linear(12, 5)
-    method = make(head=head, loss=nn.MSELoss(), views=(Identity(), Identity()))
-    assert method.head is head
-    assert method(data).item() == 0.0

@@ -2,7 +2,6 @@
 
 import torch
 
-from graphcl.losses import BarlowTwins
 from graphcl.methods import GraphBarlowTwins
 from graphcl.nn import GIN, GraphEncoder
 
@@ -16,12 +15,6 @@ def test_loss_is_that_of_the_cross_correlation(batch):
     eye = torch.eye(256, dtype=torch.bool)
     wanted = (1 - c[eye]).square().sum() + c[~eye].square().sum() / 256
     torch.testing.assert_close(method(batch), wanted)
-
-
-def test_parts_can_be_replaced(batch):
-    method = GraphBarlowTwins(GraphEncoder(GIN(4, 8, 2)), head=torch.nn.Identity(), loss=BarlowTwins(redundancy=0.1))
-    assert method.loss.redundancy == 0.1
-    assert method(batch).isfinite()
 
 
 def test_the_redundancy_goes_by_the_width_of_the_head():

@@ -9,7 +9,7 @@ from torch_geometric.nn import GCN
 from graphcl import nn as nets
 from graphcl.augment import Identity, NodeDrop, PPRDiffusion
 from graphcl.methods import MVGRL
-from graphcl.nn import GIN, GraphEncoder
+from graphcl.nn import GIN, ConcatReadout, GraphEncoder, max_readout, sum_readout
 
 
 def graph(num_nodes=9, seed=0):
@@ -119,8 +119,10 @@ def test_encoders_have_weights_of_their_own_and_both_learn():
 def test_encoders_can_be_given():
     second = GraphEncoder(GIN(4, 2, 3, norm="none"))
     assert make(second=second).second is second
-    with pytest.raises(ValueError, match="expected encoders of one width, got 6 and 12"):
+    with pytest.raises(ValueError, match=r"expected encoders whose .* can be added, got .* \(6, 6\) and \(12, 12\)"):
         make(second=GraphEncoder(GIN(4, 6, 2)))
+    with pytest.raises(ValueError, match=r"of \(6, 6\) and \(6, 12\)"):
+        make(second=GraphEncoder(GIN(4, 3, 2), ConcatReadout([sum_readout, max_readout])))
     with pytest.raises(TypeError, match="expected second to be a GraphEncoder, got GIN"):
         make(second=GIN(4, 3, 2))
 

@@ -5,12 +5,21 @@ import copy
 import pytest
 import torch
 from torch_geometric.nn import GCN
+from torch_geometric.transforms import BaseTransform
 
 from graphcl.augment import HeatDiffusion, Identity, PPRDiffusion
 from graphcl.losses.functional import node_graph_jsd
 from graphcl.methods import MVGRLGraph
 from graphcl.nn import GIN, AttentionReadout, GraphEncoder
 from graphcl.nn._weighting import encode_weighted
+
+
+class Halved(BaseTransform):
+    """A transform that is not one of the package's."""
+
+    def forward(self, data):
+        data.edge_weight = torch.full((data.num_edges,), 0.5)
+        return data
 
 
 def test_loss_crosses_the_views(batch):
@@ -53,10 +62,21 @@ def test_views_and_encoders_of_your_own(batch):
 
 
 def test_encoders_of_two_widths_are_refused():
-    with pytest.raises(
-        ValueError, match="expected two encoders of one width, whose embeddings are added, got 16 and 24"
-    ):
+    with pytest.raises(ValueError, match=r"expected encoders whose .* can be added, got .*\(16, 16\) and \(24, 24\)"):
         MVGRLGraph(GraphEncoder(GIN(4, 8, 2)), second=GraphEncoder(GIN(4, 8, 3)))
+
+
+def test_a_bare_network_as_the_second_encoder_is_refused():
+    with pytest.raises(TypeError, match="expected second to be a GraphEncoder, got GIN; wrap the network"):
+        MVGRLGraph(GraphEncoder(GIN(4, 8, 2)), second=GIN(4, 8, 2))
+
+
+def test_any_transform_will_do_as_diffusion(batch):
+    method = MVGRLGraph(GraphEncoder(GIN(4, 8, 2)), diffusion=Halved())
+    weight = torch.full((batch.num_edges,), 0.5)
+    wanted = method.eval().encoder.encode(batch).node + encode_weighted(method.second, batch, weight).node
+    torch.testing.assert_close(method.embed(batch).node, wanted)
+    assert "edge_weight" not in batch
 
 
 def test_the_second_encoder_has_weights_of_its_own_in_the_readout_too():

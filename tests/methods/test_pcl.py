@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from graphcl._random import fold
+from graphcl.losses import HardMixing
 from graphcl.methods import PCL
 from graphcl.nn import GIN, GraphEncoder
 
@@ -72,6 +73,12 @@ def test_clusters_are_those_of_the_queue(batch, take_step):
     assert torch.equal(method.centres, before)
     take_step(method, batch)
     assert not torch.equal(method.centres, before)
+
+
+def test_a_loss_of_your_own(batch):
+    loss = HardMixing(mixed=4, query_mixed=2)
+    method = make(loss=loss)
+    assert method.loss is loss and method(batch).isfinite()
 
 
 def test_one_number_of_clusters_is_one_clustering():

@@ -54,7 +54,7 @@ def test_softmax_by_graph(generator):
 def test_loss_by_hand(batch):
     method = RGCL(GraphEncoder(GIN(4, 8, 2)), keep=0.6, weight=0.5, seed=3)
     copied = copy.deepcopy(method)
-    score = copied.score(copied.generator.encode(batch).node)[:, 0]
+    score = copied.score(copied.rationale.encode(batch).node)[:, 0]
     p = torch.cat([torch.softmax(part, 0) for part in score.split(batch.ptr.diff().tolist())])
     z = []
     for i, chance in enumerate((p, p, 1 - p)):
@@ -74,11 +74,18 @@ def test_loss_by_hand(batch):
     torch.testing.assert_close(method(batch), torch.stack(costs).mean())
 
 
-def test_the_generator_learns_through_the_weights(batch):
+def test_the_rationale_learns_through_the_weights(batch):
     method = RGCL(GraphEncoder(GIN(4, 8, 2)))
     method(batch).backward()
     assert method.score.weight.grad.abs().sum() > 0
-    assert method.generator.gnn.lower[0].weight.grad.abs().sum() > 0
+    assert method.rationale.gnn.lower[0].weight.grad.abs().sum() > 0
+
+
+def test_network_and_loss_of_your_own(batch, spy):
+    rationale = GIN(4, 5, 1)
+    method = RGCL(GraphEncoder(GIN(4, 8, 2)), rationale=rationale, loss=spy, weight=0.0)
+    assert method.rationale.gnn is rationale
+    torch.testing.assert_close(method(batch), spy.given[0].sum())
 
 
 @pytest.mark.parametrize("arguments", [{"keep": 0.0}, {"keep": 1.0}, {"weight": -1.0}])

@@ -1,4 +1,4 @@
-"""The moving target against its formula, and that nothing but `update` moves it."""
+"""The moving target against its formula, and what moves it."""
 
 import copy
 import io
@@ -49,6 +49,16 @@ def test_stands_still_at_the_end_of_the_schedule(generator):
     walk(target, online, 2, generator)
     assert all(torch.equal(a, b) for a, b in zip(before, target.module.parameters(), strict=True))
     assert target.current_momentum == 1.0
+
+
+def test_follows_once_after_training_and_never_after_evaluation_alone():
+    online = network()
+    target = EMATarget(online)
+    for notes, steps in ([], 0), ([False], 0), ([True, False, True], 1), ([], 1), ([True], 2):
+        for training in notes:
+            target.note(training)
+        target.follow(online)
+        assert int(target.step) == steps
 
 
 def test_begins_as_a_copy_that_shares_nothing():

@@ -81,8 +81,8 @@ def test_losses_and_weights_are_those_of_one_step_after_the_other(views, graph_i
 class Labelled(GraphCL):
     """A method that looks at more of its views than their features and edges."""
 
-    def compare(self, z1, z2, views):
-        return super().compare(z1, z2, views) + (z1 - z2).square().mean() * views[1].y.float().mean()
+    def contrast(self, views):
+        return super().contrast(views) * (1 + views[1].y.float().mean())
 
 
 def test_a_method_finds_the_other_attributes_in_its_views_too():
