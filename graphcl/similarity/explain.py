@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.similarity._checks import check_rows
+from graphcl.similarity._checks import check_query_key
 from graphcl.similarity._trial import fault
 from graphcl.similarity.triton import is_available, rounding
 from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled
@@ -146,7 +146,7 @@ def explain(
         'tiled'
     """
     keys = query if key is None else key
-    check_rows(query, keys)
+    check_query_key(query, keys)
     return choose_for(query, keys, *settled(impl, precision), skip)
 
 
