@@ -4,7 +4,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["check_choice", "check_seed", "check_whole", "plain"]
+__all__ = ["NotWholeError", "check_choice", "check_number", "check_seed", "check_whole", "plain"]
+
+
+class NotWholeError(TypeError, ValueError):
+    """Something else where a whole number is expected: 2.0 is of the wrong type, 2.5 of the wrong value as well."""
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -35,29 +39,44 @@ def plain(value: Any) -> Any:
 
 
 def check_seed(seed: Any) -> int:
-    """``seed`` as a Python number, or an error if it is no whole number.
+    """``seed`` as a Python number, or an error if it is not a whole number.
 
     Example:
         >>> check_seed(None)
         Traceback (most recent call last):
         ...
-        TypeError: expected seed as a whole number, got None
+        graphcl._arguments.NotWholeError: expected seed as a whole number, got None
     """
     return check_whole("seed", seed, least=-(2**63))
 
 
+def check_number(name: str, value: Any, kind: str = "a number") -> float:
+    """``value`` as a Python number, or ``TypeError`` if it is not a real number; ``kind`` says what is expected.
+
+    Example:
+        >>> check_number("std", "1")
+        Traceback (most recent call last):
+        ...
+        TypeError: expected std as a number, got '1'
+    """
+    number = plain(value)
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        raise TypeError(f"expected {name} as {kind}, got {value!r}")
+    return number
+
+
 def check_whole(name: str, value: Any, least: int = 0) -> int:
-    """``value`` as a Python number, or an error if it is no whole number of at least ``least``.
+    """``value`` as a Python number, or an error if it is not a whole number of at least ``least``.
 
     Example:
         >>> check_whole("hops", 2.0)
         Traceback (most recent call last):
         ...
-        TypeError: expected hops as a whole number, got 2.0
+        graphcl._arguments.NotWholeError: expected hops as a whole number, got 2.0
     """
     number = plain(value)
     if not isinstance(number, int) or isinstance(number, bool):
-        raise TypeError(f"expected {name} as a whole number, got {value!r}")
+        raise NotWholeError(f"expected {name} as a whole number, got {value!r}")
     if number < least:
         raise ValueError(f"expected {name} of at least {least}, got {number}")
     return number

@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphcl._arguments import plain
 from graphcl._random import hash_ids, normal_table
 from graphcl.augment._graph import Graph
 
-__all__ = ["below_share", "check_fill", "features", "floating", "normals", "uniforms", "width"]
+__all__ = ["below_share", "features", "floating", "normals", "num_columns", "uniforms"]
 
 _BLOCK = 1 << 15  # elements: few enough to stay in a core's cache, and for torch to start no threads
 
@@ -30,15 +28,7 @@ def floating(graph: Graph, why: str) -> Tensor:
     return x
 
 
-def check_fill(fill: Any) -> float:
-    """``fill``, or ``TypeError`` if it is no number."""
-    number = plain(fill)
-    if not isinstance(number, int | float) or isinstance(number, bool):
-        raise TypeError(f"expected fill to be a number, got {fill!r}")
-    return number
-
-
-def width(x: Tensor) -> int:
+def num_columns(x: Tensor) -> int:
     """The number of columns: what one node has of numbers, whatever the shape in which it has them."""
     return math.prod(x.shape[1:])
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcl._arguments import check_choice, plain
+from graphcl._arguments import check_choice, check_number
 from graphcl._host import BLOCK, sort_in_place
 from graphcl._random import Array
 
@@ -33,9 +33,7 @@ _NEARLY = 1e-9  # a share such as 0.29 of 100 must be 29, not 28.999999999999996
 
 def check_share(name: str, share: float) -> float:
     """``share`` as a float, or ``ValueError`` if it is not within [0, 1]."""
-    share = plain(share)
-    if not isinstance(share, int | float) or isinstance(share, bool):
-        raise TypeError(f"expected {name} as a share between 0 and 1, got {share!r}")
+    share = check_number(name, share, "a share between 0 and 1")
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"expected {name} within [0, 1] (a share of each graph), got {share!r}")
     return float(share)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcl._arguments import check_choice, check_whole, plain
+from graphcl._arguments import check_choice, check_number, check_whole
 from graphcl._random import Key
 from graphcl.augment._cache import Cache, names
 from graphcl.augment._diffuse import Method, diffuse
@@ -290,9 +290,7 @@ def _weights(data: Data, graph: Graph) -> Tensor | None:
 
 
 def _positive(name: str, value: float) -> float:
-    value = plain(value)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"expected {name} as a positive number, got {value!r}")
+    value = check_number(name, value, "a positive number")
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"expected {name} to be positive and finite, got {value!r}")
     return float(value)

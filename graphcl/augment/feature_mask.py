@@ -5,10 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_number
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._edit import Edit
-from graphcl.augment._elements import below_share, check_fill, features, floating, width
+from graphcl.augment._elements import below_share, features, floating, num_columns
 from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph
 from graphcl.augment._select import check_share, how_many
@@ -41,7 +41,7 @@ def mask_features(
     """Fill columns of the features, chosen for each graph or for all of them."""
     x = features(graph)
     keys = hash_ids(key, torch.zeros(1, dtype=torch.int64, device=x.device)) if shared else graph.keys(key)
-    columns = masked_columns(keys, width(x), mask=mask, count=count)
+    columns = masked_columns(keys, num_columns(x), mask=mask, count=count)
     return Edit(values={"x": fill_columns(x, columns, graph.batch, fill)})
 
 
@@ -80,7 +80,7 @@ def check_fits(x: Tensor, fill: float) -> None:
 def drop_features(graph: Graph, key: Key, *, drop: float, rescale: bool = False) -> Edit:
     """Set every element of the features to zero with probability ``drop``."""
     x = floating(graph, "rescale=True") if rescale else features(graph)
-    dropped = below_share(graph.node_hashes(key), width(x), drop).reshape(x.shape)
+    dropped = below_share(graph.node_hashes(key), num_columns(x), drop).reshape(x.shape)
     if rescale and drop < 1:
         x = x * (1 / (1 - drop))
     return Edit(values={"x": x.masked_fill(dropped, 0)})
@@ -126,7 +126,7 @@ class FeatureMask(EditAugmentation):
     ) -> None:
         self.mask = check_share("mask", mask)
         self.count = check_column_count(count)
-        self.fill = check_fill(fill)
+        self.fill = check_number("fill", fill)
         self.shared = shared
 
     def edit(self, graph: Graph, key: Key) -> Edit:

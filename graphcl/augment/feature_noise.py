@@ -1,12 +1,12 @@
 """Noise on features: added, or as random factors."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
-from graphcl._arguments import check_choice, plain
+from graphcl._arguments import check_choice, check_number
 from graphcl._random import Key
 from graphcl.augment._edit import Edit
-from graphcl.augment._elements import floating, normals, uniforms, width
+from graphcl.augment._elements import floating, normals, num_columns, uniforms
 from graphcl.augment._graph import Graph
 from graphcl.augment.base import EditAugmentation
 
@@ -20,7 +20,7 @@ def add_noise(graph: Graph, key: Key, *, std: float) -> Edit:
     """Add Gaussian noise to every element of the features."""
     x = floating(graph, "FeatureNoise")
     # Two steps, because a fused multiply-add would round differently on some devices.
-    noise = normals(graph.node_hashes(key), width(x)).mul_(std)
+    noise = normals(graph.node_hashes(key), num_columns(x)).mul_(std)
     return Edit(values={"x": x + noise.to(x.dtype).reshape(x.shape)})
 
 
@@ -28,9 +28,9 @@ def scale_features(graph: Graph, key: Key, *, low: float, high: float, per: Per 
     """Multiply the features by uniform random factors."""
     x = floating(graph, "FeatureScale")
     if per == "element":
-        share = uniforms(graph.node_hashes(key), width(x))
+        share = uniforms(graph.node_hashes(key), num_columns(x))
     else:
-        share = uniforms(graph.keys(key), width(x) if per == "column" else 1)
+        share = uniforms(graph.keys(key), num_columns(x) if per == "column" else 1)
     # A low share of a huge range must not exceed it by rounding.
     factors = share.mul_(high - low).add_(low).clamp_(low, high).to(x.dtype)
     if per != "element" and graph.num_graphs != 1:
@@ -62,7 +62,7 @@ class FeatureNoise(EditAugmentation):
     """
 
     def __init__(self, std: float = 0.1) -> None:
-        self.std = check_number("std", std)
+        self.std = _finite("std", std)
         if self.std < 0:
             raise ValueError(f"expected a std of at least 0, got {std!r}")
 
@@ -95,8 +95,8 @@ class FeatureScale(EditAugmentation):
     """
 
     def __init__(self, low: float = 0.8, high: float = 1.2, *, per: Per = "column") -> None:
-        self.low = check_number("low", low)
-        self.high = check_number("high", high)
+        self.low = _finite("low", low)
+        self.high = _finite("high", high)
         if self.low > self.high:
             raise ValueError(f"expected low <= high, got low={low!r} and high={high!r}")
         check_choice("per", per, ("element", "column", "graph"))
@@ -106,11 +106,8 @@ class FeatureScale(EditAugmentation):
         return scale_features(graph, key, low=self.low, high=self.high, per=self.per)
 
 
-def check_number(name: str, value: Any) -> float:
-    """``value`` as a float, or an error that names it."""
-    value = plain(value)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"expected {name} as a number, got {value!r}")
+def _finite(name: str, value: float) -> float:
+    value = check_number(name, value)
     if not math.isfinite(value):
         raise ValueError(f"expected a finite {name}, got {value!r}")
     return float(value)

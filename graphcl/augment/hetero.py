@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from graphcl._arguments import check_number
 from graphcl._random import Key, below, hash_ids
-from graphcl.augment._elements import check_fill
 from graphcl.augment._hetero_apply import HeteroEdit, apply_hetero
 from graphcl.augment._hetero_graph import EdgeType, HeteroGraph, NodeType, key_of
 from graphcl.augment._select import Count, check_count, check_share
@@ -283,7 +283,7 @@ class HeteroFeatureMask(HeteroAugmentation):
     ) -> None:
         self.mask = _check_rates("mask", mask)
         self.count = check_column_count(count)
-        self.fill = check_fill(fill)
+        self.fill = check_number("fill", fill)
         self.shared = shared
 
     def edit(self, graph: HeteroGraph, key: Key) -> HeteroEdit:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch_geometric.data import Data
 
-from graphcl._arguments import plain
+from graphcl._arguments import check_whole
 
 __all__ = ["power_law_graph"]
 
@@ -56,8 +56,11 @@ def power_law_graph(
 
     Source: Karrer and Newman, "Stochastic blockmodels and community structure in networks", Physical Review E 83, 2011.
     """
-    num_nodes, num_edges, num_features, num_classes = map(plain, (num_nodes, num_edges, num_features, num_classes))
-    _check(num_nodes, num_edges, num_features, num_classes, exponent, mixing, signal)
+    num_nodes = check_whole("num_nodes", num_nodes, 2)
+    num_edges = check_whole("num_edges", num_edges)
+    num_features = check_whole("num_features", num_features, 1)
+    num_classes = check_whole("num_classes", num_classes, 1)
+    _check(num_nodes, num_edges, num_classes, exponent, mixing, signal)
     rng = np.random.Generator(np.random.PCG64(seed))
     label = rng.integers(num_classes, size=num_nodes)
     activity = rng.pareto(exponent - 1, num_nodes) + 1
@@ -148,19 +151,7 @@ def _both_directions(pairs: IntArray, size: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(np.divmod(codes, size)))
 
 
-def _check(
-    num_nodes: int,
-    num_edges: int,
-    num_features: int,
-    num_classes: int,
-    exponent: float,
-    mixing: float,
-    signal: float,
-) -> None:
-    least = {"num_nodes": (num_nodes, 2), "num_edges": (num_edges, 0), "num_features": (num_features, 1)}
-    for name, (value, low) in (least | {"num_classes": (num_classes, 1)}).items():
-        if not isinstance(value, int) or value < low:
-            raise ValueError(f"expected {name} as an integer of at least {low}, got {value!r}")
+def _check(num_nodes: int, num_edges: int, num_classes: int, exponent: float, mixing: float, signal: float) -> None:
     if num_classes > num_nodes:
         raise ValueError(f"expected no more classes than the {num_nodes} nodes, got {num_classes}")
     if num_edges > num_nodes * (num_nodes - 1) // 2:

@@ -1,4 +1,4 @@
-"""Sums over all pairs of rows that are no log-sum-exp, in memory linear in the rows."""
+"""Sums over all pairs of rows that are not log-sum-exps, in memory linear in the rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

@@ -1,20 +1,16 @@
-"""What the losses demand of their arguments, and do with embeddings first."""
+"""What the losses demand of their arguments."""
 
 import math
 from collections.abc import Sequence
-from inspect import signature
 from numbers import Real
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from graphcl.losses._numerics import as_number
 from graphcl.similarity._checks import is_readable
-from graphcl.similarity._fold import unit_rows
-from graphcl.similarity._precision import full_precision, product
 
 __all__ = [
-    "Objective",
-    "as_number",
     "as_temperature",
     "check_alike",
     "check_exclude",
@@ -25,30 +21,12 @@ __all__ = [
     "check_one_positive",
     "check_positive",
     "check_query_key_queue",
-    "check_range",
+    "check_within",
     "check_rows",
     "check_start",
     "check_temperature",
     "check_views",
-    "full_precision",
-    "log_size",
-    "number_beside",
-    "product",
-    "unit_rows",
-    "unit_views",
-    "widened",
 ]
-
-
-class Objective(nn.Module):
-    """Prints a loss as the call that makes it: the settings are its keyword arguments, kept under the same names."""
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def extra_repr(self) -> str:
-        names = list(signature(type(self)).parameters)
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
 
 
 def check_floating(name: str, z: Tensor) -> None:
@@ -157,26 +135,6 @@ def as_temperature(temperature: float | Tensor) -> float | Tensor:
     return as_number(temperature) if isinstance(temperature, Tensor) else temperature
 
 
-def as_number(value: Tensor) -> Tensor:
-    """A tensor of one element without dimensions, in float32 or better: it then decides neither shape nor dtype."""
-    return value.reshape(()).to(torch.promote_types(torch.float32, value.dtype))
-
-
-def number_beside(z: Tensor, value: float | Tensor) -> Tensor:
-    """A tensor without dimensions, of the dtype and on the device of ``z``.
-
-    Filled in: a copy from the host would make a GPU wait, and cannot be captured in a CUDA graph.
-    """
-    if isinstance(value, Tensor):
-        return value.reshape(()).to(z)
-    return torch.full((), value, dtype=z.dtype, device=z.device)
-
-
-def log_size(size: int, z: Tensor) -> float | Tensor:
-    """The logarithm of a number of rows, such as those of ``z``; for a compiler, which leaves it open, as a tensor."""
-    return number_beside(z, size).log() if torch.compiler.is_compiling() else math.log(size)
-
-
 def check_one_number(name: str, value: Tensor) -> None:
     """A tensor of one element: one per row would be taken for several scales of all rows."""
     if value.numel() != 1:
@@ -190,7 +148,7 @@ def check_one_positive(name: str, value: Tensor) -> None:
         raise ValueError(f"expected a positive {name}, got {number:g}; learned as a logarithm it stays positive")
 
 
-def check_number(name: str, value: object) -> None:
+def _check_real(name: str, value: object) -> None:
     """A real number, or a tensor of one."""
     if not isinstance(value, (int, float, Real, Tensor)):
         raise TypeError(f"expected {name} to be a number, got {type(value).__name__}")
@@ -198,14 +156,14 @@ def check_number(name: str, value: object) -> None:
 
 def check_positive(name: str, value: float) -> None:
     """A positive, finite number."""
-    check_number(name, value)
+    _check_real(name, value)
     if not 0 < value < math.inf:  # a compiler that leaves the number open can compare it, and not ask isfinite
         raise ValueError(f"expected a positive {name}, got {value!r}")
 
 
-def check_range(name: str, value: float, low: float, high: float = math.inf) -> None:
+def check_within(name: str, value: float, low: float, high: float = math.inf) -> None:
     """A finite number in [low, high)."""
-    check_number(name, value)
+    _check_real(name, value)
     if not (low <= value < high and -math.inf < value < math.inf):
         raise ValueError(f"expected {name} in [{low:g}, {high:g}), got {value!r}")
 
@@ -217,16 +175,3 @@ def check_start(name: str, value: object, learned: str, function: str) -> None:
             f"expected {name} to be a number, at which the parameter {learned} starts, got a tensor; to learn one of "
             f"your own, call losses.functional.{function}(..., {name}={name})"
         )
-
-
-def widened(*tensors: Tensor) -> list[Tensor]:
-    """The tensors in one precision: the finest of theirs, float32 at least."""
-    dtype = torch.float32
-    for z in tensors:
-        dtype = torch.promote_types(dtype, z.dtype)
-    return [z.to(dtype) for z in tensors]
-
-
-def unit_views(z1: Tensor, z2: Tensor) -> Tensor:
-    """``[2N, D]`` the rows of both views at length one, one view after the other."""
-    return unit_rows(torch.cat(widened(z1, z2)))

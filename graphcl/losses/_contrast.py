@@ -6,17 +6,17 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus, threshold
+from torch.nn.functional import threshold
 
 from graphcl._twice import gradients_again, is_looked_into
 from graphcl.losses._across import Batch
-from graphcl.losses._checks import widened
 from graphcl.losses._negatives import log_sum, log_sum_both, mean_cost
+from graphcl.losses._numerics import softplus, widened
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.explain import DENSE_PAIRS
 from graphcl.similarity.using import settled
 
-__all__ = ["mean_contrast"]
+__all__ = ["in_one_matrix", "mean_contrast"]
 
 Groups = tuple[Tensor, Tensor]
 
@@ -49,9 +49,9 @@ def mean_contrast(
     Args:
         query: ``[M, D]``.
         key: ``[N, D]``.
-        groups: What is no negative: pairs of group vectors ``([M], [N])``. The first is of the items: the positive of a
-            query is the key of its item or, with two ``copies`` of all, the one in the other half. The items of the
-            keys are counted from 0 (through a ``batch``).
+        groups: What is not a negative: pairs of group vectors ``([M], [N])``. The first is of the items: the positive
+            of a query is the key of its item or, with two ``copies`` of all, the one in the other half. The items of
+            the keys are counted from 0 (through a ``batch``).
         scale: One over the temperature.
         positive: ``[M]`` the positives' scaled products, where they are not among the keys: then no group is of items.
         positive_in_denominator: Whether the positive counts there.
@@ -61,17 +61,17 @@ def mean_contrast(
     """
     query, key = widened(query, key)
     settings = _Settings(groups, positive_in_denominator, copies, symmetric)
-    if batch is None and not is_looked_into() and _is_small(query, key, copies):
+    most = PAIRS if query.device.type == "cpu" else DENSE_PAIRS
+    if batch is None and not is_looked_into() and in_one_matrix(len(query) * len(key) * copies, most):
         result: Tensor = _Contrast.apply(query, key, scale, positive, settings)  # type: ignore[no-untyped-call]
         return result
     return _by_sums(query, key, scale, positive, settings, batch)
 
 
-def _is_small(query: Tensor, key: Tensor, copies: int) -> bool:
+def in_one_matrix(pairs: int, most: int) -> bool:
+    """Whether so many pairs go into one matrix: ``most`` at most, unless something else is asked for."""
     impl, precision = settled("auto", None)
-    if impl != "auto" or precision != "float32":
-        return impl == "dense" and precision == "float32"
-    return len(query) * len(key) * copies <= (PAIRS if query.device.type == "cpu" else DENSE_PAIRS)
+    return precision == "float32" and (impl == "dense" or (impl == "auto" and pairs <= most))
 
 
 def _by_sums(
@@ -182,7 +182,7 @@ def _places(settings: _Settings) -> tuple[Tensor, Tensor]:
 
 def _cost(gap: Tensor, inside: bool) -> Tensor:
     """What a row costs by the log of its negatives' sum less the positive, and nothing if it has none."""
-    return softplus(gap, threshold=40.0) if inside else threshold(gap, torch.finfo(gap.dtype).min / 2, 0.0)
+    return softplus(gap) if inside else threshold(gap, torch.finfo(gap.dtype).min / 2, 0.0)
 
 
 def _slope(gap: Tensor, inside: bool) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from graphcl.losses._checks import check_range
+from graphcl.losses._checks import check_within
 from graphcl.losses._negatives import mean_cost
 
 __all__ = ["check_class_prior", "debiased_cost"]
@@ -13,7 +13,7 @@ __all__ = ["check_class_prior", "debiased_cost"]
 
 def check_class_prior(class_prior: float) -> None:
     """A share of false negatives."""
-    check_range("class_prior", class_prior, 0, 1)
+    check_within("class_prior", class_prior, 0, 1)
 
 
 def debiased_cost(

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphcl._twice import gradients_again, is_looked_into
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import full_precision, product
+from graphcl.similarity._precision import full_precision, product
 
 __all__ = ["jsd"]
 

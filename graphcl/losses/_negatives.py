@@ -1,13 +1,13 @@
-"""Which pairs are no negatives, and what a row costs once its negatives are summed up."""
+"""Which pairs are not negatives, and what a row costs once its negatives are summed up."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from graphcl.losses._across import Batch
 from graphcl.losses._checks import check_exclude, check_ids
+from graphcl.losses._numerics import softplus
 from graphcl.similarity import ranks
 from graphcl.similarity.engine import log_sums
 from graphcl.similarity.using import Impl
@@ -135,7 +135,7 @@ def mean_cost(
         # the gradient of a nearly solved pair, which is the share of the negatives.
         # A sum of nothing is made a number: the second derivative at -inf is NaN.
         least = torch.finfo(negatives.dtype).min / 2
-        costs = softplus(negatives.clamp(min=least) - positive, threshold=40.0)  # beyond it e^-x is nothing in float64
+        costs = softplus(negatives.clamp(min=least) - positive)
     else:
         costs = (negatives - positive).masked_fill(negatives == -torch.inf, 0)
     return costs.mean() if batch is None else costs.sum() * batch.share

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from graphcl._twice import gradients_again, is_looked_into
-from graphcl.losses._checks import full_precision, product
+from graphcl.losses._numerics import softplus
+from graphcl.similarity._precision import full_precision, product
 
 __all__ = ["mean_cost_of_matrix"]
 
@@ -43,7 +43,7 @@ def _formula(z: Tensor, scale: float | Tensor, times: Tensor, *, inside: bool) -
     centred = centred - ((centred * times).sum(1) / count.clamp(min=1))[:, None]
     if inside:
         among, positives = (part.masked_fill(others & has[:, None], lowest).logsumexp(1) for part in (centred, x))
-        cost = softplus(negatives - positives, threshold=40.0) + among
+        cost = softplus(negatives - positives) + among
     else:
         cost = (negatives - (x - centred)[:, 0]).masked_fill(negatives < lowest / 2, 0)
     return cost.masked_fill(~has, 0).sum() / has.sum().clamp(min=1)
@@ -73,7 +73,7 @@ class _Cost(torch.autograd.Function):
         else:
             own, top = _shares(among)
             shares, gap = torch.where(positive, own, shares), gap - top
-            cost = softplus(gap, threshold=40.0) + top
+            cost = softplus(gap) + top
         weight = (count > 0).to(z.dtype)
         weight /= weight.sum().clamp(min=1)
         ctx.save_for_backward(z, scale if isinstance(scale, Tensor) else None, times, wanted, shares, gap, weight, some)

@@ -3,16 +3,9 @@
 import torch
 from torch import Generator, Tensor
 
-from graphcl._arguments import plain
 from graphcl._random import hash_ids, seed_from
 
-__all__ = ["check_samples", "sample_items"]
-
-
-def check_samples(samples: int) -> None:
-    """A number of items to draw."""
-    if isinstance(samples, bool) or not isinstance(plain(samples), int) or samples < 1:
-        raise ValueError(f"expected samples to be a positive integer, got {samples!r}")
+__all__ = ["sample_items"]
 
 
 @torch.compiler.disable  # hashes of integers, partly in numpy: nothing for a compiler

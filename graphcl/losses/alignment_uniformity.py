@@ -4,8 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_range, check_rows, check_views, log_size, unit_rows
+from graphcl.losses._checks import check_positive, check_rows, check_views, check_within
 from graphcl.losses._negatives import log_sum
+from graphcl.losses._numerics import log_size
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["AlignmentUniformity", "alignment", "alignment_uniformity", "uniformity"]
 
@@ -132,7 +135,7 @@ def _potential(z: Tensor, t: float) -> Tensor:
 def _check_settings(alpha: float, t: float, weight: float) -> None:
     check_positive("alpha", alpha)
     check_positive("t", t)
-    check_range("weight", weight, 0)
+    check_within("weight", weight, 0)
 
 
 class AlignmentUniformity(Objective):

@@ -3,8 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views, product, widened
+from graphcl.losses._checks import check_views, check_within
 from graphcl.losses._columns import unit_columns
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._precision import product
 
 __all__ = ["BarlowTwins", "barlow_twins"]
 
@@ -43,7 +46,7 @@ def barlow_twins(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, redundan
     the unbiased deviation, so that its C is (N - 1) / N of this one.
     """
     check_views(z1, z2)
-    check_range("redundancy", redundancy, 0)
+    check_within("redundancy", redundancy, 0)
     z1, z2 = (unit_columns(z) for z in widened(z1, z2))
     correlation = product(z1.T, z2)
     agreement = correlation.diagonal()
@@ -65,7 +68,7 @@ class BarlowTwins(Objective):
 
     def __init__(self, *, redundancy: float = 0.005) -> None:
         super().__init__()
-        check_range("redundancy", redundancy, 0)
+        check_within("redundancy", redundancy, 0)
         self.redundancy = redundancy
 
     def forward(self, z1: Tensor, z2: Tensor) -> Tensor:

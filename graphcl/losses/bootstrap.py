@@ -3,7 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_alike, check_rows, unit_rows
+from graphcl.losses._checks import check_alike, check_rows
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["Bootstrap", "bootstrap"]
 

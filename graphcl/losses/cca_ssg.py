@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphcl.losses._checks import Objective, check_range, check_views
+from graphcl.losses._checks import check_views, check_within
 from graphcl.losses._columns import gram, unit_columns
+from graphcl.losses._objective import Objective
 
 __all__ = ["CCASSG", "cca_ssg"]
 
@@ -44,7 +45,7 @@ def cca_ssg(z1: Float[Tensor, "n d"], z2: Float[Tensor, "n d"], *, decorrelation
     less D; and its columns have the unbiased deviation 1, so that their squared length is (N - 1) / N.
     """
     check_views(z1, z2)
-    check_range("decorrelation", decorrelation, 0)
+    check_within("decorrelation", decorrelation, 0)
     z1, z2 = unit_columns(z1), unit_columns(z2)
     cost = F.mse_loss(z1, z2, reduction="sum")
     for z in (z1, z2):
@@ -67,7 +68,7 @@ class CCASSG(Objective):
 
     def __init__(self, *, decorrelation: float = 1e-3) -> None:
         super().__init__()
-        check_range("decorrelation", decorrelation, 0)
+        check_within("decorrelation", decorrelation, 0)
         self.decorrelation = decorrelation
 
     def forward(self, z1: Tensor, z2: Tensor) -> Tensor:

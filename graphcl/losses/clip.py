@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from graphcl.losses._across import AcrossRanks, check_across_ranks
-from graphcl.losses._checks import Objective, as_number, check_start, check_temperature
+from graphcl.losses._checks import check_start, check_temperature
+from graphcl.losses._numerics import as_number
+from graphcl.losses._objective import Objective
 from graphcl.losses.info_nce import info_nce
 
 __all__ = ["CLIP", "clip"]
@@ -46,7 +48,7 @@ def clip(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.eye(2)

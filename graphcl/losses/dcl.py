@@ -6,9 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_positive, check_temperature, check_views, unit_views
+from graphcl.losses._checks import as_temperature, check_positive, check_temperature, check_views
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups, log_sum, mean_cost
+from graphcl.losses._numerics import unit_views
+from graphcl.losses._objective import Objective
 
 __all__ = ["DCL", "dcl"]
 
@@ -43,7 +45,7 @@ def dcl(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or temperature or sigma is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.eye(2)

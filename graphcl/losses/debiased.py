@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, log_size, unit_views
+from graphcl.losses._checks import as_temperature, check_temperature, check_views
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
+from graphcl.losses._numerics import log_size, unit_views
+from graphcl.losses._objective import Objective
 
 __all__ = ["Debiased", "debiased"]
 
@@ -43,7 +45,7 @@ def debiased(
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, the temperature is not positive, or the class
             prior is outside [0, 1).
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch

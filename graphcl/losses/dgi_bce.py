@@ -4,7 +4,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from graphcl.losses._checks import Objective, check_floating
+from graphcl.losses._checks import check_floating
+from graphcl.losses._objective import Objective
 
 __all__ = ["DGIBCE", "dgi_bce"]
 
@@ -25,7 +26,7 @@ def dgi_bce(positive: Float[Tensor, " n"], negative: Float[Tensor, " m"]) -> Flo
         A scalar, the mean over all pairs; log 2 where all scores are 0.
 
     Raises:
-        ValueError: The scores are no vectors, or one is empty.
+        ValueError: The scores are not vectors, or one is empty.
         TypeError: The scores are not floating point.
 
     Example:

@@ -6,7 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._across import AcrossRanks, check_across_ranks
-from graphcl.losses._checks import Objective, check_temperature
+from graphcl.losses._checks import check_temperature
+from graphcl.losses._objective import Objective
 from graphcl.losses.nt_xent import nt_xent
 
 __all__ = ["GRACE", "grace"]
@@ -45,7 +46,7 @@ def grace(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch

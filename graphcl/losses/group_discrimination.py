@@ -3,7 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_alike, check_rows, widened
+from graphcl.losses._checks import check_alike, check_rows
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
 from graphcl.losses.dgi_bce import dgi_bce
 
 __all__ = ["GroupDiscrimination", "group_discrimination"]

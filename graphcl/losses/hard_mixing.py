@@ -6,19 +6,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from graphcl._arguments import plain
-from graphcl._random import fold, hash_ids, randint, seed_from, uniform
+from graphcl._arguments import check_whole
+from graphcl._random import Key, fold, hash_ids, randint, seed_from, uniform
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_query_key_queue,
-    check_temperature,
-    number_beside,
-    unit_rows,
-    widened,
-)
+from graphcl.losses._checks import as_temperature, check_query_key_queue, check_temperature
 from graphcl.losses._negatives import log_sum, mean_cost, queue_groups, shares_group, stack_groups
+from graphcl.losses._numerics import number_beside, widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["HardMixing", "hard_mixing"]
 
@@ -56,8 +51,8 @@ def hard_mixing(
         hardest: From how many of the hardest keys of each query to mix (all K if fewer).
         mixed: How many mixtures of two keys per query.
         query_mixed: How many mixtures of the query and a key per query.
-        exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is no negative,
-            nor are there mixtures with it. -1 is no group.
+        exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is not a
+            negative, nor are there mixtures with it. -1 is no group.
         generator: Where the seed of the mixtures comes from; if None torch's default generator, in a method its step.
 
     Returns:
@@ -66,7 +61,7 @@ def hard_mixing(
     Raises:
         ValueError: The shapes do not fit, the temperature is not positive, or a count is negative (``hardest``: not
             positive).
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> q = torch.tensor([[1.0, 0.0]])
@@ -79,56 +74,64 @@ def hard_mixing(
     """
     check_query_key_queue(query, key, queue)
     temperature = as_temperature(temperature)
-    _check_counts(hardest, mixed, query_mixed)
+    hardest, mixed = check_whole("hardest", hardest, 1), check_whole("mixed", mixed)
+    query_mixed = check_whole("query_mixed", query_mixed)
     groups = queue_groups(query, queue, exclude)
     query, key, queue = (unit_rows(z) for z in widened(query, key, queue.detach()))
     positive = (query * key).sum(1) / temperature
     negatives = log_sum(query, queue, scale=1.0 / temperature, exclude=groups)
     if mixed + query_mixed == 0:
         return mean_cost(positive, negatives)
-    near = min(hardest, queue.size(0))
-
-    def hardest_of(query: Tensor, own: Tensor, queue: Tensor, theirs: Tensor) -> Tensor:
-        """The places of the hardest keys, and how many of them are negatives: the others come last."""
-        found = (query @ queue.T).masked_fill(shares_group(own, theirs), -torch.inf).topk(near)
-        return torch.cat([found.indices, (found.values > -torch.inf).sum(1, keepdim=True)], 1)
-
-    with torch.no_grad():
-        if groups:
-            own, theirs = stack_groups(groups)
-            hard = by_blocks(hardest_of, [query, own], [queue, theirs], columns=queue.size(0))
-        else:
-            hard = by_blocks(lambda q, k: (q @ k.T).topk(near).indices, [query], [queue], columns=queue.size(0))
-            hard = nn.functional.pad(hard, (0, 1), value=near)
+    hard = _hardest(query, queue, groups, min(hardest, queue.size(0)))
     seed = seed_from(generator)
-    row = torch.arange(query.size(0), device=query.device)
-    slot = torch.arange(mixed + query_mixed, device=query.device)
 
     def similarity_to_mixtures(q: Tensor, hard: Tensor, row: Tensor, queue: Tensor, tau: Tensor) -> Tensor:
-        with torch.no_grad():
-            ids = row[:, None] * slot.numel() + slot
-            among = hard[:, -1:].clamp(min=1).expand_as(ids)
-            first = queue[hard.gather(1, randint(hash_ids(fold(seed, 0), ids), among))]
-            second = queue[hard.gather(1, randint(hash_ids(fold(seed, 1), ids), among))]
-            own = (slot >= mixed)[:, None]
-            share = uniform(hash_ids(fold(seed, 2), ids)).to(first.dtype)[..., None] * torch.where(own, 0.5, 1.0)
-            mixture = share * torch.where(own, q.detach()[:, None], first) + (1 - share) * second
-            length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
-            mixture = mixture / length.masked_fill(length == 0, torch.inf)
-        found = torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixture) / tau, 1)
+        # Detached, as forward derivatives know of no no_grad.
+        mixtures = _mixtures(q.detach(), hard, row, queue, seed, mixed, query_mixed)
+        found = torch.logsumexp(torch.einsum("nd,nkd->nk", q, mixtures) / tau, 1)
         # Nothing to mix: e to this is nothing; of two infinities the gradient of a sum would be none.
         return found.masked_fill(hard[:, -1] == 0, torch.finfo(found.dtype).min / 4)
 
-    columns = slot.numel() * query.size(1)
+    row = torch.arange(query.size(0), device=query.device)
     tau = number_beside(query, temperature)
+    columns = (mixed + query_mixed) * query.size(1)
     synthetic = by_blocks(similarity_to_mixtures, [query, hard, row], [queue, tau], columns=columns)
     return mean_cost(positive, torch.logaddexp(negatives, synthetic))
 
 
-def _check_counts(hardest: int, mixed: int, query_mixed: int) -> None:
-    for name, value, least in (("hardest", hardest, 1), ("mixed", mixed, 0), ("query_mixed", query_mixed, 0)):
-        if isinstance(value, bool) or not isinstance(plain(value), int) or value < least:
-            raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
+@torch.no_grad()
+def _hardest(query: Tensor, queue: Tensor, groups: Sequence[tuple[Tensor, Tensor]], near: int) -> Tensor:
+    """``[N, near + 1]`` the places of each query's hardest keys, and how many are negatives: the others come last."""
+    if not groups:
+        found = by_blocks(lambda q, k: (q @ k.T).topk(near).indices, [query], [queue], columns=queue.size(0))
+        return nn.functional.pad(found, (0, 1), value=near)
+
+    def without_barred(q: Tensor, own: Tensor, k: Tensor, theirs: Tensor) -> Tensor:
+        found = (q @ k.T).masked_fill(shares_group(own, theirs), -torch.inf).topk(near)
+        return torch.cat([found.indices, (found.values > -torch.inf).sum(1, keepdim=True)], 1)
+
+    own, theirs = stack_groups(groups)
+    return by_blocks(without_barred, [query, own], [queue, theirs], columns=queue.size(0))
+
+
+@torch.no_grad()
+def _mixtures(
+    query: Tensor, hard: Tensor, row: Tensor, queue: Tensor, seed: Key, mixed: int, query_mixed: int
+) -> Tensor:
+    """``[N, K, D]`` for each query mixtures of two of its hardest keys, then of the query and one; at length one.
+
+    ``hard`` is what ``_hardest`` found, and ``row`` counts the queries of all blocks: a query's mixtures do not
+    depend on its block.
+    """
+    slot = torch.arange(mixed + query_mixed, device=query.device)
+    ids = row[:, None] * slot.numel() + slot
+    negatives = hard[:, -1:].clamp(min=1).expand_as(ids)
+    first, second = (queue[hard.gather(1, randint(hash_ids(fold(seed, i), ids), negatives))] for i in (0, 1))
+    own = (slot >= mixed)[:, None]
+    share = uniform(hash_ids(fold(seed, 2), ids)).to(first.dtype)[..., None] * torch.where(own, 0.5, 1.0)
+    mixture = share * torch.where(own, query[:, None], first) + (1 - share) * second
+    length = torch.linalg.vector_norm(mixture, dim=2, keepdim=True)
+    return mixture / length.masked_fill(length == 0, torch.inf)
 
 
 class HardMixing(Objective):
@@ -150,11 +153,10 @@ class HardMixing(Objective):
     ) -> None:
         super().__init__()
         check_temperature(temperature)
-        _check_counts(hardest, mixed, query_mixed)
         self.temperature = temperature
-        self.hardest = hardest
-        self.mixed = mixed
-        self.query_mixed = query_mixed
+        self.hardest = check_whole("hardest", hardest, 1)
+        self.mixed = check_whole("mixed", mixed)
+        self.query_mixed = check_whole("query_mixed", query_mixed)
 
     def forward(
         self,

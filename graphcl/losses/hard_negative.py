@@ -6,17 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_range,
-    check_temperature,
-    check_views,
-    log_size,
-    unit_views,
-)
+from graphcl.losses._checks import as_temperature, check_temperature, check_views, check_within
 from graphcl.losses._debias import check_class_prior, debiased_cost
 from graphcl.losses._negatives import barred_groups, log_count, log_sum
+from graphcl.losses._numerics import log_size, unit_views
+from graphcl.losses._objective import Objective
 
 __all__ = ["HardNegative", "hard_negative"]
 
@@ -55,7 +49,7 @@ def hard_negative(
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, the temperature is not positive, the concentration
             is negative, or the class prior is outside [0, 1).
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.ones(4, 3)
@@ -67,7 +61,7 @@ def hard_negative(
     """
     check_views(z1, z2)
     temperature = as_temperature(temperature)
-    check_range("concentration", concentration, 0)
+    check_within("concentration", concentration, 0)
     check_class_prior(class_prior)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
@@ -100,7 +94,7 @@ class HardNegative(Objective):
     def __init__(self, *, temperature: float = 0.5, concentration: float = 1.0, class_prior: float = 0.1) -> None:
         super().__init__()
         check_temperature(temperature)
-        check_range("concentration", concentration, 0)
+        check_within("concentration", concentration, 0)
         check_class_prior(class_prior)
         self.temperature = temperature
         self.concentration = concentration

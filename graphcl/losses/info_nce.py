@@ -7,9 +7,11 @@ from torch import Tensor
 
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_rows
+from graphcl.losses._checks import as_temperature, check_temperature, check_views
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["InfoNCE", "info_nce"]
 
@@ -47,7 +49,7 @@ def info_nce(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from graphcl.losses._blocks import by_blocks
 from graphcl.losses._checks import (
-    Objective,
-    as_number,
     check_one_number,
     check_one_positive,
     check_positive,
-    check_range,
     check_start,
     check_views,
-    number_beside,
-    product,
-    unit_rows,
-    widened,
+    check_within,
 )
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
+from graphcl.losses._numerics import as_number, number_beside, softplus, widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
+from graphcl.similarity._precision import product
 
 __all__ = ["Logistic", "logistic"]
 
@@ -56,7 +53,7 @@ def logistic(
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, the scale is not positive, or the bias not
             finite.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.eye(2)
@@ -73,22 +70,18 @@ def logistic(
     if isinstance(bias, Tensor):
         check_one_number("bias", bias)
     else:
-        check_range("bias", bias, -math.inf)
+        check_within("bias", bias, -math.inf)
     own, theirs = stack_groups(barred_groups(z1, exclude))
     z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     slope, offset = (number_beside(z1, value) for value in (scale, bias))
 
     def negatives(query: Tensor, own: Tensor, key: Tensor, theirs: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
         scores = product(slope * query, key.T) + offset
-        return _softplus(scores).masked_fill(shares_group(own, theirs), 0).sum(1)
+        return softplus(scores).masked_fill(shares_group(own, theirs), 0).sum(1)
 
-    positive = _softplus(-slope * (z1 * z2).sum(1) - offset)
+    positive = softplus(-slope * (z1 * z2).sum(1) - offset)
     others = [z2, theirs, slope, offset]
     return (positive + by_blocks(negatives, [z1, own], others, columns=z2.size(0))).mean()
-
-
-def _softplus(x: Tensor) -> Tensor:
-    return softplus(x, threshold=40.0)  # beyond which e^-x is nothing in double precision
 
 
 class Logistic(Objective):
@@ -109,7 +102,7 @@ class Logistic(Objective):
         check_start("scale", scale, "log_scale", "logistic")
         check_start("bias", bias, "bias_term", "logistic")
         check_positive("scale", scale)
-        check_range("bias", bias, -math.inf)
+        check_within("bias", bias, -math.inf)
         self.scale = scale
         self.bias = bias
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))

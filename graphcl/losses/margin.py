@@ -7,8 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views, widened
+from graphcl.losses._checks import check_positive, check_views
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
 
 __all__ = ["MarginContrastive", "margin_contrastive"]
 
@@ -33,14 +35,15 @@ def margin_contrastive(
         z1: ``[N, D]`` embeddings of the first view; not normalised.
         z2: ``[N, D]`` embeddings of the second view, row by row of the same items.
         margin: m > 0, in units of the embeddings.
-        exclude: Group vectors ``[N]``: items that share a group in any of them are no dissimilar pair. -1 is no group.
+        exclude: Group vectors ``[N]``: items that share a group in any of them are not a dissimilar pair. -1 is no
+            group.
 
     Returns:
         A scalar, the mean over similar pairs plus the mean over dissimilar ones (0 if there are none).
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the margin is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.zeros(3, 2)

@@ -5,15 +5,11 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_query_key_queue,
-    check_temperature,
-    unit_rows,
-)
+from graphcl.losses._checks import as_temperature, check_query_key_queue, check_temperature
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import queue_groups
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["MoCo", "moco"]
 
@@ -40,15 +36,15 @@ def moco(
         queue: ``[K, D]`` keys of earlier batches. They get no gradient.
         temperature: tau > 0; a tensor gets a gradient.
         positive_in_denominator: Whether the positive pair counts in the denominator.
-        exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is no negative.
-            -1 is no group.
+        exclude: Pairs of group vectors ``([N], [K])``: a queued key that shares a group with the query is not a
+            negative. -1 is no group.
 
     Returns:
         A scalar, the mean over the queries.
 
     Raises:
         ValueError: The shapes do not fit, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch

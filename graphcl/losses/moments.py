@@ -4,19 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_temperature,
-    check_views,
-    log_size,
-    product,
-    unit_rows,
-    unit_views,
-    widened,
-)
+from graphcl._arguments import check_whole
+from graphcl.losses._checks import as_temperature, check_temperature, check_views
 from graphcl.losses._negatives import log_sum, mean_cost
-from graphcl.losses._sample import check_samples, sample_items
+from graphcl.losses._numerics import log_size, unit_views, widened
+from graphcl.losses._objective import Objective
+from graphcl.losses._sample import sample_items
+from graphcl.similarity._fold import unit_rows
+from graphcl.similarity._precision import product
 
 __all__ = ["MomentInfoNCE", "MomentNTXent", "moment_info_nce", "moment_nt_xent"]
 
@@ -69,7 +64,8 @@ def moment_info_nce(
     an unlucky sample puts it below that.
     """
     check_views(z1, z2)
-    _check_settings(samples, temperature)
+    samples = check_whole("samples", samples, 1)
+    _check_mild(temperature)
     temperature = as_temperature(temperature)
     z1, z2 = (unit_rows(z) for z in widened(z1, z2))
     n = z1.size(0)
@@ -120,7 +116,8 @@ def moment_nt_xent(
     where an unlucky sample puts it below that.
     """
     check_views(z1, z2)
-    _check_settings(samples, temperature)
+    samples = check_whole("samples", samples, 1)
+    _check_mild(temperature)
     temperature = as_temperature(temperature)
     n = z1.size(0)
     z = unit_views(z1, z2)
@@ -166,8 +163,7 @@ def _log_negatives(
     return torch.log(torch.maximum(estimate, least.exp()))
 
 
-def _check_settings(samples: int, temperature: float | Tensor) -> None:
-    check_samples(samples)
+def _check_mild(temperature: float | Tensor) -> None:
     check_temperature(temperature)
     if not isinstance(temperature, Tensor) and temperature < _LEAST_TEMPERATURE:
         raise ValueError(
@@ -191,8 +187,8 @@ class MomentInfoNCE(Objective):
 
     def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
-        _check_settings(samples, temperature)
-        self.samples = samples
+        _check_mild(temperature)
+        self.samples = check_whole("samples", samples, 1)
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
 
@@ -222,8 +218,8 @@ class MomentNTXent(Objective):
 
     def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
-        _check_settings(samples, temperature)
-        self.samples = samples
+        _check_mild(temperature)
+        self.samples = check_whole("samples", samples, 1)
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
 

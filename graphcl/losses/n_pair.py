@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_range, check_views, widened
+from graphcl.losses._checks import check_views, check_within
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
 
 __all__ = ["NPair", "n_pair"]
 
@@ -36,7 +38,7 @@ def n_pair(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or ``l2`` is negative.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch
@@ -47,7 +49,7 @@ def n_pair(
     Source: Sohn, "Improved Deep Metric Learning with Multi-class N-pair Loss Objective", NeurIPS 2016.
     """
     check_views(z1, z2)
-    check_range("l2", l2, 0)
+    check_within("l2", l2, 0)
     barred = barred_groups(z1, exclude)
     z1, z2 = widened(z1, z2)
     cost = mean_contrast(z1, z2, barred, scale=1.0)
@@ -67,7 +69,7 @@ class NPair(Objective):
 
     def __init__(self, *, l2: float = 0.002) -> None:
         super().__init__()
-        check_range("l2", l2, 0)
+        check_within("l2", l2, 0)
         self.l2 = l2
 
     def forward(self, z1: Tensor, z2: Tensor, *, exclude: Sequence[Tensor] = ()) -> Tensor:

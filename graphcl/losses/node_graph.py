@@ -5,20 +5,13 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_alike,
-    check_ids,
-    check_index,
-    check_rows,
-    check_temperature,
-    unit_rows,
-    widened,
-)
+from graphcl.losses._checks import as_temperature, check_alike, check_ids, check_index, check_rows, check_temperature
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._jsd import jsd
 from graphcl.losses._negatives import barred_groups
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["NodeGraphInfoNCE", "NodeGraphJSD", "node_graph_info_nce", "node_graph_jsd"]
 
@@ -46,7 +39,7 @@ def node_graph_info_nce(
         temperature: tau > 0; a tensor gets a gradient.
         positive_in_denominator: Whether a node's own graph counts in the denominator.
         exclude: Group vectors ``[G]``: a graph that shares a group in any of them with a node's own, such as a
-            duplicate, is no negative of that node; -1 is no group.
+            duplicate, is not a negative of that node; -1 is no group.
 
     Returns:
         A scalar, the mean over the nodes.
@@ -54,7 +47,7 @@ def node_graph_info_nce(
     Raises:
         ValueError: The shapes do not fit, there are fewer than two graphs or no nodes, a node's graph is out of range,
             or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or ``batch`` no integers.
+        TypeError: The embeddings are not floating point, or ``batch`` is not of integers.
 
     Example:
         >>> import torch
@@ -93,7 +86,7 @@ def node_graph_jsd(
         graph: ``[G, D]`` graph embeddings, of the same or of another view.
         batch: ``[N]`` the graph of each node, as in a PyG batch; in any order.
         exclude: Group vectors ``[G]``: a graph that shares a group in any of them with a node's own, such as a
-            duplicate, is no foreign one of that node, and the second mean is over the pairs that are left; -1 is no
+            duplicate, is not a foreign one of that node, and the second mean is over the pairs that are left; -1 is no
             group.
 
     Returns:
@@ -102,7 +95,7 @@ def node_graph_jsd(
     Raises:
         ValueError: The shapes do not fit, there are fewer than two graphs or no nodes, or a node's graph is out of
             range.
-        TypeError: The embeddings are not floating point, or ``batch`` no integers.
+        TypeError: The embeddings are not floating point, or ``batch`` is not of integers.
 
     Example:
         >>> import torch

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from graphcl.distributed import world
 from graphcl.losses._across import AcrossRanks, all_ranks, check_across_ranks
-from graphcl.losses._checks import Objective, as_temperature, check_temperature, check_views, unit_views
+from graphcl.losses._checks import as_temperature, check_temperature, check_views
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups
+from graphcl.losses._numerics import unit_views
+from graphcl.losses._objective import Objective
 
 __all__ = ["NTXent", "nt_xent"]
 
@@ -46,7 +48,7 @@ def nt_xent(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> import torch

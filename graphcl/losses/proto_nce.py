@@ -4,18 +4,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    check_alike,
-    check_floating,
-    check_ids,
-    check_index,
-    check_positive,
-    check_rows,
-    unit_rows,
-)
+from graphcl.losses._checks import check_alike, check_floating, check_ids, check_index, check_positive, check_rows
 from graphcl.losses._contrast import mean_contrast
+from graphcl.losses._objective import Objective
 from graphcl.similarity._checks import is_readable
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["ProtoNCE", "concentrations", "proto_nce"]
 
@@ -31,7 +24,7 @@ def proto_nce(
     .. math:: L = -\frac1N \sum_i \log \frac{e^{z_i \cdot c_{a(i)}/\phi_{a(i)}}}{\sum_k e^{z_i \cdot c_k/\phi_k}}
 
     with all vectors at length one, the cluster a(i) of item i, and a temperature phi for each cluster
-    (``graphcl.losses.proto_nce.concentrations``). The paper's loss adds an instance term, :func:`info_nce` or
+    (:func:`graphcl.losses.functional.concentrations`). The paper's loss adds an instance term, :func:`info_nce` or
     :func:`moco`, and averages this one over several clusterings.
 
     Args:
@@ -46,7 +39,7 @@ def proto_nce(
     Raises:
         ValueError: The shapes do not fit, there are fewer than two prototypes, a cluster is out of range, or a
             concentration is not positive.
-        TypeError: The embeddings are not floating point, or the assignment no integers.
+        TypeError: The embeddings are not floating point, or the assignment is not of integers.
 
     Example:
         >>> z = torch.eye(2)
@@ -98,7 +91,7 @@ def concentrations(
     Raises:
         ValueError: The shapes do not fit, there are fewer than two prototypes, a cluster is out of range, or alpha or
             temperature is not positive.
-        TypeError: The embeddings are not floating point, or the assignment no integers.
+        TypeError: The embeddings are not floating point, or the assignment is not of integers.
 
     Example:
         >>> z = torch.tensor([[1.0, 0], [0, 1], [-1, 0], [-1, 0.1]])

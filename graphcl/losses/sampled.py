@@ -6,18 +6,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_temperature,
-    check_views,
-    log_size,
-    unit_rows,
-    unit_views,
-)
+from graphcl._arguments import check_whole
+from graphcl.losses._checks import as_temperature, check_temperature, check_views
 from graphcl.losses._contrast import mean_contrast
 from graphcl.losses._negatives import barred_groups
-from graphcl.losses._sample import check_samples, sample_items
+from graphcl.losses._numerics import log_size, unit_views
+from graphcl.losses._objective import Objective
+from graphcl.losses._sample import sample_items
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["SampledInfoNCE", "SampledNTXent", "sampled_info_nce", "sampled_nt_xent"]
 
@@ -57,7 +53,7 @@ def sampled_info_nce(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or temperature or samples is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.eye(4)
@@ -69,7 +65,7 @@ def sampled_info_nce(
     """
     check_views(z1, z2)
     temperature = as_temperature(temperature)
-    check_samples(samples)
+    samples = check_whole("samples", samples, 1)
     barred = barred_groups(z1, exclude)
     z1, z2 = unit_rows(z1), unit_rows(z2)
     drawn = sample_items(z1.size(0), samples, generator, z1.device)
@@ -119,7 +115,7 @@ def sampled_nt_xent(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, or temperature or samples is not positive.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.ones(5, 3)
@@ -131,7 +127,7 @@ def sampled_nt_xent(
     """
     check_views(z1, z2)
     temperature = as_temperature(temperature)
-    check_samples(samples)
+    samples = check_whole("samples", samples, 1)
     barred = barred_groups(z1, exclude, copies=2)
     n = z1.size(0)
     z = unit_views(z1, z2)
@@ -171,9 +167,8 @@ class SampledInfoNCE(Objective):
         positive_in_denominator: bool = True,
     ) -> None:
         super().__init__()
-        check_samples(samples)
         check_temperature(temperature)
-        self.samples = samples
+        self.samples = check_whole("samples", samples, 1)
         self.temperature = temperature
         self.symmetric = symmetric
         self.positive_in_denominator = positive_in_denominator
@@ -208,9 +203,8 @@ class SampledNTXent(Objective):
 
     def __init__(self, *, samples: int = 1024, temperature: float = 0.5, positive_in_denominator: bool = True) -> None:
         super().__init__()
-        check_samples(samples)
         check_temperature(temperature)
-        self.samples = samples
+        self.samples = check_whole("samples", samples, 1)
         self.temperature = temperature
         self.positive_in_denominator = positive_in_denominator
 

@@ -3,24 +3,19 @@
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
-from torch.nn.functional import softplus
 
-from graphcl.losses._checks import (
-    Objective,
-    as_temperature,
-    check_ids,
-    check_index,
-    check_rows,
-    check_temperature,
-    unit_rows,
-)
+from graphcl.losses._checks import as_temperature, check_ids, check_index, check_rows, check_temperature
+from graphcl.losses._contrast import in_one_matrix
+from graphcl.losses._numerics import softplus
+from graphcl.losses._objective import Objective
 from graphcl.losses._positives import mean_cost_of_matrix
+from graphcl.similarity._fold import unit_rows
 from graphcl.similarity.engine import log_sums
-from graphcl.similarity.using import settled
 
 __all__ = ["SupCon", "SupConPairs", "sup_con", "sup_con_pairs"]
 
-PAIRS = 1 << 16  # tiles take no longer for more
+# Tiles take no longer for more pairs, but one matrix keeps more digits of several positives than sums apart can.
+PAIRS = 1 << 16
 
 
 def sup_con(
@@ -51,7 +46,7 @@ def sup_con(
 
     Raises:
         ValueError: The shapes do not fit, there are fewer than two rows, or the temperature is not positive.
-        TypeError: The embeddings are not floating point, or the labels no integers.
+        TypeError: The embeddings are not floating point, or the labels are not integers.
 
     Example:
         >>> z = torch.eye(2).repeat(2, 1)
@@ -68,7 +63,7 @@ def sup_con(
     temperature = as_temperature(temperature)
     z, labels = unit_rows(z), labels.long()  # among bytes, -1 would be 255
     labelled = labels != -1
-    if _is_small(z):
+    if in_one_matrix(len(z) ** 2, PAIRS):
         item = torch.arange(z.size(0), device=z.device)
         alike = (labels[:, None] == labels) & labelled & (item[:, None] != item)
         return mean_cost_of_matrix(z, alike.to(z.dtype), 1.0 / temperature, positive_in_denominator)
@@ -108,7 +103,7 @@ def sup_con_pairs(
     Raises:
         ValueError: The shapes do not fit, a row number is out of range, there are fewer than two rows, or the
             temperature is not positive.
-        TypeError: The embeddings are not floating point, or the row numbers no integers.
+        TypeError: The embeddings are not floating point, or the row numbers are not integers.
 
     Example:
         >>> z = torch.eye(2).repeat(2, 1)
@@ -129,7 +124,7 @@ def sup_con_pairs(
     z = unit_rows(z)
     anchor, partner = positives.long()
     real = (anchor != partner).to(z.dtype)
-    if _is_small(z):
+    if in_one_matrix(len(z) ** 2, PAIRS):
         times = z.new_zeros(z.size(0), z.size(0)).index_put((anchor, partner), real, accumulate=True)
         return mean_cost_of_matrix(z, times, 1.0 / temperature, positive_in_denominator)
     cosine = (z[anchor] * z[partner]).sum(1) * real
@@ -138,12 +133,6 @@ def sup_con_pairs(
     apart = (count[anchor] == 1) | (not positive_in_denominator)
     skip = torch.stack([anchor, torch.where(apart, partner, anchor)])
     return _mean_cost(agreement, count, _log_sum(z, temperature, [], skip), temperature, positive_in_denominator)
-
-
-def _is_small(z: Tensor) -> bool:
-    """Whether all pairs go into one matrix, where several positives keep more digits than sums apart can."""
-    impl, precision = settled("auto", None)
-    return precision == "float32" and (impl == "dense" or (impl == "auto" and len(z) ** 2 <= PAIRS))
 
 
 def _numbered(labels: Tensor) -> Tensor:
@@ -170,7 +159,7 @@ def _mean_cost(
     ``log_sum`` is log R_i or, of a row with one positive, the same without it: a nearly solved pair would cancel.
     """
     gap = log_sum - agreement / positives.clamp(min=1) / temperature
-    cost = torch.where(positives == 1, softplus(gap, threshold=40.0), gap) if inside else gap
+    cost = torch.where(positives == 1, softplus(gap), gap) if inside else gap
     has = positives > 0
     # A row whose every other row is a positive has nothing below the line when these are left out.
     return cost.masked_fill(~has | cost.isneginf(), 0).sum() / has.sum().clamp(min=1)

@@ -4,19 +4,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl._arguments import plain
+from graphcl._arguments import check_whole
 from graphcl.losses._checks import (
-    Objective,
     as_temperature,
     check_alike,
     check_positive,
     check_rows,
     check_temperature,
     check_views,
-    product,
-    unit_rows,
-    widened,
 )
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
+from graphcl.similarity._precision import product
 
 __all__ = ["SwAV", "sinkhorn", "swav"]
 
@@ -36,7 +36,7 @@ def swav(
         \qquad p_{ik} = \frac{e^{z_i \cdot c_k/\tau}}{\sum_l e^{z_i \cdot c_l/\tau}}
 
     with all vectors at length one. The codes q of each view are its similarities to the prototypes balanced by
-    ``graphcl.losses.swav.sinkhorn``; they get no gradient.
+    :func:`graphcl.losses.functional.sinkhorn`; they get no gradient.
 
     Args:
         z1: ``[N, D]`` embeddings of the first view; any length, they are normalised here.
@@ -68,7 +68,8 @@ def swav(
     check_rows("prototypes", prototypes)
     check_alike(z1=z1, z2=z2, prototypes=prototypes)
     temperature = as_temperature(temperature)
-    _check_settings(epsilon, iterations)
+    check_positive("epsilon", epsilon)
+    iterations = check_whole("iterations", iterations, 1)
     z1, z2, prototypes = widened(z1, z2, prototypes)
     z, centres = unit_rows(torch.cat([z1, z2])), unit_rows(prototypes)
     scores = product(z, centres.T).view(2, *z1.shape[:1], centres.size(0))
@@ -92,7 +93,7 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
 
     Raises:
         ValueError: ``epsilon`` is not positive, there is no iteration, or no item or cluster.
-        TypeError: ``scores`` is no tensor.
+        TypeError: ``scores`` is not a tensor.
 
     Example:
         >>> sinkhorn(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=4)
@@ -103,7 +104,8 @@ def sinkhorn(scores: Float[Tensor, "n k"], *, epsilon: float = 0.05, iterations:
     Mairal, Goyal, Bojanowski, Joulin, "Unsupervised Learning of Visual Features by Contrasting Cluster Assignments",
     NeurIPS 2020, use it for the codes.
     """
-    _check_settings(epsilon, iterations)
+    check_positive("epsilon", epsilon)
+    iterations = check_whole("iterations", iterations, 1)
     if not isinstance(scores, Tensor):
         raise TypeError(f"expected scores to be a tensor, got {type(scores).__name__}")
     if scores.dim() != 2 or 0 in scores.shape:
@@ -119,12 +121,6 @@ def _balanced(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     for _ in range(iterations - 1):
         log_codes = torch.log_softmax(torch.log_softmax(log_codes, -2), -1)
     return torch.softmax(torch.log_softmax(log_codes, -2), -1)
-
-
-def _check_settings(epsilon: float, iterations: int) -> None:
-    check_positive("epsilon", epsilon)
-    if isinstance(iterations, bool) or not isinstance(plain(iterations), int) or iterations < 1:
-        raise ValueError(f"expected iterations to be a positive integer, got {iterations!r}")
 
 
 class SwAV(Objective):
@@ -143,10 +139,10 @@ class SwAV(Objective):
     def __init__(self, *, temperature: float = 0.1, epsilon: float = 0.05, iterations: int = 3) -> None:
         super().__init__()
         check_temperature(temperature)
-        _check_settings(epsilon, iterations)
+        check_positive("epsilon", epsilon)
         self.temperature = temperature
         self.epsilon = epsilon
-        self.iterations = iterations
+        self.iterations = check_whole("iterations", iterations, 1)
 
     def forward(self, z1: Tensor, z2: Tensor, prototypes: Tensor) -> Tensor:
         return swav(z1, z2, prototypes, temperature=self.temperature, epsilon=self.epsilon, iterations=self.iterations)

@@ -8,8 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl.losses._blocks import by_blocks
-from graphcl.losses._checks import Objective, check_positive, check_views, product, unit_rows, widened
+from graphcl.losses._checks import check_positive, check_views
 from graphcl.losses._negatives import barred_groups, shares_group, stack_groups
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
+from graphcl.similarity._fold import unit_rows
+from graphcl.similarity._precision import product
 
 __all__ = ["Triplet", "triplet"]
 
@@ -47,7 +51,7 @@ def triplet(
 
     Raises:
         ValueError: The shapes differ, there are fewer than two rows, the margin is not positive, or ``mining`` unknown.
-        TypeError: The embeddings are not floating point, or the groups no integers.
+        TypeError: The embeddings are not floating point, or the groups are not integers.
 
     Example:
         >>> z = torch.eye(3)

@@ -3,8 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from graphcl.losses._checks import Objective, check_positive, check_range, check_views, widened
+from graphcl.losses._checks import check_positive, check_views, check_within
 from graphcl.losses._columns import gram
+from graphcl.losses._numerics import widened
+from graphcl.losses._objective import Objective
 
 __all__ = ["VICReg", "vicreg"]
 
@@ -72,7 +74,7 @@ def vicreg(
 
 def _check_settings(invariance: float, variance: float, covariance: float, target: float, eps: float) -> None:
     for name, weight in (("invariance", invariance), ("variance", variance), ("covariance", covariance)):
-        check_range(name, weight, 0)
+        check_within(name, weight, 0)
     check_positive("target", target)
     check_positive("eps", eps)
 

@@ -9,11 +9,11 @@ from graphcl._random import Key, fold
 from graphcl.augment._graph import Graph
 from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
-from graphcl.losses._checks import unit_rows
 from graphcl.losses._negatives import log_sum, mean_cost
 from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._redrawn import redrawn
+from graphcl.similarity._fold import unit_rows
 
 __all__ = ["RGCL", "draw_nodes"]
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcl._arguments import check_whole
 from graphcl._random import Key, hash_ids
 from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
@@ -37,6 +38,7 @@ class SubtreeContrast(Method):
 
     Raises:
         ValueError: ``num_nodes`` is below 2; at the call, the features hold NaN, or there are fewer than two nodes.
+        TypeError: ``num_nodes`` is not a whole number.
 
     Example:
         >>> from torch_geometric.data import Batch
@@ -57,10 +59,8 @@ class SubtreeContrast(Method):
         self, encoder: GraphEncoder, *, loss: nn.Module | None = None, num_nodes: int = 1024, seed: int = 0
     ) -> None:
         super().__init__(encoder, seed=seed)
-        if num_nodes < 2:
-            raise ValueError(f"expected num_nodes of at least 2, got {num_nodes}")
         self.depths = depths_of(encoder.gnn)
-        self.num_nodes = num_nodes
+        self.num_nodes = check_whole("num_nodes", num_nodes, 2)
         self.loss = InfoNCE(temperature=0.2, positive_in_denominator=False) if loss is None else loss
 
     def loss_of(self, data: Data, key: Key) -> Tensor:

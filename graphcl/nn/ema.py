@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from graphcl._arguments import check_whole
+
 __all__ = ["EMATarget"]
 
 
@@ -29,6 +31,7 @@ class EMATarget(nn.Module):
     Raises:
         ValueError: ``momentum`` lies outside [0, 1] or ``total_steps`` below 1, or weights of the network are not made
             yet (lazy modules).
+        TypeError: ``total_steps`` is not a whole number.
 
     Example:
         >>> online = torch.nn.Linear(2, 2)
@@ -50,15 +53,13 @@ class EMATarget(nn.Module):
         super().__init__()
         if not 0 <= momentum <= 1:
             raise ValueError(f"expected momentum within [0, 1], got {momentum!r}")
-        if total_steps is not None and total_steps < 1:
-            raise ValueError(f"expected total_steps of at least 1, or None for a constant momentum, got {total_steps}")
         if any(map(is_lazy, online.parameters())):
             raise ValueError(
                 "expected a network whose weights are there, got one that waits for its first batch to know their "
                 "widths; encode one batch first, or say how wide the features are"
             )
         self.momentum = momentum
-        self.total_steps = total_steps
+        self.total_steps = None if total_steps is None else check_whole("total_steps", total_steps, 1)
         self.module = copy.deepcopy(online).requires_grad_(False)
         self.module.zero_grad(set_to_none=True)  # gradients are copied too
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))

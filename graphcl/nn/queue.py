@@ -4,6 +4,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from graphcl._arguments import check_whole
 from graphcl._random import hash_ids, normal
 from graphcl.distributed import all_gather_rows, row_counts, world
 
@@ -23,8 +24,8 @@ class KeyQueue(nn.Module):
         seed: The seed of the keys that it begins with.
 
     Raises:
-        ValueError: A size is below 1; at the call, the keys have another width.
-        TypeError: At the call, the names are no whole numbers.
+        ValueError: ``channels`` or ``size`` is below 1; at the call, the keys have another width.
+        TypeError: One of them is not a whole number; at the call, the names are not.
 
     Attributes:
         keys: ``[K, D]``.
@@ -46,8 +47,7 @@ class KeyQueue(nn.Module):
 
     def __init__(self, channels: int, size: int = 1024, *, seed: int = 0) -> None:
         super().__init__()
-        if channels < 1 or size < 1:
-            raise ValueError(f"expected channels and size of at least 1, got {channels} and {size}")
+        channels, size = check_whole("channels", channels, 1), check_whole("size", size, 1)
         drawn = normal(hash_ids(seed, torch.arange(size * channels))).view(size, channels)
         self.register_buffer("keys", torch.nn.functional.normalize(drawn))
         self.register_buffer("names", torch.full((size,), -1))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation
 
+from graphcl._arguments import check_whole
 from graphcl.nn.sparse import SparseSum
 
 __all__ = [
@@ -232,9 +233,7 @@ class Set2SetReadout(ReadoutModule):
 
     def __init__(self, channels: int, *, steps: int = 3) -> None:
         super().__init__()
-        if steps < 1:
-            raise ValueError(f"expected steps of at least 1, got {steps}")
-        self.steps = steps
+        self.steps = check_whole("steps", steps, 1)
         self.cell = nn.LSTMCell(2 * channels, channels)
 
     def forward(self, x: Tensor, batch: Tensor, num_graphs: int) -> Tensor:

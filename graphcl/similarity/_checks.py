@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_functorch_wrapped_tensor
 
-__all__ = ["Groups", "check_pairs", "check_rows", "check_scale", "is_readable"]
+__all__ = ["Groups", "check_pairs", "check_query_key", "check_scale", "is_readable"]
 
 Groups = tuple[Tensor, Tensor]
 
 
-def check_rows(query: Tensor, key: Tensor) -> None:
+def check_query_key(query: Tensor, key: Tensor) -> None:
     """Two floating-point matrices of one width on one device."""
     for name, rows in (("query", query), ("key", key)):
         if not isinstance(rows, Tensor):

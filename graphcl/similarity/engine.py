@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.similarity._checks import check_pairs, check_rows, check_scale, is_readable
+from graphcl.similarity._checks import check_pairs, check_query_key, check_scale, is_readable
 from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold, scales_of, several
 from graphcl.similarity._operators import KERNELS, refuse_forward
 from graphcl.similarity._pairs import Pairs, as_pairs
@@ -95,7 +95,7 @@ def logsumexp(
     """
     key = None if key is query else key
     keys = query if key is None else key
-    check_rows(query, keys)
+    check_query_key(query, keys)
     check_scale(scale)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, SIMILARITIES)
@@ -144,7 +144,7 @@ def logsumexp_both(
         (tensor([5., 5.]), tensor([2., 2., 2., 2., 2.]))
     """
     key = key.clone() if key is query else key  # an operator takes no tensor twice
-    check_rows(query, key)
+    check_query_key(query, key)
     check_scale(scale)
     check_pairs(query, key, exclude, only, skip)
     check_choice("similarity", similarity, SIMILARITIES)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.similarity._checks import check_rows
+from graphcl.similarity._checks import check_query_key
 from graphcl.similarity._trial import fault
 from graphcl.similarity.triton import is_available, rounding
 from graphcl.similarity.using import IMPLEMENTATIONS, PRECISIONS, settled
@@ -161,7 +161,7 @@ def explain(
         'tiled'
     """
     keys = query if key is None else key
-    check_rows(query, keys)
+    check_query_key(query, keys)
     asked, products = settled(impl, precision)
     decision = decide_for(query, keys, asked, products, skip)
     return _in_words(decision, len(query), len(keys), query.size(1), products)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.similarity._checks import check_rows
+from graphcl.similarity._checks import check_query_key
 from graphcl.similarity._fold import SIMILARITIES, Similarity, fold
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import scores_dense
@@ -40,7 +40,7 @@ def pairwise(
         >>> pairwise(torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 3.0]]), similarity="euclidean")
         tensor([[ -1., -13.]])
     """
-    check_rows(query, query if key is None else key)
+    check_query_key(query, query if key is None else key)
     check_choice("similarity", similarity, SIMILARITIES)
     dtype = torch.promote_types(torch.float32, query.dtype)
     if key is not None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from graphcl._arguments import check_choice
 from graphcl.distributed import row_counts
 from graphcl.similarity._across import sums_across
-from graphcl.similarity._checks import Groups, check_pairs, check_rows, check_scale
+from graphcl.similarity._checks import Groups, check_pairs, check_query_key, check_scale
 from graphcl.similarity._fold import fold, scales_of, several
 from graphcl.similarity._pairs import as_pairs
 from graphcl.similarity._precision import full_precision
@@ -126,7 +126,7 @@ def _run(
     columns: bool,
 ) -> tuple[Tensor, Tensor]:
     keys = query if key is None else key
-    check_rows(query, keys)
+    check_query_key(query, keys)
     check_scale(scale)
     check_pairs(query, keys, exclude, None, None)
     check_choice("similarity", similarity, ("cosine", "dot"))

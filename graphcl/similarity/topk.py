@@ -1,27 +1,24 @@
 """The k most similar keys of every query: retrieval, nearest neighbours, hard negatives."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphcl._arguments import check_choice
-from graphcl.similarity._checks import check_pairs, check_rows
+from graphcl._arguments import check_choice, check_whole
+from graphcl.similarity._checks import check_pairs, check_query_key
 from graphcl.similarity._fold import SIMILARITIES, Folded, Similarity, fold
 from graphcl.similarity._operators import tile_shape
 from graphcl.similarity._pairs import Pairs, as_pairs
 from graphcl.similarity._plan import make_plan
 from graphcl.similarity._precision import full_precision
 from graphcl.similarity.dense import barred_pairs
+from graphcl.similarity.explain import DENSE_PAIRS
 from graphcl.similarity.pairwise import pairwise
 
 __all__ = ["topk"]
-
-# Below this many pairs the whole matrix is cheaper than the bookkeeping of tiles.
-DENSE_PAIRS = 1 << 18
 
 
 @torch.no_grad()
@@ -71,12 +68,11 @@ def topk(
         [[2], [2], [0]]
     """
     keys = query if key is None else key
-    check_rows(query, keys)
+    check_query_key(query, keys)
     check_pairs(query, keys, exclude, only, skip)
     check_choice("similarity", similarity, SIMILARITIES)
     check_choice("impl", impl, ("auto", "dense", "tiled", "faiss"))
-    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"expected k to be a whole number of at least 1, got {k!r}")
+    k = check_whole("k", k, 1)
     if impl == "faiss":
         if exclude or only is not None or skip is not None:
             raise ValueError("expected no exclude, only or skip with impl='faiss', which cannot leave pairs out")

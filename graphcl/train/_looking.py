@@ -1,11 +1,11 @@
 """What callbacks may do at the end of an epoch, and what they may not: a run that resumes has to end the same."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from graphcl._arguments import plain
 from graphcl.distributed import world
 from graphcl.methods import Method
 from graphcl.train._state import made_of
@@ -48,8 +48,7 @@ def _columns(found: Mapping[str, Any] | None) -> dict[str, float]:
         raise TypeError(f"expected a callback to return a mapping from columns to numbers, or None, got {found!r}")
     columns = {}
     for name, value in (found or {}).items():
-        single = hasattr(value, "item") and math.prod(value.shape) == 1
-        columns[name] = value.item() if single else value
+        columns[name] = plain(value.detach() if isinstance(value, Tensor) else value)
         if not isinstance(name, str) or not isinstance(columns[name], int | float | str | None):
             raise TypeError(
                 f"expected a callback to give columns, each a name and a number, got {name!r}: {value!r:.60}"

@@ -1,6 +1,6 @@
 """The options of a run that can be out of range."""
 
-from graphcl._arguments import check_choice
+from graphcl._arguments import check_choice, check_number, check_whole
 
 __all__ = ["check_options", "check_positive"]
 
@@ -8,12 +8,10 @@ __all__ = ["check_options", "check_positive"]
 def check_positive(**positive: float) -> None:
     """Refuse what is not above 0, or no whole number where it counts something."""
     for name, value in positive.items():
-        if name not in {"lr", "clip"} and not isinstance(value, int):
-            raise TypeError(f"expected {name} to be a whole number, got {value!r}")
-        if not isinstance(value, int | float):
-            raise TypeError(f"expected {name} to be a number, got {value!r}")
-        if not value > 0:
+        if not check_number(name, value) > 0:
             raise ValueError(f"expected {name} above 0, got {value}")
+        if name not in {"lr", "clip"}:
+            check_whole(name, value)
 
 
 def check_options(

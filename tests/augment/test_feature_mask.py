@@ -236,5 +236,5 @@ def test_arguments() -> None:
     with pytest.raises(ValueError, match="expected count to be 'bernoulli', 'round' or 'floor', got 'ceil'"):
         FeatureMask(count="ceil")
     for wrong in ("mean", None, True):
-        with pytest.raises(TypeError, match="expected fill to be a number"):
+        with pytest.raises(TypeError, match="expected fill as a number"):
             FeatureMask(fill=wrong)

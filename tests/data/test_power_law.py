@@ -78,8 +78,9 @@ def test_arxiv_scale() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"num_nodes": 1}, "expected num_nodes as an integer of at least 2, got 1"),
-        ({"num_edges": -1}, "expected num_edges as an integer of at least 0"),
+        ({"num_nodes": 1}, "expected num_nodes of at least 2, got 1"),
+        ({"num_edges": -1}, "expected num_edges of at least 0"),
+        ({"num_classes": 2.5}, "expected num_classes as a whole number, got 2.5"),
         ({"num_edges": 46}, "no more edges than the pairs of 10 nodes, got 46"),
         ({"num_classes": 11}, "no more classes than the 10 nodes, got 11"),
         ({"num_features": 0}, "expected num_features"),

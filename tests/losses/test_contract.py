@@ -1,8 +1,7 @@
 """What every loss must do that tells pairs of views from all others: one list of them, one suite over the list.
 
-test_contract_all.py holds what every loss at all must do."""
+test_contract_all.py holds what every loss at all must do, these too."""
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,11 +79,6 @@ def naive(case, z1, z2, temperature):
 
 @all_losses
 class TestValue:
-    def test_is_a_scalar_in_double_precision_for_double(self, case, generator):
-        value = case(*views(generator))
-        assert value.shape == ()
-        assert value.dtype == torch.float64
-
     @temperatures
     def test_equals_the_formula_in_double_precision(self, case, temperature, generator):
         z1, z2 = views(generator, n=7, d=3)
@@ -101,11 +95,9 @@ class TestValue:
         swapped = torch.isclose(case(z1, z2), case(z2, z1), rtol=1e-12)
         assert bool(swapped) == case.symmetric
 
-    def test_joint_permutation(self, case, generator):
+    def test_the_rows_must_correspond(self, case, generator):
         z1, z2 = views(generator)
-        p = torch.randperm(len(z1), generator=generator)
-        torch.testing.assert_close(case(z1[p], z2[p]), case(z1, z2))
-        assert not torch.isclose(case(z1, z2.roll(1, 0)), case(z1, z2))  # but the rows must correspond
+        assert not torch.isclose(case(z1, z2.roll(1, 0)), case(z1, z2))
 
     def test_length_does_not_matter(self, case, generator):
         z1, z2 = views(generator)
@@ -122,27 +114,19 @@ class TestValue:
 
 @all_losses
 class TestGradient:
-    def test_double_precision(self, case, generator):
+    def test_second_derivatives(self, case, generator):
         temperature = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(case, (*views(generator, n=4, d=3), temperature))
         assert torch.autograd.gradgradcheck(case, (*views(generator, n=3, d=2), temperature))
 
-    def test_a_row_of_zeros_is_harmless(self, case, generator):
+    def test_a_row_of_zeros_gets_no_gradient(self, case, generator):
         # The embedding of a graph without nodes. Its cosine is taken as 0; a gradient of 1/eps would wreck the weights.
         z1, z2 = views(generator, dtype=torch.float32)
         with torch.no_grad():
             z1[2] = 0
-        value = case(z1, z2, 0.2)
-        value.backward()
-        assert value.isfinite()
+        case(z1, z2, 0.2).backward()
         assert (z1.grad[2] == 0).all()
         assert z1.grad.abs().max() < 100
         assert z2.grad.abs().max() < 100
-
-    def test_identical_rows_are_harmless(self, case):
-        z = torch.ones(4, 3, requires_grad=True)
-        case(z, z.detach().clone(), 0.005).backward()
-        assert z.grad.isfinite().all()
 
 
 @all_losses
@@ -200,17 +184,6 @@ class TestExtremes:
         found = torch.autograd.grad(case(*halves, temperature), halves)
         for grad, wanted in zip(found, torch.autograd.grad(case(*exact, temperature), exact), strict=True):
             assert (grad - wanted).norm() < 2e-5 * wanted.norm()
-
-    def test_autocast_changes_nothing(self, case, generator):
-        z1, z2 = views(generator, dtype=torch.float32)
-        with torch.autocast("cpu", torch.bfloat16):
-            inside = case(z1, z2, 0.1)
-        assert torch.equal(inside, case(z1, z2, 0.1))
-
-    def test_strided_inputs(self, case, generator):
-        z1, z2 = views(generator)
-        wide = torch.cat([z1, z2], 1)
-        torch.testing.assert_close(case(wide[:, :5], wide[:, 5:]), case(z1, z2))
 
 
 @all_losses
@@ -272,35 +245,7 @@ class TestExclusion:
 
 
 @all_losses
-class TestModule:
-    def test_equals_the_function(self, case, generator):
-        z1, z2 = views(generator)
-        assert torch.equal(case.module(temperature=0.3, **case.arguments)(z1, z2), case(z1, z2, 0.3))
-
-    def test_defaults_are_those_of_the_function(self, case):
-        module = inspect.signature(case.module.__init__).parameters
-        function = inspect.signature(case.function).parameters
-        for name in set(module) - {"self"}:
-            assert module[name].default == function[name].default
-            assert module[name].kind == function[name].kind == inspect.Parameter.KEYWORD_ONLY
-
-    def test_repr_can_be_evaluated(self, case):
-        module = case.module(temperature=0.3, **case.arguments)
-        again = eval(repr(module), {case.module.__name__: case.module})
-        assert repr(again) == repr(module)
-        assert vars(again).keys() == vars(module).keys()
-        assert again.temperature == 0.3
-
-    def test_has_no_state(self, case):
-        module = case.module(**case.arguments)
-        assert module.state_dict() == {}
-        assert list(module.parameters()) == []
-
-
-@all_losses
 class TestRefusals:
-    z = torch.eye(3)
-
     @pytest.mark.parametrize("rows", [0, 1])
     def test_a_batch_of_one_graph_explains_why(self, case, rows):
         message = f"expected at least 2 rows to contrast, got {rows}: the other rows of the batch are the negatives"
@@ -310,29 +255,4 @@ class TestRefusals:
     @pytest.mark.parametrize("other", [torch.eye(4), torch.eye(4)[:3], torch.ones(3), torch.ones(3, 3, 1)])
     def test_shapes(self, case, other):
         with pytest.raises(ValueError, match=r"expected z1 and z2 of one shape \[N, D\].*got \[3, 3\] and"):
-            case(self.z, other)
-
-    def test_integers(self, case):
-        with pytest.raises(TypeError, match=r"expected floating-point z2, got torch.int64; call z2.float\(\)"):
-            case(self.z, self.z.long())
-
-    def test_other_things(self, case):
-        with pytest.raises(TypeError, match="expected z1 to be a tensor, got list"):
-            case([[1.0, 0.0]], self.z)
-
-    def test_devices(self, case):
-        with pytest.raises(ValueError, match="expected z1 and z2 on one device, got cpu and meta"):
-            case(self.z, self.z.to("meta"))
-
-    @pytest.mark.parametrize("temperature", [0.0, -0.1, math.nan, math.inf])
-    def test_temperature(self, case, temperature):
-        with pytest.raises(ValueError, match="expected a positive temperature, got"):
-            case(self.z, self.z, temperature)
-        with pytest.raises(ValueError, match="expected a positive temperature, got"):
-            case.module(temperature=temperature, **case.arguments)
-
-    def test_positional_hyper_parameters(self, case):
-        with pytest.raises(TypeError, match="positional argument"):
-            case.function(self.z, self.z, 0.5)
-        with pytest.raises(TypeError, match="positional argument"):
-            case.module(0.5)
+            case(torch.eye(3), other)

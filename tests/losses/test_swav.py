@@ -107,5 +107,5 @@ class TestSinkhorn:
                 sinkhorn(torch.zeros(shape))
         with pytest.raises(ValueError, match="expected a positive epsilon, got 0"):
             sinkhorn(torch.ones(2, 2), epsilon=0.0)
-        with pytest.raises(ValueError, match="expected iterations to be a positive integer, got 0"):
+        with pytest.raises(ValueError, match="expected iterations of at least 1, got 0"):
             sinkhorn(torch.ones(2, 2), iterations=0)

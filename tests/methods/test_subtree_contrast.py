@@ -104,5 +104,7 @@ def test_training_spreads_what_differs(batch):
 def test_refusals(batch):
     with pytest.raises(ValueError, match="expected num_nodes of at least 2, got 1"):
         build(GIN(2, 8, 2), num_nodes=1)
+    with pytest.raises(TypeError, match="expected num_nodes as a whole number, got 2.5"):
+        build(GIN(2, 8, 2), num_nodes=2.5)
     with pytest.raises(ValueError, match="expected at least 2 nodes to tell apart, got 1: use a larger batch"):
         build(GIN(2, 8, 2, norm="none"))(Data(x=torch.ones(1, 2), edge_index=torch.zeros(2, 0, dtype=torch.int64)))

@@ -183,6 +183,8 @@ def test_a_momentum_outside_its_range_is_refused(momentum):
 def test_no_steps_are_refused():
     with pytest.raises(ValueError, match="expected total_steps of at least 1"):
         EMATarget(network(), total_steps=0)
+    with pytest.raises(TypeError, match="expected total_steps as a whole number, got 2.5"):
+        EMATarget(network(), total_steps=2.5)
 
 
 @pytest.mark.parametrize("other", [nn.Linear(3, 4), nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))])

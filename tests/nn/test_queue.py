@@ -74,10 +74,12 @@ def test_state_goes_through_a_file():
     torch.testing.assert_close(queue.state_dict(), copied.state_dict(), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("channels", "size"), [(0, 4), (4, 0)])
-def test_an_empty_queue_is_refused(channels, size):
-    with pytest.raises(ValueError, match="expected channels and size of at least 1"):
+@pytest.mark.parametrize(("channels", "size", "name"), [(0, 4, "channels"), (4, 0, "size")])
+def test_an_empty_queue_is_refused(channels, size, name):
+    with pytest.raises(ValueError, match=f"expected {name} of at least 1, got 0"):
         KeyQueue(channels, size)
+    with pytest.raises(TypeError, match=f"expected {name} as a whole number, got 2.5"):
+        KeyQueue(channels or 2.5, size or 2.5)
 
 
 def test_what_does_not_fit_is_refused():

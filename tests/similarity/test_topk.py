@@ -119,9 +119,9 @@ class TestFaiss:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"k": 0}, "expected k to be a whole number of at least 1, got 0"),
-        ({"k": 2.0}, "expected k to be a whole number of at least 1, got 2.0"),
-        ({"k": True}, "expected k to be a whole number of at least 1, got True"),
+        ({"k": 0}, "expected k of at least 1, got 0"),
+        ({"k": 2.0}, "expected k as a whole number, got 2.0"),
+        ({"k": True}, "expected k as a whole number, got True"),
         ({"similarity": "l2"}, "expected similarity to be 'cosine', 'dot' or 'euclidean', got 'l2'"),
         ({"impl": "fast"}, "expected impl to be 'auto', 'dense', 'tiled' or 'faiss', got 'fast'"),
     ],

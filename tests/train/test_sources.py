@@ -53,7 +53,7 @@ def test_batches_of_one_graph_are_steps_and_not_put_together():
 def test_epochs_are_whole_numbers():
     graphs = load("synthetic-molecules")[:4]
     method = GraphSupCon(GraphEncoder(GIN(graphs.num_features, 4, 1)))
-    with pytest.raises(TypeError, match="expected epochs to be a whole number, got 1.5"):
+    with pytest.raises(TypeError, match="expected epochs as a whole number, got 1.5"):
         fit(method, graphs, epochs=1.5)
 
 
