@@ -112,7 +112,7 @@ def _without_link_labels(data: Any) -> Any:
 
 def _settings(config: Any) -> dict[str, Any]:
     """What the run folder keeps, its paths such that they are found from any working directory."""
-    from graphcl.train._options import check_options
+    from graphcl.train._settings import Settings
 
     settings = {key: value for key, value in config.as_dict().items() if key not in CALL_ONLY}
     if config.root is not None:
@@ -122,8 +122,7 @@ def _settings(config: Any) -> dict[str, Any]:
             raise ConfigError(f"expected {key} above 0, got {settings[key]}")
     if not -(2**63) <= settings["seed"] < 2**63:
         raise ConfigError(f"expected seed to be a whole number of 64 bits, got {settings['seed']}")
-    options = ("optimizer", "schedule", "precision", "warmup", "clip", "patience", "weight_decay")
-    check_options(**{key: settings[key] for key in options})
+    Settings(**{key: settings[key] for key in OF_TRAINING})  # or an error says which is out of range
     check_encoder_settings(settings, SETTINGS, settings_for(config.method, config.dataset, vocab=config.vocab))
     _check_data(config)
     if config.evaluate and recipe(config.method).labels == "all":

@@ -1,7 +1,7 @@
 """Training: the loop, checkpoints and run folders. It knows nothing of evaluation."""
 
+from graphcl.train._source import Source
 from graphcl.train._sources import source_of
-from graphcl.train._step import Source
 from graphcl.train.ahead import losses_ahead
 from graphcl.train.callbacks import Callback, Moment
 from graphcl.train.checkpoint import load_checkpoint, save_checkpoint

@@ -1,8 +1,9 @@
-"""Steps out of a loader of batches, PyG's or any other with a length, the same in every run of one seed."""
+"""The steps of a loader of batches, PyG's or any other with a length, the same in every run of one seed."""
 
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,7 +18,7 @@ from graphcl.data._recognise import vocabulary_of
 from graphcl.distributed import world
 from graphcl.methods import Method
 from graphcl.methods.base import check_data
-from graphcl.train._step import Source, Step, content_of
+from graphcl.train._source import Source, Step, content_of
 from graphcl.train._workers import started, with_new_workers
 from graphcl.train.ranks import every_rank
 
@@ -60,7 +61,7 @@ class Loader(Source):
                     self.left_out = 1
                     yield Step(None, count, what)
                 else:
-                    yield Step(lambda data=data: method(data), count, what)  # type: ignore[misc]
+                    yield Step(partial(method, data), count, what)
                 number += 1
             if number < self.steps:
                 raise ValueError(

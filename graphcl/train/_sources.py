@@ -1,7 +1,8 @@
-"""Where the steps of an epoch come from: a set of graphs, one graph, or a loader of batches."""
+"""The steps of a set of graphs and of one graph, and the choice among the kinds of data."""
 
 import copy
 from collections.abc import Iterator, Sequence, Sized
+from functools import partial
 from itertools import tee
 from typing import Any
 
@@ -15,9 +16,9 @@ from graphcl.data import ClusterBatches, PackedDataset, RandomWalkBatches
 from graphcl.distributed import rank, world
 from graphcl.methods import Method
 from graphcl.methods.base import check_data
-from graphcl.train._given import check_features, check_graphs
+from graphcl.train._checks import check_features, check_graphs
 from graphcl.train._loader import Loader
-from graphcl.train._step import Source, Step, content_of
+from graphcl.train._source import Source, Step, content_of
 from graphcl.train.ahead import Cut, losses_ahead
 
 __all__ = ["GraphSet", "OneGraph", "source_of"]
@@ -91,7 +92,7 @@ class OneGraph(Source):
 
     def steps_from(self, method: Method, seed: int, epochs: range, step: int) -> Iterator[Step]:
         for _ in epochs:
-            yield Step(lambda: method(self.data), self.size, "the whole graph")
+            yield Step(partial(method, self.data), self.size, "the whole graph")
 
 
 def source_of(data: Any, method: type[Method], batch_size: int, device: torch.device) -> Source:

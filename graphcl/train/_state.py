@@ -1,6 +1,7 @@
-"""All that a run consists of at an instant, and its way to a checkpoint and back."""
+"""Where a run stands: its weights, its place and its sums, and their way to a checkpoint and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -74,15 +75,15 @@ class State:
     def note(self, loss: float, count: int, seconds: float) -> None:
         """Add a step: its loss, a mean over so many graphs or nodes."""
         self.last_loss = loss
-        self.loss_sum, self.count, self.seconds = (
-            self.loss_sum + loss * count,
-            self.count + count,
-            self.seconds + seconds,
-        )
+        self.loss_sum += loss * count
+        self.count += count
+        self.seconds += seconds
 
-    def summary(self, unit: str) -> dict[str, float]:
-        """The epoch's means; begins the next one's."""
+    def end_epoch(self, unit: str) -> dict[str, float]:
+        """Go on to the next epoch, and return the row of the one that has ended: its number, its means."""
+        self.epoch, self.batch = self.epoch + 1, 0
         row = {
+            "epoch": self.epoch,
             "loss": self.loss_sum / max(self.count, 1),
             f"{unit}_per_s": round(self.count / max(self.seconds, 1e-9), 1),
             "seconds": round(self.seconds, 4),
@@ -126,12 +127,18 @@ class State:
             "settings": self.settings,
             "content": self.content,
         }
-        on_first(lambda: save_checkpoint(folder.checkpoint_file, state), self.device)
+        on_first(partial(save_checkpoint, folder.checkpoint_file, state), self.device)
 
     def load(self, folder: RunFolder) -> None:
+        """Go to where the folder's checkpoint was written.
+
+        Raises:
+            CheckpointError: There is none, it is damaged, or it is of another run.
+        """
         path = folder.checkpoint_file
         state = load_checkpoint(path)
         try:
+            self._check_same(state, path)
             self._take_from(state, path)
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
             raise CheckpointError(
@@ -139,34 +146,37 @@ class State:
                 f"({type(error).__name__}: {error})"
             ) from error
 
-    def _take_from(self, state: Mapping[str, Any], path: Path) -> None:
+    def _check_same(self, state: Mapping[str, Any], path: Path) -> None:
         lacking = [key for key in NEEDED if key not in state]
         if lacking:
             raise CheckpointError(f"expected the checkpoint of a run at {path}, got one without {', '.join(lacking)}")
-        before = {"ranks": 1, "accumulate": 1, **state["settings"]}  # what lacks them is of an earlier version
-        changed = [
-            f"{name}={self.settings[name]} (there {before.get(name)})"
-            for name in self.settings
-            if before.get(name) != self.settings[name]
-        ]
-        others = {name: value for name, value in before.items() if name not in self.settings and value is not None}
-        changed += [f"no {name} (there {value})" for name, value in others.items()]
-        if state["method"] != type(self.method).__name__:
-            changed.insert(0, f"method {type(self.method).__name__} (there {state['method']})")
-        made = state.get("made", {})  # what is not told there is of an earlier version
-        changed += [
-            f"{name}={value} (there {made[name]})"
-            for name, value in self.made.items()
-            if made.get(name, value) != value
-        ]
-        content = state.get("content")
-        if None not in (content, self.content) and content != self.content:
-            changed.append("other features or edges")
+        changed = [*self._changes(state)]
         if changed:
             more = ["..."] if len(changed) > SHOWN else []
             raise CheckpointError(
                 f"expected to resume the run of {path} with its own settings, got {', '.join(changed[:SHOWN] + more)}"
             )
+
+    def _changes(self, state: Mapping[str, Any]) -> Iterator[str]:
+        """What is otherwise than in a checkpoint, in words; what an earlier version does not tell of is the same."""
+        if state["method"] != type(self.method).__name__:
+            yield f"method {type(self.method).__name__} (there {state['method']})"
+        before = {"ranks": 1, "accumulate": 1, **state["settings"]}
+        for name, value in self.settings.items():
+            if before.get(name) != value:
+                yield f"{name}={value} (there {before.get(name)})"
+        for name, value in before.items():
+            if name not in self.settings and value is not None:
+                yield f"no {name} (there {value})"
+        made = state.get("made", {})
+        for name, value in self.made.items():
+            if made.get(name, value) != value:
+                yield f"{name}={value} (there {made[name]})"
+        content = state.get("content")
+        if None not in (content, self.content) and content != self.content:
+            yield "other features or edges"
+
+    def _take_from(self, state: Mapping[str, Any], path: Path) -> None:
         try:
             self.method.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -177,9 +187,8 @@ class State:
         torch.Generator().set_state(self.random)  # or it is none
         self.random_cuda = _own(state.get("random_cuda"))  # checkpoints of an earlier version have none
         self.best = state.get("best")
-        if not all(isinstance(count, int) for count in (self.epoch, self.batch)) or not isinstance(
-            self.best, dict | None
-        ):
+        counts = isinstance(self.epoch, int) and isinstance(self.batch, int)
+        if not counts or not isinstance(self.best, dict | None):
             raise TypeError(f"epoch {self.epoch!r}, batch {self.batch!r}, best {type(self.best).__name__}")
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from graphcl.distributed import one_batch
 from graphcl.methods import Method
 from graphcl.nn._autocast import bfloat16
+from graphcl.train._settings import Settings
 from graphcl.train.ranks import average_gradients, share_buffers
 
 __all__ = ["Update"]
@@ -17,24 +18,23 @@ class Update:
     """The gradients that have been added since the last step of the optimiser.
 
     Args:
-        method: What is trained.
-        optimizer: Of its weights.
-        device: Where they are.
-        precision: ``"bf16"`` computes losses under autocast.
-        clip: The largest norm of the gradient.
+        method: What is trained; those of its weights that require a gradient.
+        settings: Of the optimiser, its name and decay, the precision and the largest norm of a gradient.
+        device: Where the method is.
+
+    Raises:
+        ValueError: No weight requires a gradient.
     """
 
-    def __init__(
-        self,
-        method: Method,
-        optimizer: torch.optim.Optimizer,
-        *,
-        device: torch.device,
-        precision: str = "fp32",
-        clip: float | None = None,
-    ) -> None:
-        self.method, self.optimizer, self.device, self.precision, self.clip = method, optimizer, device, precision, clip
-        self.weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    def __init__(self, method: Method, settings: Settings, device: torch.device) -> None:
+        self.method, self.device, self.precision, self.clip = method, device, settings.precision, settings.clip
+        self.weights = [weight for weight in method.parameters() if weight.requires_grad]
+        if not self.weights:
+            raise ValueError(
+                "expected weights to train, got none that requires a gradient: method.requires_grad_(True)"
+            )
+        kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(self.weights, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
         self.batches = 0
 
     def add(self, loss_of: Callable[[], Tensor], lr: float) -> Tensor:

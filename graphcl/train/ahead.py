@@ -6,6 +6,7 @@ same, bit for bit.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 
 import torch
@@ -63,7 +64,7 @@ def losses_ahead(
         keys = keys.to(batch.ptr.device)
         views = [split_batch(view, counts) for view in method.views_of(batch, keys)]
         for i, index in enumerate(chunk):
-            yield index, lambda i=i, views=views: method.take_step([view[i] for view in views])  # type: ignore[misc]
+            yield index, partial(method.take_step, [view[i] for view in views])
         done += len(chunk)
         nodes = max(batch.num_nodes, 1) / len(chunk)
         steps = max(1, min(STEPS, int(NODES / nodes)))
@@ -78,4 +79,9 @@ def _one_by_one(
     method: Method, cut: Cut, batches: Iterable[Tensor], first: int
 ) -> Iterator[tuple[Tensor, Callable[[], Tensor]]]:
     for number, index in enumerate(batches, first):
-        yield index, lambda number=number, index=index: method(cut(number, [index]))  # type: ignore[misc]
+        yield index, partial(_loss, method, cut, number, index)
+
+
+def _loss(method: Method, cut: Cut, number: int, index: Tensor) -> Tensor:
+    loss: Tensor = method(cut(number, [index]))
+    return loss

@@ -1,13 +1,35 @@
-"""What graphs must have to be trained on: enough of them, finite features, edges between their own nodes."""
+"""What is refused before the first step: no method, too few graphs, features or edges that cannot be trained on."""
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphcl.data import PackedDataset
+from graphcl.distributed import world
+from graphcl.methods import Method
 from graphcl.methods.base import check_data
 
-__all__ = ["check_features", "check_graphs"]
+__all__ = ["check_features", "check_graphs", "check_method"]
+
+
+def check_method(method: object) -> None:
+    """Refuse what is no method, and of several ranks a method whose loss may look at one rank's graphs alone."""
+    if not isinstance(method, Method):
+        wrapped = getattr(method, "_orig_mod", None) or getattr(method, "module", None)
+        if isinstance(wrapped, Method):
+            raise TypeError(
+                f"expected the method itself, got it inside a {type(method).__name__}; compile the network: "
+                "GraphEncoder(torch.compile(network)); for several devices start fit with torchrun"
+            )
+        raise TypeError(
+            f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
+            "GraphCL(GraphEncoder(network))"
+        )
+    if world() > 1 and not method.joins_ranks:
+        raise NotImplementedError(
+            f"expected a method whose loss runs over the graphs of all ranks, got {type(method).__name__}, which does "
+            "not say so; if it compares graphcl.distributed.joined_rows(...) alone, set its joins_ranks = True"
+        )
 
 
 def check_graphs(packed: PackedDataset, batch_size: int, *, single: bool = False) -> None:

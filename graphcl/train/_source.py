@@ -1,4 +1,4 @@
-"""What a run is made of: steps that have not been taken, where they come from, and what tells the data again."""
+"""What every source of steps has in common, and a hash that tells the data of a run again."""
 
 import hashlib
 from abc import ABC, abstractmethod

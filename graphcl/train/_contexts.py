@@ -1,4 +1,4 @@
-"""What a run is surrounded by: torch's random state, signals, a progress bar."""
+"""The blocks that a run goes through its steps in: torch is seeded, signals are noted, a bar shows how far it is."""
 
 import signal
 import threading
@@ -10,8 +10,8 @@ import torch
 
 from graphcl._random import torch_seeded
 from graphcl.distributed import rank, world
+from graphcl.train._source import Source
 from graphcl.train._state import State
-from graphcl.train._step import Source
 
 __all__ = ["progress_bar", "seeded", "stop_signal"]
 
@@ -58,8 +58,9 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
 
 
 def progress_bar(source: Source, epochs: int, state: State, progress: bool | None) -> Any:
+    """The bar of the first rank; others show none."""
     from tqdm import tqdm
 
-    disable = None if progress is None else not progress
+    disable = True if rank() > 0 else None if progress is None else not progress
     done = state.epoch * source.steps + state.batch
     return tqdm(total=epochs * source.steps, initial=done, unit="step", disable=disable)
