@@ -44,8 +44,8 @@ class Moment(NamedTuple):
 
 
 Callback = Callable[[Moment, Method], Mapping[str, float] | None]
-"""Signature: (moment, method) -> columns for the row of this epoch, if any. It must leave weights and random state; modes
-are put back after each, so that it may call ``method.eval()``."""
+"""Signature: (moment, method) -> columns for the row of this epoch, if any. It must leave weights and random state;
+modes are put back after it, so that it may call ``method.eval()``."""
 
 
 def look_on(
