@@ -12,7 +12,7 @@ from graphcl.distributed import joined_groups, joined_rows
 from graphcl.losses import NodeGraphJSD
 from graphcl.methods.base import Method, graphs_of
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
-from graphcl.nn._weighting import check_takes_weights, encode_weighted
+from graphcl.nn._signature import check_takes_weights
 
 __all__ = ["MVGRLGraph"]
 
@@ -75,7 +75,7 @@ class MVGRLGraph(Method):
             second = copy.deepcopy(encoder)
             reset(second.gnn)
             reset(second.readout)
-        check_takes_weights(second)
+        check_takes_weights(second.gnn)
         if (second.out_channels, second.graph_channels) != (width, encoder.graph_channels):
             raise ValueError(
                 "expected two encoders of one width, whose embeddings are added, "
@@ -98,11 +98,7 @@ class MVGRLGraph(Method):
         return loss + other
 
     def _encode(self, data: Data, key: Key) -> tuple[Embeddings, Embeddings]:
-        view = self.diffusion.view(data, fold(key, 0))
-        weight = view._store.get("edge_weight")
-        if weight is None:
-            return self.encoder.encode(data), self.second.encode(view)
-        return self.encoder.encode(data), encode_weighted(self.second, view, weight)
+        return self.encoder.encode(data), self.second.encode(self.diffusion.view(data, fold(key, 0)))
 
     def represent(self, data: Data) -> Embeddings:
         """The sum of both encoders' embeddings of the clean graph and its diffusion."""
