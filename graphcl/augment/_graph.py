@@ -93,6 +93,7 @@ class Graph:
         edge_rows: ``[E]`` where in edge-level attributes of ``stored`` the edges are; ``None`` for all of them.
 
     Example:
+        >>> from torch_geometric.data import Batch
         >>> pair = Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)
         >>> graph = Graph.of(Batch.from_data_list([pair, pair]))
         >>> graph.sizes.tolist(), graph.local.tolist(), graph.edge_batch.tolist()

@@ -63,7 +63,7 @@ class EditAugmentation(Augmentation):
 
     Example:
         >>> class NodeToss(EditAugmentation):  # a coin for every node but the first
-        ...     def edit(self, graph: Graph, key: Key) -> Edit:
+        ...     def edit(self, graph, key):
         ...         return Edit(keep_nodes=(graph.node_hashes(key) > 0) | (graph.local == 0))
         >>> path = Data(edge_index=torch.tensor([[0, 1, 2], [1, 2, 3]]), num_nodes=4)
         >>> 1 <= NodeToss()(path).num_nodes <= 4
