@@ -64,7 +64,7 @@ PAGES = (
 
 
 def public_names() -> dict[str, str]:
-    """Where objects are documented, by where they are defined: ``graphcl.nn.encoders.GIN`` is ``graphcl.nn.GIN``."""
+    """Where objects are documented, by where they are defined: ``graphcl.nn.gin.GIN`` is ``graphcl.nn.GIN``."""
     names = {}
     for page in PAGES:
         module = importlib.import_module(f"graphcl.{page}")

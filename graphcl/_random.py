@@ -35,6 +35,7 @@ __all__ = [
     "key_on_host",
     "normal",
     "normal_table",
+    "open_uniform",
     "randint",
     "seed_from",
     "torch_seeded",
@@ -214,6 +215,11 @@ def upper_bits(hashes: Tensor) -> Tensor:
 def uniform(hashes: Tensor) -> Tensor:
     """Numbers drawn evenly from [0, 1), float64."""
     return upper_bits(hashes).double() * 2.0**-53
+
+
+def open_uniform(hashes: Tensor) -> Tensor:
+    """Numbers drawn evenly from (0, 1), float64: half a step off both ends, so that no logarithm is of zero."""
+    return ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
 
 
 def below(hashes: Tensor, probability: float | Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 Each is a PyG transform with keyed randomness (see :class:`Augmentation`) that works on the whole batch at once.
 """
 
+from graphcl.augment._edit import Edit
+from graphcl.augment._graph import Graph
 from graphcl.augment.adaptive import AdaptiveEdgeDrop, AdaptiveFeatureMask
 from graphcl.augment.adgcl import EdgeDropper
 from graphcl.augment.base import Augmentation, EditAugmentation
 from graphcl.augment.centralities import centrality
-from graphcl.augment.compose import Compose, Identity, RandomApply, RandomChoice, Views
+from graphcl.augment.choice import RandomApply, RandomChoice
+from graphcl.augment.compose import Compose, Identity
 from graphcl.augment.diffusion import HeatDiffusion, PPRDiffusion
 from graphcl.augment.edge_add import EdgeAdd
 from graphcl.augment.edge_mask import EdgeMask
@@ -27,6 +30,7 @@ from graphcl.augment.pair_index import PairIndex
 from graphcl.augment.spectral import SpectralEdgeDrop
 from graphcl.augment.star import StarSubgraph
 from graphcl.augment.subgraph import RandomWalkSubgraph
+from graphcl.augment.views import Views
 
 __all__ = [
     "AdaptiveEdgeDrop",
@@ -43,6 +47,7 @@ __all__ = [
     "EdgeMask",
     "EdgePerturb",
     "EdgeRewire",
+    "Edit",
     "EditAugmentation",
     "EgoSubgraph",
     "FeatureDropout",
@@ -50,6 +55,7 @@ __all__ = [
     "FeatureNoise",
     "FeatureScale",
     "FeatureShuffle",
+    "Graph",
     "GrowthSubgraph",
     "HeatDiffusion",
     "HeteroAugmentation",

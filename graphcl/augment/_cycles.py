@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from graphcl._random import hash_ids
-from graphcl.augment._ties import unordered
 
-__all__ = ["components", "distances", "on_cycle"]
+__all__ = ["components", "on_cycle"]
 
 
 def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
@@ -42,6 +41,15 @@ def on_cycle(edge_index: Tensor, num_nodes: int) -> Tensor:
     crossed = total != 0
     cyclic = outside | (down & crossed.index_select(0, high)) | (up & crossed.index_select(0, low))
     return (cyclic & proper).index_select(0, of_edge)
+
+
+def unordered(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """``[P]`` the smaller and ``[P]`` the larger of each two nodes that an edge joins, and ``[E]`` which of them."""
+    width = max(num_nodes, 1)
+    src, dst = edge_index[0], edge_index[1]
+    cell, of_edge = torch.unique(torch.maximum(src, dst) * width + torch.minimum(src, dst), return_inverse=True)
+    high = cell // width
+    return cell - high * width, high, of_edge
 
 
 def components(edge_index: Tensor, num_nodes: int) -> Tensor:
@@ -73,15 +81,3 @@ def _forest(low: Tensor, high: Tensor, num_nodes: int) -> tuple[Tensor, Tensor, 
         again = changed.index_select(0, src).nonzero().squeeze(1)
         giver, taker = src.index_select(0, again), dst.index_select(0, again)
         depth += 1
-
-
-def distances(edge_index: Tensor, start: Tensor, rounds: int) -> Tensor:
-    """``[N]`` steps from the nearest node of ``start`` (``[N]`` bool); -1 where there are more than ``rounds``."""
-    src, dst = edge_index
-    found = start.long() - 1
-    for step in range(1, rounds + 1):
-        near = dst[(found[src] == step - 1) & (found[dst] < 0)]
-        if near.numel() == 0:
-            break
-        found[near] = step
-    return found

@@ -33,6 +33,10 @@ class Edit:
             instead of a copy.
         node_mask: ``[N]`` bool to store under that name: false for nodes that stay but no longer count.
         edge_pair: ``[E]`` names of the edges' pairs to store (see :class:`PairIndex`).
+
+    Example:
+        >>> Edit(keep_nodes=torch.tensor([True, False])).keep_nodes
+        tensor([ True, False])
     """
 
     keep_nodes: Tensor | None = None

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from graphcl._host import BLOCK
 from graphcl._random import hash_ids, normal_table
 from graphcl.augment._graph import Graph
 
 __all__ = ["below_share", "features", "floating", "normals", "num_columns", "uniforms"]
-
-_BLOCK = 1 << 15  # elements: few enough to stay in a core's cache, and for torch to start no threads
 
 
 def features(graph: Graph) -> Tensor:
@@ -72,7 +71,7 @@ def _each(function: Callable[[Tensor], Tensor], keys: Tensor, columns: int, bits
         # Every device that torch runs on stores the lower end of a number first.
         return function(hash_ids(some[:, None], words).view(bits)[:, :columns])
 
-    step = max(_BLOCK // columns, 1) if keys.device.type == "cpu" else n
+    step = max(BLOCK // columns, 1) if keys.device.type == "cpu" else n
     if step >= n:
         return block(keys)
     first = block(keys[:step])

@@ -15,7 +15,7 @@ from torch_geometric.utils import is_sparse
 from graphcl._host import ascending
 from graphcl._random import Key, hash_ids
 
-__all__ = ["Graph", "begins", "check_grouped", "check_int64", "check_num_graphs", "names_of", "offsets", "plain"]
+__all__ = ["Graph", "begins", "check_grouped", "check_int64", "check_num_graphs", "names_of", "offsets", "unwrapped"]
 
 
 def offsets(counts: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def begins(group: Tensor, num_groups: int) -> Tensor:
     return torch.searchsorted(group, torch.arange(num_groups + 1, device=group.device))
 
 
-def plain(edge_index: Tensor) -> Tensor:
+def unwrapped(edge_index: Tensor) -> Tensor:
     """PyG's ``EdgeIndex`` as the tensor in it: it refuses some arithmetic and notes an order of its own."""
     return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
 
@@ -91,6 +91,13 @@ class Graph:
         rows: ``[N]`` where in ``features`` the nodes are; ``None`` for all of them.
         stored: Every attribute of the data that this is a part of, by name.
         edge_rows: ``[E]`` where in edge-level attributes of ``stored`` the edges are; ``None`` for all of them.
+
+    Example:
+        >>> from torch_geometric.data import Batch
+        >>> pair = Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)
+        >>> graph = Graph.of(Batch.from_data_list([pair, pair]))
+        >>> graph.sizes.tolist(), graph.local.tolist(), graph.edge_batch.tolist()
+        ([2, 2], [0, 1, 0, 1], [0, 1])
     """
 
     edge_index: Tensor
@@ -119,7 +126,7 @@ class Graph:
                     else "give a graph without edges an empty [2, 0] one"
                 )
             )
-        edge_index = plain(edge_index)
+        edge_index = unwrapped(edge_index)
         check_int64("edge_index", edge_index)
         if edge_index.dim() != 2 or edge_index.size(0) != 2:
             raise ValueError(

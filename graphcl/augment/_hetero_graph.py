@@ -10,7 +10,7 @@ from torch_geometric.data.storage import BaseStorage
 from torch_geometric.utils import is_sparse
 
 from graphcl._random import Key, fold
-from graphcl.augment._graph import Graph, check_grouped, check_int64, check_num_graphs, names_of, offsets, plain
+from graphcl.augment._graph import Graph, check_grouped, check_int64, check_num_graphs, names_of, offsets, unwrapped
 
 __all__ = ["EdgeType", "HeteroGraph", "Kind", "NodeType", "key_of"]
 
@@ -96,7 +96,7 @@ def _edges(kind: EdgeType, store: BaseStorage, nodes: dict[NodeType, Graph]) -> 
     edge_index = store.get("edge_index")
     if not isinstance(edge_index, Tensor) or is_sparse(edge_index):
         raise ValueError(f"expected an edge_index of edge type {kind}, got none; a sparse adj_t cannot be augmented")
-    edge_index = plain(edge_index)
+    edge_index = unwrapped(edge_index)
     check_int64(f"data[{kind}].edge_index", edge_index)
     if edge_index.dim() != 2 or edge_index.size(0) != 2:
         raise ValueError(

@@ -114,11 +114,16 @@ class Pairs:
         # A cell begins with its larger node, or its source, and the nodes of a graph with its first one.
         return torch.searchsorted(self.cell, self.of.ptr << width(self.of)).diff()
 
+    @property
+    def nodes(self) -> tuple[Tensor, Tensor]:
+        """``[P]`` and ``[P]`` the two nodes in the batch's numbering: larger and smaller, or source and target."""
+        bits = width(self.of)
+        return self.cell >> bits, self.cell & ((1 << bits) - 1)
+
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
-        """``[P]`` and ``[P]`` the two nodes, numbered within the graph: larger and smaller, or source and target."""
-        bits = width(self.of)
-        major, minor = self.cell >> bits, self.cell & ((1 << bits) - 1)
+        """``[P]`` and ``[P]`` the same, numbered within the graph."""
+        major, minor = self.nodes
         if self.of.num_graphs == 1:
             return major, minor
         begin = self.of.ptr.index_select(0, self.graph)

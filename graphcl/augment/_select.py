@@ -1,7 +1,7 @@
 """An exact number of elements per graph, chosen by hash, for all graphs in one sort."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from graphcl._host import BLOCK, sort_in_place
 from graphcl._random import Array
 
 __all__ = [
+    "Chance",
     "Count",
     "check_count",
+    "check_count_or_chance",
     "check_share",
     "how_many",
     "limit_of_smallest",
@@ -27,6 +29,9 @@ __all__ = [
 Count = Literal["round", "floor"]
 """How a share becomes a number of elements: the nearest integer, or the integer below (the authors' recipe)."""
 
+Chance = Literal["bernoulli"]
+"""The third way: a coin for each element."""
+
 
 _NEARLY = 1e-9  # a share such as 0.29 of 100 must be 29, not 28.999999999999996 floored to 28
 
@@ -39,9 +44,15 @@ def check_share(name: str, share: float) -> float:
     return float(share)
 
 
-def check_count(count: str, *others: str) -> Count:
-    """``count``, or ``ValueError`` if it is neither a known rule nor one of ``others``."""
-    check_choice("count", count, (*others, "round", "floor"))
+def check_count(count: str) -> Count:
+    """``count``, or ``ValueError`` if it is no known rule for an exact number."""
+    check_choice("count", count, get_args(Count))
+    return count  # type: ignore[return-value]
+
+
+def check_count_or_chance(count: str) -> Count | Chance:
+    """``count``, or ``ValueError`` if it is no known rule."""
+    check_choice("count", count, (*get_args(Chance), *get_args(Count)))
     return count  # type: ignore[return-value]
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphcl._random import Key
+from graphcl._random import Key, open_uniform
 from graphcl.augment._graph import Graph
-from graphcl.augment._ties import Ties
+from graphcl.augment._pairs import Pairs
 
 __all__ = ["EdgeDropper", "concrete", "mean_drop"]
 
@@ -31,8 +31,7 @@ def concrete(logits: Tensor, hashes: Tensor, temperature: float) -> Tensor:
     Source: Maddison, Mnih, Teh, "The Concrete Distribution: A Continuous Relaxation of Discrete Random Variables", ICLR
     2017, for two states; Jang, Gu, Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017.
     """
-    # Half a step off both ends, so that neither logarithm is of zero. In float64, where the devices agree.
-    u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
+    u = open_uniform(hashes)  # in float64, where the devices agree
     noise = (u.log() - (-u).log1p()).to(logits.dtype)
     return torch.sigmoid((logits + noise) / temperature)
 
@@ -134,30 +133,30 @@ class EdgeDropper(nn.Module):
         Raises:
             ValueError: A shape is not as described.
         """
-        graph = Graph.of(data)
-        ties = Ties.of(graph)
-        logits = self._scores(h, graph, ties, edge_attr)
-        return concrete(logits, ties.hashes(graph, key), self.temperature).index_select(0, ties.of_edge)
+        pairs = Pairs.find(Graph.of(data), directed=False)
+        logits = self._scores(h, pairs, edge_attr)
+        return concrete(logits, pairs.hashes(key), self.temperature).index_select(0, pairs.of_edge)
 
     def score(self, h: Tensor, data: Data, *, edge_attr: Tensor | None = None) -> Tensor:
         """``[E]`` the score of each edge, without the draw: sigmoid(score) is the probability of keeping it."""
-        graph = Graph.of(data)
-        ties = Ties.of(graph)
-        return self._scores(h, graph, ties, edge_attr).index_select(0, ties.of_edge)
+        pairs = Pairs.find(Graph.of(data), directed=False)
+        return self._scores(h, pairs, edge_attr).index_select(0, pairs.of_edge)
 
-    def _scores(self, h: Tensor, graph: Graph, ties: Ties, edge_attr: Tensor | None) -> Tensor:
+    def _scores(self, h: Tensor, pairs: Pairs, edge_attr: Tensor | None) -> Tensor:
         """``[P]`` the score of each two nodes that an edge joins."""
+        graph = pairs.of
         if h.shape != (graph.num_nodes, self.in_channels):
             raise ValueError(f"expected h of shape {[graph.num_nodes, self.in_channels]}, got {list(h.shape)}")
-        a, b = h.index_select(0, ties.low), h.index_select(0, ties.high)
+        high, low = pairs.nodes
+        a, b = h.index_select(0, low), h.index_select(0, high)
         features = []
         if self.edge_channels:
             shape = (graph.num_edges, self.edge_channels)
             if edge_attr is None or edge_attr.shape != shape:
                 got = "none" if edge_attr is None else list(edge_attr.shape)
                 raise ValueError(f"expected edge_attr of shape {list(shape)}, got {got}")
-            total = h.new_zeros(a.size(0), self.edge_channels).index_add(0, ties.of_edge, edge_attr.to(h.dtype))
-            times = h.new_zeros(a.size(0), 1).index_add(0, ties.of_edge, h.new_ones(graph.num_edges, 1))
+            total = h.new_zeros(a.size(0), self.edge_channels).index_add(0, pairs.of_edge, edge_attr.to(h.dtype))
+            times = h.new_zeros(a.size(0), 1).index_add(0, pairs.of_edge, h.new_ones(graph.num_edges, 1))
             features = [total / times]
         elif edge_attr is not None:
             raise ValueError("expected no edge_attr, got some; build EdgeDropper(..., edge_channels=...) to use it")

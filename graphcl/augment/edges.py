@@ -1,7 +1,6 @@
 """Edge dropping and edge perturbation."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,13 +12,11 @@ from graphcl.augment._by_hashes import choose_by_hashes
 from graphcl.augment._edit import Edit
 from graphcl.augment._graph import Graph
 from graphcl.augment._pairs import Pairs, code_of, hash_edges
-from graphcl.augment._select import Count, check_count, check_share, how_many
+from graphcl.augment._select import Chance, Count, check_count, check_count_or_chance, check_share, how_many
 from graphcl.augment.base import EditAugmentation
 from graphcl.augment.edge_add import EdgeFill, check_edge_fill, join_pairs
 
 __all__ = ["EdgeDrop", "EdgePerturb", "drop_edges", "perturb_edges"]
-
-Chance = Literal["bernoulli"]
 
 
 def drop_edges(
@@ -100,7 +97,7 @@ class EdgeDrop(EditAugmentation):
     def __init__(self, drop: float = 0.1, *, directed: bool = False, count: Count | Chance = "bernoulli") -> None:
         self.drop = check_share("drop", drop)
         self.directed = directed
-        self.count: Count | Chance = "bernoulli" if count == "bernoulli" else check_count(count, "bernoulli")
+        self.count = check_count_or_chance(count)
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         return drop_edges(graph, key, drop=self.drop, directed=self.directed, count=self.count)
@@ -154,5 +151,6 @@ class EdgePerturb(EditAugmentation):
         self.fill = check_edge_fill(fill)
 
     def edit(self, graph: Graph, key: Key) -> Edit:
-        shares = {"drop": self.drop, "add": self.add}
-        return perturb_edges(graph, key, **shares, directed=self.directed, count=self.count, fill=self.fill)
+        return perturb_edges(
+            graph, key, drop=self.drop, add=self.add, directed=self.directed, count=self.count, fill=self.fill
+        )

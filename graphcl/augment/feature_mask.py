@@ -1,24 +1,18 @@
 """Masking of features: whole columns, or single elements."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-from graphcl._arguments import check_choice, check_number
+from graphcl._arguments import check_number
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._edit import Edit
 from graphcl.augment._elements import below_share, features, floating, num_columns
 from graphcl.augment._fill import can_hold, span
 from graphcl.augment._graph import Graph
-from graphcl.augment._select import check_share, how_many
+from graphcl.augment._select import Chance, Count, check_count_or_chance, check_share, how_many
 from graphcl.augment.base import EditAugmentation
 
-__all__ = ["ColumnCount", "FeatureDropout", "FeatureMask", "check_column_count", "drop_features", "mask_features"]
-
-ColumnCount = Literal["bernoulli", "round", "floor"]
-"""How a share becomes a number of columns: a coin for each, the nearest integer, or the integer below."""
-
+__all__ = ["FeatureDropout", "FeatureMask", "drop_features", "mask_features"]
 
 _WORDS = {
     torch.float64: torch.int64,
@@ -34,7 +28,7 @@ def mask_features(
     key: Key,
     *,
     mask: float,
-    count: ColumnCount = "bernoulli",
+    count: Count | Chance = "bernoulli",
     fill: float = 0,
     shared: bool = False,
 ) -> Edit:
@@ -45,7 +39,7 @@ def mask_features(
     return Edit(values={"x": fill_columns(x, columns, graph.batch, fill)})
 
 
-def masked_columns(keys: Tensor, columns: int, *, mask: float, count: ColumnCount) -> Tensor:
+def masked_columns(keys: Tensor, columns: int, *, mask: float, count: Count | Chance) -> Tensor:
     """``[G, F]`` the masked columns, from one key per graph."""
     hashes = hash_ids(keys[:, None], torch.arange(columns, device=keys.device))
     if count == "bernoulli":
@@ -86,12 +80,6 @@ def drop_features(graph: Graph, key: Key, *, drop: float, rescale: bool = False)
     return Edit(values={"x": x.masked_fill(dropped, 0)})
 
 
-def check_column_count(count: str) -> ColumnCount:
-    """``count``, or ``ValueError`` if it is no known rule."""
-    check_choice("count", count, ("bernoulli", "round", "floor"))
-    return count  # type: ignore[return-value]
-
-
 class FeatureMask(EditAugmentation):
     """Mask a share of the feature columns: the same columns at every node of a graph.
 
@@ -122,15 +110,19 @@ class FeatureMask(EditAugmentation):
     """
 
     def __init__(
-        self, mask: float = 0.1, *, count: ColumnCount = "bernoulli", fill: float = 0, shared: bool = False
+        self, mask: float = 0.1, *, count: Count | Chance = "bernoulli", fill: float = 0, shared: bool = False
     ) -> None:
         self.mask = check_share("mask", mask)
-        self.count = check_column_count(count)
+        self.count = check_count_or_chance(count)
         self.fill = check_number("fill", fill)
         self.shared = shared
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         return mask_features(graph, key, mask=self.mask, count=self.count, fill=self.fill, shared=self.shared)
+
+    @property
+    def keyed_by_graph(self) -> bool:
+        return not self.shared
 
 
 class FeatureDropout(EditAugmentation):

@@ -65,3 +65,7 @@ class FeatureShuffle(EditAugmentation):
 
     def edit(self, graph: Graph, key: Key) -> Edit:
         return shuffle_features(graph, key, across=self.across)
+
+    @property
+    def keyed_by_graph(self) -> bool:
+        return not self.across

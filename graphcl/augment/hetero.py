@@ -12,9 +12,9 @@ from graphcl._arguments import check_number
 from graphcl._random import Key, below, hash_ids
 from graphcl.augment._hetero_apply import HeteroEdit, apply_hetero
 from graphcl.augment._hetero_graph import EdgeType, HeteroGraph, NodeType, key_of
-from graphcl.augment._select import Count, check_count, check_share
+from graphcl.augment._select import Chance, Count, check_count, check_count_or_chance, check_share
 from graphcl.augment.base import Augmentation
-from graphcl.augment.feature_mask import ColumnCount, check_column_count, mask_features
+from graphcl.augment.feature_mask import mask_features
 from graphcl.augment.nodes import drop_nodes
 
 __all__ = [
@@ -108,7 +108,7 @@ def mask_hetero_features(
     key: Key,
     *,
     mask: float | Mapping[NodeType, float],
-    count: ColumnCount = "bernoulli",
+    count: Count | Chance = "bernoulli",
     fill: float = 0,
     shared: bool = False,
 ) -> HeteroEdit:
@@ -277,12 +277,12 @@ class HeteroFeatureMask(HeteroAugmentation):
         self,
         mask: float | Mapping[NodeType, float] = 0.1,
         *,
-        count: ColumnCount = "bernoulli",
+        count: Count | Chance = "bernoulli",
         fill: float = 0,
         shared: bool = False,
     ) -> None:
         self.mask = _check_rates("mask", mask)
-        self.count = check_column_count(count)
+        self.count = check_count_or_chance(count)
         self.fill = check_number("fill", fill)
         self.shared = shared
 

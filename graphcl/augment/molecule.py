@@ -1,6 +1,7 @@
 """Augmentations of molecules: what follows from the atoms and bonds that go is brought up to date, never left stale."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -9,10 +10,10 @@ from graphcl._arguments import plain
 from graphcl._random import Key, fold
 from graphcl._vocabulary import Vocab
 from graphcl.augment._chemistry import Molecule, MoleculeAugmentation, check_vocab, refresh
-from graphcl.augment._cycles import distances
 from graphcl.augment._edit import Edit
+from graphcl.augment._pairs import Pairs
+from graphcl.augment._rings import nearest, rings
 from graphcl.augment._select import Count, check_count, check_share, how_many, smallest_k
-from graphcl.augment._ties import Ties
 
 __all__ = ["AtomDrop", "AtomMask", "BondDrop", "SubgraphRemove"]
 
@@ -42,15 +43,16 @@ def drop_atoms(molecule: Molecule, key: Key, *, drop: float, count: Count = "rou
 def drop_bonds(molecule: Molecule, key: Key, *, drop: float, count: Count = "round") -> Edit:
     """Drop a share of each molecule's bonds, both directions together; those at protected atoms stay."""
     graph = molecule.graph
-    ties = Ties.of(graph)
-    hashes = ties.hashes(graph, key)
-    k = how_many(drop, ties.counts, count)
+    pairs = Pairs.find(graph, directed=False)
+    hashes = pairs.hashes(key)
+    k = how_many(drop, pairs.counts, count)
     if molecule.protected is not None:
-        kept = molecule.protected[ties.low] | molecule.protected[ties.high]
+        high, low = pairs.nodes
+        kept = molecule.protected[low] | molecule.protected[high]
         hashes.masked_fill_(kept, -1)
-        k = torch.minimum(k, torch.zeros_like(k).scatter_add_(0, ties.graph, (~kept).long()))
-    dropped = smallest_k(hashes, ties.graph, k, ties.counts)
-    return refresh(molecule, keep_edges=~dropped.index_select(0, ties.of_edge))
+        k = torch.minimum(k, torch.zeros_like(k).scatter_add_(0, pairs.graph, (~kept).long()))
+    dropped = smallest_k(hashes, pairs.graph, k, pairs.counts)
+    return refresh(molecule, keep_edges=~dropped.index_select(0, pairs.of_edge))
 
 
 def remove_subgraph(molecule: Molecule, key: Key, *, remove: float, count: Count = "round") -> Edit:
@@ -61,15 +63,8 @@ def remove_subgraph(molecule: Molecule, key: Key, *, remove: float, count: Count
     edges = graph.edge_index
     if molecule.protected is not None:
         edges = edges[:, ~molecule.protected[edges].any(0)]
-    # Every ring around the start holds an atom at least, so k - 1 rings hold k atoms, or all that can be reached.
-    rings = int(k.max()) - 1 if k.numel() else 0
-    ring = distances(torch.cat([edges, edges.flip(0)], 1), start, rings)
-    reached = ring >= 0
-    k = torch.minimum(k, torch.zeros_like(k).scatter_add_(0, graph.batch, reached.long()))
-    # The ring first, and within the last ring chance; 32 bits of it, for which smallest_k has room.
-    chance = (graph.node_hashes(fold(key, 1)) >> 16).bitwise_and_((1 << 48) - 1)
-    order = torch.where(reached, ring.clamp(max=(1 << 15) - 2), (1 << 15) - 1) << 48 | chance
-    return refresh(molecule, keep_nodes=~smallest_k(order, graph.batch, k, graph.sizes))
+    free = replace(graph, edge_index=torch.cat([edges, edges.flip(0)], 1))
+    return refresh(molecule, keep_nodes=~nearest(graph, fold(key, 1), rings(free, start, wanted=k), k))
 
 
 def _removable(molecule: Molecule, share: float, count: Count) -> Tensor:

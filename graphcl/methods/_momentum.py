@@ -9,8 +9,9 @@ from torch_geometric.data import Data
 
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.methods.base import View, ViewMethod, check_two_views
-from graphcl.methods.graphs import two_random_views, width_of
+from graphcl.methods.graphs import two_random_views
 from graphcl.nn import EMATarget, GraphEncoder, KeyQueue, projection_head
+from graphcl.nn.heads import output_width
 
 __all__ = ["MomentumMethod"]
 
@@ -36,7 +37,7 @@ class MomentumMethod(ViewMethod, ABC):
         self.head = projection_head(encoder.graph_channels) if head is None else head
         self.loss = loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum)
-        self.queue = KeyQueue(width_of(self.head, encoder.graph_channels), queue_size)
+        self.queue = KeyQueue(output_width(self.head, encoder.graph_channels), queue_size)
         self._waiting: list[tuple[Tensor, Tensor | None, bool]] = []
 
     def match(self, views: Sequence[Data]) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """AD-GCL: contrast a graph with the view that an adversary made of it by dropping edges."""
 
+import copy
 from typing import Any
 
 import torch
@@ -13,8 +14,7 @@ from graphcl.losses import InfoNCE
 from graphcl.methods.base import Method, check_several, graphs_of
 from graphcl.nn import GraphEncoder, project_views, projection_head
 from graphcl.nn._redrawn import redrawn
-from graphcl.nn._signature import takes_weights
-from graphcl.nn._weighting import check_takes_weights, encode_weighted
+from graphcl.nn._signature import check_takes_weights
 
 __all__ = ["ADGCL"]
 
@@ -71,7 +71,7 @@ class ADGCL(Method):
     ) -> None:
         super().__init__(encoder, seed=seed)
         width = encoder.graph_channels
-        check_takes_weights(encoder)
+        check_takes_weights(encoder.gnn)
         self.scorer = GraphEncoder(redrawn(encoder.gnn, "scorer=") if scorer is None else scorer)
         self.dropper = EdgeDropper(self.scorer.out_channels) if dropper is None else dropper
         self.head = projection_head(width) if head is None else head
@@ -83,9 +83,9 @@ class ADGCL(Method):
         weight = self.dropper(self.scorer.encode(data).node, data, fold(key, 0), **features)
         clean = self.encoder.encode(data).graph
         kept = _Reversed.apply(weight)  # type: ignore[no-untyped-call]
-        if takes_weights(self.encoder.gnn) and "edge_weight" in data:  # the edges of the clean graph are weighted too
-            kept = kept * data.edge_weight.view(-1)
-        dropped = encode_weighted(self.encoder, data, kept).graph
+        view = copy.copy(data)
+        view.edge_weight = kept * data.edge_weight.view(-1) if "edge_weight" in data else kept
+        dropped = self.encoder.encode(view).graph
         loss: Tensor = self.loss(*project_views(self.head, [joined_rows(clean), joined_rows(dropped)]))
         penalty = self.dropper.penalty(weight, data)
         if is_one_batch():

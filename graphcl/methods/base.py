@@ -12,7 +12,6 @@ from torch_geometric.data import Batch, Data, HeteroData
 from graphcl._random import Key, drawing_from, fold, seed_from
 from graphcl.augment import Augmentation
 from graphcl.augment._foreign import foreign_view
-from graphcl.augment._keyed import is_keyed_by_graph
 from graphcl.distributed import is_one_batch, joined_rows
 from graphcl.nn import Embeddings, GraphEncoder
 from graphcl.nn._modes import evaluating
@@ -255,7 +254,7 @@ class ViewMethod(Method):
     @property
     def can_look_ahead(self) -> bool:
         """Whether views of several steps can be made at once, as every graph's view depends on its own key alone."""
-        return all(map(is_keyed_by_graph, self.views))
+        return all(isinstance(view, Augmentation) and view.keyed_by_graph for view in self.views)
 
     def views_of(self, data: Data, key: Key) -> list[Data]:
         """The views of the step that ``key`` names; with one key per graph, views of several steps side by side."""

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from graphcl import losses
 from graphcl.methods.base import View
 from graphcl.methods.grace import edge_and_feature_drop
-from graphcl.methods.graphs import width_of
 from graphcl.methods.nodes import NodeViewMethod
 from graphcl.nn import GraphEncoder
+from graphcl.nn.heads import output_width
 
 __all__ = ["GBT"]
 
@@ -59,7 +59,7 @@ class GBT(NodeViewMethod):
     ) -> None:
         authors = (edge_and_feature_drop(0.5, 0.1), edge_and_feature_drop(0.5, 0.1))
         super().__init__(encoder, views=authors if views is None else views, head=head, seed=seed)
-        width = width_of(self.head, encoder.out_channels)
+        width = output_width(self.head, encoder.out_channels)
         self.loss = losses.BarlowTwins(redundancy=1 / width) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from graphcl.losses import BarlowTwins
 from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod, width_of
+from graphcl.methods.graphs import GraphViewMethod
 from graphcl.nn import GraphEncoder, MLPHead
+from graphcl.nn.heads import output_width
 
 __all__ = ["GraphBarlowTwins"]
 
@@ -53,7 +54,7 @@ class GraphBarlowTwins(GraphViewMethod):
         super().__init__(encoder, views=views, seed=seed)
         width = encoder.graph_channels
         self.head = MLPHead(width, 256, 256, num_layers=3, last_bias=False) if head is None else head
-        self.loss = BarlowTwins(redundancy=1 / width_of(self.head, width)) if loss is None else loss
+        self.loss = BarlowTwins(redundancy=1 / output_width(self.head, width)) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         return self.loss(z1, z2)

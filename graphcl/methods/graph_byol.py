@@ -8,8 +8,9 @@ from torch_geometric.data import Data
 
 from graphcl.losses import Bootstrap
 from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows
-from graphcl.methods.graphs import two_random_views, width_of
+from graphcl.methods.graphs import two_random_views
 from graphcl.nn import EMATarget, GraphEncoder, MLPHead, project_views
+from graphcl.nn.heads import output_width
 
 __all__ = ["GraphBYOL"]
 
@@ -70,7 +71,7 @@ class GraphBYOL(ViewMethod):
         check_two_views(self.views)
         width = encoder.graph_channels
         self.head = MLPHead(width, 2 * width) if head is None else head
-        width = width_of(self.head, width)
+        width = output_width(self.head, width)
         self.predictor = MLPHead(width, 2 * width) if predictor is None else predictor
         self.loss = Bootstrap() if loss is None else loss
         self.target = EMATarget(nn.ModuleList([encoder, self.head]), momentum=momentum, total_steps=total_steps)

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from graphcl.losses import SwAV
 from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod, width_of
+from graphcl.methods.graphs import GraphViewMethod
 from graphcl.nn import GraphEncoder, MLPHead, Prototypes
+from graphcl.nn.heads import output_width
 
 __all__ = ["GraphSwAV"]
 
@@ -56,7 +57,7 @@ class GraphSwAV(GraphViewMethod):
     ) -> None:
         super().__init__(encoder, views=views, seed=seed)
         self.head = MLPHead(encoder.graph_channels) if head is None else head
-        self.prototypes = Prototypes(width_of(self.head, encoder.graph_channels), num_prototypes)
+        self.prototypes = Prototypes(output_width(self.head, encoder.graph_channels), num_prototypes)
         self.loss = SwAV() if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from graphcl.losses import VICReg
 from graphcl.methods.base import View
-from graphcl.methods.graphs import GraphViewMethod, width_of
+from graphcl.methods.graphs import GraphViewMethod
 from graphcl.nn import GraphEncoder, MLPHead
+from graphcl.nn.heads import output_width
 
 __all__ = ["GraphVICReg"]
 
@@ -54,7 +55,7 @@ class GraphVICReg(GraphViewMethod):
         super().__init__(encoder, views=views, seed=seed)
         width = encoder.graph_channels
         self.head = MLPHead(width, 256, 256, num_layers=3, last_bias=False) if head is None else head
-        self.loss = VICReg(invariance=25 / width_of(self.head, width), variance=12.5) if loss is None else loss
+        self.loss = VICReg(invariance=25 / output_width(self.head, width), variance=12.5) if loss is None else loss
 
     def compare(self, z1: Tensor, z2: Tensor) -> Tensor:
         return self.loss(z1, z2)

@@ -3,16 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcl.augment import EdgePerturb, NodeDrop, NodeMask, RandomChoice, RandomWalkSubgraph
 from graphcl.methods.base import View, ViewMethod, check_several, check_two_views, graph_rows
 from graphcl.nn import GraphEncoder, project_views
-from graphcl.nn._modes import evaluating
 
-__all__ = ["GraphViewMethod", "random4", "two_random_views", "width_of"]
+__all__ = ["GraphViewMethod", "random4", "two_random_views"]
 
 
 def random4() -> RandomChoice:
@@ -73,15 +71,3 @@ def two_random_views() -> tuple[View, View]:
         2
     """
     return random4(), random4()
-
-
-def width_of(head: nn.Module, in_channels: int) -> int:
-    """The width of what a head makes of embeddings of a width.
-
-    Example:
-        >>> width_of(nn.Linear(4, 2), 4)
-        2
-    """
-    weight = next(head.parameters(), torch.empty(0))
-    with evaluating(head), torch.no_grad():
-        return int(head(weight.new_zeros(1, in_channels)).size(1))

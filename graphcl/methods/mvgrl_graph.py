@@ -11,7 +11,7 @@ from graphcl.methods.base import Method, View, graphs_of, view_of
 from graphcl.methods.mvgrl import check_second
 from graphcl.nn import Embeddings, GraphEncoder, ShortcutHead
 from graphcl.nn._redrawn import redrawn
-from graphcl.nn._weighting import check_takes_weights, encode_weighted
+from graphcl.nn._signature import check_takes_weights
 
 __all__ = ["MVGRLGraph"]
 
@@ -74,7 +74,7 @@ class MVGRLGraph(Method):
         width = encoder.out_channels
         self.second = redrawn(encoder, "second=") if second is None else second
         check_second(encoder, self.second)
-        check_takes_weights(self.second)
+        check_takes_weights(self.second.gnn)
         self.diffusion = PPRDiffusion(alpha=0.2, threshold=0.01) if diffusion is None else diffusion
         self.node_head = ShortcutHead(width, activation=nn.PReLU()) if node_head is None else node_head
         self.graph_head = (
@@ -91,11 +91,7 @@ class MVGRLGraph(Method):
         return loss + other
 
     def _encode(self, data: Data, key: Key) -> tuple[Embeddings, Embeddings]:
-        view = view_of(self.diffusion, data, fold(key, 0))
-        weight = view._store.get("edge_weight")
-        if weight is None:
-            return self.encoder.encode(data), self.second.encode(view)
-        return self.encoder.encode(data), encode_weighted(self.second, view, weight)
+        return self.encoder.encode(data), self.second.encode(view_of(self.diffusion, data, fold(key, 0)))
 
     def represent(self, data: Data) -> Embeddings:
         """The sum of both encoders' embeddings of the clean graph and its diffusion."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import cumsum
 
-from graphcl._random import Key, fold
+from graphcl._random import Key, fold, open_uniform
 from graphcl.augment._graph import Graph
 from graphcl.distributed import joined_rows
 from graphcl.losses import InfoNCE
@@ -142,8 +142,7 @@ def draw_nodes(chance: Tensor, batch: Tensor, num_graphs: int, keep: float, hash
         tensor([0, 2, 3])
     """
     # The k first of exponential clocks with these rates (Efraimidis and Spirakis, 2006).
-    u = ((hashes >> 12).bitwise_and_((1 << 52) - 1).double() + 0.5) * 2.0**-52
-    order = (-u.log() / chance.double()).argsort()
+    order = (-open_uniform(hashes).log() / chance.double()).argsort()
     order = order[batch[order].argsort(stable=True)]
     size = torch.bincount(batch, minlength=num_graphs)
     rank = torch.arange(batch.numel(), device=batch.device) - (size.cumsum(0) - size)[batch[order]]

@@ -1,13 +1,14 @@
 """Encoders, readouts and heads. Any PyG model can take the encoder's place."""
 
 from graphcl.nn._joining import split_batch
+from graphcl.nn.base import EdgeEncoder, JointEncoder
 from graphcl.nn.columns import AtomEmbedding, bond_counts
 from graphcl.nn.depths import Depth, UnitDepths, depths_of
 from graphcl.nn.ema import EMATarget
 from graphcl.nn.embeddings import Embeddings, GraphEncoder
-from graphcl.nn.encoders import GIN, EdgeEncoder, JointEncoder
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN, normalised_adjacency, weighted_adjacency
+from graphcl.nn.gin import GIN
 from graphcl.nn.heads import MLPHead, ShortcutHead, project_views, projection_head
 from graphcl.nn.inference import Rows, embed_layerwise
 from graphcl.nn.layers import Edges, Layers, layers_of

@@ -9,7 +9,7 @@ from torch_geometric.data import Batch, Data
 
 from graphcl._index import outside
 from graphcl.nn._cache import remember
-from graphcl.nn.encoders import check_edges
+from graphcl.nn._checks import check_edges
 
 __all__ = ["check_one_each", "is_dense", "join_edges", "join_rows", "join_weights", "split_batch", "weight_of"]
 

@@ -14,6 +14,7 @@ __all__ = [
     "OFFERED",
     "check_forward",
     "check_not_cached",
+    "check_takes_weights",
     "inner",
     "reads_edge_attr",
     "requires",
@@ -44,6 +45,16 @@ def requires(gnn: nn.Module, name: str) -> bool:
 def takes_weights(gnn: nn.Module) -> bool:
     """Whether a network's ``forward`` has an argument ``edge_weight`` and, for PyG's models, makes use of it."""
     return getattr(inner(gnn), "supports_edge_weight", True) and takes(gnn, "edge_weight")
+
+
+def check_takes_weights(gnn: nn.Module) -> None:
+    """Refuse a network that cannot be told how much each edge counts, or that makes nothing of it."""
+    if not takes_weights(gnn):
+        unused = ", which makes no use of it" if takes(gnn, "edge_weight") else ""
+        raise ValueError(
+            f"expected a network whose forward takes edge_weight, got {type(inner(gnn)).__name__}{unused}; take GIN of "
+            "graphcl.nn, or a model such as GCN whose forward is (x, edge_index, edge_weight)"
+        )
 
 
 def takes_batch(gnn: nn.Module) -> bool:

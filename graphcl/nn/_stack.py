@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
-from graphcl.nn.encoders import JointEncoder, check_edges, check_features, check_sizes
+from graphcl.nn._checks import check_edges, check_features, check_sizes
+from graphcl.nn.base import JointEncoder
 from graphcl.nn.norm import BatchNorm, norm_layer, normalise_views
 from graphcl.nn.prelu import PReLU
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graphcl.nn._signature import inner
+from graphcl.nn._signature import inner, takes_weights
 from graphcl.nn._stack import Stack
-from graphcl.nn.encoders import GIN, JointEncoder
+from graphcl.nn.base import JointEncoder
+from graphcl.nn.gin import GIN
 
 __all__ = ["Depth", "UnitDepths", "depths_of"]
 
@@ -56,11 +57,15 @@ class UnitDepths(JointEncoder):
                 f"{type(gnn).__name__}"
             )
         self.gnn = gnn
+        self.supports_edge_weight = takes_weights(gnn)  # by the name that PyG's models have for it
         self.widths = widths
         self.out_channels = sum(self.widths)
 
-    def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
-        rows = self.gnn(x, edge_index, splits=splits)
+    def forward(
+        self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
+    ) -> Tensor:
+        options = {} if edge_weight is None else {"edge_weight": edge_weight}
+        rows = self.gnn(x, edge_index, splits=splits, **options)
         # Lengths in the precision of the features, under autocast too: a sum over nodes adds up what is off in each.
         blocks = [x, *rows.to(x.dtype).split(self.widths[1:], 1)]
         return torch.cat([F.normalize(block, dim=1) for block in blocks], 1)

@@ -11,6 +11,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn.aggr import Aggregation
 
 from graphcl.distributed import is_one_batch, own_rows
+from graphcl.nn._checks import check_edges, count_graphs
 from graphcl.nn._joining import check_one_each, is_dense, join_edges, join_rows, join_weights, weight_of
 from graphcl.nn._signature import (
     check_forward,
@@ -22,7 +23,7 @@ from graphcl.nn._signature import (
     takes_batch,
     takes_weights,
 )
-from graphcl.nn.encoders import EdgeEncoder, JointEncoder, check_edges, count_graphs
+from graphcl.nn.base import EdgeEncoder, JointEncoder
 from graphcl.nn.readouts import Readout, as_readout, sum_readout, width_of
 
 __all__ = ["Embeddings", "GraphEncoder"]

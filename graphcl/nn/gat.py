@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graphcl.nn._checks import check_sizes
 from graphcl.nn._loops import Looped
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, layer_widths
-from graphcl.nn.encoders import check_sizes
 from graphcl.nn.weighted import SparseMatrix
 
 __all__ = ["GAT"]
@@ -22,7 +22,8 @@ class GAT(Stack):
         \alpha_{ij} = \mathrm{softmax}_j \, \mathrm{LeakyReLU}(a_s \cdot W^l h^l_j + a_t \cdot W^l h^l_i)
 
     over the edges j -> i and one self-loop (a node's own are replaced), for each head. Edges are sorted once per call
-    for all layers, and the same edges once. Weights are Xavier-uniform, biases zero, as in PyG.
+    for all layers, and the same edges once. Weights are Xavier-uniform, biases zero, as in PyG. Weights that edges have
+    (``edge_weight``) are left out, as in PyG: the attention weighs them by itself.
 
     Args:
         in_channels: F, the width of ``x``.
@@ -42,7 +43,8 @@ class GAT(Stack):
     Raises:
         ValueError: An argument is out of range or unknown, or ``heads`` does not divide a width that they share; at
             the call, ``x`` has another width.
-        TypeError: At the call, ``x`` is of another type than the weights, or ``edge_index`` holds no whole numbers.
+        TypeError: A size is no whole number; at the call, ``x`` is of another type than the weights, or ``edge_index``
+            holds no whole numbers.
         IndexError: At the call, an edge ends at a node that is not there; on a CPU, a GPU is not asked.
 
     Example:

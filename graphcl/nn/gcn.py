@@ -109,7 +109,8 @@ class GCN(Stack):
     Raises:
         ValueError: An argument is out of range or unknown; at the call, ``x`` has another width, or ``edge_weight`` is
             not one number per edge.
-        TypeError: At the call, ``x`` is of another type than the weights, or ``edge_index`` holds no whole numbers.
+        TypeError: A size is no whole number; at the call, ``x`` is of another type than the weights, or ``edge_index``
+            holds no whole numbers.
         IndexError: At the call, an edge ends at a node that is not there; on a CPU, a GPU is not asked.
 
     Example:

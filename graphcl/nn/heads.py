@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from graphcl._arguments import check_choice
+from graphcl.nn._modes import evaluating
 from graphcl.nn.norm import norm_layer, normalise_views
 from graphcl.nn.prelu import PReLU
 
-__all__ = ["MLPHead", "ShortcutHead", "project_views", "projection_head"]
+__all__ = ["MLPHead", "ShortcutHead", "output_width", "project_views", "projection_head"]
 
 # What maps every row by itself, whatever the other rows are.
 _ROW_BY_ROW = (
@@ -188,3 +189,15 @@ def project_views(head: nn.Module, views: Sequence[Tensor]) -> list[Tensor]:
     if not all(type(part) in _ROW_BY_ROW for part in parts) or head._forward_hooks:
         return [head(z) for z in views]
     return list(head(torch.cat(list(views))).split(sizes))
+
+
+def output_width(head: nn.Module, in_channels: int) -> int:
+    """The width of what a head makes of embeddings of a width.
+
+    Example:
+        >>> output_width(nn.Linear(4, 2), 4)
+        2
+    """
+    weight = next(head.parameters(), torch.empty(0))
+    with evaluating(head), torch.no_grad():
+        return int(head(weight.new_zeros(1, in_channels)).size(1))

@@ -17,11 +17,10 @@ from torch_geometric.utils import add_self_loops, remove_self_loops, softmax
 from graphcl.nn._signature import inner
 from graphcl.nn._stack import Stack
 from graphcl.nn.embeddings import GraphEncoder
-from graphcl.nn.encoders import GIN
 from graphcl.nn.gat import GAT
 from graphcl.nn.gcn import GCN
+from graphcl.nn.gin import GIN
 from graphcl.nn.sage import SAGE, mean_adjacency
-from graphcl.nn.sparse import SparseSum
 from graphcl.nn.weighted import SparseMatrix
 
 __all__ = ["Edges", "Layers", "layers_of"]
@@ -86,8 +85,7 @@ def _gin(model: GIN) -> Layers:
     _check_forward(model, GIN)
 
     def step(lower: nn.Module, upper: nn.Module, norm: nn.Module, x: Tensor, edges: Edges, n: int) -> Tensor:
-        neighbours = SparseSum.of(edges.edge_index[1], edges.edge_index[0], n, x.size(0))
-        return norm(upper(lower(x[:n] + neighbours(x)).relu()).relu())
+        return norm(upper(lower(x[:n] + _weighted_sum(x, edges, n)).relu()).relu())
 
     _check_norms(model)
     steps = [partial(step, *parts) for parts in zip(model.lower, model.upper, model.norms, strict=True)]
@@ -125,7 +123,7 @@ def _convolve_sage(conv: Any, x: Tensor, edges: Edges, n: int) -> Tensor:
 
 
 def _prepare_sage(model: Any, dtype: torch.dtype, edges: Edges, num_nodes: int) -> Edges:
-    return _entries(mean_adjacency(edges.edge_index, num_nodes, dtype=dtype))
+    return _entries(mean_adjacency(edges.edge_index, num_nodes, edges.edge_weight, dtype=dtype))
 
 
 def _entries(matrix: SparseMatrix) -> Edges:

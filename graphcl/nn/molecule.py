@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 from graphcl._arguments import check_choice
 from graphcl._vocabulary import Column, table
+from graphcl.nn._checks import check_sizes, count_graphs
 from graphcl.nn._loops import edge_weights
+from graphcl.nn.base import EdgeEncoder
 from graphcl.nn.columns import AtomEmbedding, bond_counts, check_codes, column_offsets, draw_by_column
-from graphcl.nn.encoders import EdgeEncoder, check_sizes, count_graphs
 from graphcl.nn.gcn import weighted_adjacency
 from graphcl.nn.norm import BatchNorm, normalise_views
 from graphcl.nn.readouts import sum_readout
@@ -175,8 +176,7 @@ class MoleculeEncoder(EdgeEncoder):
         """The map from ``[N, D]`` to each row and the weighted sum of its neighbours'."""
         if weight is None:
             return SparseSum.adjacency(edge_index, n).plus_self
-        matrix = weighted_adjacency(edge_index, n, weight, dtype=self._dtype)
-        return lambda h: h + matrix(h)
+        return weighted_adjacency(edge_index, n, weight, dtype=self._dtype).plus_self
 
     def _counts(
         self, edge_index: Tensor, edge_attr: Tensor, n: int, edge_weight: Tensor | None

@@ -12,25 +12,36 @@ from graphcl._twice import gradients_again, is_first, is_looked_into
 from graphcl.nn._cache import remember
 from graphcl.nn._fused import LARGE, is_plain
 from graphcl.nn._stack import Activation, Jump, Norm, Stack, is_mapped_first, layer_widths
+from graphcl.nn.gcn import weighted_adjacency
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = ["SAGE", "mean_adjacency"]
 
 
-def mean_adjacency(edge_index: Tensor, num_nodes: int, *, dtype: torch.dtype = torch.float32) -> SparseMatrix:
-    """The mean over the incoming edges of each node; zero where there are none.
+def mean_adjacency(
+    edge_index: Tensor, num_nodes: int, edge_weight: Tensor | None = None, *, dtype: torch.dtype = torch.float32
+) -> SparseMatrix:
+    """The mean over the incoming edges of each node, by their weights; zero where these sum to zero, or are none.
 
-    It is found again while the same ``edge_index`` is used and has not changed, as far as torch counts changes.
+    Without weights it is found again while the same ``edge_index`` is used and has not changed, as far as torch counts
+    changes.
 
     Args:
         edge_index: ``[2, E]`` int64.
         num_nodes: N.
+        edge_weight: ``[E]`` or ``[E, 1]``; gradients flow to it, through the sums as well. 1 each by default.
         dtype: Of the values.
 
     Example:
         >>> mean_adjacency(torch.tensor([[0, 1], [2, 2]]), 3)(torch.tensor([[1.0], [4.0], [9.0]])).squeeze(1)
         tensor([0.0000, 0.0000, 2.5000])
     """
+
+    if edge_weight is not None:
+        matrix = weighted_adjacency(edge_index, num_nodes, edge_weight, dtype=dtype)
+        total = matrix.pattern.from_rows.T(matrix.value[:, None])
+        share = matrix.pattern.from_rows(total.masked_fill(total == 0, torch.inf).reciprocal())
+        return SparseMatrix(matrix.pattern, matrix.value * share.squeeze(1))
 
     def make() -> SparseMatrix:
         pattern = Pattern.adjacency(edge_index, num_nodes)
@@ -45,8 +56,8 @@ class SAGE(Stack):
 
     .. math:: h^{l+1}_i = \mathrm{act}(\mathrm{norm}(W^l_1 \, \mathrm{mean}_{j \to i} h^l_j + b^l + W^l_2 h^l_i))
 
-    The neighbours are sorted once per call for all layers (:func:`mean_adjacency`). Weights and biases are drawn as
-    those of ``nn.Linear``, as in PyG.
+    The neighbours are sorted once per call for all layers (:func:`mean_adjacency`). Where edges have weights, the mean
+    is by them, which PyG's knows nothing of. Weights and biases are drawn as those of ``nn.Linear``, as in PyG.
 
     Args:
         in_channels: F, the width of ``x``.
@@ -61,8 +72,10 @@ class SAGE(Stack):
         act_last: Whether the last layer has a norm and an activation too; PyG's models end without.
 
     Raises:
-        ValueError: An argument is out of range or unknown; at the call, ``x`` has another width.
-        TypeError: At the call, ``x`` is of another type than the weights, or ``edge_index`` holds no whole numbers.
+        ValueError: An argument is out of range or unknown; at the call, ``x`` has another width, or ``edge_weight`` is
+            not one number per edge.
+        TypeError: A size is no whole number; at the call, ``x`` is of another type than the weights, or ``edge_index``
+            holds no whole numbers.
         IndexError: At the call, an edge ends at a node that is not there; on a CPU, a GPU is not asked.
 
     Example:
@@ -99,9 +112,11 @@ class SAGE(Stack):
             act_last=act_last,
         )
 
-    def forward(self, x: Tensor, edge_index: Tensor, *, splits: Sequence[int] | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, *, splits: Sequence[int] | None = None
+    ) -> Tensor:
         self.check(x, edge_index)
-        return self.run(x, mean_adjacency(edge_index, x.size(0), dtype=x.dtype), splits)
+        return self.run(x, mean_adjacency(edge_index, x.size(0), edge_weight, dtype=x.dtype), splits)
 
 
 class _Convolution(nn.Module):
@@ -120,7 +135,7 @@ class _Convolution(nn.Module):
             return summed
         weight, bias = self.neighbours.weight, self.neighbours.bias
         mapped_first = is_mapped_first(x, weight)
-        if not mapped_first and bias is not None and _is_plain_training(x, weight):
+        if not mapped_first and bias is not None and not mean.value.requires_grad and _is_plain_training(x, weight):
             return _Sum.apply(x, weight, self.root.weight, bias, mean)  # type: ignore[no-untyped-call]
         own = F.linear(x, self.root.weight, bias)
         if mapped_first:

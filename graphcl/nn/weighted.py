@@ -158,6 +158,10 @@ class SparseMatrix:
             raise ValueError(f"expected x with {num_cols} rows, one for each that is summed, got {list(x.shape)}")
         return _product(x, self.value, self.value_t if torch.is_grad_enabled() else self.value, self.pattern)
 
+    def plus_self(self, x: Tensor) -> Tensor:
+        """``x + self(x)`` for a square matrix."""
+        return x + self(x)
+
     def back(self, y: Tensor) -> Tensor:
         """``[num_cols, D]``: the transpose of the matrix times ``y`` ``[num_rows, D]``; it records no gradient."""
         num_rows = self.pattern.ptr.numel() - 1

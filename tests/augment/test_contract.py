@@ -48,7 +48,6 @@ from graphcl.augment import (
     SpectralEdgeDrop,
     StarSubgraph,
 )
-from graphcl.augment._keyed import is_keyed_by_graph
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -922,7 +921,7 @@ def test_a_gpu_makes_the_same_views(aug: Augmentation, make: Make, differences: 
 # --- one key per graph ------------------------------------------------------------------------------------------------
 
 
-@over([aug for aug in ALL if is_keyed_by_graph(aug)])
+@over([aug for aug in ALL if aug.keyed_by_graph])
 @zoo
 def test_one_key_per_graph_gives_each_its_own_view(
     aug: Augmentation, graphs: str, make: Make, differences: Compare

@@ -1,4 +1,4 @@
-"""Cycles, components and distances, against networkx."""
+"""Cycles and components, against networkx."""
 
 import networkx as nx
 import pytest
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcl.augment._cycles import components, distances, on_cycle
+from graphcl.augment._cycles import components, on_cycle
 
 
 @st.composite
@@ -41,18 +41,6 @@ def test_components_are_named_by_their_first_node(graph: tuple[int, list[tuple[i
     n, pairs = graph
     expected = {node: min(part) for part in nx.connected_components(simple(n, pairs)) for node in part}
     assert components(tensor(pairs), n).tolist() == [expected[i] for i in range(n)]
-
-
-@settings(max_examples=100)
-@given(graph=multigraphs(), rounds=st.integers(0, 6))
-def test_distances_from_the_nearest_start(graph: tuple[int, list[tuple[int, int]]], rounds: int) -> None:
-    n, pairs = graph
-    start = torch.arange(n) % 5 == 0
-    edges = tensor(pairs)
-    found = distances(torch.cat([edges, edges.flip(0)], 1), start, rounds)
-    sources = start.nonzero().squeeze(1).tolist()
-    expected = nx.multi_source_dijkstra_path_length(simple(n, pairs), sources)
-    assert found.tolist() == [d if (d := expected.get(i, 99)) <= rounds else -1 for i in range(n)]
 
 
 @pytest.mark.parametrize("n", [3, 4, 63, 64, 65, 1000])

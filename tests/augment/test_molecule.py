@@ -30,8 +30,7 @@ from graphcl.augment import (
     RandomChoice,
     SubgraphRemove,
 )
-from graphcl.augment._keyed import is_keyed_by_graph
-from graphcl.augment.compose import _choose
+from graphcl.augment.choice import choose
 
 Make = Callable[..., Data]
 Compare = Callable[[Any, Any], list[str]]
@@ -139,7 +138,7 @@ def test_one_of_several_is_that_one_s_view(molecules: Callable[..., list[Data]])
     members = [AtomMask(0.5, bonds=True, protect="scaffold"), AtomDrop(0.3), BondDrop(0.3), SubgraphRemove(0.3)]
     batch = Batch.from_data_list(molecules(members[0]) * 4)
     views = RandomChoice(members).view(batch, 5).to_data_list()
-    chosen = _choose(hash_ids(5, batch.graph_id), None, len(members)).tolist()
+    chosen = choose(hash_ids(5, batch.graph_id), None, len(members)).tolist()
     assert set(chosen) == {0, 1, 2, 3}
     alone = [member.view(batch, fold(5, i + 1)).to_data_list() for i, member in enumerate(members)]
     for position, (which, view) in enumerate(zip(chosen, views, strict=True)):
@@ -149,7 +148,7 @@ def test_one_of_several_is_that_one_s_view(molecules: Callable[..., list[Data]])
 
 def test_views_of_several_steps_are_those_of_single_steps(molecules: Callable[..., list[Data]]) -> None:
     aug = RandomChoice([AtomMask(), BondDrop(), SubgraphRemove(), AtomDrop()])
-    assert is_keyed_by_graph(aug)
+    assert aug.keyed_by_graph
     batch = Batch.from_data_list(molecules(aug))
     batch.graph_id = torch.arange(batch.num_graphs)
     keys = torch.tensor([fold(1, 0)] * (batch.num_graphs - 3) + [fold(1, 1)] * 3)

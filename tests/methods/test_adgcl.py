@@ -11,7 +11,6 @@ from graphcl.augment import EdgeDropper
 from graphcl.losses import InfoNCE
 from graphcl.methods import ADGCL
 from graphcl.nn import GIN, GraphEncoder
-from graphcl.nn._weighting import encode_weighted
 
 
 def make(gnn=None, **arguments):
@@ -22,7 +21,9 @@ def by_hand(method, batch):
     """The contrastive loss and the penalty, as functions of all weights."""
     weight = method.dropper(method.scorer.encode(batch).node, batch, fold(fold(method.seed, int(method.step)), 0))
     z1 = method.head(method.encoder.encode(batch).graph)
-    z2 = method.head(encode_weighted(method.encoder, batch, weight).graph)
+    view = batch.clone()
+    view.edge_weight = weight
+    z2 = method.head(method.encoder.encode(view).graph)
     loss = InfoNCE(temperature=0.2, symmetric=True, positive_in_denominator=False)(z1, z2)
     return loss, method.dropper.penalty(weight, batch)
 

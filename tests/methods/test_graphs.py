@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
 
 from graphcl.augment import Identity, RandomChoice
 from graphcl.methods.base import check_two_views
-from graphcl.methods.graphs import GraphViewMethod, two_random_views, width_of
+from graphcl.methods.graphs import GraphViewMethod, two_random_views
 from graphcl.nn import GIN, GraphEncoder, MLPHead, project_views
 
 
@@ -42,12 +41,3 @@ def test_two_views_are_needed(count):
         check_two_views((Identity(),) * count)
     with pytest.raises(ValueError, match=f"expected two views, got {count}"):
         Kept(GraphEncoder(GIN(4)), views=(Identity(),) * count)
-
-
-def test_width_of_a_head_leaves_it_alone():
-    head = MLPHead(4, 8, 3)
-    before = {key: value.clone() for key, value in head.state_dict().items()}
-    assert width_of(head, 4) == 3
-    assert width_of(nn.Identity(), 7) == 7
-    assert head.training
-    torch.testing.assert_close(dict(head.state_dict()), before, rtol=0, atol=0)

@@ -11,7 +11,6 @@ from graphcl.augment import HeatDiffusion, Identity, PPRDiffusion
 from graphcl.losses.functional import node_graph_jsd
 from graphcl.methods import MVGRLGraph
 from graphcl.nn import GIN, AttentionReadout, GraphEncoder
-from graphcl.nn._weighting import encode_weighted
 
 
 class Halved(BaseTransform):
@@ -26,7 +25,7 @@ def test_loss_crosses_the_views(batch):
     method = MVGRLGraph(GraphEncoder(GIN(4, 8, 2)))
     copied = copy.deepcopy(method)
     view = PPRDiffusion(alpha=0.2, threshold=0.01)(batch)
-    first, second = copied.encoder.encode(batch), encode_weighted(copied.second, view, view.edge_weight)
+    first, second = copied.encoder.encode(batch), copied.second.encode(view)
     h = [copied.node_head(each.node) for each in (first, second)]
     s = [copied.graph_head(each.graph) for each in (first, second)]
     wanted = node_graph_jsd(h[0], s[1], batch.batch) + node_graph_jsd(h[1], s[0], batch.batch)
@@ -42,7 +41,7 @@ def test_embeddings_are_the_sum_of_both(batch):
     assert method.second.training
     method.eval()
     view = method.diffusion(batch)
-    wanted = method.encoder.encode(batch), encode_weighted(method.second, view, view.edge_weight)
+    wanted = method.encoder.encode(batch), method.second.encode(view)
     torch.testing.assert_close(found.graph, wanted[0].graph + wanted[1].graph)
     torch.testing.assert_close(found.node, wanted[0].node + wanted[1].node)
 
@@ -73,8 +72,9 @@ def test_a_bare_network_as_the_second_encoder_is_refused():
 
 def test_any_transform_will_do_as_diffusion(batch):
     method = MVGRLGraph(GraphEncoder(GIN(4, 8, 2)), diffusion=Halved())
-    weight = torch.full((batch.num_edges,), 0.5)
-    wanted = method.eval().encoder.encode(batch).node + encode_weighted(method.second, batch, weight).node
+    halved = copy.copy(batch)
+    halved.edge_weight = torch.full((batch.num_edges,), 0.5)
+    wanted = method.eval().encoder.encode(batch).node + method.second.encode(halved).node
     torch.testing.assert_close(method.embed(batch).node, wanted)
     assert "edge_weight" not in batch
 

@@ -202,7 +202,7 @@ class TestWeights:
     def test_an_encoder_that_takes_them(self, generator):
         plain = batch_of([4, 6], generator)
         view = PPRDiffusion(alpha=0.2, threshold=0.01)(plain)
-        for gnn in (GCN(4, 8, 2), PyGGCN(4, 8, 2)):
+        for gnn in (GCN(4, 8, 2), GIN(4, 8, 2, norm="layer"), SAGE(4, 8, 2), PyGGCN(4, 8, 2)):
             encoder = GraphEncoder(gnn.double())
             wanted = gnn(view.x, view.edge_index, view.edge_weight)
             assert not torch.allclose(wanted, gnn(view.x, view.edge_index))
@@ -220,13 +220,13 @@ class TestWeights:
         torch.testing.assert_close(joint, alone)
         assert (alone != 0).any()
 
-    @pytest.mark.parametrize("gnn", [GIN(4, 8, 2), PyGGIN(4, 8, 2)], ids=["ours", "PyG's"])
+    @pytest.mark.parametrize("gnn", [GAT(4, 8, 2), PyGGIN(4, 8, 2)], ids=["ours", "PyG's"])
     def test_an_encoder_that_does_not(self, gnn, generator):
         view, encoder = batch_of([4, 6], generator), GraphEncoder(gnn.double())
         wanted = encoder.encode(view)
         view.edge_weight = torch.rand(20, generator=generator)
         torch.testing.assert_close(encoder.encode(view), wanted)
-        with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
+        with pytest.raises(ValueError, match="expected no edge_weight, got one; G[AI][TN] does not take it"):
             encoder(view.x, view.edge_index, view.batch, edge_weight=view.edge_weight)
 
     def test_an_encoder_of_edge_features_takes_them_or_says_so(self, generator):
@@ -237,8 +237,8 @@ class TestWeights:
         found = encoder(view.x, view.edge_index, view.batch, edge_attr=view.edge_attr, edge_weight=weight).node
         assert torch.equal(found, weight.sum().expand(10, 1))
         assert torch.equal(encoder.encode(view).node, torch.zeros(10, 1))
-        plain = GraphEncoder(GIN(4, 8, 2))
-        with pytest.raises(ValueError, match="expected no edge_weight, got one; GIN does not take it"):
+        plain = GraphEncoder(GAT(4, 8, 2))
+        with pytest.raises(ValueError, match="expected no edge_weight, got one; GAT does not take it"):
             plain(view.x, view.edge_index, view.batch, edge_weight=weight)
 
     def test_each_sequential_network_by_its_own_arguments(self, generator):
@@ -331,11 +331,14 @@ def test_a_compiled_network_is_given_what_it_takes():
 import torch
 from torch_geometric.data import Data
 from torch_geometric.nn import GAT, GCN
-from graphcl.nn import GraphEncoder, MoleculeEncoder
+from graphcl.nn import GIN, GraphEncoder, MoleculeEncoder, SAGE, UnitDepths
 edge_index = torch.randint(12, (2, 30))
 data = Data(x=torch.randn(12, 4), edge_index=edge_index, edge_weight=torch.rand(30), edge_attr=torch.rand(30, 3))
 molecule = Data(torch.zeros(12, 9, dtype=torch.int64), edge_index, torch.zeros(30, 3, dtype=torch.int64))
-for gnn, graph in ((GCN(4, 8, 2), data), (GAT(4, 8, 2, edge_dim=3), data), (MoleculeEncoder(8, 2), molecule)):
+for gnn, graph in (
+    *((gnn, data) for gnn in (GCN(4, 8, 2), GAT(4, 8, 2, edge_dim=3), GIN(4), SAGE(4), UnitDepths(GIN(4)))),
+    (MoleculeEncoder(8, 2), molecule),
+):
     plain, compiled = GraphEncoder(gnn.eval()), GraphEncoder(torch.compile(gnn.eval(), backend="eager"))
     torch.testing.assert_close(compiled.encode(graph), plain.encode(graph))
     torch.testing.assert_close(compiled.encode_views([graph, graph]), plain.encode_views([graph, graph]))
@@ -363,8 +366,9 @@ for ours in (GraphEncoder(GIN(4, 8, 2)), GraphEncoder(GCN(4, 8, 2, norm="batch",
 def test_compiled_with_edges_that_nobody_has_seen():
     program = """
 import copy, torch
-from graphcl.nn import GAT, GCN, SAGE
-for ours, weighted in ((GAT(4, 8, 2, heads=2), False), (GCN(4, 8, 2), True), (SAGE(4, 8, 2), False)):
+from graphcl.nn import GAT, GCN, GIN, SAGE
+networks = (GAT(4, 8, 2, heads=2), False), (SAGE(4, 8, 2), False)
+for ours, weighted in (*networks, (GCN(4, 8, 2), True), (GIN(4, 8, 2), True), (SAGE(4, 8, 2), True)):
     compiled = copy.deepcopy(ours)
     call = torch.compile(compiled, backend="aot_eager")
     for size in (12, 15):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from graphcl.nn import MLPHead, ShortcutHead, project_views, projection_head
+from graphcl.nn.heads import output_width
 
 
 def test_shape_and_defaults(generator):
@@ -150,3 +151,12 @@ def test_shortcut_head_is_a_perceptron_beside_a_map(generator):
         wanted = activation(linear(wanted))
     torch.testing.assert_close(head(x), wanted + head.shortcut(x))
     assert len({id(m) for m in head.block if isinstance(m, nn.PReLU)}) == 3
+
+
+def test_width_of_a_head_leaves_it_alone():
+    head = MLPHead(4, 8, 3)
+    before = {key: value.clone() for key, value in head.state_dict().items()}
+    assert output_width(head, 4) == 3
+    assert output_width(nn.Identity(), 7) == 7
+    assert head.training
+    torch.testing.assert_close(dict(head.state_dict()), before, rtol=0, atol=0)

@@ -90,11 +90,11 @@ def test_weights_and_attributes_of_edges(graph: tuple[Tensor, Tensor], generator
     x, edge_index = graph
     weight = torch.rand(edge_index.size(1), generator=generator)
     attr = torch.randn(edge_index.size(1), 3, generator=generator)
-    ours = nets.GCN(WIDTH, 8, 2).eval()
-    with torch.no_grad():
-        weighted = ours(x, edge_index, weight)
-    found = embed_layerwise(ours, x, edge_index, edge_weight=weight, budget=60)
-    torch.testing.assert_close(found, weighted, atol=1e-5, rtol=1e-5)
+    for ours in (nets.GCN(WIDTH, 8, 2).eval(), nets.GIN(WIDTH, 8, 2).eval(), nets.SAGE(WIDTH, 8, 2).eval()):
+        with torch.no_grad():
+            weighted = ours(x, edge_index, weight)
+        found = embed_layerwise(ours, x, edge_index, edge_weight=weight, budget=60)
+        torch.testing.assert_close(found, weighted, atol=1e-5, rtol=1e-5)
     gcn, gat = GCN(WIDTH, 8, 2).eval(), GAT(WIDTH, 8, 2, edge_dim=3).eval()
     with torch.no_grad():
         weighted, attributed = gcn(x, edge_index, weight), gat(x, edge_index, edge_attr=attr)
@@ -206,8 +206,8 @@ def test_refuses_what_does_not_fit(graph: tuple[Tensor, Tensor]) -> None:
         embed_layerwise(model, x, edge_index, edge_weight=torch.ones(3))
     with pytest.raises(ValueError, match=rf"expected x of shape \[N, {WIDTH}\], got \[{NODES}, 3\]"):
         embed_layerwise(GraphEncoder(model), x[:, :3], edge_index)
-    with pytest.raises(ValueError, match="expected no edge_weight, got one; SAGE does not take it"):
-        embed_layerwise(nets.SAGE(WIDTH, 8, 2), x, edge_index, edge_weight=torch.ones(704))
+    with pytest.raises(ValueError, match="expected no edge_weight, got one; GAT does not take it"):
+        embed_layerwise(nets.GAT(WIDTH, 8, 2), x, edge_index, edge_weight=torch.ones(704))
     with pytest.raises(ValueError, match="expected edge_index on cpu, where the features are, got it on meta"):
         embed_layerwise(model, x, edge_index.to("meta"))
 

@@ -46,6 +46,34 @@ def test_mean_by_hand():
     assert mean(x).squeeze(1).tolist() == [5.0, 0.0, 3.0, 0.0]
 
 
+def test_weighted_mean_by_hand():
+    edge_index = torch.tensor([[0, 1, 1, 2, 3, 0], [2, 2, 2, 2, 0, 3]])
+    weight = torch.tensor([[1.0], [0.5], [0.5], [2.0], [0.25], [0.0]])  # one node's alone, another's sum to zero
+    mean = mean_adjacency(edge_index, 4, weight, dtype=torch.float64)
+    x = torch.tensor([[1.0], [2.0], [7.0], [5.0]], dtype=torch.float64)
+    assert mean(x).squeeze(1).tolist() == [5.0, 0.0, 4.25, 0.0]
+
+
+@pytest.mark.parametrize("width", [2, 8], ids=["map first", "map last"])
+def test_gradients_of_the_weights(width, generator):
+    x, edge_index = problem(generator)
+    sage = SAGE(5, width, 2).double()
+    weight = torch.rand(24, generator=generator, dtype=torch.float64) + 0.1
+    assert torch.autograd.gradcheck(lambda x, w: sage(x, edge_index, w), (x, weight.requires_grad_()))
+
+
+def test_weights_that_are_constant_are_those_that_learn(generator):
+    """Without a gradient of theirs, both maps and the mean are one step."""
+    x, edge_index = problem(generator)
+    sage, weight = SAGE(5, 8, 2).double(), torch.rand(24, generator=generator, dtype=torch.float64)
+    values = [sage(x, edge_index, w) for w in (weight, weight.clone().requires_grad_())]
+    torch.testing.assert_close(*values)
+    grads = [torch.autograd.grad(value.sin().sum(), [x, *sage.parameters()]) for value in values]
+    torch.testing.assert_close(*grads)
+    ones = torch.ones(24)
+    torch.testing.assert_close(sage(x, edge_index, ones), sage(x, edge_index))
+
+
 def test_no_edges():
     sage, empty = SAGE(2, 3, 1), torch.zeros(2, 0, dtype=torch.int64)
     torch.testing.assert_close(
