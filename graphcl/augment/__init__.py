@@ -29,6 +29,7 @@ from graphcl.augment.star import StarSubgraph
 from graphcl.augment.subgraph import RandomWalkSubgraph
 
 __all__ = [
+    "JOAO",
     "AdaptiveEdgeDrop",
     "AdaptiveFeatureMask",
     "AtomDrop",
@@ -57,7 +58,6 @@ __all__ = [
     "HeteroFeatureMask",
     "HeteroNodeDrop",
     "Identity",
-    "JOAO",
     "MarkFragments",
     "MarkFunctionalGroups",
     "MarkScaffold",

@@ -10,6 +10,22 @@ from torch_geometric.data import Data
 from graphcl._arguments import check_seed
 from graphcl.evaluate.protocols import Protocol
 
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "as_labels",
+    "check_batch",
+    "check_embeddings",
+    "check_graph",
+    "check_groups",
+    "check_kernel",
+    "check_labels",
+    "check_methods",
+    "check_protocol",
+    "check_runs",
+    "to_numpy",
+]
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Checked = TypeVar("Checked")

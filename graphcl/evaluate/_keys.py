@@ -12,6 +12,8 @@ from torch_geometric.data import Data
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import to_numpy
 
+__all__ = ["digest_of", "tuning_key"]
+
 GRAPHS_AT_ONCE = 1024
 
 

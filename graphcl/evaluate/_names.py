@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+__all__ = ["check_encoder_lr", "named", "retuned"]
+
 T = TypeVar("T")
 
 

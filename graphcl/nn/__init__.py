@@ -33,6 +33,10 @@ from graphcl.nn.subtrees import rooted_subtrees
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
+    "GAT",
+    "GCN",
+    "GIN",
+    "SAGE",
     "AtomEmbedding",
     "AttentionReadout",
     "BatchNorm",
@@ -42,9 +46,6 @@ __all__ = [
     "EdgeEncoder",
     "Edges",
     "Embeddings",
-    "GAT",
-    "GCN",
-    "GIN",
     "GraphEncoder",
     "JointEncoder",
     "KeyQueue",
@@ -57,7 +58,6 @@ __all__ = [
     "Readout",
     "ReadoutModule",
     "Rows",
-    "SAGE",
     "Set2SetReadout",
     "ShortcutHead",
     "SparseMatrix",

@@ -14,7 +14,7 @@ from graphcl.nn.embeddings import Embeddings, GraphEncoder, batch_and_count
 from graphcl.nn.encoders import GIN
 from graphcl.nn.norm import normalise_views
 
-__all__ = ["encode_weighted", "check_takes_weights"]
+__all__ = ["check_takes_weights", "encode_weighted"]
 
 
 def check_takes_weights(encoder: GraphEncoder) -> None:
