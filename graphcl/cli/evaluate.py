@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
-from graphcl.cli._score_molecules import check_run, score_molecules
+from graphcl.cli._molecules import check_run, score_molecules
+from graphcl.cli._protocols import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
 from graphcl.errors import RunError

@@ -27,7 +27,7 @@ def finetune_by(
         encoder: Graphs to embeddings.
         dataset: Molecules with labels ``y`` ``[1, tasks]``.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
-        other: What the protocol leaves open: ``classification``, ``settle``, ``seed``, ``device``, ``bf16`` and
+        other: What the protocol leaves open: ``classification``, ``settle``, ``seed``, ``device``, ``precision`` and
             ``score``.
 
     Raises:

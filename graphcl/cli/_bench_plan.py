@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import DEFAULTS, recipe, settings_for
-from graphcl.cli._probing import GIVEN, check_graphs, check_nodes, protocol_for, score_graphs, score_nodes
-from graphcl.cli._trained import Training
+from graphcl.cli._bench_training import Training
+from graphcl.cli._protocols import GIVEN, check_graphs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.errors import ConfigError
 from graphcl.pretrained import OF_ENCODER, embeds_by_encoder
 

@@ -1,4 +1,4 @@
-"""How frozen embeddings of graphs or nodes with classes are scored: by the first protocol on the card, unless named."""
+"""By which protocol frozen embeddings of graphs or nodes with classes are scored, and how."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
