@@ -38,13 +38,15 @@ def protocol_for(entry: Any, name: str | None) -> Any:
     Raises:
         ConfigError: There is none of that name for such data; the message names those that there are.
     """
-    from graphcl.evaluate import node_protocol, protocol
+    from graphcl.evaluate import NodeProtocol, Protocol, protocol
+    from graphcl.evaluate._names import check_protocol
 
-    usual, named = ("node-linear-random", node_protocol) if entry.level == "node" else ("tu-rbf-svm", protocol)
+    usual, kind = ("node-linear-random", NodeProtocol) if entry.level == "node" else ("tu-rbf-svm", Protocol)
     name = name or next(iter(entry.protocols), usual)
     try:
-        found = named(name)
-    except ValueError:
+        found = protocol(name)
+        check_protocol(found, kind)
+    except (TypeError, ValueError):
         known = _fitting(entry)
         fit = f"{entry.name} out of {', '.join(known)}"
         raise ConfigError(f"expected a protocol for {fit}, got {name!r}; nearest: {near(name, known)}") from None

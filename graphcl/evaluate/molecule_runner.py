@@ -12,6 +12,7 @@ from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
 from graphcl.evaluate._labels import scorable
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._objective import labels_of
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split, split_of
@@ -128,6 +129,7 @@ def evaluate_molecules(
         >>> evaluate_molecules({"raw": [y]}, y, split, linear, [0], classification=True).scores["raw"].tolist()
         [[100.0]]
     """
+    check_protocol(protocol, MoleculeProtocol)
     if protocol.probe != "linear":
         raise ValueError(f"expected a protocol for frozen embeddings, got {protocol.name}; use finetune_molecules")
     task = _Task(labels, split, protocol, seeds, classification, score)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
 from graphcl.nn import GraphEncoder
@@ -58,5 +59,6 @@ def finetune_by(
 
 def check_tunes(protocol: MoleculeProtocol) -> None:
     """Refuse a protocol of frozen embeddings."""
+    check_protocol(protocol, MoleculeProtocol)
     if protocol.probe != "finetune":
         raise ValueError(f"expected a protocol of fine-tuning, got {protocol.name}; use evaluate_molecules")

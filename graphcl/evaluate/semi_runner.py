@@ -11,6 +11,7 @@ from torch import nn
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.evaluation import Evaluation
@@ -72,6 +73,7 @@ def finetune_on_few(
     not searched; encoder and node features are the caller's, where the authors have a ResGCN of 5 layers on one-hot
     degrees.
     """
+    check_protocol(protocol, SemiProtocol)
     seeds = check_runs(seeds)
     if not encoders:
         raise ValueError("expected at least one encoder, got none")
