@@ -54,7 +54,7 @@ class Plan:
             if entry.level == "node":
                 check_nodes(data, entry, protocol)
             else:
-                check_graphs(data, protocol, config.seeds)
+                check_graphs(data, entry, protocol, config.seeds)
 
     def _settings(self, method: str) -> dict[str, Any]:
         """Those of the method's paper, but for what the command says."""

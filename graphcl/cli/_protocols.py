@@ -68,13 +68,13 @@ def _fitting(entry: Any) -> list[str]:
     return [name for name, each in known.items() if each.splits not in GIVEN or name in entry.protocols]
 
 
-def check_graphs(graphs: Any, protocol: Any, seeds: Sequence[int]) -> None:
+def check_graphs(graphs: Any, entry: Any, protocol: Any, seeds: Sequence[int]) -> None:
     """Refuse a packed set whose graphs cannot be divided into the folds of a protocol."""
     from graphcl.evaluate import wl_classes
     from graphcl.evaluate._checks import check_labels
     from graphcl.evaluate.probes import folds_of
 
-    mend = "score it by graph-kmeans or graph-retrieval, which have no folds"
+    mend = f"score {entry.name} by graph-kmeans or graph-retrieval, which have no folds"
     labels = check_labels(graphs.y.cpu().numpy(), len(graphs), protocol, mend=mend)
     if protocol.grouped:
         groups = wl_classes(graphs.batch(range(len(graphs))))

@@ -88,7 +88,7 @@ def check_can_be_scored(config: Mapping[str, Any], entry: Any, data: Any) -> Non
     if entry.level == "node":
         check_nodes(data, entry, protocol_for(entry, None))
     else:
-        check_graphs(data, protocol_for(entry, None), [config["seed"]])
+        check_graphs(data, entry, protocol_for(entry, None), [config["seed"]])
 
 
 def _check_classes(entry: Any) -> None:
@@ -117,7 +117,7 @@ def _score_graphs(scoring: Scoring, names: Sequence[str | None], jobs: int) -> N
     dataset = load(entry.name, root=scoring.root, features=config["features"])
     graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)
     for each in chosen:
-        check_graphs(graphs, each, [config["seed"]])
+        check_graphs(graphs, entry, each, [config["seed"]])
     make, trained = scoring.makers(dataset.num_features)
     embeddings, kernels = compared_embeddings(
         graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]

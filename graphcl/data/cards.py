@@ -147,7 +147,8 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
                 raise DataError(f"{name} has raw files but no card yet: '{add} {shlex.quote(str(place))}' makes one.")
         raise DataError(
             f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; '{add} PATH' adds one from raw TU "
-            f"files, or with --labels from a file of molecules."
+            f"files, or with --labels from a file of molecules. In Python, graphcl.train.fit(method, dataset) takes "
+            f"any data set of PyTorch Geometric, of one graph dataset[0]."
         )
     return _read(paths[name], name)
 

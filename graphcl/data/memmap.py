@@ -32,6 +32,7 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         The matrix, mapped.
 
     Raises:
+        TypeError: A part is not a tensor or array; nothing is written.
         ValueError: The parts do not add up to N rows of one width and type, or are no numbers; nothing is written.
         OSError: The file cannot be written; what was there before is untouched.
 
@@ -59,6 +60,11 @@ def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int
                     "expected parts of a type that an .npy file can hold, got torch.bfloat16; take part.half()"
                 )
             rows = part.detach().cpu().numpy() if isinstance(part, Tensor) else part
+            if not isinstance(rows, np.ndarray):
+                raise TypeError(
+                    f"expected parts that are tensors or arrays [n, F], got {type(part).__name__}; for a matrix as a "
+                    "whole write [matrix]"
+                )
             if first is None:
                 if rows.ndim != 2:
                     raise ValueError(f"expected parts of shape [n, F], got {list(rows.shape)}")

@@ -244,7 +244,7 @@ def test_a_set_of_ogb_without_a_card_is_not_to_be_added_from_files(name: str) ->
 
 
 def test_a_name_like_no_other_lists_none() -> None:
-    with pytest.raises(DataError, match=r"unknown data set 'zzzzzz'\. 'graphcl datasets list' shows all"):
+    with pytest.raises(DataError, match=r"data set 'zzzzzz'\. 'graphcl datasets list' .*of one graph dataset\[0\]"):
         card("zzzzzz")
 
 
