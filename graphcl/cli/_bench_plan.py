@@ -1,4 +1,4 @@
-"""What a table is made of on one data set: the methods that are trained, the protocols, and whose lift is over what."""
+"""What ``graphcl bench`` does on one data set: the methods to train, the protocols, and whose lift is over what."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence

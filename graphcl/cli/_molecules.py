@@ -52,7 +52,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
 
 
 def check_run(config: Mapping[str, Any]) -> None:
-    """Refuse a run on graphs that are no molecules."""
+    """Refuse a run on graphs that are not molecules."""
     if config["vocab"] is None:
         raise RunError(
             "expected a run on molecules, whose encoder looks up atoms and bonds, got one on other graphs; pretrain "

@@ -36,7 +36,7 @@ def protocol_for(entry: Any, name: str | None) -> Any:
     """The protocol of that name for the level of the data set, else the first one on its card.
 
     Raises:
-        ConfigError: There is none of that name for such data; the message names those that there are.
+        ConfigError: No protocol of that name scores such data; the message names those that do.
     """
     from graphcl.evaluate import NodeProtocol, Protocol, protocol
     from graphcl.evaluate._names import check_protocol

@@ -32,7 +32,7 @@ class Source:
         config: All settings of the run; of a pretrained encoder those of its network.
         name: What tables call it.
         words: How a command names it.
-        pretrained: The encoder, where it is no run's.
+        pretrained: The encoder, where it is not a run's.
     """
 
     folder: Any

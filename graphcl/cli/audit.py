@@ -42,8 +42,8 @@ def add_options(parser: Any) -> None:
         "--readout",
         type=str | None,
         default=None,
-        help=f"from nodes to graphs, of an encoder that is no run's: {', '.join(READOUTS)}, by default sum; none if it "
-        "does that",
+        help=f"from nodes to graphs, of an encoder that is not a run's: {', '.join(READOUTS)}, by default sum; none if "
+        "it does that",
     )
     add("--features", type=str | None, default=None, help="node features, as for pretrain")
     add(

@@ -55,7 +55,7 @@ def score(
     check_jobs(jobs)
     root, name = root or source.config["root"], dataset or source.config["dataset"]
     if name is None:
-        raise RunError("expected --dataset NAME to score on, as what is scored is no run on a labelled set")
+        raise RunError("expected --dataset NAME to score on, as what is scored is not a run on a labelled set")
     entry = card(name, root=root)
     if source.config["vocab"] is not None and not is_molecules(entry):
         raise RunError(

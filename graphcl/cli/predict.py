@@ -33,7 +33,7 @@ def add_options(parser: Any) -> None:
     add("--data", type=str, required=True, help="the file of molecules to predict")
     add_columns(add)
     add("--out", type=str, required=True, help="the CSV file to write: row, smiles, and a column per task")
-    add("--overwrite", action="store_true", help="replace the file, and the list of what was no molecule")
+    add("--overwrite", action="store_true", help="replace the file, and the list of rows that are not molecules")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of head, order and dropout, one tuned copy each")
     add(
         "--protocol",

@@ -45,9 +45,9 @@ def add_labelled(
         The data set's card.
 
     Raises:
-        DataError: The name is taken or no name, the file cannot be read, a label column is missing, has one value only
-            or -1 among 0 and 1, classes and numbers are mixed, the molecules cannot be split by scaffolds, or the data
-            folder cannot be written.
+        DataError: The name is taken or cannot name files, the file cannot be read, a label column is missing, has one
+            value only or -1 among 0 and 1, classes and numbers are mixed, the molecules cannot be split by scaffolds,
+            or the data folder cannot be written.
         ImportError: RDKit is not installed.
 
     Example:

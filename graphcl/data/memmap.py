@@ -33,7 +33,7 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
 
     Raises:
         TypeError: A part is not a tensor or array; nothing is written.
-        ValueError: The parts do not add up to N rows of one width and type, or are no numbers; nothing is written.
+        ValueError: The parts do not add up to N rows of one width and type, or are not numbers; nothing is written.
         OSError: The file cannot be written; what was there before is untouched.
 
     Example:
@@ -51,7 +51,7 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
 
 
 def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int) -> None:
-    # Written, not mapped: where the disk is full, that is an error, and no end of the process.
+    # Written, not mapped: where the disk is full, that is an error, not the end of the process.
     first, done = None, 0
     with path.open("wb") as file:
         for part in parts:
@@ -100,7 +100,7 @@ class MappedRows:
 
     Raises:
         DataError: The file is missing, cut short, no ``.npy`` file of a matrix of numbers, or has not N rows.
-        ValueError: When rows are read: they are no row numbers of this matrix.
+        ValueError: When rows are read: they are not row numbers of this matrix.
     """
 
     def __init__(self, path: str | Path, *, num_rows: int | None = None) -> None:

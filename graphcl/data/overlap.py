@@ -46,7 +46,7 @@ def inchikeys(smiles: Iterable[Any], *, root: str | Path | None = None, workers:
     SMILES.
 
     Args:
-        smiles: N SMILES; None and NaN are no molecules.
+        smiles: N SMILES; None and NaN are not molecules.
         root: The data folder (:func:`graphcl.data.home`).
         workers: Processes; None takes one per core for more than ten thousand molecules, 0 none but this one.
 

@@ -1,4 +1,4 @@
-"""What decides what is kept beside weights and settings: the parts of a network, and the graphs."""
+"""Hashes for the keys under which scores are kept: of the parts of a network beside its weights, and of graphs."""
 
 import hashlib
 from types import FunctionType

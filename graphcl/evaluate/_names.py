@@ -54,7 +54,7 @@ def check_protocol(given: object, kind: type) -> None:
 
 
 def check_encoder_lr(encoder_lr: float | None, head_only: bool) -> None:
-    """Refuse a learning rate of the encoder that is none, or where the encoder is left as it is."""
+    """Refuse a learning rate of the encoder that is not positive, or where the encoder is left as it is."""
     if encoder_lr is not None and not encoder_lr > 0:
         raise ValueError(f"expected encoder_lr > 0, got {encoder_lr}")
     if encoder_lr is not None and head_only:

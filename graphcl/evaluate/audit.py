@@ -77,7 +77,7 @@ def audit(
     Raises:
         ValueError: A part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
             not finite, or what the protocol refuses.
-        TypeError: The encoder is no module.
+        TypeError: The encoder is not a module.
         GraphCLError: It fails on these graphs, with what went wrong in it.
 
     Example:

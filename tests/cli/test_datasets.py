@@ -58,7 +58,7 @@ def test_labelled_molecules_of_ones_own(capsys, refused, molecules, fast_molecul
     assert "has no column 'activ' to learn from. Its columns: mol, active, logp" in refused(*words, "--labels", "activ")
     assert main([*words, "--labels", "active"]) == 0
     out = capsys.readouterr().out
-    assert "added mine: 48 molecules, classification" in out and "1 of 49 rows are no molecules" in out
+    assert "added mine: 48 molecules, classification" in out and "1 of 49 rows are not molecules" in out
     assert Path("home/cards/mine.skipped.csv").read_text().splitlines()[1].startswith("3,nonsense,")
     words[2] = "values"
     assert main([*words, "--labels", "logp"]) == 0
