@@ -95,7 +95,7 @@ def without_overlap(
     Raises:
         ValueError: Nothing would be left, or ``by`` is none of the two.
         DataError: Molecules on either side have no SMILES, so that nothing tells what is shared.
-        TypeError: ``dataset`` is no :class:`MoleculeDataset`, or ``others`` has no names.
+        TypeError: ``dataset`` is not a :class:`MoleculeDataset`, or ``others`` has no names.
 
     Example:
         >>> import tempfile

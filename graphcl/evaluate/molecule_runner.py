@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from graphcl._arguments import check_choice
 from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
@@ -203,6 +204,7 @@ def finetune_molecules(
         [[100.0]]
     """
     check_tunes(protocol)
+    check_choice("precision", precision, ("fp32", "bf16"))
     split = split_of(dataset, split)
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
     task = _Task(labels_of(packed), split, protocol, seeds, classification, score)

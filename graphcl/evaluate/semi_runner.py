@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from graphcl._arguments import check_choice
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
@@ -74,6 +75,7 @@ def finetune_on_few(
     degrees.
     """
     check_protocol(protocol, SemiProtocol)
+    check_choice("precision", precision, ("fp32", "bf16"))
     seeds = check_runs(seeds)
     if not encoders:
         raise ValueError("expected at least one encoder, got none")
