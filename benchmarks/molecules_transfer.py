@@ -215,7 +215,7 @@ def table(name: str, runs: dict[str, list[RunFolder]], options: argparse.Namespa
             tuned,
             seeds,
             device=options.device,
-            bf16=options.precision == "bf16",
+            precision=options.precision,
             raw=raw_path(raw, name, tuned),
             progress=lambda method, seed: print(name, tuned.name, method, seed, file=sys.stderr),
             **shared,

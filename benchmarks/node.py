@@ -23,7 +23,7 @@ import torch
 from graphcl import __version__
 from graphcl._recipes import settings_for
 from graphcl._resolve import make_method
-from graphcl.cli._plan import notes_on
+from graphcl.cli._bench_plan import notes_on
 from graphcl.data import card, load
 from graphcl.evaluate import (
     Provenance,

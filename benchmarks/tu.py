@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from graphcl._recipes import settings_for
-from graphcl.cli._plan import notes_on, untrained_as
-from graphcl.cli._trained import Training, train_all
+from graphcl.cli._bench_plan import notes_on, untrained_as
+from graphcl.cli._bench_training import Training, train_all
 from graphcl.data import PackedDataset, card
 from graphcl.evaluate import (
     Provenance,

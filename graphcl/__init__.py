@@ -8,7 +8,20 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-_SUBPACKAGES = ("augment", "data", "evaluate", "losses", "methods", "nn", "report", "similarity", "train")
+_SUBPACKAGES = (
+    "augment",
+    "data",
+    "distributed",
+    "errors",
+    "evaluate",
+    "losses",
+    "methods",
+    "nn",
+    "pretrained",
+    "report",
+    "similarity",
+    "train",
+)
 
 __all__ = ["__version__", "load", *_SUBPACKAGES]
 

@@ -18,11 +18,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # knows errors only and is open to all.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "typing": {"errors"},
     "distributed": {"errors"},
-    "similarity": {"errors", "typing", "distributed"},
-    "augment": {"errors", "typing"},
-    "data": {"errors", "typing"},
+    "similarity": {"errors", "distributed"},
+    "augment": {"errors"},
+    "data": {"errors"},
 }
 MAY_IMPORT["nn"] = MAY_IMPORT["augment"] | {"similarity", "distributed"}
 MAY_IMPORT["losses"] = MAY_IMPORT["similarity"] | {"similarity"}
@@ -39,7 +38,7 @@ MAY_IMPORT["__main__"] = {"cli"}
 # Configuration stops at the edge: besides the command line, one place reads cards and one writes run folders.
 READS_YAML = {"cli/_config_file.py", "data/cards.py", "train/run.py"}
 OPTIONAL_OR_HEAVY = {"sklearn", "networkx", "ogb", "rdkit", "yaml", "jsonargparse", "matplotlib", "pymetis", "faiss"}
-OPTIONAL_OR_HEAVY |= {"tensorboard", "huggingface_hub", "triton", "pyg_lib"}
+OPTIONAL_OR_HEAVY |= {"tensorboard", "triton", "pyg_lib"}
 # Kernels are made when they are defined: this one file needs Triton, and is imported by functions only.
 KERNELS = {"similarity/_triton.py"}
 

@@ -52,7 +52,7 @@ def test_every_public_name_of_the_package_is_in_the_reference():
     text = (DOCS / "reference" / "index.rst").read_text()
     for name in graphcl.__all__:
         if name != "__version__":
-            assert f"graphcl.{name}" in text
+            assert f"graphcl.{name}" in text and getattr(graphcl, name).__doc__
     assert {f"graphcl.pretrained.{name}" for name in ("load", "Pretrained", "names", "save")} <= set(listed("index"))
 
 

@@ -33,6 +33,7 @@ from graphcl.augment.subgraph import RandomWalkSubgraph
 from graphcl.augment.views import Views
 
 __all__ = [
+    "JOAO",
     "AdaptiveEdgeDrop",
     "AdaptiveFeatureMask",
     "AtomDrop",
@@ -63,7 +64,6 @@ __all__ = [
     "HeteroFeatureMask",
     "HeteroNodeDrop",
     "Identity",
-    "JOAO",
     "MarkFragments",
     "MarkFunctionalGroups",
     "MarkScaffold",

@@ -83,7 +83,7 @@ def _told_warnings() -> Iterator[None]:
 def _dispatch(arguments: list[str]) -> int:
     command = command_in(arguments)
     if command is None:
-        parse(build_parser(), arguments)  # shows help or the version, or refuses what is no command
+        parse(build_parser(), arguments)  # shows help or the version, or refuses what is not a command
         build_parser().print_help()
         return 0
     module = module_of(command)

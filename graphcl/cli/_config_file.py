@@ -18,7 +18,7 @@ def check_config_files(words: Sequence[str], parser: Any) -> None:
         parser: That of its command.
 
     Raises:
-        ConfigError: The file is empty or no mapping, a key has no value, or one value in the place of a list.
+        ConfigError: The file is empty or not a mapping, a key has no value, or one value where a list is due.
     """
     files = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
     files += [path for word, path in zip(words, words[1:], strict=False) if word == "--config"]

@@ -70,7 +70,7 @@ def add_columns(add: Any) -> None:
 def check_new(file: Path, suffix: str, *, overwrite: bool, data: str | None = None) -> None:
     """Refuse to write a file that is there already, or of another format than its name says, or into no folder.
 
-    Of a file of molecules, ``data``, a list of what is none of them may be written, too.
+    Of a file of molecules, ``data``, the list of the rows that are not molecules may be written, too.
     """
     if file.suffix.lower() != suffix:
         raise ConfigError(f"expected a file that ends in {suffix}, as that is what is written, got --out {file}")
@@ -89,15 +89,15 @@ def check_new(file: Path, suffix: str, *, overwrite: bool, data: str | None = No
 
 
 def beside(file: Path) -> Path:
-    """Where the rows that are no molecules are listed, beside what is written of the others."""
+    """Where the rows that are not molecules are listed, beside what is written of the others."""
     return file.with_suffix(".skipped.csv")
 
 
 def tell_skipped(dataset: Any, path: Path) -> None:
-    """Say how many rows are no molecules, and list them in a file."""
+    """Say how many rows are not molecules, and list them in a file."""
     if getattr(dataset, "skipped", ()):
         count = dataset.write_skipped(path)
-        print(f"{count:,} of {dataset.num_rows:,} rows are no molecules and are left out; {path} lists them")
+        print(f"{count:,} of {dataset.num_rows:,} rows are not molecules and are left out; {path} lists them")
     elif path.is_file() and path.read_bytes().startswith(b"row,smiles,reason"):
         path.unlink()  # of what was written there before
 

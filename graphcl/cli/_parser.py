@@ -113,7 +113,7 @@ def _asked_of(parser: Any, arguments: Sequence[str]) -> tuple[Any, str]:
         if word in inner:
             parser = inner[word]
             called.append(word)
-        elif inner and not word.startswith("-"):  # what is no command has nothing under it
+        elif inner and not word.startswith("-"):  # what is not a command has nothing under it
             break
     return parser, " ".join(called)
 

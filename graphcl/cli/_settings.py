@@ -185,10 +185,10 @@ def _resumed(out: str | None) -> dict[str, Any]:
 
 
 def run_config(folder: Any) -> dict[str, Any]:
-    """All settings of a run, those too that its file does not tell.
+    """All settings of a run, also those that its file leaves out.
 
     Raises:
-        ConfigError: Its file tells one that is none.
+        ConfigError: Its file has a key that is not a setting.
     """
     config = folder.read_config()
     usual = settings_for(config.get("method", DEFAULTS["graph"]), config.get("dataset"), vocab=config.get("vocab"))

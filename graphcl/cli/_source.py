@@ -32,7 +32,7 @@ class Source:
         config: All settings of the run; of a pretrained encoder those of its network.
         name: What tables call it.
         words: How a command names it.
-        pretrained: The encoder, where it is no run's.
+        pretrained: The encoder, where it is not a run's.
     """
 
     folder: Any
@@ -71,23 +71,23 @@ def add_source(add: Any) -> None:
 
 
 @contextmanager
-def source_that_is_asked_for(options: Any) -> Iterator[Source]:
+def source_that_is_asked_for(config: Any) -> Iterator[Source]:
     """The run, or the pretrained encoder; what fails within leaves no empty folder for the scores of the latter.
 
     Raises:
         ConfigError: Neither is named, or both, or ``out`` with a run.
         RunError: The folder for the scores is a run's, or cannot be made.
     """
-    check_named(options)
-    if options.out is not None and options.model is None:
+    check_named(config)
+    if config.out is not None and config.model is None:
         raise ConfigError("expected --out with --model, got it with a run, whose folder has its scores")
     from graphcl.data.home import no_empty_folders
     from graphcl.train import RunFolder
 
-    if options.model is None:
-        yield source_of_run(RunFolder(options.run))
+    if config.model is None:
+        yield source_of_run(RunFolder(config.run))
         return
-    source = source_of_model(options.model, options.out)
+    source = source_of_model(config.model, config.out)
     path = source.folder.path
     with no_empty_folders(path / "raw", path, path.parent):
         try:
@@ -97,10 +97,10 @@ def source_that_is_asked_for(options: Any) -> Iterator[Source]:
         yield source
 
 
-def check_named(options: Any) -> None:
+def check_named(config: Any) -> None:
     """Refuse options that name neither a run nor a pretrained encoder, or both."""
-    if (options.run is None) == (options.model is None):
-        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if options.model else "neither"))
+    if (config.run is None) == (config.model is None):
+        raise ConfigError("expected a run folder or --model NAME, got " + ("both" if config.model else "neither"))
 
 
 def source_of_run(folder: Any) -> Source:

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphcl._recipes import recipe
 from graphcl._resolve import NETWORKS, READOUTS, encoder_maker, make_method
-from graphcl.cli._probing import check_jobs, check_seeds, protocol_for
+from graphcl.cli._protocols import check_jobs, check_seeds, protocol_for
 from graphcl.cli._scoring import check_labels_unseen
 from graphcl.cli._settings import run_config
 from graphcl.errors import ConfigError, RunError
@@ -42,8 +42,8 @@ def add_options(parser: Any) -> None:
         "--readout",
         type=str | None,
         default=None,
-        help=f"from nodes to graphs, of an encoder that is no run's: {', '.join(READOUTS)}, by default sum; none if it "
-        "does that",
+        help=f"from nodes to graphs, of an encoder that is not a run's: {', '.join(READOUTS)}, by default sum; none if "
+        "it does that",
     )
     add("--features", type=str | None, default=None, help="node features, as for pretrain")
     add(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import DEFAULTS
-from graphcl.cli._plan import Plan
-from graphcl.cli._probing import check_jobs, check_seeds
+from graphcl.cli._bench_plan import Plan
+from graphcl.cli._bench_training import train_all
+from graphcl.cli._protocols import check_jobs, check_seeds
 from graphcl.cli._settings import DEFAULT_DATASET
-from graphcl.cli._trained import train_all
 from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]

@@ -84,4 +84,19 @@ def _add(chosen: Any) -> None:
     of_file = {"smiles": chosen["smiles_column"], "encoding": chosen["encoding"]}
     entry = add_labelled(name, source, chosen["labels"], **of_file, root=root)
     print(f"added {entry.name}: {entry.counts['graphs']:,} molecules, {entry.task}, card {entry.path}")
-    tell_skipped(load(name, root=root), entry.path.with_suffix(".skipped.csv"))
+    dataset: Any = load(name, root=root)
+    if entry.task == "regression":
+        _tell_numbers(dataset)
+    tell_skipped(dataset, entry.path.with_suffix(".skipped.csv"))
+
+
+def _tell_numbers(dataset: Any) -> None:
+    """Say which labels may be classes, but are taken as numbers."""
+    for label, column in zip(dataset.tasks, dataset._data.y.T, strict=True):
+        values = column[~column.isnan()].unique()
+        if len(values) <= 10 and (values == values.round()).all():
+            shown = ", ".join(f"{value:g}" for value in values.tolist())
+            print(
+                f"{label}: {shown} are taken as numbers to be predicted, not as classes; where they are classes, give "
+                "each a column of 0 and 1, and all of these columns as --labels"
+            )

@@ -14,7 +14,7 @@ __all__ = ["ABOUT", "add_options", "run"]
 
 ABOUT = (
     "Write embeddings to an .npz file, by a run or by a pretrained encoder (--model): of graphs, and of nodes "
-    "where the graphs are no molecules."
+    "where the graphs are not molecules."
 )
 
 
@@ -34,7 +34,7 @@ def add_options(parser: Any) -> None:
     add("--nodes", type=bool | None, default=None, help="write the node embeddings; by default not those of molecules")
     add("--root", type=str | None, default=None, help="data folder")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, ...")
-    add("--overwrite", action="store_true", help="replace the file, and the list of what was no molecule")
+    add("--overwrite", action="store_true", help="replace the file, and the list of rows that are not molecules")
 
 
 def run(config: Any) -> int:

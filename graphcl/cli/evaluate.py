@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphcl.cli._probing import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
-from graphcl.cli._score_molecules import check_run, score_molecules
+from graphcl.cli._molecules import check_run, score_molecules
+from graphcl.cli._protocols import GIVEN, check_graphs, check_jobs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
 from graphcl.errors import RunError
@@ -55,7 +55,7 @@ def score(
     check_jobs(jobs)
     root, name = root or source.config["root"], dataset or source.config["dataset"]
     if name is None:
-        raise RunError("expected --dataset NAME to score on, as what is scored is no run on a labelled set")
+        raise RunError("expected --dataset NAME to score on, as what is scored is not a run on a labelled set")
     entry = card(name, root=root)
     if source.config["vocab"] is not None and not is_molecules(entry):
         raise RunError(
@@ -88,7 +88,7 @@ def check_can_be_scored(config: Mapping[str, Any], entry: Any, data: Any) -> Non
     if entry.level == "node":
         check_nodes(data, entry, protocol_for(entry, None))
     else:
-        check_graphs(data, protocol_for(entry, None), [config["seed"]])
+        check_graphs(data, entry, protocol_for(entry, None), [config["seed"]])
 
 
 def _check_classes(entry: Any) -> None:
@@ -117,7 +117,7 @@ def _score_graphs(scoring: Scoring, names: Sequence[str | None], jobs: int) -> N
     dataset = load(entry.name, root=scoring.root, features=config["features"])
     graphs = PackedDataset(dataset, graph_id=True).to(scoring.device)
     for each in chosen:
-        check_graphs(graphs, each, [config["seed"]])
+        check_graphs(graphs, entry, each, [config["seed"]])
     make, trained = scoring.makers(dataset.num_features)
     embeddings, kernels = compared_embeddings(
         graphs, [config["seed"]], make=make, trained={scoring.name: trained}, batch_size=config["batch_size"]

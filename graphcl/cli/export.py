@@ -24,34 +24,34 @@ def add_options(parser: Any) -> None:
     parser.add_argument("--out", type=str, required=True, help="a new folder; its name becomes the encoder's")
 
 
-def run(options: Any) -> int:
+def run(config: Any) -> int:
     """Write the encoder of a run."""
     from graphcl import __version__
     from graphcl.pretrained import embeds_by_encoder, save
     from graphcl.train import RunFolder
 
-    folder, out = RunFolder(options.run), options.out
-    config = run_config(folder)
-    in_channels = _width(config, folder.weights())
-    method = make_method(config, in_channels)
+    folder, out = RunFolder(config.run), config.out
+    settings = run_config(folder)
+    in_channels = _width(settings, folder.weights())
+    method = make_method(settings, in_channels)
     folder.load_weights(method)
     if not embeds_by_encoder(method):
-        raise RunError(f"expected a method whose encoder is all there is to embed with, got {config['method']}")
-    command = _command(config)
+        raise RunError(f"expected a method whose encoder is all there is to embed with, got {settings['method']}")
+    command = _command(settings)
     path = save(
         method.encoder,
         out,
-        config,
+        settings,
         in_channels=in_channels,
-        card=_card(Path(out).name, folder, config, command),
-        features=config["features"],
-        method=recipe(config["method"]).name,
-        data=Path(config["data"]).name if config["data"] else config["dataset"],
+        card=_card(Path(out).name, folder, settings, command),
+        features=settings["features"],
+        method=recipe(settings["method"]).name,
+        data=Path(settings["data"]).name if settings["data"] else settings["dataset"],
         command=command,
         version=__version__,
     )
     size = sum(file.stat().st_size for file in path.iterdir())
-    graphs = "--dataset NAME" if config["vocab"] is None else "--data FILE"
+    graphs = "--dataset NAME" if settings["vocab"] is None else "--data FILE"
     embedding = f"graphcl embed --model {shlex.quote(str(path))} {graphs} --out z.npz"
     print(f"{path}: {size / 1e6:.1f} MB in float16   (next: {embedding})")
     return 0

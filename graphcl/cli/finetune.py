@@ -8,12 +8,11 @@ from typing import Any
 
 from graphcl._random import torch_seeded
 from graphcl._resolve import make_encoder
-from graphcl.cli._few_labels import few_labels_protocol, tune_on_few
-from graphcl.cli._score_molecules import check_run, judge, keep, split_of
+from graphcl.cli._finetuning import add_tuning, tune_on_few, tuning_protocols
+from graphcl.cli._molecules import check_run, judge, keep, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
 from graphcl.cli._source import Source, add_source, source_that_is_asked_for
-from graphcl.cli._tuning import add_tuning, is_bf16, tuning_protocols
 
 __all__ = ["ABOUT", "add_options", "run"]
 
@@ -48,35 +47,34 @@ def add_options(parser: Any) -> None:
     add_tuning(add)
 
 
-def run(options: Any) -> int:
+def run(config: Any) -> int:
     """Fine-tune the run of a folder, or a pretrained encoder."""
-    use_threads(options.threads)
-    with source_that_is_asked_for(options) as source:
-        _tune(source, options)
+    use_threads(config.threads)
+    with source_that_is_asked_for(config) as source:
+        _tune(source, config)
     return 0
 
 
-def _tune(source: Source, options: Any) -> None:
+def _tune(source: Source, config: Any) -> None:
     """Tune what is asked for, keep its scores and print them."""
     from graphcl.data import card, load
     from graphcl.data.load import is_molecules
     from graphcl.evaluate import finetune_molecules, raw_path
     from graphcl.train import pick_device
 
-    config = source.config
-    device = pick_device(options.device)
-    root = options.root or config["root"]
-    entry = card(options.dataset, root=root)
-    base, chosen = (tuning_protocols if is_molecules(entry) else few_labels_protocol)(options, entry)
+    device = pick_device(config.device)
+    root = config.root or source.config["root"]
+    entry = card(config.dataset, root=root)
+    base, chosen = tuning_protocols(config, entry)
     scoring = Scoring(source, entry, root, device)
     scoring.check_unseen()
-    seeds = list(range(chosen.seeds)) if options.seeds is None else options.seeds
-    command, bf16 = _command(scoring, options, base.name, seeds), is_bf16(options)
+    seeds = list(range(chosen.seeds)) if config.seeds is None else config.seeds
+    command = _command(scoring, config, base.name, seeds)
     if not is_molecules(entry):
-        tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, bf16=bf16, command=command)
+        tune_on_few(scoring, partial(_encoders, scoring), chosen, seeds, precision=config.precision, command=command)
         return
-    check_run(config)
-    dataset: Any = load(entry.name, root=root, vocab=config["vocab"])
+    check_run(source.config)
+    dataset: Any = load(entry.name, root=root, vocab=source.config["vocab"])
     evaluation = finetune_molecules(
         _encoders(scoring, dataset.num_features),
         dataset,
@@ -86,11 +84,11 @@ def _tune(source: Source, options: Any) -> None:
         split=split_of(dataset),
         score=judge(entry),
         device=device,
-        bf16=bf16,
+        precision=config.precision,
         raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
         progress=lambda method, seed: print(f"{entry.name}, {method}, seed {seed}: done", file=sys.stderr),
     )
-    keep(scoring, evaluation, command, {scoring.name: config["epochs"], "scratch": 0})
+    keep(scoring, evaluation, command, {scoring.name: source.config["epochs"], "scratch": 0})
 
 
 def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int], Any]]:
@@ -104,12 +102,12 @@ def _encoders(scoring: Scoring, in_channels: int) -> Mapping[str, Callable[[int]
     return {"scratch": scratch, scoring.name: lambda seed: copy.deepcopy(encoder)}
 
 
-def _command(scoring: Scoring, options: Any, protocol_name: str, seeds: list[int]) -> str:
+def _command(scoring: Scoring, config: Any, protocol_name: str, seeds: list[int]) -> str:
     """The command that makes these scores."""
     words = [scoring.command("finetune", protocol_name)]
     for key in ("epochs", "batch_size", "lr", "encoder_lr", "dropout"):
-        if options[key] is not None:
-            words.append(f"--{key.replace('_', '-')} {options[key]}")
-    words += ["--head-only"] if options.head_only else []
-    words += [f"--precision {options.precision}"] if options.precision != "fp32" else []
+        if config[key] is not None:
+            words.append(f"--{key.replace('_', '-')} {config[key]}")
+    words += ["--head-only"] if config.head_only else []
+    words += [f"--precision {config.precision}"] if config.precision != "fp32" else []
     return " ".join([*words, f"--seeds {' '.join(map(str, seeds))}"])

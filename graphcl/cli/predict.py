@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from graphcl.cli._data import add_columns, beside, check_new, load_data, tell_skipped
-from graphcl.cli._score_molecules import check_run, judge, split_of
+from graphcl.cli._finetuning import add_tuning, tuning_protocols
+from graphcl.cli._molecules import check_run, judge, split_of
 from graphcl.cli._scoring import Scoring
 from graphcl.cli._settings import use_threads
 from graphcl.cli._source import add_named, check_named, source_of_model, source_of_run
-from graphcl.cli._tuning import add_tuning, is_bf16, tuning_protocols
 from graphcl.errors import ConfigError, RunError
 
 __all__ = ["ABOUT", "add_options", "run"]
@@ -33,7 +33,7 @@ def add_options(parser: Any) -> None:
     add("--data", type=str, required=True, help="the file of molecules to predict")
     add_columns(add)
     add("--out", type=str, required=True, help="the CSV file to write: row, smiles, and a column per task")
-    add("--overwrite", action="store_true", help="replace the file, and the list of what was no molecule")
+    add("--overwrite", action="store_true", help="replace the file, and the list of rows that are not molecules")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of head, order and dropout, one tuned copy each")
     add(
         "--protocol",
@@ -44,7 +44,7 @@ def add_options(parser: Any) -> None:
     add_tuning(add)
 
 
-def run(options: Any) -> int:
+def run(config: Any) -> int:
     """Tune a copy per seed, predict with each, and write the means."""
     import torch
 
@@ -53,25 +53,25 @@ def run(options: Any) -> int:
     from graphcl.train import RunFolder, pick_device
     from graphcl.train.checkpoint import write_atomically
 
-    use_threads(options.threads)
-    check_named(options)
-    if len(set(options.seeds)) != len(options.seeds) or min(options.seeds) < 0:
-        raise ConfigError(f"expected seeds of at least 0, each once, got {' '.join(map(str, options.seeds))}")
-    out = Path(options.out).expanduser()
-    check_new(out, ".csv", overwrite=options.overwrite, data=options.data)
-    source = source_of_run(RunFolder(options.run)) if options.model is None else source_of_model(options.model)
+    use_threads(config.threads)
+    check_named(config)
+    if len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
+        raise ConfigError(f"expected seeds of at least 0, each once, got {' '.join(map(str, config.seeds))}")
+    out = Path(config.out).expanduser()
+    check_new(out, ".csv", overwrite=config.overwrite, data=config.data)
+    source = source_of_run(RunFolder(config.run)) if config.model is None else source_of_model(config.model)
     check_run(source.config)
-    root = options.root or source.config["root"]
-    entry = card(options.dataset, root=root)
+    root = config.root or source.config["root"]
+    entry = card(config.dataset, root=root)
     if not is_molecules(entry):
         raise RunError(
             f"expected a labelled set of molecules to learn from, got {entry.name}, which holds other graphs"
         )
-    scoring = Scoring(source, entry, root, pick_device(options.device))
+    scoring = Scoring(source, entry, root, pick_device(config.device))
     scoring.check_unseen()
-    asked = {"data": options.data, "smiles_column": options.smiles_column, "encoding": options.encoding}
+    asked = {"data": config.data, "smiles_column": config.smiles_column, "encoding": config.encoding}
     molecules = load_data({**source.config, **asked, "dataset": None}, root=root)
-    predictions, tasks = _predictions(scoring, molecules, options)
+    predictions, tasks = _predictions(scoring, molecules, config)
     table = _table(molecules, torch.stack(predictions), tasks)
     write_atomically(out, lambda file: file.write(table.encode()))
     if untaught := [name for name, column in zip(tasks, predictions[0].T, strict=True) if column.isnan().all()]:
@@ -83,17 +83,17 @@ def run(options: Any) -> int:
     return 0
 
 
-def _predictions(scoring: Scoring, molecules: Any, options: Any) -> tuple[list[Any], list[str]]:
+def _predictions(scoring: Scoring, molecules: Any, config: Any) -> tuple[list[Any], list[str]]:
     """``[N, tasks]`` by each seed, and the names of the tasks."""
     from graphcl.data import load
     from graphcl.evaluate import finetune_by
 
     entry = scoring.entry
-    protocol, bf16 = tuning_protocols(options, entry)[1], is_bf16(options)
+    protocol = tuning_protocols(config, entry)[1]
     dataset: Any = load(entry.name, root=scoring.root, vocab=scoring.config["vocab"])
     encoder = scoring.source.trained(dataset.num_features, scoring.config["seed"]).encoder
     found = []
-    for seed in options.seeds:
+    for seed in config.seeds:
         tuned = finetune_by(
             protocol,
             encoder,
@@ -103,7 +103,7 @@ def _predictions(scoring: Scoring, molecules: Any, options: Any) -> tuple[list[A
             settle=True,
             seed=seed,
             device=scoring.device,
-            bf16=bf16,
+            precision=config.precision,
             score=judge(entry),
         )
         found.append(tuned.predict(molecules))

@@ -13,10 +13,10 @@ from graphcl._descriptors import VECTOR_WIDTHS
 from graphcl._recipes import SETTINGS, recipe, settings_for
 from graphcl._resolve import check_encoder_settings, make_method
 from graphcl.cli import INTERRUPTED
+from graphcl.cli._bench_training import OF_FIT
 from graphcl.cli._data import leave_out, load_data, tell_overlaps, tell_skipped, with_modality
 from graphcl.cli._settings import CALL_ONLY, DEFAULT_DATASET, add_options, run_config, unsaid, use_threads
 from graphcl.cli._source import source_of_run
-from graphcl.cli._trained import OF_FIT
 from graphcl.cli.evaluate import check_can_be_scored, score
 from graphcl.distributed import rank, world
 from graphcl.errors import ConfigError

@@ -27,7 +27,7 @@ def _makers() -> tuple[Any, Any]:
 
 
 def fingerprints_and_properties(smiles: Sequence[str]) -> NDArray[Any]:
-    """``[N]`` of type ``ROW``; no bit and unknown numbers (NaN) for what is no molecule."""
+    """``[N]`` of type ``ROW``; no bit and unknown numbers (NaN) for what is not a molecule."""
     fingerprint, properties = _makers()
     rows = np.zeros(len(smiles), ROW)
     rows["properties"] = np.nan

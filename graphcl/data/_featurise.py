@@ -32,7 +32,7 @@ class Packed:
         atoms, edges: ``[G]`` int64, how many each molecule has.
         position: ``[G]`` int64, which of the given SMILES each molecule is.
         scaffolds: ``[G]`` pairs of scaffolds, without and with chirality; none unless asked for.
-        failed: Which of the given SMILES are no molecules, and why.
+        failed: Which of the given SMILES are not molecules, and why.
     """
 
     x: NDArray[np.uint8]
@@ -48,7 +48,7 @@ class Packed:
 def texts_of(smiles: Iterable[Any]) -> list[str]:
     """The texts of SMILES, empty where there is none, such as None or NaN; a single text is refused.
 
-    What UTF-8 has no bytes for, half of a pair of surrogates, is no text for RDKit, nor for a file.
+    What UTF-8 has no bytes for, half of a pair of surrogates, is not a text for RDKit, nor for a file.
     """
     if isinstance(smiles, str):
         raise TypeError(f"expected a list of SMILES, got one text {smiles!r}; write [smiles]")
@@ -64,7 +64,7 @@ def in_utf8(text: str) -> bool:
 
 
 def featurise(smiles: Sequence[str], vocab: str, *, scaffolds: bool = False) -> Packed:
-    """The molecules of these SMILES under an index table; those that are none are named in ``failed``."""
+    """The molecules of these SMILES under an index table; those that RDKit cannot read are named in ``failed``."""
     chem = rdkit_chem()
     numbers, columns = table(vocab), len(table(vocab).atom)
     atoms: list[int] = []
@@ -159,7 +159,7 @@ def why_none(read: Callable[..., Any], text: str, otherwise: str) -> str:
     try:
         molecule = read(text, sanitize=False)
         problems = () if molecule is None else rdkit_chem().DetectChemistryProblems(molecule)
-    except RuntimeError as error:  # as for an element that is none
+    except RuntimeError as error:  # such as an unknown element
         return ": ".join(line.strip() for line in str(error).splitlines()[:2])
     if molecule is None:
         return otherwise

@@ -18,6 +18,8 @@ from torch_geometric.data import Data, InMemoryDataset
 
 from graphcl.errors import DataError
 
+__all__ = ["also_safe", "check_processed", "damaged", "guarded", "remade_if_older"]
+
 
 def damaged(path: Path, reason: str) -> DataError:
     """The error for a processed file that cannot be used: deleting it mends it."""

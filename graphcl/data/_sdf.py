@@ -11,7 +11,7 @@ _END = "$$$$"
 
 
 def records_of(lines: Iterable[str]) -> tuple[Iterator[Sequence[str]], dict[int, str]]:
-    """The records of an SDF as rows, and why those are none in which RDKit reads no molecule.
+    """The records of an SDF as rows, and why RDKit reads no molecule in some of them.
 
     Returns:
         A header, ``smiles`` and the properties of all records in the order in which they come up, and after it a row
@@ -37,7 +37,7 @@ def records_of(lines: Iterable[str]) -> tuple[Iterator[Sequence[str]], dict[int,
 
 
 def _records(lines: Iterable[str]) -> Iterator[str]:
-    """The text of each record; empty lines after the last are none."""
+    """The text of each record; empty lines after the last are left out."""
     record: list[str] = []
     for line in lines:
         record.append(line)

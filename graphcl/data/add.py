@@ -32,9 +32,12 @@ def add(name: str, source: str | Path, *, root: str | Path | None = None) -> Car
             another data set of this name is already there, or the data folder cannot be written.
     """
     check_name(name)
-    if (card_folder() / name / "card.yaml").is_file() and card(name).loader != "tu":
-        raise DataError(f"{name} is made by the package and needs no files: choose another name.")
     folder, source = home(root), Path(source).expanduser()
+    if (card_folder() / name / "card.yaml").is_file() and (loader := card(name).loader) != "tu":
+        how = "made by the package and needs no files"
+        if loader != "embedded":
+            how = f"downloaded when it is loaded; where that fails, the error says where in {folder} its files belong"
+        raise DataError(f"{name} is {how}: to add other data, choose another name.")
     own = folder / "cards" / f"{name}.yaml"
     if own.is_file() and (there := readable_card(own)) is not None and there.loader != "tu":
         raise DataError(f"{name} is there already, another data set, as its card {own} says: choose another name.")

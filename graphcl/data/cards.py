@@ -137,7 +137,7 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
         hint = f" Near names: {', '.join(near)}." if near else ""
         if name.startswith(("ogbn-", "ogbl-", "ogbg-")):
             raise DataError(
-                f"{name!r} is no set of the Open Graph Benchmark that can be scored here.{hint} 'graphcl datasets "
+                f"{name!r} is not a set of the Open Graph Benchmark that can be scored here.{hint} 'graphcl datasets "
                 f"list' shows those that can; graphcl.data.load_ogb loads others with one type of nodes and edges."
             )
         add = f"graphcl datasets add {shlex.quote(name)} --from"
@@ -147,7 +147,8 @@ def card(name: str, *, root: str | Path | None = None) -> Card:
                 raise DataError(f"{name} has raw files but no card yet: '{add} {shlex.quote(str(place))}' makes one.")
         raise DataError(
             f"unknown data set {name!r}.{hint} 'graphcl datasets list' shows all; '{add} PATH' adds one from raw TU "
-            f"files, or with --labels from a file of molecules."
+            f"files, or with --labels from a file of molecules. In Python, graphcl.train.fit(method, dataset) takes "
+            f"any data set of PyTorch Geometric, of one graph dataset[0]."
         )
     return _read(paths[name], name)
 
@@ -285,7 +286,7 @@ def put_card(entry: Card) -> Card:
 
 
 def readable_card(path: Path) -> Card | None:
-    """The card in a file, or None where there is none that can be read."""
+    """The card in a file, or None where it cannot be read."""
     try:
         return _read(path, path.stem) if path.is_file() else None
     except DataError:

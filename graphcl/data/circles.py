@@ -34,7 +34,7 @@ def synthetic_circles(num_graphs: int = 512, seed: int = 0) -> list[Data]:
 
     The generator was tuned so that an untrained encoder is well above chance and well below 100 %, and so that
     contrast can help: what the members share is what two views of a circle share, most of the rest is chance, and the
-    class is no linear function of it. A gain here shows that training works; it says nothing about real networks.
+    class is not a linear function of it. A gain here shows that training works; it says nothing about real networks.
 
     Args:
         num_graphs: How many circles.

@@ -133,7 +133,7 @@ class ClusterBatches(Dataset[Data]):
         graph's node and edge attributes.
 
     Raises:
-        TypeError: ``data`` is no ``Data``, or ``part`` no tensor.
+        TypeError: ``data`` is not a ``Data``, or ``part`` no tensor.
         ValueError: ``part`` has not one cluster for each node, or there are fewer clusters than a batch has.
 
     Example:

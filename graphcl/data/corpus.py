@@ -50,7 +50,7 @@ def load_molecules(
     here, in a byte per number, and is mapped into memory: opening it takes a moment, and it may be larger than memory.
     While it is made, the SMILES and labels of all rows are held, but the atoms and bonds of one shard.
 
-    Rows that are no molecules are left out, counted, and listed with the reason in ``dataset.skipped`` and beside the
+    Rows that are not molecules are left out, counted, and listed with the reason in ``dataset.skipped`` and beside the
     result, in ``skipped.csv``. Duplicate rows stay; salts are one graph of several components; see
     :func:`graphcl.data.from_smiles`.
 

@@ -47,7 +47,7 @@ def with_vectors(
 
     Raises:
         ValueError: The kind is unknown.
-        TypeError: ``dataset`` is no :class:`MoleculeDataset`.
+        TypeError: ``dataset`` is not a :class:`MoleculeDataset`.
         DataError: Molecules have no SMILES, the set has such an attribute, or the data folder cannot be written.
         ImportError: RDKit is not installed.
 

@@ -29,9 +29,9 @@ def add_labelled(
     """Add a file of molecules with labels as a data set, to be loaded, scored on and left out by its name.
 
     The file is copied into the data folder, and a card with its counts is written there. Labels that are all 0 or 1 are
-    classes, scored by ROC-AUC; others are numbers, scored by RMSE. Labels of -1 with nothing but 0 and 1 are refused,
-    as -1 may mean a class or no label. The split is the scaffold split 80/10/10 without chance, with chirality, as for
-    the sets of MoleculeNet.
+    classes, scored by ROC-AUC; others are numbers, scored by RMSE, so of several classes each is to be a column of 0
+    and 1. Labels of -1 with nothing but 0 and 1 are refused, as -1 may mean a class or no label. The split is the
+    scaffold split 80/10/10 without chance, with chirality, as for the sets of MoleculeNet.
 
     Args:
         name: What the set is to be called.
@@ -45,9 +45,9 @@ def add_labelled(
         The data set's card.
 
     Raises:
-        DataError: The name is taken or no name, the file cannot be read, a label column is missing, has one value only
-            or -1 among 0 and 1, classes and numbers are mixed, the molecules cannot be split by scaffolds, or the data
-            folder cannot be written.
+        DataError: The name is taken or cannot name files, the file cannot be read, a label column is missing, has one
+            value only or -1 among 0 and 1, classes and numbers are mixed, the molecules cannot be split by scaffolds,
+            or the data folder cannot be written.
         ImportError: RDKit is not installed.
 
     Example:

@@ -32,7 +32,8 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
         The matrix, mapped.
 
     Raises:
-        ValueError: The parts do not add up to N rows of one width and type, or are no numbers; nothing is written.
+        TypeError: A part is not a tensor or array; nothing is written.
+        ValueError: The parts do not add up to N rows of one width and type, or are not numbers; nothing is written.
         OSError: The file cannot be written; what was there before is untouched.
 
     Example:
@@ -50,7 +51,7 @@ def write_rows(path: str | Path, parts: Iterable[Tensor | npt.NDArray[Any]], num
 
 
 def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int) -> None:
-    # Written, not mapped: where the disk is full, that is an error, and no end of the process.
+    # Written, not mapped: where the disk is full, that is an error, not the end of the process.
     first, done = None, 0
     with path.open("wb") as file:
         for part in parts:
@@ -59,6 +60,11 @@ def _write(path: Path, parts: Iterable[Tensor | npt.NDArray[Any]], num_rows: int
                     "expected parts of a type that an .npy file can hold, got torch.bfloat16; take part.half()"
                 )
             rows = part.detach().cpu().numpy() if isinstance(part, Tensor) else part
+            if not isinstance(rows, np.ndarray):
+                raise TypeError(
+                    f"expected parts that are tensors or arrays [n, F], got {type(part).__name__}; for a matrix as a "
+                    "whole write [matrix]"
+                )
             if first is None:
                 if rows.ndim != 2:
                     raise ValueError(f"expected parts of shape [n, F], got {list(rows.shape)}")
@@ -94,7 +100,7 @@ class MappedRows:
 
     Raises:
         DataError: The file is missing, cut short, no ``.npy`` file of a matrix of numbers, or has not N rows.
-        ValueError: When rows are read: they are no row numbers of this matrix.
+        ValueError: When rows are read: they are not row numbers of this matrix.
     """
 
     def __init__(self, path: str | Path, *, num_rows: int | None = None) -> None:

@@ -23,7 +23,7 @@ __all__ = ["WIDE", "MoleculeDataset", "Skipped", "Texts"]
 WIDE = ("x", "edge_index", "edge_attr")
 
 Skipped = tuple[int, str, str]
-"""A row that is no molecule: its number, counted from 0 after the header; its SMILES; why."""
+"""A row that is not a molecule: its number, counted from 0 after the header; its SMILES; why."""
 
 
 class Texts(Sequence[str]):
@@ -63,7 +63,7 @@ class Texts(Sequence[str]):
 
 
 def check_molecules(dataset: Any) -> None:
-    """Refuse what is no set of molecules of the package's own."""
+    """Refuse what is not a set of molecules of the package's own."""
     if not isinstance(dataset, MoleculeDataset):
         raise TypeError(
             f"expected a set of molecules that graphcl.data has made, got {type(dataset).__name__}; make one of SMILES "
@@ -72,7 +72,7 @@ def check_molecules(dataset: Any) -> None:
 
 
 def write_skipped(path: str | Path, skipped: Sequence[Skipped]) -> None:
-    """Rows that are no molecules as CSV."""
+    """Rows that are not molecules as CSV."""
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("row", "smiles", "reason"))
@@ -84,7 +84,7 @@ class MoleculeDataset(InMemoryDataset):
 
     A graph has ``x`` ``[atoms, A]``, ``edge_index``, ``edge_attr`` ``[bonds, B]`` (all int64), ``row`` ``[1]``, the row
     of the file that it stands in (counted from 0 after the header), and ``y`` ``[1, tasks]`` with NaN for what was not
-    measured where the file has labels. Rows that are no molecules are left out and listed in ``skipped``, so positions
+    measured where the file has labels. Rows that are not molecules are left out and listed in ``skipped``, so positions
     and rows differ after the first of them: :meth:`positions` goes from one to the other.
 
     Atoms and bonds are kept in a byte per number, often in a file that is mapped into memory, and widened when a graph
@@ -94,7 +94,7 @@ class MoleculeDataset(InMemoryDataset):
         name: The set's name.
         vocab: The index table, one of ``ogb``, ``pyg``, ``hu2020``.
         num_rows: Rows in the file, the skipped ones included.
-        skipped: Those that are no molecules, as (row, SMILES, why).
+        skipped: Those that are not molecules, as (row, SMILES, why).
         tasks: The names of the label columns.
     """
 
@@ -197,7 +197,7 @@ class MoleculeDataset(InMemoryDataset):
         Args:
             rows: Rows, counted from 0 after the header: a split that was made for the file.
             num_rows: How many rows that file has. A split that was made for another number is refused.
-            missing: ``"raise"``, or ``"drop"`` to pass over rows that are no molecules.
+            missing: ``"raise"``, or ``"drop"`` to pass over rows that are not molecules.
 
         Returns:
             int64, in the order of ``rows``.
@@ -205,7 +205,7 @@ class MoleculeDataset(InMemoryDataset):
         Raises:
             DataError: The file has another number of rows, or a row was skipped and ``missing`` is ``"raise"``.
             IndexError: A row lies outside the file.
-            TypeError: Rows are no whole numbers, or a mask.
+            TypeError: Rows are not whole numbers, or a mask.
 
         Example:
             >>> from graphcl.data import from_smiles_list
@@ -234,7 +234,7 @@ class MoleculeDataset(InMemoryDataset):
         if missing == "raise" and not bool(there.all()):
             absent = wanted[~there].tolist()
             raise DataError(
-                f"{len(absent)} of the rows asked for are no molecules of {self.name}, row {absent[0]} the first "
+                f"{len(absent)} of the rows asked for are not molecules of {self.name}, row {absent[0]} the first "
                 f"({self._why(absent[0])}); pass missing='drop' to go on without them"
             )
         return order[place[there]]

@@ -24,7 +24,7 @@ class Source(NamedTuple):
     Args:
         file: Its name, as PyTorch Geometric's loader leaves it in ``MoleculeNet/NAME/raw``.
         tasks: The label columns; empty for all but those in ``others``.
-        others: Columns that are no labels, where ``tasks`` is empty.
+        others: Columns that are not labels, where ``tasks`` is empty.
         remote: The name of the file at its source.
     """
 

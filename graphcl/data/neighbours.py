@@ -99,9 +99,9 @@ class NeighbourSampler(BaseSampler):
         seed: What all choices follow from.
 
     Raises:
-        TypeError: ``data`` is no ``Data``, or a fan-out or the seed no integer.
+        TypeError: ``data`` is not a ``Data``, or a fan-out or the seed no integer.
         ValueError: ``fan_out`` is empty or has a 0, the graph has no ``edge_index``, or attributes lie on different
-            devices; when sampling, there are no seeds or some that are no nodes, or times are given.
+            devices; when sampling, there are no seeds or some that are not nodes, or times are given.
 
     Example:
         >>> from torch_geometric.loader import NodeLoader

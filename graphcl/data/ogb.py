@@ -11,6 +11,7 @@ import io
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -179,7 +180,9 @@ def _read(cls: type[InMemoryDataset], name: str, root: Path, folder: Path) -> In
     except (RuntimeError, ValueError, KeyError, AttributeError, AssertionError) as error:
         raise damaged(folder / "processed" / _PROCESSED, str(error)) from error
     try:
-        split = dataset.get_edge_split() if name.startswith("ogbl") else dataset.get_idx_split()
+        with warnings.catch_warnings():  # pandas lends its columns to be read only, which OGB makes tensors of
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            split = dataset.get_edge_split() if name.startswith("ogbl") else dataset.get_idx_split()
     except OSError:
         raise
     except Exception as error:  # csv, gzip, torch: each has its own errors for a damaged file

@@ -27,7 +27,7 @@ def load_ogb_molecules(name: str, root: str | Path) -> MoleculeDataset:
         ``mapping`` is there.
 
     Raises:
-        DataError: As :func:`graphcl.data.load_ogb`, or the set is no set of molecules.
+        DataError: As :func:`graphcl.data.load_ogb`, or the set is not a set of molecules.
 
     Source: Hu et al., "Open Graph Benchmark: Datasets for Machine Learning on Graphs", NeurIPS 2020.
     """

@@ -46,7 +46,7 @@ def inchikeys(smiles: Iterable[Any], *, root: str | Path | None = None, workers:
     SMILES.
 
     Args:
-        smiles: N SMILES; None and NaN are no molecules.
+        smiles: N SMILES; None and NaN are not molecules.
         root: The data folder (:func:`graphcl.data.home`).
         workers: Processes; None takes one per core for more than ten thousand molecules, 0 none but this one.
 
@@ -95,7 +95,7 @@ def without_overlap(
     Raises:
         ValueError: Nothing would be left, or ``by`` is none of the two.
         DataError: Molecules on either side have no SMILES, so that nothing tells what is shared.
-        TypeError: ``dataset`` is no :class:`MoleculeDataset`, or ``others`` has no names.
+        TypeError: ``dataset`` is not a :class:`MoleculeDataset`, or ``others`` has no names.
 
     Example:
         >>> import tempfile

@@ -19,7 +19,7 @@ PARTS = ("train", "valid", "test")
 def scaffold(smiles: str, *, chirality: bool = False) -> str:
     """The Bemis-Murcko scaffold of a molecule as canonical SMILES: its rings and what links them.
 
-    Empty for a molecule without rings. Atom-map numbers are no part of it.
+    Empty for a molecule without rings. Atom-map numbers are not part of it.
 
     Args:
         smiles: The SMILES.
@@ -96,7 +96,7 @@ def scaffold_split(
 
     Raises:
         ValueError: The shares leave nothing for a part, or a part is left empty because no group fits into it.
-        TypeError: ``groups`` are no integers, one a molecule.
+        TypeError: ``groups`` are not integers, one a molecule.
 
     Example:
         >>> split = scaffold_split(torch.tensor([0, 0, 0, 0, 1, 0, 0, 0, 0, 2]))
@@ -191,7 +191,7 @@ def split_digest(split: Mapping[str, Any]) -> str:
         split: Positions under ``train``, ``valid`` and ``test``: tensors, arrays or lists.
 
     Raises:
-        TypeError: Positions are no whole numbers, or a mask.
+        TypeError: Positions are not whole numbers, or a mask.
 
     Example:
         >>> positions = {"train": torch.tensor([0, 2]), "valid": torch.tensor([1]), "test": torch.tensor([3])}

@@ -34,7 +34,7 @@ def from_smiles(smiles: str, *, vocab: str = "ogb") -> Data:
 
     Raises:
         ValueError: RDKit reads no molecule there (the message says why), or there is no such table.
-        TypeError: ``smiles`` is no text.
+        TypeError: ``smiles`` is not a text.
         ImportError: RDKit is not installed.
 
     Example:

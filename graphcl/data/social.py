@@ -33,7 +33,7 @@ def synthetic_social(seed: int = 0) -> Data:
         `Data` with `x` [n, 50] zeros and ones, `edge_index` [2, E] with both directions, sorted, without the held-out
         edges, `y` [n], boolean `train_mask` (20 nodes a class), `val_mask` (200), `test_mask` (the others), and the
         held-out pairs `edge_label_index` [2, P], one direction each: first the true edges (`edge_label` [P] 1), then
-        equally many pairs that are no edges of the full network (0).
+        equally many pairs that are not edges of the full network (0).
 
     Example:
         >>> network = synthetic_social()
@@ -128,7 +128,7 @@ def _hold_out(pairs: IntArray, size: int, rng: np.random.Generator) -> tuple[Int
 
 
 def _non_edges(pairs: IntArray, size: int, count: int, rng: np.random.Generator) -> IntArray:
-    """Pairs row < column that are no edges, drawn evenly without replacement, sorted."""
+    """Pairs row < column that are not edges, drawn evenly without replacement, sorted."""
     row, col = np.triu_indices(size, k=1)
     free = np.flatnonzero(~np.isin(row * size + col, pairs[0] * size + pairs[1]))
     chosen = np.sort(rng.choice(free, size=count, replace=False))

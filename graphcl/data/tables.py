@@ -58,7 +58,7 @@ def read_molecules(
 ) -> MoleculeTable:
     """Read the SMILES, and the labels, of a file of molecules; row by row, nothing left out.
 
-    Rows are counted from 0, without the header. Blank lines are no rows and are not counted.
+    Rows are counted from 0, without the header. Blank lines are not rows and are not counted.
 
     CSV and TSV have a header, and columns are found by name. SMI has none (a first line that begins with ``SMILES`` is
     skipped): each line is a SMILES, and what follows after a space is its name. SDF gives the canonical SMILES of each
@@ -162,7 +162,7 @@ def _rows(path: Path, encoding: str, separator: str) -> Iterator[Sequence[str]]:
                 )
             begins = reader.line_num + 1
             if not row:
-                continue  # an empty line is no row
+                continue  # an empty line is not a row
             width = width or len(row)
             if len(row) != width:
                 raise DataError(
@@ -234,7 +234,7 @@ def _number(path: Path, row: int, name: str, cell: str) -> float:
         hint = " Write true and false as 1 and 0." if text.lower() in ("true", "false") else ""
         raise DataError(
             f"{path}, row {row}, column {name!r}: expected a number or an empty cell, got the text {cell!r}. A column "
-            f"of text is no label: choose another, or write its classes as numbers.{hint}"
+            f"of text is not a label: choose another, or write its classes as numbers.{hint}"
         ) from error
     if abs(value) > _LARGEST:
         raise DataError(
@@ -267,7 +267,7 @@ def _parquet(path: Path, smiles: str | None, labels: Sequence[str]) -> Iterator[
         wanted = [name for i, name in enumerate(stored) if i == column or name.strip() in labels]
         table = read(source, columns=wanted)
     except ArrowException as error:
-        raise DataError(f"{path} is no Parquet file, or a damaged one ({error}).") from error
+        raise DataError(f"{path} is not a Parquet file, or a damaged one ({error}).") from error
     yield header
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     for i in range(table.num_rows):

@@ -24,7 +24,7 @@ def copy_raw(source: Path, name: str, target: Path) -> None:
         target: Where the files go.
 
     Raises:
-        DataError: If ``source`` holds no such data set, or is no readable archive.
+        DataError: If ``source`` holds no such data set, or is not a readable archive.
     """
     wanted = {f"{name}_{kind}.txt" for kind in KINDS}
     if source.is_dir():

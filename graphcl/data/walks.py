@@ -51,7 +51,7 @@ class RandomWalkBatches(Dataset[Data]):
         and edge attributes.
 
     Raises:
-        TypeError: ``data`` is no ``Data``.
+        TypeError: ``data`` is not a ``Data``.
         ValueError: A number is out of its range, or the graph has no nodes or no ``edge_index``.
 
     Example:
@@ -63,7 +63,7 @@ class RandomWalkBatches(Dataset[Data]):
     Source: Zeng, Zhou, Srivastava, Kannan, Prasanna, "GraphSAINT: Graph Sampling Based Inductive Learning Method", ICLR
     2020, the random walk sampler of section 3.4.
     Differs from the paper: no coefficients that undo the sampling's bias in loss and aggregation; a contrastive loss
-    over a batch is no sum over nodes that they could correct.
+    over a batch is not a sum over nodes that they could correct.
     """
 
     def __init__(

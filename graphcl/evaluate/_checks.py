@@ -10,18 +10,24 @@ from torch_geometric.data import Data
 from graphcl._arguments import check_seed
 from graphcl.evaluate.protocols import Protocol
 
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "as_labels",
+    "check_batch",
+    "check_embeddings",
+    "check_graph",
+    "check_groups",
+    "check_kernel",
+    "check_labels",
+    "check_methods",
+    "check_runs",
+    "to_numpy",
+]
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Checked = TypeVar("Checked")
-
-
-def check_protocol(given: object, kind: type, maker: str) -> None:
-    """Refuse the name of a protocol, and one of another kind, in the place of a protocol."""
-    if not isinstance(given, kind):
-        mend = f"; write {maker}({given!r})" if isinstance(given, str) else ""
-        name = getattr(given, "name", None)  # of a protocol of another kind, whose numbers say nothing
-        got = f"the {type(given).__name__} {name}" if name else repr(given)
-        raise TypeError(f"expected a {kind.__name__}, got {got}{mend}")
 
 
 def check_runs(seeds: Sequence[int], n_jobs: int = 1) -> list[int]:

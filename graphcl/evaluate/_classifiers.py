@@ -13,6 +13,18 @@ import numpy as np
 from graphcl.evaluate._checks import FloatArray, IntArray
 from graphcl.evaluate.knn import unit, unit_kernel, votes_by
 
+__all__ = [
+    "RBF",
+    "Classifier",
+    "Linear",
+    "Neighbours",
+    "Precomputed",
+    "ScaledRBF",
+    "scale_gamma",
+    "squared_distances",
+    "standardise",
+]
+
 # classifier(y, fit, predict, grid) -> predicted codes [len(grid), len(predict)], number of fits that did not converge
 Classifier = Callable[[IntArray, IntArray, IntArray, Sequence[float]], tuple[IntArray, int]]
 

@@ -9,6 +9,8 @@ from typing import Any
 from graphcl._files import write_whole
 from graphcl.errors import DataError, RunError
 
+__all__ = ["read_csv", "write_csv"]
+
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows under a header line: all of them, or none, and then a ``RunError``."""

@@ -1,4 +1,4 @@
-"""What decides what is kept beside weights and settings: the parts of a network, and the graphs."""
+"""Hashes for the keys under which scores are kept: of the parts of a network beside its weights, and of graphs."""
 
 import hashlib
 from types import FunctionType
@@ -11,6 +11,8 @@ from torch_geometric.data import Data
 
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import to_numpy
+
+__all__ = ["digest_of", "tuning_key"]
 
 GRAPHS_AT_ONCE = 1024
 

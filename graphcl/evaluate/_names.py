@@ -5,11 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+__all__ = ["check_encoder_lr", "check_protocol", "named", "retuned"]
+
 T = TypeVar("T")
+
+SHORT = {
+    "node-linear-random": "node-linear-random-10-10-80",
+    "tu-semi-1": "semi-supervised-1",
+    "tu-semi-10": "semi-supervised-10",
+}  # what else protocols are called
 
 
 def named(name: str, known: Mapping[str, T], what: str, *, usual: Iterable[str] | None = None) -> T:
-    """``known[name]``, or a refusal with the nearest names.
+    """``known[name]``, of a short name that of the long one, or a refusal with the nearest names.
 
     Args:
         name: What is asked for.
@@ -26,14 +34,27 @@ def named(name: str, known: Mapping[str, T], what: str, *, usual: Iterable[str] 
         ...
         ValueError: expected a number, got 'tw'; did you mean two?
     """
+    name = SHORT.get(name, name)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known if usual is None else usual)
         raise ValueError(f"expected {what}, got {name!r}; did you mean {' or '.join(near)}?")
     return known[name]
 
 
+def check_protocol(given: object, kind: type) -> None:
+    """Refuse the name of a protocol, and one of another kind, in the place of a protocol."""
+    if isinstance(given, kind):
+        return
+    name = getattr(given, "name", None)  # of a protocol of another kind, whose numbers say nothing
+    got = f"the {type(given).__name__} {name}" if name else repr(given)
+    mend = f"; write protocol({given!r})" if isinstance(given, str) else ""
+    if kind.__name__ == "Protocol" and name in ("knn", "kmeans"):
+        mend = f"; for graphs it is graph-{name}"
+    raise TypeError(f"expected a {kind.__name__}, got {got}{mend}")
+
+
 def check_encoder_lr(encoder_lr: float | None, head_only: bool) -> None:
-    """Refuse a learning rate of the encoder that is none, or where the encoder is left as it is."""
+    """Refuse a learning rate of the encoder that is not positive, or where the encoder is left as it is."""
     if encoder_lr is not None and not encoder_lr > 0:
         raise ValueError(f"expected encoder_lr > 0, got {encoder_lr}")
     if encoder_lr is not None and head_only:

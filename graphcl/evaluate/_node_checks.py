@@ -12,6 +12,8 @@ from torch_geometric.utils import remove_self_loops
 from graphcl.evaluate._checks import FloatArray, IntArray, as_labels, to_numpy
 from graphcl.evaluate.node_splits import NodeSplit
 
+__all__ = ["Rows", "check_classes", "check_node_labels", "check_parts", "check_rows", "check_undirected", "take"]
+
 _UNLABELLED = "take these nodes out of the masks, and where splits are random out of embeddings and labels: x[known]"
 
 Rows = NDArray[Any] | Tensor  # an array on the CPU, or a tensor on a CUDA device

@@ -19,6 +19,8 @@ from graphcl.evaluate.multitask import (
     task_roc_auc,
 )
 
+__all__ = ["Objective", "labels_of", "labels_to_learn", "objective_of"]
+
 
 def labels_of(packed: PackedDataset) -> Tensor:
     """The labels of all graphs, which they must have."""

@@ -13,6 +13,8 @@ from graphcl.evaluate._checks import FloatArray
 from graphcl.evaluate._raw import PartRow, RawFile, Rows
 from graphcl.evaluate.evaluation import AnyProtocol, Evaluation
 
+__all__ = ["Compute", "PartScore", "TaskOf", "collect", "digest_text", "run_parts", "warn_unconverged"]
+
 
 class PartScore(NamedTuple):
     """The scores of one part by metric, in [0, 1] or the target's unit; the choice; its validation score; bad fits."""

@@ -7,6 +7,8 @@ import numpy as np
 
 from graphcl.evaluate._checks import IntArray, to_numpy
 
+__all__ = ["check_split", "split_of"]
+
 PARTS = ("train", "valid", "test")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from graphcl.errors import DataError
 from graphcl.evaluate._csv import read_csv, write_csv
 
+__all__ = ["PartRow", "RawFile", "Rows"]
+
 
 @dataclass(frozen=True)
 class PartRow:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+__all__ = ["in_threads", "quiet"]
+
 T = TypeVar("T")
 
 

@@ -9,6 +9,8 @@ from graphcl.evaluate.knn import unit
 from graphcl.evaluate.protocols import Protocol
 from graphcl.evaluate.retrieval import retrieval_precision
 
+__all__ = ["kernel_rows", "score_run"]
+
 
 def score_run(x: FloatArray, y: IntArray, protocol: Protocol, run: int) -> PartScore:
     """One run of a protocol that learns from no label."""

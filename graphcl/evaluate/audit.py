@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from graphcl._random import torch_seeded
 from graphcl.data import PackedDataset
 from graphcl.errors import GraphCLError
-from graphcl.evaluate._checks import check_protocol
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate.baselines import collect_statistics
 from graphcl.evaluate.duplicates import wl_classes
 from graphcl.evaluate.protocols import Protocol, protocol
@@ -78,7 +78,7 @@ def audit(
     Raises:
         ValueError: A part of the network has weights and no ``reset_parameters`` (give ``make``), embeddings that are
             not finite, or what the protocol refuses.
-        TypeError: The encoder is no module.
+        TypeError: The encoder is not a module.
         GraphCLError: It fails on these graphs, with what went wrong in it.
 
     Example:
@@ -101,7 +101,7 @@ def audit(
     device = _device_of(given)
     graphs = (dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)).to(device)
     probe = protocol("tu-rbf-svm") if probe is None else probe
-    check_protocol(probe, Protocol, "protocol")
+    check_protocol(probe, Protocol)
 
     def whole(network: nn.Module, seed: int) -> nn.Module:
         """The network with all its weights: those that wait for a first batch are drawn by the seed."""

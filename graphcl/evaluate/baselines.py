@@ -123,7 +123,7 @@ def untrained_embeddings(
 def collect_statistics(method: nn.Module, batches: Iterable[Any], *, seed: int = 0) -> None:
     """Collect the BatchNorm statistics of what a method embeds with, in one epoch in train mode, without gradients.
 
-    That is its encoder, or several of them (``Method.represent``); of what is no method the ``encoder``.
+    That is its encoder, or several of them (``Method.represent``); of what is not a method the ``encoder``.
 
     The running statistics become the plain average over the batches. With the usual momentum of 0.1 the two batches of
     MUTAG would leave 81 % of the initial identity in place, and so most of what this baseline is there to rule out.

@@ -93,7 +93,7 @@ def _place(folder: str | Path, key: Mapping[str, Any]) -> tuple[str, Path]:
 
 
 def _check_names(key: Any) -> None:
-    """Refuse names that are no texts: JSON makes them some, and 1 and "1" would be one key."""
+    """Refuse names that are not texts: JSON makes them some, and 1 and "1" would be one key."""
     if isinstance(key, Mapping):
         for name in key:
             if not isinstance(name, str):

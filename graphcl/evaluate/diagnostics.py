@@ -50,7 +50,7 @@ def singular_values(z: Float[Tensor, "n d"], *, centre: bool = False) -> Float[T
         ``[min(N, D)]``.
 
     Raises:
-        ValueError: ``z`` is no matrix of at least one row, or is not finite.
+        ValueError: ``z`` is not a matrix of at least one row, or is not finite.
 
     Example:
         >>> singular_values(torch.tensor([[3.0, 0.0], [0.0, 4.0]])).round()
@@ -167,7 +167,7 @@ def similarity_histogram(similarity: Float[Tensor, " p"], *, bins: int = 40) -> 
         A :class:`Histogram` whose counts sum to P.
 
     Raises:
-        ValueError: ``bins`` is not positive, or a value is no cosine.
+        ValueError: ``bins`` is not positive, or a value is not a cosine.
 
     Example:
         >>> similarity_histogram(torch.tensor([-1.0, 0.1, 1.0]), bins=2).counts.tolist()
@@ -189,7 +189,7 @@ def false_negative_rate(labels: Int[Tensor, " n"]) -> float:
     over the sizes n of the classes in a batch: all pairs count, no sample is drawn.
 
     Args:
-        labels: ``[N]`` classes; a negative one is none, and its item is left out.
+        labels: ``[N]`` classes; a negative one means no class, and its item is left out.
 
     Returns:
         The rate, NaN where fewer than two items have a class.

@@ -103,7 +103,7 @@ def finetune(
     settle: bool = False,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    bf16: bool = False,
+    precision: Literal["fp32", "bf16"] = "fp32",
     score: Judge | None = None,
     head: Callable[[int, int], nn.Module] = nn.Linear,
 ) -> Finetuned:
@@ -132,7 +132,8 @@ def finetune(
             statistics lag so far behind the weights that scores suffer and probabilities are all near 0 or 1.
         seed: Of the head's weights, the order of the graphs and dropout.
         device: Where to train.
-        bf16: Compute in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs made for it.
+        precision: ``"bf16"`` computes in bfloat16 where that is safe (autocast); several times faster on CPUs and GPUs
+            made for it.
         score: How a part is scored, from targets and predictions ``[N, tasks]``; ROC-AUC, accuracy or RMSE by default.
             The best epoch is that of the largest score where ``classification`` is set, else of the smallest.
         head: From the width of the embeddings and the number of outputs to the module between them.
@@ -164,6 +165,7 @@ def finetune(
     seed = check_seed(seed)
     check_encoder_lr(encoder_lr, head_only)
     check_choice("select", select, ("valid", "last"))
+    check_choice("precision", precision, ("fp32", "bf16"))
     split = split_of(dataset, split)
     start = time.perf_counter()
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
@@ -181,7 +183,7 @@ def finetune(
         objective = objective_of(labels, split["train"], classification, score)
         tuned: Any = copy.deepcopy(encoder)
         model = nn.ModuleList([tuned, head(tuned.graph_channels, objective.width)]).to(device)
-        tuning = _Tuning(model, packed, labels, split, objective, head_only, bf16)
+        tuning = _Tuning(model, packed, labels, split, objective, head_only, precision == "bf16")
         tuning.settles = settle and not head_only
         rates = (lr if encoder_lr is None else encoder_lr, lr)
         valid, epoch = tuning.run(epochs, batch_size, rates, select, seed)

@@ -64,7 +64,7 @@ def morgan_fingerprints(
 
 
 def forest_predictions(
-    features: Any, y: Any, train: Any, *, classification: bool, seed: int = 0, trees: int = 500, jobs: int | None = None
+    features: Any, y: Any, train: Any, *, classification: bool, seed: int = 0, trees: int = 500, n_jobs: int = 1
 ) -> FloatArray:
     """What a random forest per task, fitted on its measured labels in the training part, says of all molecules.
 
@@ -75,7 +75,7 @@ def forest_predictions(
         classification: Whether labels are classes 0 and 1, of which the probability of 1 is predicted.
         seed: Of the forests.
         trees: In each forest.
-        jobs: Threads; None is one.
+        n_jobs: Threads to share the trees.
 
     Returns:
         ``[N, T]`` float64. A task of one class in the training part has that class throughout, one without any label 0.
@@ -96,7 +96,7 @@ def forest_predictions(
         if len(values) < 2:
             out[:, task] = values[0] if len(values) else 0.0
             continue
-        forest = make(n_estimators=trees, random_state=seed, n_jobs=jobs)
+        forest = make(n_estimators=trees, random_state=seed, n_jobs=n_jobs)
         forest.fit(x[known], column[known])
         out[:, task] = forest.predict_proba(x)[:, 1] if classification else forest.predict(x)
     return out
@@ -110,7 +110,7 @@ def fingerprint_scores(
     classification: bool,
     seed: int = 0,
     trees: int = 500,
-    jobs: int | None = None,
+    n_jobs: int = 1,
     score: Judge | None = None,
 ) -> dict[str, TaskScores]:
     """ROC-AUC (classification) or RMSE of a random forest on Morgan fingerprints, on ``valid`` and ``test``.
@@ -124,7 +124,7 @@ def fingerprint_scores(
         classification: Whether labels are classes 0 and 1.
         seed: Of the forests.
         trees: In each forest.
-        jobs: Threads; None is one.
+        n_jobs: Threads to share the trees.
         score: How a part is scored, from labels and predictions ``[N, T]``; ROC-AUC or RMSE by default.
 
     Raises:
@@ -145,7 +145,7 @@ def fingerprint_scores(
     labels = scorable(labels, parts, classification=classification)
     features = morgan_fingerprints(smiles)
     said = forest_predictions(
-        features, labels, parts["train"], classification=classification, seed=seed, trees=trees, jobs=jobs
+        features, labels, parts["train"], classification=classification, seed=seed, trees=trees, n_jobs=n_jobs
     )
     score = judge_of(score, classification=classification)
     return {part: score(labels[parts[part]], said[parts[part]]) for part in ("valid", "test")}

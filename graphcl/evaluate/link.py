@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol, to_numpy
+from graphcl.evaluate._checks import FloatArray, IntArray, to_numpy
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._node_checks import Rows, check_rows, take
 from graphcl.evaluate._threads import quiet
 from graphcl.evaluate.link_splits import LinkSplit
@@ -48,7 +49,7 @@ def link_score(embeddings: Any, split: LinkSplit, protocol: NodeProtocol) -> Lin
         >>> sorted(link_score(split.data.x, split, node_protocol("link")).scores)
         ['auc', 'hits@50', 'mrr']
     """
-    check_protocol(protocol, NodeProtocol, "node_protocol")
+    check_protocol(protocol, NodeProtocol)
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use node_score")
     x = check_rows(embeddings)

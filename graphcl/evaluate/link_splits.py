@@ -23,11 +23,11 @@ class LinkSplit(NamedTuple):
     Args:
         data: The graph to pretrain on and to embed.
         train: Edges of ``data`` that the probe learns from.
-        train_negatives: Pairs that are no edge of the whole graph.
+        train_negatives: Pairs that are not edges of the whole graph.
         validation: Edges taken out of ``data``; they choose C.
-        validation_negatives: Pairs that are no edge.
+        validation_negatives: Pairs that are not edges.
         test: Edges taken out of ``data``.
-        test_negatives: Pairs that are no edge.
+        test_negatives: Pairs that are not edges.
     """
 
     data: Data
@@ -162,7 +162,7 @@ def edges_of(data: Data) -> int:
 
 
 def _given(data: Data, nodes: int) -> tuple[IntArray, IntArray] | None:
-    """The held-out edges and other pairs that come with a graph, without self loops, which are no question."""
+    """The held-out edges and other pairs that come with a graph, without self loops, which ask nothing."""
     parts = _labelled(data)
     if not parts:
         return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphcl.evaluate._names import check_encoder_lr, named, retuned
+from graphcl.evaluate._names import check_encoder_lr, check_protocol, named, retuned
 
 __all__ = ["MOLECULE_PROTOCOLS", "MoleculeProtocol", "molecule_protocol", "with_tuning"]
 
@@ -125,6 +125,7 @@ def with_tuning(
         >>> with_tuning(molecule_protocol("moleculenet-finetune"), epochs=20, head_only=True).name
         'moleculenet-finetune-head-20-epochs'
     """
+    check_protocol(base, MoleculeProtocol)
     if base.probe != "finetune":
         raise ValueError(f"expected a protocol that tunes, got {base.name}")
     numbers = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "encoder_lr": encoder_lr, "dropout": dropout}

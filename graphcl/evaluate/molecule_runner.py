@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from graphcl._arguments import check_choice
 from graphcl.data import PackedDataset, split_digest
 from graphcl.evaluate._checks import FloatArray, check_embeddings, check_methods, check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
 from graphcl.evaluate._labels import scorable
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._objective import labels_of
 from graphcl.evaluate._parts import Compute, PartScore, TaskOf, collect, run_parts
 from graphcl.evaluate._positions import check_split, split_of
@@ -97,7 +99,7 @@ def evaluate_molecules(
     smiles: Sequence[str] | None = None,
     score: Judge | None = None,
     raw: str | Path | None = None,
-    jobs: int | None = None,
+    n_jobs: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> Evaluation:
     """Score frozen embeddings by linear models, and Morgan fingerprints by random forests beside them.
@@ -113,7 +115,7 @@ def evaluate_molecules(
         score: How a part is scored, where not by the package's own ROC-AUC or RMSE; see :func:`ogb_scorer`. What it
             calls its ``metric``, if anything, is the name in the tables.
         raw: A CSV file of the scores per seed: what is in it, for the very same input, is not computed again.
-        jobs: Threads of the forests.
+        n_jobs: Threads of the forests.
         progress: Called with method and seed after each.
 
     Raises:
@@ -128,6 +130,7 @@ def evaluate_molecules(
         >>> evaluate_molecules({"raw": [y]}, y, split, linear, [0], classification=True).scores["raw"].tolist()
         [[100.0]]
     """
+    check_protocol(protocol, MoleculeProtocol)
     if protocol.probe != "linear":
         raise ValueError(f"expected a protocol for frozen embeddings, got {protocol.name}; use finetune_molecules")
     task = _Task(labels, split, protocol, seeds, classification, score)
@@ -140,7 +143,7 @@ def evaluate_molecules(
     def forest(seed: int) -> PartScore:
         assert smiles is not None
         found = fingerprint_scores(
-            smiles, task.labels, task.split, classification=classification, seed=seed, jobs=jobs, score=score
+            smiles, task.labels, task.split, classification=classification, seed=seed, n_jobs=n_jobs, score=score
         )
         return PartScore({task.metric: found["test"].mean}, validation=found["valid"].mean)
 
@@ -163,7 +166,7 @@ def finetune_molecules(
     split: Mapping[str, Any] | None = None,
     score: Judge | None = None,
     device: torch.device | str = "cpu",
-    bf16: bool = False,
+    precision: Literal["fp32", "bf16"] = "fp32",
     raw: str | Path | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Evaluation:
@@ -179,7 +182,7 @@ def finetune_molecules(
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
         score: As for :func:`evaluate_molecules`.
         device: Where to train.
-        bf16: Compute in bfloat16 where that is safe.
+        precision: ``"bf16"`` computes in bfloat16 where that is safe.
         raw: A CSV file of the scores per seed: what is in it, for the very same input, is not computed again.
         progress: Called with method and seed after each.
 
@@ -201,6 +204,7 @@ def finetune_molecules(
         [[100.0]]
     """
     check_tunes(protocol)
+    check_choice("precision", precision, ("fp32", "bf16"))
     split = split_of(dataset, split)
     packed = dataset if isinstance(dataset, PackedDataset) else PackedDataset(dataset)
     task = _Task(labels_of(packed), split, protocol, seeds, classification, score)
@@ -218,12 +222,12 @@ def finetune_molecules(
                 classification=classification,
                 seed=seed,
                 device=device,
-                bf16=bf16,
+                precision=precision,
                 score=score,
             )
             return [PartScore({task.metric: found.test.mean}, found.epoch, found.valid[found.epoch - 1])]
 
-        return tuning_key(task.key(_digest(encoder.state_dict(), bf16)), encoder, graphs), compute
+        return tuning_key(task.key(_digest(encoder.state_dict(), precision == "bf16")), encoder, graphs), compute
 
     return task.evaluate(encoders, task_of, raw, progress)
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate.finetune import Finetuned, finetune
 from graphcl.evaluate.molecule_protocols import MoleculeProtocol
 from graphcl.nn import GraphEncoder
@@ -27,7 +28,7 @@ def finetune_by(
         encoder: Graphs to embeddings.
         dataset: Molecules with labels ``y`` ``[1, tasks]``.
         split: Positions under ``train``, ``valid`` and ``test``; by default the data set's own.
-        other: What the protocol leaves open: ``classification``, ``settle``, ``seed``, ``device``, ``bf16`` and
+        other: What the protocol leaves open: ``classification``, ``settle``, ``seed``, ``device``, ``precision`` and
             ``score``.
 
     Raises:
@@ -58,5 +59,6 @@ def finetune_by(
 
 def check_tunes(protocol: MoleculeProtocol) -> None:
     """Refuse a protocol of frozen embeddings."""
+    check_protocol(protocol, MoleculeProtocol)
     if protocol.probe != "finetune":
         raise ValueError(f"expected a protocol of fine-tuning, got {protocol.name}; use evaluate_molecules")

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from graphcl._arguments import check_choice
-from graphcl.evaluate._checks import FloatArray, IntArray, check_protocol
+from graphcl.evaluate._checks import FloatArray, IntArray
 from graphcl.evaluate._classifiers import standardise
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._node_checks import Rows, check_classes, check_node_labels, check_parts, check_rows, take
 from graphcl.evaluate._threads import quiet
 from graphcl.evaluate.knn import knn_votes
@@ -75,7 +76,7 @@ def node_score(
         >>> node_score(x, y, split, node_protocol("node-linear-random")).score
         1.0
     """
-    check_protocol(protocol, NodeProtocol, "node_protocol")
+    check_protocol(protocol, NodeProtocol)
     if protocol.probe in ("kmeans", "link"):
         other = "kmeans_scores" if protocol.probe == "kmeans" else "link_score"
         raise ValueError(f"expected a protocol that learns from the labels of nodes, got {protocol.name}; use {other}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from graphcl._arguments import check_choice
-from graphcl.evaluate._names import named
+from graphcl.evaluate._names import check_protocol, named
 
 __all__ = ["NODE_PROTOCOLS", "NodeProtocol", "node_protocol", "with_splits"]
 
@@ -176,8 +176,6 @@ _ALL = (
 
 NODE_PROTOCOLS: dict[str, NodeProtocol] = {entry.name: entry for entry in _ALL}
 
-_ALIASES = {"node-linear-random": "node-linear-random-10-10-80"}
-
 
 def node_protocol(name: str) -> NodeProtocol:
     """The protocol of that name; ``node-linear-random`` is short for ``node-linear-random-10-10-80``.
@@ -192,7 +190,7 @@ def node_protocol(name: str) -> NodeProtocol:
         >>> node_protocol("node-linear-random").count
         20
     """
-    return named(_ALIASES.get(name, name), NODE_PROTOCOLS, "a known node-level protocol", usual=sorted(NODE_PROTOCOLS))
+    return named(name, NODE_PROTOCOLS, "a known node-level protocol", usual=sorted(NODE_PROTOCOLS))
 
 
 def with_splits(base: NodeProtocol, count: int) -> NodeProtocol:
@@ -209,6 +207,7 @@ def with_splits(base: NodeProtocol, count: int) -> NodeProtocol:
         >>> with_splits(node_protocol("kmeans"), 2).name
         'kmeans-2-runs'
     """
+    check_protocol(base, NodeProtocol)
     if base.splits in ("public", "fixed") or base.probe == "link":
         raise ValueError(f"expected a protocol that draws splits, got {base.name}, whose splits are given")
     if count == base.count:

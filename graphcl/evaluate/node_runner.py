@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphcl.evaluate._checks import IntArray, check_graph, check_methods, check_protocol, check_runs, to_numpy
+from graphcl.evaluate._checks import IntArray, check_graph, check_methods, check_runs, to_numpy
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._node_checks import Rows, check_node_labels, check_rows, take
 from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts, warn_unconverged
 from graphcl.evaluate._raw import RawFile
@@ -78,7 +79,7 @@ def evaluate_nodes(
         >>> found.scores["raw"].round(1).tolist()
         [[31.9]]
     """
-    check_protocol(protocol, NodeProtocol, "node_protocol")
+    check_protocol(protocol, NodeProtocol)
     if protocol.probe == "link":
         raise ValueError(f"expected a protocol that scores nodes, got {protocol.name}; use evaluate_links")
     seeds = check_runs(seeds, n_jobs)
@@ -168,7 +169,7 @@ def evaluate_links(
         >>> list(evaluate_links({"raw": [network.x]}, splits, node_protocol("link"), [0]).tables)
         ['auc', 'mrr', 'hits@50']
     """
-    check_protocol(protocol, NodeProtocol, "node_protocol")
+    check_protocol(protocol, NodeProtocol)
     if protocol.probe != "link":
         raise ValueError(f"expected a protocol that scores pairs of nodes, got {protocol.name}; use evaluate_nodes")
     seeds = check_runs(seeds, n_jobs)

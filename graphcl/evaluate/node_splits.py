@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcl.evaluate._checks import IntArray, check_graph, check_protocol, to_numpy
+from graphcl.evaluate._checks import IntArray, check_graph, to_numpy
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate.node_protocols import NodeProtocol
 
 __all__ = ["NodeSplit", "mask_splits", "node_split_hash", "node_splits", "random_splits"]
@@ -40,7 +41,7 @@ def node_splits(data: Any, protocol: NodeProtocol) -> list[NodeSplit]:
         >>> len(splits), [len(part) for part in splits[0]]
         (20, [100, 100, 800])
     """
-    check_protocol(protocol, NodeProtocol, "node_protocol")
+    check_protocol(protocol, NodeProtocol)
     num_nodes = check_graph(data)
     if protocol.splits == "none" or protocol.probe == "link":
         return []

@@ -50,7 +50,7 @@ def ogb_scorer(name: str) -> OgbScorer:
         name: The set, one of ``ogbg-mol*``: scored by ROC-AUC, average precision (molpcba, molmuv) or RMSE.
 
     Raises:
-        ValueError: The set is no set of molecules, or has another metric; at the call, what OGB's evaluator cannot
+        ValueError: The set is not a set of molecules, or has another metric; at the call, what OGB's evaluator cannot
             score.
 
     Example:

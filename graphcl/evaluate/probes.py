@@ -16,7 +16,6 @@ from graphcl.evaluate._checks import (
     check_groups,
     check_kernel,
     check_labels,
-    check_protocol,
 )
 from graphcl.evaluate._classifiers import (
     RBF,
@@ -27,6 +26,7 @@ from graphcl.evaluate._classifiers import (
     ScaledRBF,
     squared_distances,
 )
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._threads import in_threads
 from graphcl.evaluate.duplicates import grouped_folds
 from graphcl.evaluate.protocols import Protocol
@@ -153,7 +153,7 @@ def kernel_fold_scores(
 
 
 def _check_folds(protocol: Protocol) -> None:
-    check_protocol(protocol, Protocol, "protocol")
+    check_protocol(protocol, Protocol)
     if not protocol.nested:
         raise ValueError(f"expected a protocol with folds, got {protocol.name}; use evaluate_embeddings")
 

@@ -7,11 +7,13 @@ Scores under different protocols are not comparable: the kernel alone moves Grap
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphcl._arguments import check_choice, plain
-from graphcl.evaluate._names import named
+from graphcl.evaluate._names import check_protocol, named
+from graphcl.evaluate.molecule_protocols import MOLECULE_PROTOCOLS
 from graphcl.evaluate.node_protocols import NODE_PROTOCOLS
+from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
 
 __all__ = ["PROTOCOLS", "Protocol", "protocol", "with_folds"]
 
@@ -147,25 +149,25 @@ PROTOCOLS: dict[str, Protocol] = _STANDARD | {
 }
 
 
-def protocol(name: str) -> Protocol:
-    """The protocol of that name.
+def protocol(name: str) -> Any:
+    """The protocol of that name, whatever it scores; what it scores is its class.
 
     Args:
-        name: A key of ``PROTOCOLS``.
+        name: A key of ``PROTOCOLS`` (graphs), ``NODE_PROTOCOLS`` (nodes and their links), ``MOLECULE_PROTOCOLS`` or
+            ``SEMI_PROTOCOLS`` (graphs with few labels), or one of their short names.
+
+    Returns:
+        A :class:`Protocol`, :class:`NodeProtocol`, :class:`MoleculeProtocol` or :class:`SemiProtocol`.
 
     Raises:
         ValueError: No such protocol; the message lists the nearest names.
 
     Example:
-        >>> protocol("tu-rbf-svm").folds
-        10
+        >>> protocol("tu-rbf-svm").folds, protocol("node-linear-public").splits
+        (10, 'public')
     """
-    if name in NODE_PROTOCOLS:
-        own = f", or graph-{name} for graphs" if f"graph-{name}" in PROTOCOLS else ""
-        raise ValueError(
-            f"expected a protocol for graphs, got {name}, which scores nodes; use node_protocol({name!r}){own}"
-        )
-    return named(name, PROTOCOLS, "a known protocol", usual=sorted(_STANDARD))
+    known = {**PROTOCOLS, **NODE_PROTOCOLS, **MOLECULE_PROTOCOLS, **SEMI_PROTOCOLS}
+    return named(name, known, "a known protocol", usual=sorted(_STANDARD))
 
 
 def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Protocol:
@@ -183,6 +185,7 @@ def with_folds(base: Protocol, folds: int, inner_folds: int | None = None) -> Pr
         >>> with_folds(protocol("tu-rbf-svm"), 3).name
         'tu-rbf-svm-3x5-folds'
     """
+    check_protocol(base, Protocol)
     folds, inner_folds = plain(folds), plain(inner_folds)
     if base.probe == "retrieval" or (not base.nested and inner_folds is not None):
         raise ValueError(f"expected a protocol with {'inner ' if base.probe == 'kmeans' else ''}folds, got {base.name}")

@@ -141,7 +141,7 @@ def _lift(
 ) -> dict[str, float]:
     """The mean difference, and where there are at least two independent ones its interval and p value."""
     if sizes is None:
-        # One split, or none: the parts of a seed are no new sample of the data, and only seeds count.
+        # One split, or none: the parts of a seed are not a new sample of the data, and only seeds count.
         scores, untrained, sizes = scores.mean(axis=1)[:, None], untrained.mean(axis=1)[:, None], (0.0, 1.0)
     if scores.size < 2:
         return {"lift": float((scores - untrained).mean())}

@@ -14,9 +14,9 @@ from graphcl.evaluate._checks import (
     check_kernel,
     check_labels,
     check_methods,
-    check_protocol,
     check_runs,
 )
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._parts import (
     Compute,
     PartScore,
@@ -159,7 +159,7 @@ def _matrices(
     seeds: Sequence[int],
 ) -> tuple[dict[str, list[FloatArray]], IntArray]:
     """Check everything before the first fit, as a fit may come an hour later."""
-    check_protocol(protocol, Protocol, "protocol")
+    check_protocol(protocol, Protocol)
     checked = check_methods(embeddings, seeds, check_embeddings)
     if twice := sorted(set(checked) & set(kernels)):
         raise ValueError(f"expected a method under embeddings or under kernels, got both for {', '.join(twice)}")

@@ -9,7 +9,7 @@ validation fold, everything else is fixed, and the test fold is read once: expec
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphcl.evaluate._names import check_encoder_lr, named, retuned
+from graphcl.evaluate._names import check_encoder_lr, check_protocol, named, retuned
 
 __all__ = ["SEMI_PROTOCOLS", "SemiProtocol", "semi_protocol", "with_semi_tuning"]
 
@@ -68,8 +68,6 @@ SEMI_PROTOCOLS: dict[str, SemiProtocol] = {
     )
 }
 
-_ALIASES = {"tu-semi-1": "semi-supervised-1", "tu-semi-10": "semi-supervised-10"}
-
 
 def semi_protocol(name: str) -> SemiProtocol:
     """The protocol of that name; ``tu-semi-10`` is short for ``semi-supervised-10``, ``tu-semi-1`` alike.
@@ -84,7 +82,7 @@ def semi_protocol(name: str) -> SemiProtocol:
         >>> semi_protocol("tu-semi-10").share
         0.1
     """
-    return named(_ALIASES.get(name, name), SEMI_PROTOCOLS, "a protocol of few labels")
+    return named(name, SEMI_PROTOCOLS, "a protocol of few labels")
 
 
 def with_semi_tuning(
@@ -115,5 +113,6 @@ def with_semi_tuning(
         >>> with_semi_tuning(semi_protocol("semi-supervised-10"), epochs=20, head_only=True).name
         'semi-supervised-10-head-20-epochs'
     """
+    check_protocol(base, SemiProtocol)
     numbers = {"folds": folds, "epochs": epochs, "batch_size": batch_size, "lr": lr, "encoder_lr": encoder_lr}
     return retuned(base, head_only, **numbers)

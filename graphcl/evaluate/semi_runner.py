@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
+from graphcl._arguments import check_choice
 from graphcl.data import PackedDataset
 from graphcl.evaluate._checks import check_runs, to_numpy
 from graphcl.evaluate._keys import digest_of, tuning_key
+from graphcl.evaluate._names import check_protocol
 from graphcl.evaluate._parts import Compute, PartScore, collect, digest_text, run_parts
 from graphcl.evaluate._raw import RawFile
 from graphcl.evaluate.evaluation import Evaluation
@@ -30,7 +32,7 @@ def finetune_on_few(
     seeds: Sequence[int],
     *,
     device: torch.device | str = "cpu",
-    bf16: bool = False,
+    precision: Literal["fp32", "bf16"] = "fp32",
     raw: str | Path | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Evaluation:
@@ -46,7 +48,7 @@ def finetune_on_few(
         protocol: How many labels, how to tune.
         seeds: Of the folds, the labels, the head, and the order of the graphs.
         device: Where to train.
-        bf16: Compute in bfloat16 where that is safe.
+        precision: ``"bf16"`` computes in bfloat16 where that is safe.
         raw: A CSV file of the scores per seed and fold: what is in it, for the very same input, is not computed again.
         progress: Called with method and seed after each.
 
@@ -72,6 +74,8 @@ def finetune_on_few(
     not searched; encoder and node features are the caller's, where the authors have a ResGCN of 5 layers on one-hot
     degrees.
     """
+    check_protocol(protocol, SemiProtocol)
+    check_choice("precision", precision, ("fp32", "bf16"))
     seeds = check_runs(seeds)
     if not encoders:
         raise ValueError("expected at least one encoder, got none")
@@ -82,7 +86,7 @@ def finetune_on_few(
 
     settings = {key: value for key, value in vars(protocol).items() if key not in ("name", "source", "seeds")}
     settings = {key: value for key, value in settings.items() if value is not None}
-    common = digest_text(sorted(settings.items()), bf16, y)
+    common = digest_text(sorted(settings.items()), precision == "bf16", y)
 
     def task_of(method: str, _: int, seed: int) -> tuple[str, Compute]:
         encoder = encoders[method](seed)
@@ -91,7 +95,7 @@ def finetune_on_few(
         key = tuning_key(key, encoder, graphs)
 
         def compute(folds: Sequence[int]) -> list[PartScore]:
-            return [_tune(encoder, packed, splits[seed][fold], protocol, seed, device, bf16) for fold in folds]
+            return [_tune(encoder, packed, splits[seed][fold], protocol, seed, device, precision) for fold in folds]
 
         return key, compute
 
@@ -143,7 +147,7 @@ def _tune(
     protocol: SemiProtocol,
     seed: int,
     device: torch.device | str,
-    bf16: bool,
+    precision: Literal["fp32", "bf16"],
 ) -> PartScore:
     found = finetune(
         encoder,
@@ -157,7 +161,7 @@ def _tune(
         head_only=protocol.head_only,
         seed=seed,
         device=device,
-        bf16=bf16,
+        precision=precision,
         head=normalised_head,
     )
     return PartScore({"accuracy": found.test.mean}, found.epoch, found.valid[found.epoch - 1])

@@ -77,9 +77,9 @@ def _classes(labels: Any, folds: int) -> IntArray:
         raise ValueError(f"expected one class per graph [graphs], got shape {list(y.shape)} and dtype {y.dtype}")
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2 or counts.min() < folds:
+        got = f"{counts.min()} of class {classes[counts.argmin()]}" if len(classes) > 1 else f"only {classes.tolist()}"
         raise ValueError(
-            f"expected at least 2 classes, each with a graph in every one of {folds} folds, got "
-            f"{dict(zip(classes.tolist(), counts.tolist(), strict=True))}; use fewer folds: "
-            "with_semi_tuning(protocol, folds=3)"
+            f"expected at least 2 classes, each with a graph in every one of {folds} folds, got {got}; use fewer "
+            "folds: with_semi_tuning(protocol, folds=3)"
         )
     return codes.astype(np.int64)

@@ -42,7 +42,7 @@ class Diagnostics:
         say: What is done with the words about a collapse, once a run; a ``RuntimeWarning`` by default.
 
     Raises:
-        ValueError: ``every`` or ``rows`` is too small, or ``y`` are no classes; at the first look, of another number.
+        ValueError: ``every`` or ``rows`` is too small, or ``y`` are not classes; at the first look, of another number.
         TypeError: ``data`` is neither a graph nor a batch.
 
     Warns:
@@ -132,7 +132,7 @@ class Diagnostics:
         with evaluating(method):
             views = method.views_of(self.data, fold(fold(self.seed, WATCH), 0))[:2]
             if method.level == "node" and any("n_id" in view and "n_id" not in self.data for view in views):
-                return None  # nodes were dropped or moved: rows are no pairs
+                return None  # nodes were dropped or moved: rows are not pairs
             first, second = method.encode_views(views)
             return (first.graph, second.graph) if method.level == "graph" else (first.node, second.node)
 
@@ -159,7 +159,7 @@ def _classes_of(data: Data) -> Tensor:
 
 
 def _corrupts(view: View) -> bool:
-    """Whether what a view makes is no positive."""
+    """Whether a view makes a negative, not a positive."""
     parts = view.augmentations if isinstance(view, Compose) else ()
     return isinstance(view, FeatureShuffle) or any(map(_corrupts, parts))
 

@@ -29,15 +29,15 @@ from graphcl.losses.triplet import Triplet
 from graphcl.losses.vicreg import VICReg
 
 __all__ = [
-    "AlignmentUniformity",
-    "BarlowTwins",
-    "Bootstrap",
     "CCASSG",
     "CLIP",
     "DCL",
     "DGIBCE",
-    "Debiased",
     "GRACE",
+    "AlignmentUniformity",
+    "BarlowTwins",
+    "Bootstrap",
+    "Debiased",
     "GroupDiscrimination",
     "HardMixing",
     "HardNegative",

@@ -21,11 +21,11 @@ __all__ = [
     "check_one_positive",
     "check_positive",
     "check_query_key_queue",
-    "check_within",
     "check_rows",
     "check_start",
     "check_temperature",
     "check_views",
+    "check_within",
 ]
 
 

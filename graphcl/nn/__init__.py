@@ -34,6 +34,10 @@ from graphcl.nn.subtrees import rooted_subtrees
 from graphcl.nn.weighted import Pattern, SparseMatrix
 
 __all__ = [
+    "GAT",
+    "GCN",
+    "GIN",
+    "SAGE",
     "AtomEmbedding",
     "AttentionReadout",
     "BatchNorm",
@@ -43,9 +47,6 @@ __all__ = [
     "EdgeEncoder",
     "Edges",
     "Embeddings",
-    "GAT",
-    "GCN",
-    "GIN",
     "GraphEncoder",
     "JointEncoder",
     "KeyQueue",
@@ -58,7 +59,6 @@ __all__ = [
     "Readout",
     "ReadoutModule",
     "Rows",
-    "SAGE",
     "Set2SetReadout",
     "ShortcutHead",
     "SparseMatrix",

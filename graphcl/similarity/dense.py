@@ -11,7 +11,7 @@ from graphcl._twice import gradients_again, is_looked_into
 from graphcl.similarity._checks import Groups
 from graphcl.similarity._precision import full_precision, product
 
-__all__ = ["barred_pairs", "logsumexps_dense", "logsumexp_dense", "scores_dense"]
+__all__ = ["barred_pairs", "logsumexp_dense", "logsumexps_dense", "scores_dense"]
 
 
 def barred_pairs(

@@ -245,7 +245,7 @@ def test_refusals_come_before_training(refused, arguments, words):
     ("labels", "words"),
     [
         ([0] * 24, "expected at least 2 classes"),
-        ([0] * 21 + [1] * 3, "got 3 of class 1; score it by graph-kmeans or graph-retrieval"),
+        ([0] * 21 + [1] * 3, "got 3 of class 1; score Rings by graph-kmeans or graph-retrieval"),
     ],
 )
 def test_labels_that_no_fold_can_have_are_refused_before_training(refused, rings, labels, words):

@@ -58,11 +58,12 @@ def test_labelled_molecules_of_ones_own(capsys, refused, molecules, fast_molecul
     assert "has no column 'activ' to learn from. Its columns: mol, active, logp" in refused(*words, "--labels", "activ")
     assert main([*words, "--labels", "active"]) == 0
     out = capsys.readouterr().out
-    assert "added mine: 48 molecules, classification" in out and "1 of 49 rows are no molecules" in out
+    assert "added mine: 48 molecules, classification" in out and "1 of 49 rows are not molecules" in out
     assert Path("home/cards/mine.skipped.csv").read_text().splitlines()[1].startswith("3,nonsense,")
     words[2] = "values"
     assert main([*words, "--labels", "logp"]) == 0
-    assert "added values: 48 molecules, regression" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "added values: 48 molecules, regression" in out and "taken as numbers" not in out
 
     assert main(["pretrain", "--data", "my.smi.gz", "--exclude", "mine", "--out", "run", *fast_molecules]) == 0
     tuning = ["--seeds", "0", "--epochs", "2", "--threads", "1", "--device", "cpu"]
@@ -73,6 +74,14 @@ def test_labelled_molecules_of_ones_own(capsys, refused, molecules, fast_molecul
     assert main(["embed", "run", "--dataset", "mine", "--out", "z.npz"]) == 0
     with np.load("z.npz", allow_pickle=False) as z:
         assert z["row"].tolist() == [*range(3), *range(4, 49)] and z["y"].ravel().tolist() == [i % 2 for i in range(48)]
+
+
+def test_labels_that_may_be_classes_are_told_of(capsys, molecules):
+    rows = [f"{text},{i % 3},{i / 7:.2f}" for i, text in enumerate(molecules)]
+    Path("kinds.csv").write_text("\n".join(["smiles,kind,logp", *rows]) + "\n")
+    assert main(["datasets", "add", "kinds", "--from", "kinds.csv", "--labels", "kind", "logp"]) == 0
+    out = capsys.readouterr().out
+    assert "kind: 0, 1, 2 are taken as numbers" in out and "logp:" not in out
 
 
 def test_a_file_in_another_encoding(refused, capsys, molecules, fast_molecules):

@@ -17,7 +17,7 @@ def test_an_encoder_is_exported_and_embeds(capsys, refused, molecules, fast_mole
     card = Path("mine/card.md").read_text()
     assert "MolCLR" in card and "graphcl pretrain --data my.smi.gz --method molclr --vocab ogb --hidden 8" in card
     assert main(["embed", "--model", "mine", "--data", "my.smi.gz", "--out", "z.npz"]) == 0
-    assert "1 of 69 rows are no molecules" in capsys.readouterr().out
+    assert "1 of 69 rows are not molecules" in capsys.readouterr().out
     with np.load("z.npz", allow_pickle=False) as z:
         assert z["graph"].shape == (68, 8) and "node" not in z
         assert z["row"].tolist() == [*range(20), *range(21, 69)]

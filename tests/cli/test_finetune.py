@@ -22,7 +22,7 @@ def overlap(smiles):
 def test_from_a_file_to_a_scored_task_in_three_commands(capsys, molecules, fast_molecules):
     assert main(["pretrain", "--data", "my.smi.gz", "--exclude", "Tiny", "--out", "run", *fast_molecules]) == 0
     out = capsys.readouterr().out
-    assert "1 of 69 rows are no molecules and are left out" in out and "nonsense" in Path("run/skipped.csv").read_text()
+    assert "1 of 69 rows are not molecules and" in out and "nonsense" in Path("run/skipped.csv").read_text()
     shared, left_out = overlap(molecules)
     assert f"Tiny: {shared} of its 48 molecules are in the data as well" in out
     assert f"my: {68 - left_out} graphs, GraphCL on cpu" in out and "--dataset NAME" in out

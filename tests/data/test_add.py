@@ -147,9 +147,11 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path, home: Path) -> None
     assert not home.exists()
 
 
-def test_an_embedded_name_is_refused(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
-    with pytest.raises(DataError, match="karate is made by the package"):
+def test_the_name_of_another_set_of_the_package_is_refused(tmp_path: Path, home: Path, write_tu: WriteTU) -> None:
+    with pytest.raises(DataError, match="karate is made by the package and needs no files: to add other data, choose"):
         add("karate", write_tu(tmp_path / "source", "karate"), root=home)
+    with pytest.raises(DataError, match="Cora is downloaded when it is loaded; where that fails, the error says"):
+        add("Cora", write_tu(tmp_path / "source", "Cora"), root=home)
 
 
 def test_empty_folders_in_the_way_are_used_and_other_files_are_kept(

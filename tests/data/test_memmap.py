@@ -101,6 +101,8 @@ def test_a_failed_write_leaves_what_was_there(x: Tensor, tmp_path: Path) -> None
     ):
         with pytest.raises(ValueError, match=words):
             write_rows(tmp_path / "x.npy", parts, 20)
+    with pytest.raises(TypeError, match=r"expected parts that are tensors or arrays \[n, F\], got list"):
+        write_rows(tmp_path / "x.npy", x.tolist(), 20)
     assert (tmp_path / "x.npy").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
 

@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,15 @@ def _no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "input", ask)
 
 
+@pytest.fixture
+def _warned_always() -> Iterator[None]:
+    """torch says once in a process what it would say to a user who loads a set first."""
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(False)
+
+
+@pytest.mark.usefixtures("_warned_always")
 def test_a_node_set_loads_twice(arxiv: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         dataset: Any = load_ogb("ogbn-arxiv", arxiv)

@@ -108,7 +108,7 @@ def test_a_learning_rate_of_the_encoder_s_own() -> None:
 def test_random_state_is_left_alone_and_bfloat16_works() -> None:
     network = encoder(dropout=0.5)
     state = torch.get_rng_state()
-    result = run(network, molecules(LABELS), split(32), classification=True, epochs=2, batch_size=31, bf16=True)
+    result = run(network, molecules(LABELS), split(32), classification=True, epochs=2, batch_size=31, precision="bf16")
     assert torch.equal(state, torch.get_rng_state()) and 0 <= result.test.mean <= 1
 
 

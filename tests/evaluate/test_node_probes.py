@@ -276,7 +276,7 @@ def test_nodes_outside_the_split_need_no_label():
 
 
 def test_a_name_is_no_protocol():
-    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got 'knn'; write node_protocol\('knn'\)"):
+    with pytest.raises(TypeError, match=r"expected a NodeProtocol, got 'knn'; write protocol\('knn'\)"):
         node_score(X, Y, SPLIT, "knn")
     with pytest.raises(TypeError, match=r"expected a NodeProtocol, got the Protocol tu-rbf-svm"):
         node_score(X, Y, SPLIT, protocol("tu-rbf-svm"))

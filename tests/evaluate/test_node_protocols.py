@@ -1,6 +1,6 @@
 import pytest
 
-from graphcl.evaluate import NODE_PROTOCOLS, NodeProtocol, node_protocol, protocol, with_splits
+from graphcl.evaluate import NODE_PROTOCOLS, NodeProtocol, node_protocol, with_splits
 
 
 def test_registry_holds_what_the_names_promise():
@@ -30,8 +30,6 @@ def test_unknown_names_list_near_ones():
         node_protocol("node-linear")
     with pytest.raises(ValueError, match="knn or link or node-bgrl-20-80"):
         node_protocol("zzz")
-    with pytest.raises(ValueError, match=r"got knn, which scores nodes; use node_protocol\('knn'\)"):
-        protocol("knn")
 
 
 def test_another_number_of_splits_changes_the_name():

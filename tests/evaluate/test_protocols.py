@@ -1,6 +1,19 @@
 import pytest
 
-from graphcl.evaluate import PROTOCOLS, Protocol, protocol, with_folds
+from graphcl.evaluate import (
+    MOLECULE_PROTOCOLS,
+    NODE_PROTOCOLS,
+    PROTOCOLS,
+    SEMI_PROTOCOLS,
+    Protocol,
+    molecule_protocol,
+    node_protocol,
+    protocol,
+    with_folds,
+    with_semi_tuning,
+    with_splits,
+    with_tuning,
+)
 
 
 def test_registry_holds_what_the_names_promise():
@@ -25,9 +38,24 @@ def test_protocols_without_a_classifier():
     ]
 
 
-def test_a_protocol_for_nodes_names_the_one_for_graphs():
-    with pytest.raises(ValueError, match=r"use node_protocol\('kmeans'\), or graph-kmeans for graphs"):
-        protocol("kmeans")
+def test_one_name_is_enough_for_every_kind_of_protocol():
+    for kind, table in ((node_protocol, NODE_PROTOCOLS), (molecule_protocol, MOLECULE_PROTOCOLS)):
+        assert all(protocol(name) is kind(name) is table[name] for name in table)
+    assert protocol("tu-semi-10") is SEMI_PROTOCOLS["semi-supervised-10"]
+    assert protocol("node-linear-random") is NODE_PROTOCOLS["node-linear-random-10-10-80"]
+    tables = (PROTOCOLS, NODE_PROTOCOLS, MOLECULE_PROTOCOLS, SEMI_PROTOCOLS)
+    assert len({name for table in tables for name in table}) == sum(map(len, tables))
+
+
+@pytest.mark.parametrize("change", [with_folds, with_splits])
+def test_a_protocol_of_another_kind_is_refused(change):
+    with pytest.raises(TypeError, match=r"expected a \w*Protocol, got the MoleculeProtocol moleculenet-linear$"):
+        change(protocol("moleculenet-linear"), 3)
+    for change in (with_tuning, with_semi_tuning):
+        with pytest.raises(TypeError, match=r"expected a \w*Protocol, got the NodeProtocol kmeans$"):
+            change(protocol("kmeans"))
+    with pytest.raises(TypeError, match="got the NodeProtocol kmeans; for graphs it is graph-kmeans"):
+        with_folds(protocol("kmeans"), 3)
 
 
 def test_unknown_name_lists_near_ones():

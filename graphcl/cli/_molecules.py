@@ -1,4 +1,4 @@
-"""Scores on a labelled set of molecules, and what tuning on one does alike."""
+"""Scoring on a labelled set of molecules, and what tuning on one shares with it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
         smiles=smiles if all(smiles) else None,
         score=judge(entry),
         raw=raw_path(scoring.folder.path / "raw", entry.name, chosen),
-        jobs=jobs,
+        n_jobs=jobs,
     )
     keep(
         scoring, evaluation, scoring.command("evaluate", chosen.name), {scoring.name: config["epochs"], "untrained": 0}
@@ -52,7 +52,7 @@ def score_molecules(scoring: Scoring, protocol_name: str | None, jobs: int) -> N
 
 
 def check_run(config: Mapping[str, Any]) -> None:
-    """Refuse a run on graphs that are no molecules."""
+    """Refuse a run on graphs that are not molecules."""
     if config["vocab"] is None:
         raise RunError(
             "expected a run on molecules, whose encoder looks up atoms and bonds, got one on other graphs; pretrain "

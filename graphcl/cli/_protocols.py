@@ -1,4 +1,4 @@
-"""How frozen embeddings of graphs or nodes with classes are scored: by the first protocol on the card, unless named."""
+"""By which protocol frozen embeddings of graphs or nodes with classes are scored, and how."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,15 +36,17 @@ def protocol_for(entry: Any, name: str | None) -> Any:
     """The protocol of that name for the level of the data set, else the first one on its card.
 
     Raises:
-        ConfigError: There is none of that name for such data; the message names those that there are.
+        ConfigError: No protocol of that name scores such data; the message names those that do.
     """
-    from graphcl.evaluate import node_protocol, protocol
+    from graphcl.evaluate import NodeProtocol, Protocol, protocol
+    from graphcl.evaluate._names import check_protocol
 
-    usual, named = ("node-linear-random", node_protocol) if entry.level == "node" else ("tu-rbf-svm", protocol)
+    usual, kind = ("node-linear-random", NodeProtocol) if entry.level == "node" else ("tu-rbf-svm", Protocol)
     name = name or next(iter(entry.protocols), usual)
     try:
-        found = named(name)
-    except ValueError:
+        found = protocol(name)
+        check_protocol(found, kind)
+    except (TypeError, ValueError):
         known = _fitting(entry)
         fit = f"{entry.name} out of {', '.join(known)}"
         raise ConfigError(f"expected a protocol for {fit}, got {name!r}; nearest: {near(name, known)}") from None
@@ -66,13 +68,13 @@ def _fitting(entry: Any) -> list[str]:
     return [name for name, each in known.items() if each.splits not in GIVEN or name in entry.protocols]
 
 
-def check_graphs(graphs: Any, protocol: Any, seeds: Sequence[int]) -> None:
+def check_graphs(graphs: Any, entry: Any, protocol: Any, seeds: Sequence[int]) -> None:
     """Refuse a packed set whose graphs cannot be divided into the folds of a protocol."""
     from graphcl.evaluate import wl_classes
     from graphcl.evaluate._checks import check_labels
     from graphcl.evaluate.probes import folds_of
 
-    mend = "score it by graph-kmeans or graph-retrieval, which have no folds"
+    mend = f"score {entry.name} by graph-kmeans or graph-retrieval, which have no folds"
     labels = check_labels(graphs.y.cpu().numpy(), len(graphs), protocol, mend=mend)
     if protocol.grouped:
         groups = wl_classes(graphs.batch(range(len(graphs))))

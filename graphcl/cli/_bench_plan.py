@@ -1,4 +1,4 @@
-"""What a table is made of on one data set: the methods that are trained, the protocols, and whose lift is over what."""
+"""What ``graphcl bench`` does on one data set: the methods to train, the protocols, and whose lift is over what."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graphcl._recipes import DEFAULTS, recipe, settings_for
-from graphcl.cli._probing import GIVEN, check_graphs, check_nodes, protocol_for, score_graphs, score_nodes
-from graphcl.cli._trained import Training
+from graphcl.cli._bench_training import Training
+from graphcl.cli._protocols import GIVEN, check_graphs, check_nodes, protocol_for, score_graphs, score_nodes
 from graphcl.errors import ConfigError
 from graphcl.pretrained import OF_ENCODER, embeds_by_encoder
 
@@ -54,7 +54,7 @@ class Plan:
             if entry.level == "node":
                 check_nodes(data, entry, protocol)
             else:
-                check_graphs(data, protocol, config.seeds)
+                check_graphs(data, entry, protocol, config.seeds)
 
     def _settings(self, method: str) -> dict[str, Any]:
         """Those of the method's paper, but for what the command says."""

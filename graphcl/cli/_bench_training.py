@@ -1,4 +1,4 @@
-"""What a table compares on one data set: the embeddings by a method with several seeds, trained once and then kept."""
+"""Training for ``graphcl bench``: the embeddings by a method with several seeds, made once and then kept."""
 
 import functools
 import multiprocessing
