@@ -171,7 +171,8 @@ def load(name: str | Path) -> Pretrained:
     if facts.get("form") != FORM:
         raise CheckpointError(
             f"expected an encoder that graphcl export wrote at {path}, got a file of form {facts.get('form')!r}; a "
-            f"run's own model.safetensors is exported with: graphcl export RUN --out DIR"
+            "run's own model.safetensors is exported with: graphcl export RUN --out DIR; that of fit(..., folder=) in "
+            "Python is read by RunFolder(path).load_weights(method), into a method made as it was there"
         )
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
     try:

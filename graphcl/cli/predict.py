@@ -87,6 +87,7 @@ def _predictions(scoring: Scoring, molecules: Any, config: Any) -> tuple[list[An
     """``[N, tasks]`` by each seed, and the names of the tasks."""
     from graphcl.data import load
     from graphcl.evaluate import finetune_by
+    from graphcl.evaluate.results import in_percent, with_unit
 
     entry = scoring.entry
     protocol = tuning_protocols(config, entry)[1]
@@ -107,11 +108,11 @@ def _predictions(scoring: Scoring, molecules: Any, config: Any) -> tuple[list[An
             score=judge(entry),
         )
         found.append(tuned.predict(molecules))
-        valid, test = tuned.valid[tuned.epoch - 1], tuned.test.mean
-        print(
-            f"{entry.name}, seed {seed}: epoch {tuned.epoch}, {valid:.4g} on validation, {test:.4g} on the test part",
-            file=sys.stderr,
-        )
+        metric = getattr(judge(entry), "metric", "") or ("auc" if entry.task == "classification" else "rmse")
+        scores = tuned.valid[tuned.epoch - 1], tuned.test.mean
+        valid, test = (f"{100 * score if in_percent(metric) else score:.4g}" for score in scores)
+        where = f"{entry.name}, seed {seed}: epoch {tuned.epoch}"
+        print(f"{where}, {with_unit(metric)}: {valid} on validation, {test} on the test part", file=sys.stderr)
     names = getattr(dataset, "tasks", ()) or [f"task {i}" for i in range(found[0].size(1))]
     return found, list(names)
 

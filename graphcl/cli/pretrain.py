@@ -84,8 +84,9 @@ def _train(config: Any, device: Any) -> tuple[Any, Any, str]:
 
     def prepare() -> None:
         _prepare(folder, settings, config)
-        tell_skipped(dataset, folder.path / "skipped.csv")
-        tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
+        if not config.resume:  # then they lie there, of the same data
+            tell_skipped(dataset, folder.path / "skipped.csv")
+            tell_overlaps(overlaps, len(whole), len(dataset), folder.path / "overlap.csv")
         where = str(device) if world() == 1 else f"{world()} ranks"
         print(f"{dataset.name}: {source.size:,} {source.unit}, {known.name} on {where}, run folder {folder.path}")
 

@@ -88,6 +88,11 @@ PERCENT = ("accuracy", "auc", "ap", "nmi", "ari", "mrr", "hits@", "precision@")
 COLUMNS = tuple(field.name for field in dataclasses.fields(Result))
 
 
+def in_percent(metric: str) -> bool:
+    """Whether tables tell a metric in percent."""
+    return metric.startswith(PERCENT)
+
+
 def with_unit(metric: str) -> str:
     """A metric with what its scores are in; the metric alone where that is not known.
 
@@ -95,7 +100,7 @@ def with_unit(metric: str) -> str:
         >>> with_unit("hits@50"), with_unit("rmse"), with_unit("mae")
         ('hits@50 in %', "rmse in the target's unit", 'mae')
     """
-    if metric.startswith(PERCENT):
+    if in_percent(metric):
         return f"{metric} in %"
     return f"{metric} in the target's unit" if metric == "rmse" else metric
 

@@ -10,8 +10,11 @@ from graphcl.evaluate.node_protocols import NODE_PROTOCOLS, NodeProtocol
 from graphcl.evaluate.protocols import PROTOCOLS, Protocol
 from graphcl.evaluate.results import Result, two_digits, with_unit
 from graphcl.evaluate.semi_protocols import SEMI_PROTOCOLS
+from graphcl.evaluate.splits import split_hash
 
-__all__ = ["format_table"]
+__all__ = ["format_table", "spread_of"]
+
+NO_SPLIT = split_hash([])  # of what is scored on all graphs at once
 
 
 def format_table(rows: Sequence[Result], *, among: Sequence[Result] | None = None) -> str:
@@ -71,11 +74,18 @@ def _title(block: Sequence[Result]) -> str:
     parts, tested, _ = _words(row)
     about = [row.dataset, row.features and f"features {row.features}", row.protocol]
     seeds = f"{row.seeds} {'seed' if row.seeds == 1 else 'seeds'}{parts}"
-    split = row.split_hash and f"split {row.split_hash}"
+    split = "" if row.split_hash in ("", NO_SPLIT) else f"split {row.split_hash}"
     notes = [other.selected_by.split("; ") for other in block]
     common = [note for note in notes[0] if all(note in other for other in notes)]
     of = [with_unit(row.metric), seeds, f"{row.n_test} {tested}", split, *common]
     return f"{', '.join(filter(None, about))}: {', '.join(filter(None, of))}"
+
+
+def spread_of(rows: Sequence[Result]) -> tuple[list[float], str]:
+    """Standard deviations that stand beside the means in a figure, and what they are over: folds, or else seeds."""
+    if any(row.std_folds for row in rows):
+        return [row.std_folds or 0.0 for row in rows], _words(rows[0])[0].split()[-1].rstrip("s") + "s"
+    return [row.std or 0.0 for row in rows], "seeds" if any(row.std for row in rows) else ""
 
 
 def _words(row: Result) -> tuple[str, str, str]:

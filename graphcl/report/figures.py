@@ -28,6 +28,7 @@ def loss_curve(metrics: Sequence[Mapping[str, float]]) -> str:
     axes.plot([row["epoch"] for row in metrics], [row["loss"] for row in metrics], marker=".", color="#33658a")
     unit = "nodes" if any("nodes_per_s" in row for row in metrics) else "graphs"
     axes.set(xlabel="epoch", ylabel=f"loss (mean over {unit})")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return _svg(figure)
 
 
@@ -67,6 +68,7 @@ def diagnostic_curves(metrics: Sequence[Mapping[str, float]]) -> str:
         if len(names) > 1:
             axes.legend(frameon=False, fontsize="small")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return _svg(figure)
 
 
@@ -103,14 +105,17 @@ def embedding_profile(profile: Mapping[str, Sequence[float]]) -> str:
     return _svg(figure)
 
 
-def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[float], metric: str) -> str:
-    """A bar chart of scores with their spread over folds; the axis begins near the lowest, not at zero.
+def score_bars(
+    names: Sequence[str], means: Sequence[float], spreads: Sequence[float], metric: str, *, over: str = "folds"
+) -> str:
+    """A chart of scores with their spread; the axis begins near the lowest, not at zero.
 
     Args:
         names: The methods.
         means: Their scores.
-        spreads: Standard deviations over folds.
+        spreads: Standard deviations.
         metric: What the scores are, percent or for ``rmse`` the target's unit.
+        over: What the deviations are over; empty if there are none.
 
     Returns:
         SVG text.
@@ -120,10 +125,10 @@ def score_bars(names: Sequence[str], means: Sequence[float], spreads: Sequence[f
     """
     figure, axes = _new_figure(5.0, 0.5 + 0.4 * len(names))
     rows = range(len(names))
-    axes.errorbar(means, rows, xerr=spreads, fmt="o", color="#33658a", ecolor="#bbbbbb", capsize=3)
+    axes.errorbar(means, rows, xerr=spreads if over else None, fmt="o", color="#33658a", ecolor="#bbbbbb", capsize=3)
     axes.set_yticks(list(rows), names, parse_math=False)
     axes.invert_yaxis()
-    axes.set(xlabel=f"{with_unit(metric)} (bars: standard deviation over folds)")
+    axes.set(xlabel=with_unit(metric) + (f" (bars: standard deviation over {over})" if over else ""))
     axes.grid(axis="x", color="#eeeeee")
     return _svg(figure)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from graphcl.errors import RunError
 from graphcl.evaluate import Result, format_table, read_results
 from graphcl.evaluate.results import of_weights
-from graphcl.evaluate.table import in_blocks
+from graphcl.evaluate.table import in_blocks, spread_of
 from graphcl.report.figures import diagnostic_curves, embedding_profile, lift_intervals, loss_curve, score_bars
 from graphcl.train import RunFolder
 from graphcl.train.checkpoint import write_atomically
@@ -40,8 +40,9 @@ def write_report(folder: RunFolder | Path | str) -> Path:
     config, metrics = {} if made_in_python else folder.read_config(), folder.read_metrics()
     if not metrics:
         raise RunError(f"expected a run with a finished epoch, {folder.path} has none; train it first")
-    settings = "\n".join(f"{key}: {value}" for key, value in config.items())
-    told = [str(config[key]) for key in ("method", "dataset") if config.get(key)]
+    settings = folder.config_file.read_text(encoding="utf-8") if config else ""
+    data = config.get("dataset") or Path(config.get("data") or "").name
+    told = [str(word) for word in (config.get("method"), data) if word]
     title = " on ".join(told) or folder.path.resolve().name
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -118,8 +119,7 @@ def _scores(path: Path, epochs: int | None = None) -> list[str]:
         return ["<h2>Scores</h2><p>Not evaluated yet: <code>graphcl evaluate</code> adds the scores.</p>"]
     parts = ["<h2>Scores</h2>"]
     for rows in in_blocks(results):
-        bars = score_bars(
-            [r.method for r in rows], [r.mean for r in rows], [r.std_folds or 0.0 for r in rows], rows[0].metric
-        )
+        spreads, over = spread_of(rows)
+        bars = score_bars([r.method for r in rows], [r.mean for r in rows], spreads, rows[0].metric, over=over)
         parts.append(f"{bars}<pre>{html.escape(format_table(rows, among=results))}</pre>")
     return parts

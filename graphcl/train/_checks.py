@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from torch_geometric.data import Batch, Data
 
 from graphcl.data import PackedDataset
@@ -24,6 +25,11 @@ def check_method(method: object) -> None:
         raise TypeError(
             f"expected a method out of graphcl.methods, got {type(method).__name__}; an encoder becomes one: "
             "GraphCL(GraphEncoder(network))"
+        )
+    if lazy := [name for name, value in method.named_parameters() if is_lazy(value)]:
+        raise ValueError(
+            f"expected a network that knows its sizes, got {', '.join(lazy[:3])} without one; give it the number of "
+            "features in the place of -1"
         )
     if world() > 1 and not method.joins_ranks:
         raise NotImplementedError(

@@ -152,7 +152,8 @@ class RunFolder:
         if not self.config_file.is_file():
             raise RunError(
                 f"expected a run folder with config.yaml, {self.path} has none; a run that was made in Python has no "
-                "settings to make its method by: embed and score it there, or make it with graphcl pretrain"
+                "settings to make its method by: read its weights there by RunFolder(path).load_weights(method), or "
+                "make it with graphcl pretrain"
             )
         try:
             config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))

@@ -31,7 +31,11 @@ def test_probabilities_are_the_mean_over_the_seeds(capsys, pretrained):
     assert main([*TINY, "--out", "both.csv", "--seeds", "0", "1"]) == 0
     told = capsys.readouterr()
     assert "both.csv: 2 molecules, 2 tasks" in told.out and "1 of 3 rows are not molecules" in told.out
-    assert "Tiny, seed 1: epoch" in told.err and "nonsense" in Path("both.skipped.csv").read_text()
+    assert (
+        "Tiny, seed 1: epoch" in told.err
+        and "auc in %: " in told.err
+        and "nonsense" in Path("both.skipped.csv").read_text()
+    )
     tasks = list(load("Tiny").tasks)
     header, *both = rows_of("both.csv")
     assert header == ["row", "smiles", *tasks, *(f"{task} std" for task in tasks)]

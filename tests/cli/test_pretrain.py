@@ -252,6 +252,16 @@ def test_bad_values_on_molecules(refused, arguments, words):
     assert words in refused("pretrain", "--out", "run", *arguments)
 
 
+def test_a_refused_resumption_leaves_the_list_of_skipped_rows(molecules, refused, fast_molecules):
+    file = Path("mine.smi")
+    file.write_text("\n".join([*molecules, "nonsense"]))
+    assert main(["pretrain", "--data", "mine.smi", "--out", "run", *fast_molecules]) == 0
+    listed = Path("run/skipped.csv").read_bytes()
+    file.write_text("\n".join(molecules[:20]))
+    assert "size=" in refused("pretrain", "--resume", "--out", "run", "--epochs", "2", "--device", "cpu")
+    assert Path("run/skipped.csv").read_bytes() == listed
+
+
 def test_a_method_without_what_it_needs_leaves_nothing_behind(refused):
     words = ["--arguments.modality", "text", "--arguments.modality_channels", "7", "--out", "run"]
     message = refused("pretrain", "--method", "cross-modal", *words)

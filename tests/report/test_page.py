@@ -56,10 +56,26 @@ def test_each_metric_has_a_figure_of_its_own(tmp_path, monkeypatch):
     ]
     write_results(tmp_path / "scores.csv", rows)
     module = sys.modules[write_report.__module__]
-    monkeypatch.setattr(module, "score_bars", lambda *given: drawn.append(given) or "<svg></svg>")
+    monkeypatch.setattr(module, "score_bars", lambda *given, over: drawn.append((*given, over)) or "<svg></svg>")
     text = write_report(folder).read_text()
-    assert drawn == [(["untrained", "GraphCL"], [mean] * 2, [0.0] * 2, metric) for _, metric, mean in several]
+    assert drawn == [(["untrained", "GraphCL"], [mean] * 2, [0.0] * 2, metric, "") for _, metric, mean in several]
     assert all(text.count(f"{metric} in %") == 1 for _, metric, _ in several)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "spreads", "over"),
+    [("tu-rbf-svm", {"std": 1.0, "std_folds": 5.0}, "folds"), ("moleculenet-linear", {"std": 7.0}, "seeds")],
+)
+def test_a_figure_says_what_its_bars_are_over(tmp_path, protocol, spreads, over):
+    pytest.importorskip("matplotlib", reason="figures need the extra plot")
+    folder = RunFolder(tmp_path)
+    folder.create({"method": "graphcl", "dataset": None, "data": "/far/away/my.smi"})
+    folder.append_metrics({"epoch": 1, "loss": 3.0})
+    row = Result(dataset="toy", method="raw", protocol=protocol, mean=80.0, seeds=3, folds=1, n_test=9, **spreads)
+    write_results(tmp_path / "scores.csv", [row])
+    text = write_report(folder).read_text()
+    assert f"(bars: standard deviation over {over})" in text
+    assert "<h1>graphcl on my.smi</h1>" in text and "dataset: null" in text
 
 
 def test_rows_of_other_seeds_have_a_figure_and_a_header_of_their_own(tmp_path):

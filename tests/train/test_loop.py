@@ -10,6 +10,7 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+import torch_geometric
 from torch import nn
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, LinkLoader, NodeLoader, PrefetchLoader
@@ -270,6 +271,14 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, graphs, make):
     torch.save({"model": make().state_dict()}, folder.checkpoint_file)
     with pytest.raises(CheckpointError, match="expected the checkpoint of a run .* got one without optimizer, random"):
         fit(make(), graphs, epochs=2, batch_size=4, folder=folder, resume=True)
+
+
+def test_a_network_that_does_not_know_its_sizes_yet_is_refused(graphs):
+    lazy = GraphCL(GraphEncoder(torch_geometric.nn.GCN(-1, 8, 2)))
+    with pytest.raises(
+        ValueError, match=r"expected a network that knows its sizes, got encoder\..* in the place of -1"
+    ):
+        fit(lazy, graphs, epochs=1, batch_size=16)
 
 
 def test_an_encoder_is_no_method(graphs, make):
