@@ -131,7 +131,9 @@ class Method(nn.Module, ABC):
     sample and augmentations called without a generator draw from that key, too; dropout of the network does not, nor
     does what ``torch.utils.checkpoint`` computes once more: draw before it.
 
-    ``torch.compile`` leaves the call of a method as it is; compile the network: ``GraphEncoder(torch.compile(gnn))``.
+    ``torch.compile`` leaves the call of a method as it is; compile a network of your own:
+    ``GraphEncoder(torch.compile(gnn))``. Those of :mod:`graphcl.nn` gain nothing by it on a CPU: their sparse products and
+    norms are kernels already, at which a compiler breaks its graph.
 
     Args:
         encoder: From graphs to embeddings.
