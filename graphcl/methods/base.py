@@ -132,8 +132,8 @@ class Method(nn.Module, ABC):
     does what ``torch.utils.checkpoint`` computes once more: draw before it.
 
     ``torch.compile`` leaves the call of a method as it is; compile a network of your own:
-    ``GraphEncoder(torch.compile(gnn))``. Those of :mod:`graphcl.nn` gain nothing by it on a CPU: their sparse products and
-    norms are kernels already, at which a compiler breaks its graph.
+    ``GraphEncoder(torch.compile(gnn))``. Those of :mod:`graphcl.nn` gain nothing by it on a CPU: their sparse products
+    and norms are kernels already, at which a compiler breaks its graph.
 
     Args:
         encoder: From graphs to embeddings.
