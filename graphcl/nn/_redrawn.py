@@ -33,15 +33,22 @@ def redrawn(network: M, instead: str) -> M:
 
 def draw_anew(parts: Iterable[tuple[str, nn.Module]], instead: str) -> None:
     """Let parts of a network, each with its path, draw their weights again, one after the other."""
-    for path, part in parts:
+    found = list(parts)
+    drawn = [path for path, part in found if callable(getattr(part, "reset_parameters", None))]
+    for path, part in found:
         reset = getattr(part, "reset_parameters", None)
         if callable(reset):
             reset()
-        elif next(part.parameters(recurse=False), None) is not None:
+        elif next(part.parameters(recurse=False), None) is not None and not any(_holds(whole, path) for whole in drawn):
             raise ValueError(
                 f"expected every part with weights to have reset_parameters, got {type(part).__name__} at "
                 f"{path or 'the top'}, which has none; give {instead}"
             )
+
+
+def _holds(whole: str, path: str) -> bool:
+    """Whether the part at one path has that at another in it."""
+    return not whole or path.startswith(f"{whole}.")
 
 
 def wholes(network: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -32,6 +32,13 @@ def test_a_copy_draws_as_the_whole_does():
     torch.testing.assert_close(list(network.parameters()), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("order", [list, lambda parts: list(parts)[::-1]])
+def test_a_whole_draws_for_its_parts_in_any_order(order):
+    network = nn.Sequential(Constant())
+    draw_anew(order(network.named_modules()), "another")
+    assert (network[0].scales[0] == 7).all()
+
+
 def test_weights_that_would_be_shared_are_refused():
     network = nn.Sequential(nn.Linear(2, 2), nn.ParameterList([torch.ones(2)]))
     with pytest.raises(ValueError, match="have reset_parameters, got ParameterList at 1, which has none; give another"):
