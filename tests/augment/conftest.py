@@ -94,3 +94,18 @@ def make() -> Make:
 @pytest.fixture(scope="session")
 def differences() -> Compare:
     return _differences
+
+
+def _ring(n: int, **more: Any) -> Data:
+    return _make(n, [(i, (i + 1) % n) for i in range(n)], **more)
+
+
+@pytest.fixture(scope="session")
+def ring() -> Make:
+    return _ring
+
+
+@pytest.fixture
+def graphs() -> list[Data]:
+    """Rings of 5 to 44 nodes."""
+    return [_ring(n, seed=n, graph_id=7 * n) for n in range(5, 45)]
